@@ -1,0 +1,234 @@
+"""The exchange: who is here, who talks with whom, and the rules of both."""
+
+from bisect import bisect_left, insort
+from collections import Counter
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import Factory
+
+from chatpair.activity import ActivityLog
+from chatpair.messages import Ending, Error, Free, Here, Left, Message, Paired, Tried
+from chatpair.names import BadName, Name, fold, parse
+from chatpair.user import Connection, User
+
+MAX_LISTED = 200
+"""Names that the answer to "who" holds at most."""
+
+STOPPING_SECONDS = 4.0
+"""How long users have to read their last lines when the server stops."""
+
+NOBODY = Error(
+    "nobody",
+    "Nobody is chatting with you. Maybe the one you talked with is talking with someone else.",
+)
+
+
+class ChatFactory(Factory):
+    """Owns the users and the pairs, and decides what a command does to them.
+
+    It does no I/O: what it decides it tells the users, and they their connections.
+    """
+
+    noisy = False  # the service says where it listens
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        *,
+        max_line: int = 65_536,
+        linger: float = 60.0,
+        max_users: int = 10_000,
+        max_per_host: int = 100,
+        motd: str = "",
+    ) -> None:
+        """Start with nobody here.
+
+        max_line is in bytes; linger is for how many seconds a user stays who has half-closed
+        the connection and is told nothing; max_per_host counts connections.
+        """
+        self.clock = clock
+        self.max_line = max_line
+        self.linger = linger
+        self.max_users = max_users
+        self.max_per_host = max_per_host
+        self.motd = motd
+        self.users: dict[str, User] = {}
+        self.pairs: dict[User, User] = {}
+        self.connections: set[Connection] = set()
+        self.activity = ActivityLog(clock, self._summary)
+        self._when_all_closed: Deferred[None] | None = None
+        self._sorted_keys: list[str] = []
+        self._connections_of_host: Counter[str] = Counter()
+        # Two ASCII names may share a skeleton (bam, barn); with any other name none may.
+        self._ascii_skeletons: Counter[str] = Counter()
+        self._other_skeletons: set[str] = set()
+
+    def _summary(self) -> str:
+        return f"{len(self.users)} here, {len(self.pairs) // 2} pairs"
+
+    # Coming and going
+
+    def is_full(self) -> bool:
+        """Tell whether there are as many users as may be."""
+        return len(self.users) >= self.max_users
+
+    def connected(self, connection: Connection, host: str | None) -> bool:
+        """Count a connection; return whether its host, if it has one, may have one more."""
+        self.connections.add(connection)
+        if host is None:
+            return True
+        self._connections_of_host[host] += 1
+        return self._connections_of_host[host] <= self.max_per_host
+
+    def disconnected(self, connection: Connection, host: str | None) -> None:
+        """Forget a connection that was counted."""
+        self.connections.discard(connection)
+        if self._when_all_closed is not None and not self.connections:
+            self._when_all_closed.callback(None)
+        if host is not None:
+            self._connections_of_host[host] -= 1
+            if not self._connections_of_host[host]:
+                del self._connections_of_host[host]
+
+    def claim(self, text: str, connection: Connection) -> User | Error:
+        """Make a user of whoever is on the connection, or say why not."""
+        try:
+            name = parse(text)
+        except BadName as why:
+            return Error("bad-name", str(why))
+        if self._is_taken(name):
+            return Error("reuse", f"The name {name} is taken.")
+        user = self.users[name.key] = User(name, connection)
+        insort(self._sorted_keys, name.key)
+        if name.text.isascii():
+            self._ascii_skeletons.update(name.skeletons)
+        else:
+            self._other_skeletons.update(name.skeletons)
+        self.activity.came(name.text)
+        return user
+
+    def _is_taken(self, name: Name) -> bool:
+        return name.key in self.users or any(
+            look in self._other_skeletons
+            or (not name.text.isascii() and look in self._ascii_skeletons)
+            for look in name.skeletons
+        )
+
+    def leave(self, user: User, why: Ending, reason: str) -> None:
+        """End a user; the peer is told why, and the log the reason."""
+        name = user.name
+        del self.users[name.key]
+        del self._sorted_keys[bisect_left(self._sorted_keys, name.key)]
+        if name.text.isascii():
+            self._ascii_skeletons.subtract(name.skeletons)
+            for look in name.skeletons:
+                if not self._ascii_skeletons[look]:
+                    del self._ascii_skeletons[look]
+        else:
+            self._other_skeletons.difference_update(name.skeletons)
+        self.activity.went(name.text, reason)
+        self._end_pair(user, why)
+
+    # Talking
+
+    def peer_of(self, user: User) -> User | None:
+        """Return whom a user talks with."""
+        return self.pairs.get(user)
+
+    def call(self, caller: User, text: str) -> None:
+        """Pair a user with the one of a name, who must be free."""
+        callee = self._find(text)
+        tell = caller.connection.tell
+        if not text:
+            tell(Error("unknown", "Say who: To:bob"))
+        elif callee is caller:
+            tell(Error("self", "Please don't try to talk with yourself."))
+        elif callee is None:
+            tell(Error("unknown", f"The user {text} does not exist."))
+        elif self.pairs.get(caller) is callee:
+            tell(Error("already", f"You are already chatting with {callee}."))
+        elif callee in self.pairs:
+            tell(Error("busy", f"{callee} is talking with someone else."))
+            if not callee.connection.full:  # a notice may be lost, memory may not
+                callee.connection.tell(Tried(caller.name.text))
+        elif callee.connection.full:
+            tell(Error("busy", f"{callee} is not reading at the moment."))
+        else:
+            self._end_pair(caller, "switched")
+            self._start_pair(caller, callee)
+
+    def _find(self, text: str) -> User | None:
+        try:
+            return self.users.get(fold(text))
+        except BadName:
+            return None
+
+    def _start_pair(self, caller: User, callee: User) -> None:
+        self.pairs[caller] = callee
+        self.pairs[callee] = caller
+        for user, peer in ((caller, callee), (callee, caller)):
+            user.connection.pair_changed()
+            user.connection.tell(Paired(peer.name.text))
+
+    def _end_pair(self, user: User, why: Ending) -> None:
+        peer = self.pairs.pop(user, None)
+        if peer is not None:
+            del self.pairs[peer]
+            user.connection.pair_changed()
+            peer.connection.tell(Left(user.name.text, why))
+            peer.connection.pair_changed()
+
+    def hang_up(self, user: User) -> None:
+        """End a user's pair; both stay."""
+        if user in self.pairs:
+            self._end_pair(user, "bye")
+            user.connection.tell(Free())
+        else:
+            user.connection.tell(NOBODY)
+
+    def say(self, user: User, text: str) -> None:
+        """Pass a line on to the user's peer."""
+        peer = self.pairs.get(user)
+        if peer is None:
+            user.connection.tell(NOBODY)
+        else:
+            peer.connection.tell(Message(user.name.text, text, self.clock.seconds()))
+
+    def who(self) -> Here:
+        """List who is here, by name."""
+        listed = [self.users[key] for key in self._sorted_keys[:MAX_LISTED]]
+        return Here(
+            [(user.name.text, user in self.pairs) for user in listed],
+            len(self.users) - len(listed),
+        )
+
+    # The end
+
+    def stop(self) -> Deferred[None]:
+        """Tell everybody that the server is stopping; fires when all connections are closed.
+
+        What has come from them is handled first, whatever flow control says, and they have
+        STOPPING_SECONDS to read what they are still to get.
+        """
+        for connection in list(self.connections):
+            connection.finish()
+        for user in self.users.values():
+            self.activity.went(user.name.text, "stopped")
+        self.users.clear()
+        self.pairs.clear()
+        self.activity.close()
+        for connection in list(self.connections):
+            connection.stop()
+        stopped: Deferred[None] = Deferred()
+        if self.connections:
+            self._when_all_closed = stopped
+            deadline = self.clock.callLater(STOPPING_SECONDS, self._abort_all)
+            stopped.addCallback(lambda _: deadline.cancel() if deadline.active() else None)
+        else:
+            stopped.callback(None)
+        return stopped
+
+    def _abort_all(self) -> None:
+        for connection in list(self.connections):
+            connection.abort()

@@ -1,0 +1,77 @@
+"""What the kernel knows of whether the other end of a socket is alive."""
+
+import fcntl
+import select
+import socket
+import struct
+import termios
+from contextlib import suppress
+from typing import Any
+
+KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_TRIES = 15, 5, 3
+"""Seconds of silence before the first probe, and between probes; probes without an answer."""
+
+SILENCE = 20.0
+"""Seconds in which nothing that was sent was acknowledged, after which the other end is dead.
+
+Keepalive can't tell: the kernel does not probe while there is something to send again, and that
+it does for a quarter of an hour. TCP_USER_TIMEOUT can't either: it also ends a connection whose
+other end is alive and only does not read.
+"""
+
+# macOS has the same under another name.
+_TCP_KEEPIDLE = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", 0))
+
+# Where struct tcp_info of linux/tcp.h has probes, unacked and last_ack_recv (milliseconds).
+_TCP_INFO = struct.Struct("3xB20xI28xI")
+
+
+def socket_of(transport: Any) -> socket.socket | None:
+    """Return the socket of a transport of Twisted's, if it has one of its own."""
+    handle = transport.getHandle() if hasattr(transport, "getHandle") else None
+    return handle if isinstance(handle, socket.socket) else None
+
+
+def set_options(transport: Any) -> None:
+    """Let small lines go at once, probe a silent connection, take urgent data as it comes.
+
+    Telnet marks an interrupt as urgent; out of line its last byte would be missing.
+    """
+    sock = socket_of(transport)
+    if sock is None or sock.family == socket.AF_UNIX:
+        return
+    options = [
+        (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.IPPROTO_TCP, _TCP_KEEPIDLE, KEEPALIVE_IDLE),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_TRIES),
+        (socket.SOL_SOCKET, socket.SO_OOBINLINE, 1),
+    ]
+    with suppress(OSError):  # it may be reset already, which reading will tell
+        for level, option, value in options:
+            sock.setsockopt(level, option, value)
+
+
+def is_gone(sock: socket.socket) -> bool:
+    """Tell whether a connection was reset or closed both ways, even if nobody reads it."""
+    poll = select.poll()
+    poll.register(sock, 0)
+    return bool(poll.poll(0))
+
+
+def is_delivered(sock: socket.socket) -> bool:
+    """Tell whether the other end has acknowledged all that the kernel was given."""
+    return fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)) == bytes(4)
+
+
+def is_silent(sock: socket.socket) -> bool:
+    """Tell whether the kernel has tried to send for SILENCE seconds and heard nothing at all.
+
+    Only Linux tells; elsewhere the kernel gives up by itself after some minutes.
+    """
+    if sock.family == socket.AF_UNIX or not hasattr(socket, "TCP_INFO"):
+        return False
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+    probes, unacked, last_heard = _TCP_INFO.unpack(info)
+    return bool(last_heard >= SILENCE * 1000 and (unacked or probes >= KEEPALIVE_TRIES))

@@ -1,0 +1,133 @@
+"""What a name may be, and when two names count as one.
+
+Names follow PRECIS UsernameCaseMapped (RFC 8265). Names that only look alike are kept apart
+by their skeletons (Unicode Technical Standard 39, section 4).
+"""
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from confusable_homoglyphs.utils import load
+from precis_i18n import get_profile
+
+MAX_LENGTH = 32
+"""Characters a name may have, after PRECIS."""
+
+LENGTHS = f"1 to {MAX_LENGTH} characters"
+"""Why a name is bad that is too long."""
+
+# What frames a line of the server's, or a list of names.
+_FORBIDDEN = frozenset(" :[]()/*,")
+
+# A program that reads the first word of a line must never take a name for the server's word.
+RESERVED = frozenset(
+    (
+        *("back", "bad", "here", "listening", "mode", "no", "nobody", "ok", "password"),
+        *("please", "quit", "reuse", "say", "server", "that", "the", "there", "this", "to"),
+        *("wrong", "you", "your"),
+    )
+)
+
+_profile = get_profile("UsernameCaseMapped")
+
+
+class BadName(ValueError):
+    """The text can't be a name; the message says why, for its owner to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name that may be claimed.
+
+    Two names are one if their keys are equal or, unless both are ASCII, if they share a
+    skeleton.
+    """
+
+    text: str
+    """As its owner typed it: how others see it."""
+    key: str
+    """What PRECIS makes of it: equal for two that differ in case or width alone."""
+    skeletons: tuple[str, ...]
+    """What it looks like, in lower case and as typed."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _prototypes() -> Iterator[tuple[str, str]]:
+    """Yield each character that has a prototype in UTS 39, and that prototype.
+
+    The data lists every pair of a character and its prototype in both directions. A prototype
+    of several characters or of several others is known by that; of the other pairs either end
+    serves, so the lower one does.
+    """
+    # Right-to-left ones stand between marks, as they do in the comments of the Unicode file.
+    pairs = {
+        one.strip("\u200e"): [other["c"].strip("\u200e") for other in others]
+        for one, others in load("confusables.json").items()
+    }
+    for one, others in pairs.items():
+        if len(one) == len(others) == 1:
+            (other,) = others
+            if len(other) > 1 or len(pairs[other]) > 1 or other < one:
+                yield one, other
+
+
+_PROTOTYPES = dict(_prototypes())
+_TRANSLATION = {
+    # A prototype of several characters is made of prototypes only where the pairs' ends were
+    # chosen as Unicode did, so they are looked up once more.
+    ord(one): "".join(_PROTOTYPES.get(character, character) for character in prototype)
+    for one, prototype in _PROTOTYPES.items()
+}
+
+
+def skeleton(text: str) -> str:
+    """Return what is equal for two texts that look alike (UTS 39, section 4)."""
+    if text.isascii():
+        return text.translate(_TRANSLATION)
+    decomposed = unicodedata.normalize("NFD", text).translate(_TRANSLATION)
+    return unicodedata.normalize("NFD", decomposed)
+
+
+_RESERVED_SKELETONS = frozenset(map(skeleton, RESERVED))
+
+
+def fold(text: str) -> str:
+    """Return the key of a name, without asking whether it may be claimed.
+
+    Raises BadName if PRECIS has none for it.
+    """
+    if len(text) > 4 * MAX_LENGTH:  # no composition makes that short enough
+        raise BadName(LENGTHS)
+    if text.isascii() and text.isprintable():
+        return text.lower()
+    try:
+        key: str = _profile.enforce(text)
+    except UnicodeEncodeError as error:
+        if error.start < 0:
+            raise BadName("it mixes directions of writing") from None
+        code = ord(error.object[error.start])
+        raise BadName(f"U+{code:04X} can't be in a name") from None
+    return key
+
+
+def _is_reserved(text: str, key: str) -> bool:
+    if text.isascii():
+        return key.rstrip(".!?") in RESERVED
+    return not _RESERVED_SKELETONS.isdisjoint(
+        look.rstrip(".!?") for look in (skeleton(key), skeleton(text).lower())
+    )
+
+
+def parse(text: str) -> Name:
+    """Return the name that a user typed, or raise BadName."""
+    key = fold(text)
+    if not 1 <= len(key) <= MAX_LENGTH:
+        raise BadName(LENGTHS)
+    if not _FORBIDDEN.isdisjoint(text + key):  # wide ones become narrow in the key
+        raise BadName("no space and none of : [ ] ( ) / * , in a name")
+    if _is_reserved(text, key):
+        raise BadName("the server says that itself")
+    return Name(text, key, tuple({skeleton(key), skeleton(skeleton(text).lower())}))

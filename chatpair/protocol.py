@@ -1,0 +1,392 @@
+"""One connection: what a line means in each state, flow control, and how it ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHalfCloseableDescriptor,
+    IHalfCloseableProtocol,
+    IPushProducer,
+    ISSLTransport,
+)
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.policies import TimeoutMixin
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from chatpair import liveness
+from chatpair.codecs import plain
+from chatpair.factory import NOBODY, ChatFactory
+from chatpair.framing import TextLineReceiver
+from chatpair.messages import (
+    AskHelp,
+    AskWho,
+    Call,
+    Claim,
+    Command,
+    Ending,
+    Error,
+    Event,
+    Goodbye,
+    HangUp,
+    Help,
+    Named,
+    NoSuchCommand,
+    Notice,
+    Quit,
+    Say,
+)
+from chatpair.names import LENGTHS
+from chatpair.text import clean
+from chatpair.user import User
+
+UNNAMED_SECONDS = 30.0
+"""How long a connection may go without a name."""
+
+CLOSING_SECONDS = 1.0
+"""How long what a client still sends is read after the last answer."""
+
+FLUSHING_SECONDS = 30.0
+"""How long a client may take to read the last answers."""
+
+LISTENER_FIRST_CHECK, LISTENER_CHECK, DELIVERY_CHECK = 0.1, 1.0, 5.0
+"""Seconds between two looks at a connection that Twisted does not watch."""
+
+_HTTP_REQUEST = re.compile(r"[A-Z]+ \S+ HTTP/[0-9]")
+
+_NO_TLS = Notice("This port talks plain text, not TLS.")
+_NO_HTTP = Notice("This is not a web server: talk to it with telnet, nc or the chatpair client.")
+_FULL = Notice("The server is full.")
+_CROWDED = Notice("There are too many connections from your address.")
+_TOO_SLOW = Notice(f"No name came within {UNNAMED_SECONDS:.0f} seconds.")
+_LISTENING = Notice("Listening.")
+_STOPPING = Notice("The server is stopping.")
+
+
+@implementer(IPushProducer)
+class _Backpressure:
+    """Makes whoever fills a connection's transport wait until it is empty.
+
+    Registered with the transport in the connection's place: a transport that is lost tells its
+    producer to stop, and a protocol told so would close a connection that is not at fault.
+    """
+
+    __slots__ = ("_protocol",)
+
+    def __init__(self, protocol: ChatProtocol) -> None:
+        self._protocol = protocol
+
+    def pauseProducing(self) -> None:
+        self._protocol.filled(True)
+
+    def resumeProducing(self) -> None:
+        self._protocol.filled(False)
+
+    def stopProducing(self) -> None:
+        pass
+
+
+@implementer(IHalfCloseableProtocol)
+class ChatProtocol(TextLineReceiver, TimeoutMixin):
+    """Somebody at the other end, who is unnamed, idle or paired: a line handler for each."""
+
+    factory: ChatFactory
+    full = False
+    user: User | None = None
+    _input_ended = False
+    _flushed = False  # and the kernel has it
+    _lost = False
+    _check: IDelayedCall | None = None
+    _waiting_since = 0.0  # when something was told that may not have arrived
+    _told_at = 0.0
+    _why_lost = ""
+
+    # The transport's side
+
+    def connectionMade(self) -> None:
+        """Let in whoever connects, or say why not."""
+        self.MAX_LENGTH = self.factory.max_line
+        self._handle_line = self._unnamed
+        self._host = getattr(self.transport.getPeer(), "host", None)
+        liveness.set_options(self.transport)
+        self._socket = liveness.socket_of(self.transport)
+        self.transport.registerProducer(_Backpressure(self), True)
+        if not self.factory.connected(self, self._host):
+            self._refuse(_CROWDED, "too many from one host")
+        elif self.factory.is_full():
+            self._refuse(_FULL, "full")
+        else:
+            self.setTimeout(UNNAMED_SECONDS)
+
+    def handshakeReceived(self) -> None:
+        """Refuse a client that begins with TLS."""
+        self._refuse(_NO_TLS, "TLS")
+
+    def lineReceived(self, line: bytes) -> None:
+        """Hand a line to the handler of the present state."""
+        self._handle_line(clean(line))
+
+    def interruptReceived(self) -> None:
+        """Take Ctrl-C in a telnet for Quit."""
+        self._quit()
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Tell the sender that a line was too long; it is dropped, and the connection stays."""
+        self.tell(
+            Error("bad-name", LENGTHS)
+            if self.user is None
+            else Error("too-long", f"That line was not sent: it has over {self.MAX_LENGTH} bytes.")
+        )
+
+    def readConnectionLost(self) -> None:
+        """Take the end of input for "I have said all; I still listen"."""
+        self._input_ended = True
+        self.paused = False
+        self.end_of_input()
+        if self.closing:
+            self.transport.loseConnection()
+        elif self.user is not None and self.factory.peer_of(self.user) is not None:
+            self.tell(_LISTENING)
+            if self._check is not None:
+                self._check.cancel()
+            self._check_in(LISTENER_FIRST_CHECK)
+        else:
+            self._close("lost", "closed")
+
+    def writeConnectionLost(self) -> None:
+        """Wait a little for the client to close as well: all answers are on their way."""
+        self._flushed = True
+        if self._input_ended:
+            self.transport.loseConnection()
+        else:
+            self.setTimeout(CLOSING_SECONDS)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Handle the lines that flow control kept, and leave."""
+        self._lost = True
+        self.setTimeout(None)
+        if self._check is not None:
+            self._check.cancel()
+        self.paused = False
+        self.handle_buffer()
+        self._leave("lost", self._why_lost or "closed" if reason.check(ConnectionDone) else "reset")
+        self.factory.disconnected(self, self._host)
+        del self._handle_line  # a bound method: else each connection is a cycle to collect
+
+    # The states: each handles a line, and the present one's handler is bound
+
+    def _unnamed(self, text: str) -> None:
+        if _HTTP_REQUEST.match(text):
+            self._refuse(_NO_HTTP, "HTTP")
+            return
+        command = plain.parse_unnamed(text)
+        if isinstance(command, Claim):
+            self._claim(command.name)
+        else:
+            self._obey(command)
+
+    def _idle(self, text: str) -> None:
+        command = plain.parse(text)
+        if isinstance(command, Say):
+            self.tell(NOBODY)
+        else:
+            self._obey(command)
+
+    def _paired(self, text: str) -> None:
+        command = plain.parse(text)
+        if isinstance(command, Say):
+            self.factory.say(self._me, command.text)
+        else:
+            self._obey(command)
+
+    @property
+    def _me(self) -> User:
+        assert self.user is not None
+        return self.user
+
+    def _obey(self, command: Command) -> None:
+        match command:
+            case Call(name):
+                self.factory.call(self._me, name)
+            case HangUp():
+                self.factory.hang_up(self._me)
+            case AskWho():
+                self.tell(self.factory.who())
+            case AskHelp():
+                self.tell(Help())
+            case Quit():
+                self._quit()
+            case NoSuchCommand(word):
+                self.tell(
+                    Notice(f"No such command: {word}. Type /help, or put a space first to say it.")
+                )
+
+    def _claim(self, name: str) -> None:
+        if self.factory.is_full():
+            self._refuse(_FULL, "full")
+            return
+        answer = self.factory.claim(name, self)
+        if isinstance(answer, Error):
+            self.tell(answer)
+        else:
+            self.user = answer
+            self.setTimeout(None)
+            self._handle_line = self._idle
+            self.tell(Named(self.factory.motd))
+
+    # The user's side
+
+    def tell(self, event: Event) -> None:
+        """Write an event, and see to it that a silent end is noticed."""
+        if self.closing or self._lost:
+            return
+        self.transport.write(plain.render(event))
+        self._told_at = self.factory.clock.seconds()
+        if self._check is None:
+            self._waiting_since = self._told_at
+            self._check_in(DELIVERY_CHECK)
+
+    def pair_changed(self) -> None:
+        """Bind the handler of the new state."""
+        if self.user is None or self.closing:
+            return
+        paired = self.factory.peer_of(self.user) is not None
+        self._handle_line = self._paired if paired else self._idle
+        if self._input_ended and not paired:
+            self._close("lost", "closed")
+        else:
+            self.flow_changed()
+
+    # Flow control
+
+    def filled(self, full: bool) -> None:
+        """Take the transport's word on whether it can take more."""
+        self.full = full
+        self.flow_changed()
+        peer = None if self.user is None else self.factory.peer_of(self.user)
+        if peer is not None:
+            peer.connection.flow_changed()
+
+    def _must_wait(self) -> bool:
+        peer = None if self.user is None else self.factory.peer_of(self.user)
+        return self.full or (peer is not None and peer.connection.full)
+
+    def flow_changed(self) -> None:
+        """Read on, or wait for this transport and the peer's to take what they have."""
+        if self._input_ended or self.closing:
+            return
+        if not self._must_wait():
+            # In a turn of its own: whoever made room is in the middle of something.
+            self.factory.clock.callLater(0, self._resume)
+        elif not self.paused:
+            self.pauseProducing()
+            if self._check is None:  # Twisted does not watch a connection that it does not read
+                self._check_in(DELIVERY_CHECK)
+
+    def _resume(self) -> None:
+        if not self.paused or self.closing or self._lost or self._must_wait():
+            return
+        self.paused = False
+        self.handle_buffer()
+        if not (self.paused or self.closing):
+            self.transport.resumeProducing()
+
+    # The end, and how it is noticed
+
+    def _check_in(self, seconds: float) -> None:
+        self._check = self.factory.clock.callLater(seconds, self._check_connection)
+
+    def _check_connection(self) -> None:
+        self._check = None
+        now = self.factory.clock.seconds()
+        sock = self._socket
+        delivered = sock is None or liveness.is_delivered(sock)
+        if delivered:
+            self._waiting_since = now
+        if self._input_ended and now - self._told_at >= self.factory.linger:
+            self._close("lost", "only listened")
+        elif sock is not None and liveness.is_gone(sock):
+            self._why_lost = "reset"
+            self.transport.abortConnection()
+        elif (
+            sock is not None
+            and now - self._waiting_since >= liveness.SILENCE
+            and liveness.is_silent(sock)
+        ):
+            self._why_lost = "vanished"
+            self.transport.abortConnection()
+        elif self._input_ended:
+            self._check_in(LISTENER_CHECK)
+        elif self.paused or not delivered:
+            self._check_in(DELIVERY_CHECK)
+
+    def timeoutConnection(self) -> None:
+        """End a connection that has no name, or that does not close."""
+        if not self.closing:
+            self._refuse(_TOO_SLOW, "no name")
+        elif self._flushed:
+            self.transport.loseConnection()
+        else:
+            self.transport.abortConnection()
+
+    def callLater(self, period: float, func: Callable[[], object]) -> IDelayedCall:
+        """Use the factory's clock for TimeoutMixin."""
+        return self.factory.clock.callLater(period, func)
+
+    def finish(self) -> None:
+        """Handle what has come, for the server is about to stop."""
+        self.paused = False
+        self.handle_buffer()
+
+    def stop(self) -> None:
+        """Tell that the server is stopping, and close."""
+        self.tell(_STOPPING)
+        self.user = None  # the factory has forgotten it
+        self._close("lost", "stopped")
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.transport.abortConnection()
+
+    def _quit(self) -> None:
+        self.tell(Goodbye())
+        self._close("quit", "quit")
+
+    def _refuse(self, notice: Notice, reason: str) -> None:
+        self.tell(notice)
+        self.factory.activity.refused(reason)
+        self._close("lost", reason)
+
+    def _leave(self, why: Ending, reason: str) -> None:
+        if self.user is not None:
+            user, self.user = self.user, None
+            self.factory.leave(user, why, reason)
+
+    def _close(self, why: Ending, reason: str) -> None:
+        """Leave, and close the connection once the answers are out.
+
+        Closing while the client still sends would reset the connection, and a reset destroys
+        the answers on their way (RFC 1122, section 4.2.2.13): so this half is closed first, and
+        the rest when the client has closed its half or CLOSING_SECONDS have passed.
+        """
+        self._leave(why, reason)
+        if self.closing or self._lost:
+            return
+        self.closing = True
+        self.transport.unregisterProducer()
+        self.setTimeout(FLUSHING_SECONDS)
+        if self._input_ended or not _closes_by_halves(self.transport):
+            self.transport.loseConnection()
+        else:
+            self.transport.loseWriteConnection()
+            self.transport.resumeProducing()
+
+
+def _closes_by_halves(transport: object) -> bool:
+    return IHalfCloseableDescriptor.providedBy(transport) and not ISSLTransport.providedBy(
+        transport
+    )

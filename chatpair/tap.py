@@ -1,0 +1,185 @@
+"""The options of "twistd chatpair", and the service that they make."""
+
+import resource
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.application.strports import service
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.endpoints import serverFromString
+from twisted.logger import Logger
+from twisted.python import usage
+
+from chatpair import __version__
+from chatpair.factory import ChatFactory
+from chatpair.protocol import ChatProtocol
+from chatpair.text import clean
+
+SPARE_FILES = 200
+"""Files that may be open beside those of named users."""
+
+_log = Logger()
+
+
+def _at_least(minimum: int, number: type[int] | type[float]) -> Callable[[str], float]:
+    def coerce(text: str) -> float:
+        value = number(text)
+        if not value >= minimum:
+            raise ValueError(f"{text} is less than {minimum}")
+        return value
+
+    return coerce
+
+
+class Options(usage.Options):
+    """What an operator can choose."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "Two parties, people or programs, talk over one private line: with nc, telnet, or the "
+        "client that the command chatpair starts."
+    )
+    optParameters = (
+        (
+            "max-line",
+            None,
+            65_536,
+            "Bytes that a line may have; a longer one is dropped, and its sender told.",
+            _at_least(1, int),
+        ),
+        (
+            "linger",
+            None,
+            60,
+            "Seconds that a user stays who only listens (nc -N) and is told nothing.",
+            _at_least(0, float),
+        ),
+        (
+            "max-users",
+            None,
+            10_000,
+            "Users that may be here at a time; a newcomer is told that the server is full.",
+            _at_least(1, int),
+        ),
+        (
+            "max-per-host",
+            None,
+            100,
+            "Connections that one address may have at a time.",
+            _at_least(1, int),
+        ),
+        ("motd", None, None, "A file of UTF-8 text to send to whoever has said a name."),
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["ports"] = []
+        self["motd-text"] = ""
+
+    def opt_port(self, description: str) -> None:
+        self["ports"].append(_endpoint_description(description))
+
+    opt_port.__doc__ = (  # the help shows a docstring's line breaks and indentation
+        "Where to listen: a port number, or an endpoint description of Twisted's such as "
+        "tcp:9999:interface=127.0.0.1, unix:/run/chatpair.sock or systemd:domain=INET:index=0. "
+        "May be given more than once. [default: 9999]"
+    )
+    opt_p = opt_port
+
+    def opt_version(self) -> None:
+        """Show the version of chatpair and exit."""
+        print(f"chatpair {__version__}")
+        raise SystemExit(0)
+
+    def postOptions(self) -> None:
+        """Read the message of the day, and fill in the default port."""
+        if not self["ports"]:
+            self.opt_port("9999")
+        if self["motd"] is not None:
+            self["motd-text"] = _read_motd(Path(self["motd"]))
+
+
+def _endpoint_description(text: str) -> str:
+    """Return the endpoint description that an operator meant, if Twisted can parse it."""
+    from twisted.internet import reactor  # installs one: not before there is a choice
+
+    description = f"tcp:{text}" if text.isdecimal() else text
+    try:
+        if text.isdecimal() and int(text) > 65_535:
+            raise ValueError("the highest port is 65535")
+        serverFromString(reactor, description)
+    except Exception as why:  # each kind of endpoint raises what it likes
+        raise usage.UsageError(
+            f"--port {text}: neither a port number nor an endpoint description: "
+            f"{type(why).__name__}: {why}"
+        ) from None
+    return description
+
+
+def _read_motd(path: Path) -> str:
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as why:
+        raise usage.UsageError(f"--motd: can't read {path}: {why.strerror}") from None
+    # Only what a peer says starts with a bracket.
+    return "\n".join(f" {line}" if line.startswith("[") else line for line in map(clean, lines))
+
+
+class ChatService(MultiService):
+    """The exchange and the ports that it listens on."""
+
+    def __init__(self, factory: ChatFactory) -> None:
+        super().__init__()
+        self.factory = factory
+
+    def privilegedStartService(self) -> None:
+        """Listen, or end the process with one line that says why not."""
+        try:
+            super().privilegedStartService()
+        except Exception as why:  # each kind of endpoint raises what it likes
+            _log.critical("{why}", why=why)
+            raise SystemExit(1) from None
+
+    def startService(self) -> None:
+        """Make room for as many files as there may be users."""
+        super().startService()
+        _allow_open_files(self.factory.max_users + SPARE_FILES)
+        _log.info("chatpair {version} is ready", version=__version__)
+
+    def stopService(self) -> "Deferred[Any]":
+        """Listen no more, and let everybody read what was said before."""
+        return gatherResults([super().stopService(), self.factory.stop()])
+
+
+def _allow_open_files(wanted: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        _log.warn(
+            "The system allows {hard} open files, fewer than the users that may be here; "
+            "see ulimit -n",
+            hard=hard,
+        )
+        wanted = hard
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def makeService(options: Options) -> ChatService:
+    """Return the service that the options ask for."""
+    from twisted.internet import reactor
+
+    factory = ChatFactory(
+        reactor,
+        max_line=options["max-line"],
+        linger=options["linger"],
+        max_users=options["max-users"],
+        max_per_host=options["max-per-host"],
+        motd=options["motd-text"],
+    )
+    factory.protocol = ChatProtocol  # type: ignore[assignment]  # the stub wants less
+    chat = ChatService(factory)
+    for description in options["ports"]:
+        service(description, factory).setServiceParent(chat)
+    return chat

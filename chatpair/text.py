@@ -1,0 +1,21 @@
+"""Cleaning: what reaches a peer's terminal holds nothing but text."""
+
+import re
+
+# Bytes of ASCII that are no text: C0 without tab, and DEL.
+_ASCII_CONTROLS = bytes(set(range(0x20)) - {0x09} | {0x7F})
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f"  # C0 without tab, DEL, C1
+    "\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional controls
+    "\u2028\u2029]"  # line and paragraph separators
+)
+
+
+def clean(line: bytes) -> str:
+    """Decode a line, without what could steer a terminal or pass for a new line.
+
+    Bytes that are not UTF-8 become U+FFFD.
+    """
+    if line.isascii():
+        return line.translate(None, _ASCII_CONTROLS).decode("ascii")
+    return _CONTROLS.sub("", line.decode("utf-8", "replace"))

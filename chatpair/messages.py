@@ -64,6 +64,9 @@ Command: TypeAlias = Claim | Call | Say | HangUp | AskWho | AskHelp | Quit | NoS
 Ending = Literal["quit", "bye", "lost", "switched"]
 """Why a pair ended, as the one who stays is told."""
 
+ErrorCode = Literal["reuse", "bad-name", "unknown", "busy", "self", "already", "nobody", "too-long"]
+"""Why a command was refused."""
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -137,7 +140,7 @@ class Notice:
 class Error:
     """A command was refused: a code for programs, a text for people."""
 
-    code: Literal["reuse", "bad-name", "unknown", "busy", "self", "already", "nobody", "too-long"]
+    code: ErrorCode
     text: str
 
 

@@ -1,6 +1,8 @@
 """The plain codec: what a person types, and the words of the original article's protocol."""
 
+import re
 import time
+from contextlib import suppress
 from functools import lru_cache
 
 from chatpair.messages import (
@@ -10,6 +12,7 @@ from chatpair.messages import (
     Claim,
     Command,
     Error,
+    ErrorCode,
     Event,
     Free,
     Goodbye,
@@ -105,3 +108,64 @@ def _lines(event: Event) -> str:
 def render(event: Event) -> bytes:
     """Return the lines that tell a user of an event, each with its CR LF."""
     return _lines(event).replace("\n", "\r\n").encode() + b"\r\n"
+
+
+# The client's side
+
+_PEER_LINE = re.compile(r"\[(\w{3} \w{3} [ \d]\d [\d:]{8} \d+)\] (\S+): \((.*)\)")
+_PAIRED = re.compile(r"You are chatting with (\S+)\.")
+_REFUSED = re.compile(
+    r"(?P<unknown>The user .* does not exist\.|Say who: .*)"
+    r"|(?P<busy>\S+ is (talking with someone else|not reading at the moment)\.)"
+    r"|(?P<self>Please don't try to talk with yourself\.)"
+    r"|(?P<nobody>Nobody is chatting with you\..*)"
+    r"|(?P<long>That line was not sent: .*)"
+)
+_CODES: dict[str, ErrorCode] = {
+    "unknown": "unknown",
+    "busy": "busy",
+    "self": "self",
+    "nobody": "nobody",
+    "long": "too-long",
+}
+
+
+def parse_event(line: str) -> Event:
+    """Return what a line of a server's tells that a client acts upon, or else a Notice of it."""
+    if line == "OK":
+        return Named("")
+    if line == "Reuse":
+        return Error("reuse", line)
+    if line == "Quit.":
+        return Left("", "quit")
+    if line == "Quit":
+        return Goodbye()
+    if line.startswith("Bad name: "):
+        return Error("bad-name", line.removeprefix("Bad name: "))
+    if match := _PEER_LINE.fullmatch(line):
+        when, sender, text = match.groups()
+        with suppress(ValueError, OverflowError):
+            return Message(sender, text, time.mktime(time.strptime(when)))
+    if match := _PAIRED.fullmatch(line):
+        return Paired(match[1])
+    if match := _REFUSED.fullmatch(line):
+        return Error(_CODES[str(match.lastgroup)], line)
+    return Notice(line)
+
+
+def render_command(command: Claim | Call | Say | Quit) -> bytes:
+    """Return the line that tells a server a command.
+
+    Text that would be taken for a command gets a space in front. Surrogates stand for bytes
+    that were not UTF-8 (PEP 383).
+    """
+    match command:
+        case Claim(name):
+            line = name
+        case Call(name):
+            line = f"To:{name}"
+        case Say(text):
+            line = text if isinstance(parse(text), Say) else f" {text}"
+        case Quit():
+            line = "Quit"
+    return line.encode("utf-8", "surrogateescape") + b"\r\n"

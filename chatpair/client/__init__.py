@@ -1,0 +1,1 @@
+"""The client that comes with the server: python -m chatpair.client, or the command chatpair."""

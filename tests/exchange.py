@@ -1,0 +1,102 @@
+"""An exchange without sockets: parties on string transports, and a clock that stands still."""
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+
+from chatpair.factory import ChatFactory
+from chatpair.protocol import ChatProtocol
+
+PAIRED = "You are chatting with {}."
+NOBODY = "Nobody is chatting with you. Maybe the one you talked with is talking with someone else."
+
+
+class Party:
+    """Somebody connected: what they send, and what they have been told."""
+
+    def __init__(self, exchange: "Exchange", host: str) -> None:
+        self.exchange = exchange
+        self.lost = False
+        self.transport = StringTransport(peerAddress=IPv4Address("TCP", host, 40_000))
+        self.protocol: ChatProtocol = exchange.factory.buildProtocol(self.transport.getPeer())
+        self.protocol.makeConnection(self.transport)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the server has hung up."""
+        return self.transport.disconnecting or self.transport.disconnected
+
+    @property
+    def paused(self) -> bool:
+        """Whether the server has stopped reading."""
+        return self.transport.producerState == "paused"
+
+    def sends(self, data: bytes) -> None:
+        """Send bytes, if anybody still takes them."""
+        if not self.lost:
+            self.protocol.dataReceived(data)
+
+    def says(self, *lines: str) -> None:
+        """Send lines of text."""
+        for line in lines:
+            self.sends(line.encode() + b"\n")
+
+    def heard(self) -> list[str]:
+        """Return the lines told since the last time."""
+        data = self.transport.value().decode()
+        self.transport.clear()
+        lines: list[str] = data.split("\r\n")
+        assert lines.pop() == "", f"an unfinished line: {data!r}"
+        return lines
+
+    def ends_input(self) -> None:
+        """Half-close: what nc -N does, and any program that ends."""
+        self.protocol.readConnectionLost()
+
+    def fills(self) -> None:
+        """Stop reading, until the transport can take no more."""
+        assert self.transport.producer is not None
+        self.transport.producer.pauseProducing()
+
+    def drains(self) -> None:
+        """Read all that was waiting."""
+        assert self.transport.producer is not None
+        self.transport.producer.resumeProducing()
+        self.exchange.clock.advance(0)
+
+    def drops(self, clean: bool = False) -> None:
+        """Lose the connection."""
+        if not self.lost:
+            self.lost = True
+            self.protocol.connectionLost(Failure(ConnectionDone() if clean else ConnectionLost()))
+
+
+class Exchange:
+    """A factory, its clock, and the parties connected to it."""
+
+    def __init__(self, **options: int | float | str) -> None:
+        self.clock = Clock()
+        self.clock.advance(1_795_393_321)  # 2026-11-23, about half past midnight in UTC
+        self.factory = ChatFactory(self.clock, **options)  # type: ignore[arg-type]
+        self.factory.protocol = ChatProtocol  # type: ignore[assignment]
+
+    def connect(self, host: str = "192.0.2.1") -> Party:
+        """Connect somebody who has said nothing yet."""
+        return Party(self, host)
+
+    def enter(self, name: str) -> Party:
+        """Connect somebody and say a name, which must be free."""
+        party = self.connect()
+        party.says(name)
+        assert party.heard()[0] == "OK"
+        return party
+
+    def pair(self, caller: str = "alice", callee: str = "bob") -> tuple[Party, Party]:
+        """Connect two and let one call the other."""
+        first, second = self.enter(caller), self.enter(callee)
+        first.says(f"To:{callee}")
+        assert first.heard() == [PAIRED.format(callee)]
+        assert second.heard() == [PAIRED.format(caller)]
+        return first, second

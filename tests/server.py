@@ -1,0 +1,221 @@
+"""A real server: twistd in a process of its own, and plain sockets to talk to it."""
+
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+TIMEOUT = 90
+"""Seconds after which something that a test waits for hangs; no test takes as long."""
+
+BIN = Path(sys.executable).parent
+
+
+def require(program: str) -> str:
+    """Return the path of a program; without it, skip the test, or fail where all are due."""
+    path = shutil.which(program)
+    if path is None:
+        message = f"the program {program} is not installed"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
+
+
+class Process:
+    """A process whose standard output is read as it comes."""
+
+    def __init__(self, arguments: Sequence[str], **options: object) -> None:
+        self.popen = subprocess.Popen(  # type: ignore[call-overload]
+            arguments,
+            **{
+                "stdin": subprocess.PIPE,
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.STDOUT,
+                **options,
+            },
+        )
+        self.output = b""
+        self._changed = threading.Condition()
+        self._ended = False
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while data := self.popen.stdout.read1():
+            with self._changed:
+                self.output += data
+                self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def wait_for(self, text: str | bytes) -> re.Match[bytes]:
+        """Wait until the output has a match for a pattern."""
+        pattern = text.encode() if isinstance(text, str) else text
+        found: list[re.Match[bytes]] = []
+
+        def look() -> bool:
+            if match := re.search(pattern, self.output):
+                found.append(match)
+            return bool(found) or self._ended
+
+        with self._changed:
+            assert self._changed.wait_for(look, TIMEOUT), f"no {text!r} in {self.output!r}"
+        assert found, f"no {text!r} in {self.output!r}, and no more will come"
+        return found[0]
+
+    def write(self, data: bytes) -> None:
+        """Write to the standard input."""
+        self.popen.stdin.write(data)
+        self.popen.stdin.flush()
+
+    def close_input(self) -> None:
+        """End the standard input."""
+        self.popen.stdin.close()
+
+    def wait(self) -> int:
+        """Wait for the end; return the exit status, or minus the signal."""
+        status: int = self.popen.wait(TIMEOUT)
+        self._reader.join(TIMEOUT)
+        return status
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal."""
+        self.popen.send_signal(number)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.popen.poll() is None:
+            self.kill()
+        self.wait()
+        for stream in (self.popen.stdin, self.popen.stdout):
+            if stream is not None and not stream.closed:
+                with suppress(BrokenPipeError):
+                    stream.close()
+
+
+class Client:
+    """A plain socket that reads lines."""
+
+    def __init__(self, port: int, name: str = "", source: str = "127.0.0.1") -> None:
+        self.socket = socket.create_connection(
+            ("127.0.0.1", port), TIMEOUT, source_address=(source, 0)
+        )
+        self._buffer = b""
+        if name:
+            self.says(name)
+            assert self.line() == "OK"
+
+    def sends(self, data: bytes) -> None:
+        """Send bytes."""
+        self.socket.sendall(data)
+
+    def says(self, *lines: str) -> None:
+        """Send lines of text."""
+        self.sends("".join(f"{line}\n" for line in lines).encode())
+
+    def line(self) -> str:
+        """Return the next line, or nothing at the end."""
+        while b"\r\n" not in self._buffer:
+            data = self.socket.recv(65_536)
+            if not data:
+                assert self._buffer == b"", f"an unfinished line: {self._buffer!r}"
+                return ""
+            self._buffer += data
+        line, self._buffer = self._buffer.split(b"\r\n", 1)
+        return line.decode()
+
+    def text(self) -> str:
+        """Return what is in the brackets of the next line, which must be the peer's."""
+        line = self.line()
+        match = re.fullmatch(r"\[\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}\] \S+: \((.*)\)", line, re.S)
+        assert match, f"not a line of the peer's: {line!r}"
+        return match[1]
+
+    def calls(self, name: str) -> None:
+        """Pair with somebody."""
+        self.says(f"To:{name}")
+        assert self.line() == f"You are chatting with {name}."
+
+    def pends(self) -> bool:
+        """Tell whether a write would block at this moment."""
+        return not select.select([], [self.socket], [], 0)[1]
+
+    def ends_input(self) -> None:
+        """Half-close."""
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def resets(self) -> None:
+        """Close with a reset, as a crash of the kernel's does."""
+        linger = b"\1\0\0\0\0\0\0\0"
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.socket.close()
+
+    def close(self) -> None:
+        """Close."""
+        self.socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Server(Process):
+    """twistd -n chatpair on a free port."""
+
+    def __init__(self, *options: str, port: str = "0", folder: Path | None = None) -> None:
+        arguments = [str(BIN / "twistd"), "-n", "--pidfile=", "chatpair", "--port", port, *options]
+        super().__init__(arguments, stdin=subprocess.DEVNULL, cwd=folder)
+        self.wait_for(r"chatpair \S+ is ready")
+        match = re.search(rb"ChatFactory starting on (\d+)", self.output)
+        self.port = int(match[1]) if match else 0
+
+    def client(self, name: str = "", source: str = "127.0.0.1") -> Client:
+        """Connect, and say a name if there is one."""
+        return Client(self.port, name, source)
+
+    def pair(self) -> tuple[Client, Client]:
+        """Connect alice and bob, and let alice call."""
+        alice, bob = self.client("alice"), self.client("bob")
+        alice.calls("bob")
+        assert bob.line() == "You are chatting with alice."
+        return alice, bob
+
+    def resident_kib(self) -> int:
+        """Return how much memory the server has, in KiB."""
+        status = Path(f"/proc/{self.popen.pid}/status").read_text()
+        match = re.search(r"VmRSS:\s+(\d+) kB", status)
+        assert match
+        return int(match[1])
+
+    def stop(self) -> int:
+        """End the server as an operator does; return its exit status."""
+        self.kill(signal.SIGTERM)
+        return self.wait()

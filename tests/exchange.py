@@ -1,5 +1,7 @@
 """An exchange without sockets: parties on string transports, and a clock that stands still."""
 
+from typing import cast
+
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.task import Clock
@@ -20,7 +22,7 @@ class Party:
         self.exchange = exchange
         self.lost = False
         self.transport = StringTransport(peerAddress=IPv4Address("TCP", host, 40_000))
-        self.protocol: ChatProtocol = exchange.factory.buildProtocol(self.transport.getPeer())
+        self.protocol = cast(ChatProtocol, exchange.factory.buildProtocol(self.transport.getPeer()))
         self.protocol.makeConnection(self.transport)
 
     @property

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -117,14 +117,11 @@ class Process:
 class Client:
     """A plain socket that reads lines."""
 
-    def __init__(self, port: int, name: str = "", source: str = "127.0.0.1") -> None:
+    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
         self.socket = socket.create_connection(
             ("127.0.0.1", port), TIMEOUT, source_address=(source, 0)
         )
         self._buffer = b""
-        if name:
-            self.says(name)
-            assert self.line() == "OK"
 
     def sends(self, data: bytes) -> None:
         """Send bytes."""
@@ -193,13 +190,19 @@ class Server(Process):
     def __init__(self, *options: str, port: str = "0", folder: Path | None = None) -> None:
         arguments = [str(BIN / "twistd"), "-n", "--pidfile=", "chatpair", "--port", port, *options]
         super().__init__(arguments, stdin=subprocess.DEVNULL, cwd=folder)
+        self._clients = ExitStack()
         self.wait_for(r"chatpair \S+ is ready")
         match = re.search(rb"ChatFactory starting on (\d+)", self.output)
         self.port = int(match[1]) if match else 0
 
     def client(self, name: str = "", source: str = "127.0.0.1") -> Client:
-        """Connect, and say a name if there is one."""
-        return Client(self.port, name, source)
+        """Connect, and say a name if there is one; closed with the server at the latest."""
+        client = Client(self.port, source)
+        self._clients.callback(client.close)
+        if name:
+            client.says(name)
+            assert client.line() == "OK"
+        return client
 
     def pair(self) -> tuple[Client, Client]:
         """Connect alice and bob, and let alice call."""
@@ -214,6 +217,15 @@ class Server(Process):
         match = re.search(r"VmRSS:\s+(\d+) kB", status)
         assert match
         return int(match[1])
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._clients.close()
+        super().__exit__(kind, error, trace)
 
     def stop(self) -> int:
         """End the server as an operator does; return its exit status."""

@@ -19,5 +19,4 @@ def server() -> Iterator[Server]:
     """A real server with the options that it has by itself."""
     with Server() as running:
         yield running
-        assert b"Traceback" not in running.output
-        running.stop()
+    assert b"Traceback" not in running.output

@@ -225,6 +225,8 @@ class Server(Process):
         trace: TracebackType | None,
     ) -> None:
         self._clients.close()
+        if self.popen.poll() is None:
+            self.stop()
         super().__exit__(kind, error, trace)
 
     def stop(self) -> int:

@@ -36,7 +36,7 @@ class TextLineReceiver(LineReceiver):
             if data.startswith(_TLS_HANDSHAKE):
                 self.handshakeReceived()
                 return
-            if data == _TLS_HANDSHAKE[:1]:
+            if _TLS_HANDSHAKE.startswith(data):
                 self._buffer = data
                 return
             self._fresh = False
@@ -76,13 +76,13 @@ class TextLineReceiver(LineReceiver):
 
     def _handle(self, line: bytes) -> None:
         skipped, self._skipping = self._skipping, False
-        if line.endswith(INTERRUPT):
+        interrupted = line.endswith(INTERRUPT)
+        if not skipped and len(line) - interrupted > self.MAX_LENGTH:
+            self.lineLengthExceeded(line)
+        elif not (skipped or interrupted):
+            self.lineReceived(line)
+        if interrupted:
             self.interruptReceived()
-        elif not skipped:
-            if len(line) > self.MAX_LENGTH:
-                self.lineLengthExceeded(line)
-            else:
-                self.lineReceived(line)
 
     def _limit_buffer(self) -> None:
         """Keep nothing of an unfinished line that is too long, but a CR that may end it."""

@@ -106,7 +106,7 @@ def fold(text: str) -> str:
     try:
         key: str = _profile.enforce(text)
     except UnicodeEncodeError as error:
-        if error.start < 0:
+        if error.reason.endswith("bidi_rule"):
             raise BadName("it mixes directions of writing") from None
         code = ord(error.object[error.start])
         raise BadName(f"U+{code:04X} can't be in a name") from None

@@ -279,13 +279,14 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         """Read on, or wait for this transport and the peer's to take what they have."""
         if self._input_ended or self.closing:
             return
-        if not self._must_wait():
-            # In a turn of its own: whoever made room is in the middle of something.
-            self.factory.clock.callLater(0, self._resume)
-        elif not self.paused:
+        wait = self._must_wait()
+        if wait and not self.paused:
             self.pauseProducing()
             if self._check is None:  # Twisted does not watch a connection that it does not read
                 self._check_in(DELIVERY_CHECK)
+        elif self.paused and not wait:
+            # In a turn of its own: whoever made room is in the middle of something.
+            self.factory.clock.callLater(0, self._resume)
 
     def _resume(self) -> None:
         if not self.paused or self.closing or self._lost or self._must_wait():

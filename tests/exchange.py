@@ -1,5 +1,6 @@
 """An exchange without sockets: parties on string transports, and a clock that stands still."""
 
+from itertools import count
 from typing import cast
 
 from twisted.internet.address import IPv4Address
@@ -79,14 +80,15 @@ class Exchange:
     """A factory, its clock, and the parties connected to it."""
 
     def __init__(self, **options: int | float | str) -> None:
+        self._hosts = count()
         self.clock = Clock()
         self.clock.advance(1_795_393_321)  # 2026-11-23, about half past midnight in UTC
         self.factory = ChatFactory(self.clock, **options)  # type: ignore[arg-type]
         self.factory.protocol = ChatProtocol  # type: ignore[assignment]
 
-    def connect(self, host: str = "192.0.2.1") -> Party:
-        """Connect somebody who has said nothing yet."""
-        return Party(self, host)
+    def connect(self, host: str = "") -> Party:
+        """Connect somebody who has said nothing yet, from a host that has no other."""
+        return Party(self, host or f"host-{next(self._hosts)}")
 
     def enter(self, name: str) -> Party:
         """Connect somebody and say a name, which must be free."""

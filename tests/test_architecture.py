@@ -1,0 +1,97 @@
+"""Imports run one way: each module knows the ones below it, and no other."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import chatpair
+
+PACKAGE = Path(chatpair.__file__).parent
+
+# What each room may import, itself aside; docs say why.
+BELOW = {
+    "chatpair": set(),
+    "chatpair.text": set(),
+    "chatpair.telnet": set(),
+    "chatpair.liveness": set(),
+    "chatpair.activity": set(),
+    "chatpair.messages": set(),
+    "chatpair.names": set(),
+    "chatpair.framing": {"chatpair.telnet"},
+    "chatpair.codecs": {"chatpair.messages", "chatpair.names", "chatpair.text"},
+    "chatpair.user": {"chatpair.messages", "chatpair.names"},
+    "chatpair.factory": {
+        "chatpair.activity",
+        "chatpair.messages",
+        "chatpair.names",
+        "chatpair.user",
+    },
+    "chatpair.protocol": {
+        "chatpair.codecs",
+        "chatpair.factory",
+        "chatpair.framing",
+        "chatpair.liveness",
+        "chatpair.messages",
+        "chatpair.names",
+        "chatpair.text",
+        "chatpair.user",
+    },
+    "chatpair.tap": {
+        "chatpair",
+        "chatpair.factory",
+        "chatpair.protocol",
+        "chatpair.text",
+    },
+    "chatpair.client": {
+        "chatpair",
+        "chatpair.codecs",
+        "chatpair.messages",
+        "chatpair.names",
+        "chatpair.text",
+    },
+}
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def room_of(module: str) -> str:
+    return ".".join(module.split(".")[:2])
+
+
+def rooms_imported_by(path: Path) -> set[str]:
+    modules: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            modules.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            assert node.level == 0, "relative imports hide which room is meant"
+            modules.update(
+                f"{node.module}.{alias.name}" if node.module == "chatpair" else node.module
+                for alias in node.names
+            )
+    ours = {module for module in modules if module.split(".")[0] == "chatpair"}
+    known = set(BELOW) - {"chatpair"}
+    return {room_of(module) if room_of(module) in known else "chatpair" for module in ours}
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=[module_of(path) for path in FILES])
+def test_imports_only_what_is_below(path: Path) -> None:
+    room = room_of(module_of(path))
+    assert rooms_imported_by(path) - {room} <= BELOW[room]
+
+
+def test_nothing_is_below_itself() -> None:
+    def reach(room: str, seen: frozenset[str]) -> None:
+        assert room not in seen
+        for lower in BELOW[room]:
+            reach(lower, seen | {room})
+
+    for room in BELOW:
+        reach(room, frozenset())

@@ -1,0 +1,192 @@
+"""Bytes to lines, however the network cuts them."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatpair.framing import TextLineReceiver
+from chatpair.telnet import TelnetFilter
+
+IAC, DONT, DO, WONT, WILL, SB, SE, IP, DM = b"\xff \xfe \xfd \xfc \xfb \xfa \xf0 \xf4 \xf2".split()
+ECHO, TIMING_MARK = b"\x01", b"\x06"
+
+
+class Recorder(TextLineReceiver):
+    """Notes what it receives."""
+
+    MAX_LENGTH = 20
+
+    def __init__(self) -> None:
+        self.received: list[object] = []
+
+    def lineReceived(self, line: bytes) -> None:
+        self.received.append(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self.received.append("too long")
+
+    def handshakeReceived(self) -> None:
+        self.received.append("TLS")
+        self.closing = True
+
+    def interruptReceived(self) -> None:
+        self.received.append("interrupt")
+
+
+class Telnet:
+    """The transport of a recorder: what it is told goes to a list."""
+
+    disconnecting = False
+
+    def __init__(self) -> None:
+        self.replies: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.replies.append(data)
+
+
+def receive(*chunks: bytes) -> tuple[list[object], bytes]:
+    recorder, telnet = Recorder(), Telnet()
+    recorder.transport = telnet
+    for chunk in chunks:
+        recorder.dataReceived(chunk)
+        assert len(recorder._buffer) <= Recorder.MAX_LENGTH + 1
+    recorder.end_of_input()
+    return recorder.received, b"".join(telnet.replies)
+
+
+CASES = {
+    "LF": (b"a\nb\n", [b"a", b"b"], b""),
+    "CR LF": (b"a\r\nb\r\n", [b"a", b"b"], b""),
+    "CR NUL": (b"a\r\0b\r\0", [b"a", b"b"], b""),
+    "mixed": (b"a\n\r\n\r\0b\r\n", [b"a", b"", b"", b"b"], b""),
+    "lone CR": (b"a\rb\n", [b"a\rb"], b""),
+    "lone NUL": (b"a\0b\n", [b"a\0b"], b""),
+    "unfinished": (b"a\nb", [b"a", b"b"], b""),
+    "as long as may be": (b"x" * 20 + b"\n", [b"x" * 20], b""),
+    "as long as may be, CR LF": (b"x" * 20 + b"\r\n", [b"x" * 20], b""),
+    "too long": (b"x" * 21 + b"\nb\n", ["too long", b"b"], b""),
+    "too long, CR LF": (b"x" * 21 + b"\r\nb\r\n", ["too long", b"b"], b""),
+    "too long, CR NUL": (b"x" * 21 + b"\r\0b\r\0", ["too long", b"b"], b""),
+    "much too long": (
+        b"x" * 100 + b"\nb\n" + b"y" * 50 + b"\n",
+        ["too long", b"b", "too long"],
+        b"",
+    ),
+    "too long for ever": (b"x" * 100, ["too long"], b""),
+    "IAC IAC": (b"a" + IAC + IAC + b"b\n", [b"ab"], b""),
+    "DO": (IAC + DO + ECHO + b"a\n", [b"a"], IAC + WONT + ECHO),
+    "DO, twice": ((IAC + DO + ECHO) * 2 + b"a\n", [b"a"], IAC + WONT + ECHO),
+    "WILL": (b"a" + IAC + WILL + ECHO + b"b\n", [b"ab"], IAC + DONT + ECHO),
+    "DO and WILL": (
+        IAC + DO + ECHO + IAC + WILL + ECHO,
+        [],
+        IAC + WONT + ECHO + IAC + DONT + ECHO,
+    ),
+    "DONT and WONT": (IAC + DONT + ECHO + IAC + WONT + ECHO + b"a\n", [b"a"], b""),
+    "timing mark, twice": (
+        (IAC + DO + TIMING_MARK) * 2 + b"a\n",
+        [b"a"],
+        (IAC + WONT + TIMING_MARK) * 2,
+    ),
+    "subnegotiation": (
+        b"a" + IAC + SB + b"\x18\n" + IAC + IAC + b"x" + IAC + SE + b"b\n",
+        [b"ab"],
+        b"",
+    ),
+    "an option that is a newline": (IAC + DO + b"\n" + b"a\n", [b"a"], IAC + WONT + b"\n"),
+    "data mark": (b"a" + IAC + DM + b"b\n", [b"ab"], b""),
+    "interrupt": (b"half" + IAC + IP + b"b\n", ["interrupt", b"b"], b""),
+    "interrupt in a line that is too long": (
+        b"x" * 30 + IAC + IP + b"b\n",
+        ["too long", "interrupt", b"b"],
+        b"",
+    ),
+    "CR, IAC, NUL": (b"a\r" + IAC + DM + b"\0b\n", [b"a", b"b"], b""),
+    "TLS": (b"\x16\x03\x01\x02\0\x01\0\x01\xfc\n\xff\xf4", ["TLS"], b""),
+    "a first byte as of TLS": (b"\x16a\n", [b"\x16a"], b""),
+    "nothing but that": (b"\x16", [b"\x16"], b""),
+    "TLS later": (b"a\n\x16\x03\x01\n", [b"a", b"\x16\x03\x01"], b""),
+}
+
+
+@pytest.mark.parametrize(("data", "received", "replies"), CASES.values(), ids=CASES.keys())
+def test_is_the_same_wherever_it_is_cut(
+    data: bytes, received: list[object], replies: bytes
+) -> None:
+    assert receive(data) == (received, replies)
+    assert receive(*(data[i : i + 1] for i in range(len(data)))) == (received, replies)
+    for cut in range(len(data) + 1):
+        assert receive(data[:cut], data[cut:]) == (received, replies)
+
+
+pieces = st.lists(
+    st.one_of(
+        st.sampled_from([b"\n", b"\r", b"\0", IAC, DO, DONT, WILL, WONT, SB, SE, IP, TIMING_MARK]),
+        st.binary(max_size=30),
+    )
+).map(b"".join)
+
+
+@given(pieces, st.data())
+def test_any_bytes_are_the_same_wherever_they_are_cut(data: bytes, draw: st.DataObject) -> None:
+    cuts = draw.draw(st.lists(st.integers(0, len(data)), max_size=10).map(sorted))
+    edges = [0, *cuts, len(data)]
+    assert receive(*(data[a:b] for a, b in pairwise(edges))) == receive(data)
+
+
+@given(st.binary())
+def test_no_interrupt_comes_from_the_text(data: bytes) -> None:
+    text = TelnetFilter(lambda reply: None).feed(data)
+    assert text.count(b"\xff") == text.count(b"\xff\n") <= data.count(IAC + IP)
+
+
+def test_lines_wait_while_it_is_paused() -> None:
+    recorder, telnet = Recorder(), Telnet()
+    recorder.transport = telnet
+    recorder.paused = True
+    recorder.dataReceived(b"a\nb\n" + b"x" * 30)
+    assert recorder.received == []
+    recorder.paused = False
+    recorder.handle_buffer()
+    assert recorder.received == [b"a", b"b", "too long"]
+
+
+def test_data_that_comes_while_a_line_is_handled_waits_its_turn() -> None:
+    class Reentrant(Recorder):
+        def lineReceived(self, line: bytes) -> None:
+            super().lineReceived(line)
+            if line == b"a":
+                self.dataReceived(b"c\nd")
+
+    recorder = Reentrant()
+    recorder.transport = Telnet()
+    recorder.dataReceived(b"a\nb\n")
+    assert recorder.received == [b"a", b"b", b"c"]
+    recorder.dataReceived(b"\n")
+    assert recorder.received == [b"a", b"b", b"c", b"d"]
+
+
+def test_a_fault_does_not_repeat_the_lines_before_it() -> None:
+    class Faulty(Recorder):
+        def lineReceived(self, line: bytes) -> None:
+            super().lineReceived(line)
+            if line == b"b":
+                raise RuntimeError
+
+    recorder = Faulty()
+    recorder.transport = Telnet()
+    with pytest.raises(RuntimeError):
+        recorder.dataReceived(b"a\nb\nc\n")
+    recorder.dataReceived(b"")
+    assert recorder.received == [b"a", b"b", b"c"]
+
+
+@pytest.mark.parametrize("data", [b"\x16\x03", IAC + IP])
+def test_what_subclasses_must_say(data: bytes) -> None:
+    receiver = TextLineReceiver()
+    receiver.transport = Telnet()
+    with pytest.raises(NotImplementedError):
+        receiver.dataReceived(data)

@@ -1,0 +1,60 @@
+"""What is left of a line once it is clean."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatpair.text import clean
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (b"hello", "hello"),
+        (b"tab\there", "tab\there"),
+        (b"\x1b[2Jcls", "[2Jcls"),
+        (b"a\0b\x07c\x7fd", "abcd"),
+        (b"lone\rreturn", "lonereturn"),
+        (b"c1 \xc2\x9dx", "c1 x"),
+        (b"\x9dx", "\ufffdx"),
+        (b"\xc3\x28", "\ufffd("),
+        ("grüße 😀".encode(), "grüße 😀"),
+        ("a\u202eb\u200ec\u2067d\u2028e\u2029f".encode(), "abcdef"),
+        ("\u200d\u061c".encode(), "\u200d\u061c"),
+    ],
+)
+def test_holds_no_control(line: bytes, text: str) -> None:
+    assert clean(line) == text
+
+
+REMOVED = frozenset(
+    [
+        *(set(range(0x20)) - {9}),
+        *range(0x7F, 0xA0),
+        *(0x200E, 0x200F),
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+        *(0x2028, 0x2029),
+    ]
+)
+
+
+def test_every_control_goes_and_nothing_else() -> None:
+    for code in range(0x110000):
+        if not 0xD800 <= code < 0xE000:
+            expected = "" if code in REMOVED else chr(code)
+            assert clean(chr(code).encode()) == expected
+
+
+@given(st.binary())
+def test_any_bytes_become_text(line: bytes) -> None:
+    text = clean(line)
+    assert clean(text.encode()) == text
+    assert not {chr(code) for code in REMOVED} & set(text)
+
+
+@given(
+    st.binary().filter(bytes.isascii), st.text(min_size=1).filter(lambda text: not text.isascii())
+)
+def test_the_short_way_for_ascii_gives_the_same(line: bytes, other: str) -> None:
+    assert clean(line) + clean(other.encode()) == clean(line + other.encode())

@@ -1,0 +1,131 @@
+"""What the kernel knows of the other end, asked of real sockets."""
+
+import select
+import socket
+from collections.abc import Iterator
+
+import pytest
+from twisted.internet.testing import StringTransport
+
+from chatpair import liveness
+from tests.server import TIMEOUT
+
+
+class Transport(StringTransport):
+    """A transport that has a socket."""
+
+    def __init__(self, handle: object) -> None:
+        super().__init__()
+        self.handle = handle
+
+    def getHandle(self) -> object:
+        return self.handle
+
+
+@pytest.fixture
+def tcp() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Two ends of a TCP connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        one = socket.create_connection(listener.getsockname(), TIMEOUT)
+        other, _ = listener.accept()
+    with one, other:
+        yield one, other
+
+
+@pytest.fixture
+def unix() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Two ends of a unix connection."""
+    one, other = socket.socketpair()
+    with one, other:
+        yield one, other
+
+
+def wait_until_readable(sock: socket.socket) -> None:
+    assert select.select([sock], [], [], TIMEOUT)[0]
+
+
+def reset(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    sock.close()
+
+
+def test_the_options_of_a_tcp_connection(tcp: tuple[socket.socket, socket.socket]) -> None:
+    liveness.set_options(Transport(tcp[0]))
+    for level, option, value in [
+        (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.SOL_SOCKET, socket.SO_OOBINLINE, 1),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    ]:
+        assert tcp[0].getsockopt(level, option) == value
+
+
+def test_a_socket_that_is_closed_already_has_no_options(
+    tcp: tuple[socket.socket, socket.socket],
+) -> None:
+    tcp[0].close()
+    liveness.set_options(Transport(tcp[0]))
+
+
+def test_other_transports_have_no_options(unix: tuple[socket.socket, socket.socket]) -> None:
+    liveness.set_options(Transport(unix[0]))
+    assert unix[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
+    liveness.set_options(StringTransport())
+    assert liveness.socket_of(StringTransport()) is None
+    assert liveness.socket_of(Transport("a TLS connection")) is None
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_a_half_closed_end_is_not_gone(kind: str, request: pytest.FixtureRequest) -> None:
+    one, other = request.getfixturevalue(kind)
+    other.shutdown(socket.SHUT_WR)
+    wait_until_readable(one)
+    assert one.recv(1) == b""
+    assert not liveness.is_gone(one)
+
+
+def test_an_end_that_was_reset_is_gone(tcp: tuple[socket.socket, socket.socket]) -> None:
+    one, other = tcp
+    reset(other)
+    wait_until_readable(one)
+    assert liveness.is_gone(one)
+
+
+def test_a_closed_end_is_gone_once_it_was_told_something(
+    tcp: tuple[socket.socket, socket.socket],
+) -> None:
+    one, other = tcp
+    other.close()
+    wait_until_readable(one)
+    assert not liveness.is_gone(one)
+    one.sendall(b"Listening.\r\n")
+    poll = select.poll()
+    poll.register(one, 0)
+    assert poll.poll(TIMEOUT * 1_000)
+    assert liveness.is_gone(one)
+
+
+def test_a_closed_unix_end_is_gone(unix: tuple[socket.socket, socket.socket]) -> None:
+    unix[1].close()
+    assert liveness.is_gone(unix[0])
+
+
+def test_what_nobody_read_from_a_unix_socket_is_not_delivered(
+    unix: tuple[socket.socket, socket.socket],
+) -> None:
+    one, other = unix
+    assert liveness.is_delivered(one)
+    one.sendall(b"hello")
+    assert not liveness.is_delivered(one)
+    assert not liveness.is_silent(one)
+    assert other.recv(10) == b"hello"
+    assert liveness.is_delivered(one)
+
+
+def test_a_live_end_is_not_silent(tcp: tuple[socket.socket, socket.socket]) -> None:
+    one, other = tcp
+    one.sendall(b"hello")
+    assert other.recv(10) == b"hello"
+    assert not liveness.is_silent(one)

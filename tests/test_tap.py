@@ -1,0 +1,98 @@
+"""The options and the service, without a process."""
+
+import resource
+from pathlib import Path
+
+import pytest
+from twisted.application.service import Service
+from twisted.internet.error import CannotListenError
+from twisted.python.usage import UsageError
+
+from chatpair import tap
+from tests.exchange import Exchange
+
+
+def parse(*arguments: str) -> tap.Options:
+    options = tap.Options()
+    options.parseOptions(arguments)
+    return options
+
+
+def test_the_defaults() -> None:
+    factory = tap.makeService(parse()).factory
+    assert parse()["ports"] == ["tcp:9999"]
+    assert factory.max_line == 65_536
+    assert factory.linger == 60
+    assert factory.max_users == 10_000
+    assert factory.max_per_host == 100
+    assert factory.motd == ""
+
+
+def test_every_option_reaches_the_factory(tmp_path: Path) -> None:
+    motd = tmp_path / "motd"
+    motd.write_text("Hello.\n[x]\n")
+    options = parse(
+        *("--port", "tcp:0:interface=127.0.0.1", "-p", "0", "--max-line=100", "--linger=1.5"),
+        *("--max-users=2", "--max-per-host=3", f"--motd={motd}"),
+    )
+    service = tap.makeService(options)
+    assert options["ports"] == ["tcp:0:interface=127.0.0.1", "tcp:0"]
+    assert len(service.services) == 2
+    factory = service.factory
+    assert (factory.max_line, factory.linger) == (100, 1.5)
+    assert (factory.max_users, factory.max_per_host) == (2, 3)
+    assert factory.motd == "Hello.\n [x]"
+
+
+def test_what_is_wrong_is_said() -> None:
+    with pytest.raises(UsageError, match="--port x: neither a port number nor an endpoint"):
+        parse("--port", "x")
+    with pytest.raises(UsageError, match="0 is less than 1"):
+        parse("--max-users", "0")
+    with pytest.raises(UsageError, match="--motd: can't read /nowhere"):
+        parse("--motd", "/nowhere")
+    with pytest.raises(SystemExit):
+        parse("--version")
+
+
+def test_room_is_made_for_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, tuple[int, int]]] = []
+    monkeypatch.setattr(resource, "setrlimit", lambda *limit: asked.append(limit))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1_024, 4_096))
+    tap._allow_open_files(2_000)
+    tap._allow_open_files(1_000)
+    tap._allow_open_files(10_000)
+    limit = resource.RLIMIT_NOFILE
+    assert asked == [(limit, (2_000, 4_096)), (limit, (4_096, 4_096))]
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY,) * 2)
+    tap._allow_open_files(10_000)
+    assert len(asked) == 2
+
+
+class Port(Service):
+    """A service that can't listen."""
+
+    def privilegedStartService(self) -> None:
+        raise CannotListenError("any", 9999, OSError(98, "Address already in use"))
+
+
+def test_what_can_not_listen_ends_the_process() -> None:
+    service = tap.ChatService(Exchange().factory)
+    Port().setServiceParent(service)
+    with pytest.raises(SystemExit) as ending:
+        service.privilegedStartService()
+    assert ending.value.code == 1
+
+
+def test_stopping_waits_for_the_last_connection() -> None:
+    exchange = Exchange()
+    service = tap.ChatService(exchange.factory)
+    service.privilegedStartService()
+    service.startService()
+    alice = exchange.enter("alice")
+    stopped: list[object] = []
+    service.stopService().addCallback(stopped.append)
+    assert alice.heard() == ["The server is stopping."]
+    assert stopped == []
+    alice.drops(clean=True)
+    assert len(stopped) == 1

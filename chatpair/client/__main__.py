@@ -1,9 +1,11 @@
 """The command line of the client."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 from twisted.internet.endpoints import HostnameEndpoint, connectProtocol
@@ -14,6 +16,7 @@ from twisted.internet.task import react
 from chatpair import __version__
 from chatpair.client.conversation import Conversation
 from chatpair.client.stdio import StandardScreen
+from chatpair.text import clean
 
 _EPILOG = """\
 On a terminal, what you type goes to the server: To:bob calls bob, /help lists the commands.
@@ -33,16 +36,21 @@ def _port(text: str) -> int:
 _port.__name__ = "port number"  # argparse puts it in its message
 
 
+def _clean(text: str) -> str:
+    return clean(os.fsencode(text))
+
+
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return the options given; exits if they are wrong or ask for help."""
     parser = argparse.ArgumentParser(
         prog="chatpair", description="Talk with somebody over a chatpair server.", epilog=_EPILOG
     )
-    parser.add_argument("host", nargs="?", default="localhost", metavar="HOST", help="the server")
-    parser.add_argument("--port", type=_port, default=9999, help="its port (%(default)s)")
-    parser.add_argument("--name", default="", help="be known by this name; else it is asked for")
-    parser.add_argument("--to", default="", metavar="NAME", help="call the user of this name")
-    parser.add_argument("--version", action="version", version=f"chatpair {__version__}")
+    add = parser.add_argument
+    add("host", nargs="?", default="localhost", metavar="HOST", help="the server (%(default)s)")
+    add("--port", type=_port, default=9999, help="its port (%(default)s)")
+    add("--name", type=_clean, default="", help="be known by this name; else it is asked for")
+    add("--to", type=_clean, default="", metavar="NAME", help="call the user of this name")
+    add("--version", action="version", version=f"chatpair {__version__}")
     return parser.parse_args(arguments)
 
 
@@ -53,17 +61,27 @@ async def _talk(reactor: Any, options: argparse.Namespace) -> str:
     conversation = Conversation(screen, name=options.name, to=options.to, from_pipe=from_pipe)
     screen.conversation = conversation
     stdio = StandardIO(screen, reactor=reactor)
+    endpoint = HostnameEndpoint(reactor, options.host, options.port)
+    connecting = connectProtocol(endpoint, conversation)
+    interrupts = count()
+
+    def interrupt() -> None:
+        if not conversation.connected:
+            connecting.cancel()
+            return
+        conversation.interrupt()
+        if next(interrupts):
+            screen.give_up()
+
+    # In the place of the reactor's handler, which would not wait for the answer to Quit.
+    signal.signal(signal.SIGINT, lambda *_: reactor.callFromThread(interrupt))
     try:
-        endpoint = HostnameEndpoint(reactor, options.host, options.port)
-        await connectProtocol(endpoint, conversation)
+        await connecting
     except Exception as why:  # a host that is no host name raises what it likes
-        return f"Can't connect to {options.host}, port {options.port}: {why}"
+        return f"Can't connect to {options.host}, port {options.port}: {why or 'interrupted'}"
     else:
         conversation.transport.registerProducer(screen, True)
         stdio.registerProducer(conversation, True)
-        signal.signal(
-            signal.SIGINT, lambda *_: reactor.callFromThread(conversation.interrupt)
-        )  # instead of the reactor's, which would not wait for the answer
         return await conversation.finished
     finally:
         stdio.unregisterProducer()
@@ -83,6 +101,8 @@ async def _run(reactor: Any, options: argparse.Namespace) -> None:
 
 def main() -> None:
     """Run the client with the arguments of the command line."""
+    if sys.stdin is None or sys.stdout is None:
+        sys.exit("chatpair needs a standard input and a standard output.")
     react(_run, (parse_arguments(None),))
 
 

@@ -7,9 +7,12 @@ from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 
+from chatpair import names
 from chatpair.codecs import plain
 from chatpair.messages import Call, Claim, Error, Goodbye, Left, Message, Named, Paired, Quit, Say
 from chatpair.text import clean
+
+NO_NAME = "There was no name in the input; give one with --name."
 
 
 class Screen(Protocol):
@@ -32,7 +35,7 @@ class Conversation(LineReceiver):
     """One user's talk with a server, from the name to the answer to Quit.
 
     As a person types it, each line goes to the server as it is. As a pipe has it, lines wait
-    for the pair, each is text whatever it says, and their end is Quit.
+    for the pair, each is text whatever it says, and their end is Quit. All text is clean.
     """
 
     delimiter = b"\r\n"
@@ -45,13 +48,15 @@ class Conversation(LineReceiver):
         self._name = name
         self._to = to
         self._from_pipe = from_pipe
+        self._asking = not name  # the next line is a name
+        self._may_ask = not (name and from_pipe)
         self._named = False
-        self._asking = False  # the next line is a name
-        self._asked = False
+        self._calling = False
         self._paired = False
         self._peer = ""
-        self._left = False  # a pipe's lines were meant for that one
+        self._left_by: str | None = None  # a pipe's lines were meant for that one
         self._first_line: str | None = None
+        self._ended = False
         self._quitting = False
         self._problem = ""
         self.finished: Deferred[str] = Deferred()
@@ -67,9 +72,9 @@ class Conversation(LineReceiver):
             self._asking = False
             self._claim(line)
         elif not self._from_pipe:
-            self.sendLine(line.encode("utf-8", "surrogateescape"))
-        elif self._left:
-            self.fail(f"{self._peer} left before all was said.")
+            self.sendLine(line.encode())
+        elif self._left_by is not None:
+            self.fail(f"{self._left_by} left before all was said.")
         elif self._paired:
             self._send(Say(line))
         else:
@@ -80,15 +85,21 @@ class Conversation(LineReceiver):
         self._screen.take_lines(False)
         command = plain.parse(line)
         if isinstance(command, Call):
-            self._send(command)
+            self._call(command)
         else:
             self._first_line = line
 
     def input_ended(self) -> None:
-        """Quit: the user has said all."""
+        """Quit, once what the user has said is said."""
+        self._ended = True
         if self._from_pipe and self._asking:
-            self.fail("There was no name in the input; give one with --name.")
+            self.fail(NO_NAME)
         else:
+            self._quit_if_all_is_said()
+
+    def _quit_if_all_is_said(self) -> None:
+        waits = not self._named or self._calling or self._first_line is not None
+        if self._ended and not (self._from_pipe and waits):
             self.quit()
 
     def quit(self) -> None:
@@ -117,9 +128,6 @@ class Conversation(LineReceiver):
         self._problem = self._problem or problem
         self.quit()
 
-    def _send(self, command: Claim | Call | Say | Quit) -> None:
-        self.transport.write(plain.render_command(command))
-
     # To the server
 
     def connectionMade(self) -> None:
@@ -130,17 +138,32 @@ class Conversation(LineReceiver):
             self._ask()
 
     def _ask(self) -> None:
-        self._asking = self._asked = True
-        self._screen.ask_name()
-        self._screen.take_lines(True)
+        self._asking = True
+        if self._ended:
+            self.fail(NO_NAME)
+        else:
+            self._screen.ask_name()
+            self._screen.take_lines(True)
 
     def _claim(self, name: str) -> None:
-        if name:
-            self._name = name
-            self._screen.take_lines(False)
-            self._send(Claim(name))
+        self._screen.take_lines(False)
+        self._name = name
+        if isinstance(plain.parse_unnamed(name), Quit):
+            self.fail(NO_NAME if self._from_pipe else "")
+            return
+        try:
+            names.parse(name)  # a server would take some for commands
+        except names.BadName as why:
+            self._refused(f"Bad name: {why}")
         else:
-            self.quit()
+            self._send(Claim(name))
+
+    def _call(self, call: Call) -> None:
+        self._calling = True
+        self._send(call)
+
+    def _send(self, command: Claim | Call | Say | Quit) -> None:
+        self.transport.write(plain.render_command(command))
 
     # From the server
 
@@ -157,9 +180,9 @@ class Conversation(LineReceiver):
             case Paired(peer):
                 self._pair(text, peer)
             case Left():
-                self._peer_left()
-            case Error():
-                self._error(text)
+                self._left()
+            case Error() if self._from_pipe:
+                self.fail(text)
             case Goodbye():
                 self._finish(self._problem)
             case _:
@@ -169,17 +192,19 @@ class Conversation(LineReceiver):
         self._named = True
         self._screen.notice(f"Welcome, {self._name}.")
         if self._to:
-            self._send(Call(self._to))
+            self._call(Call(self._to))
         self._screen.take_lines(not (self._from_pipe and self._to))
+        self._quit_if_all_is_said()
 
     def _refused(self, why: str) -> None:
-        if self._from_pipe and not self._asked:
-            self.fail(why)
-        else:
+        if self._may_ask:
             self._screen.notice(why)
             self._ask()
+        else:
+            self.fail(why)
 
     def _pair(self, text: str, peer: str) -> None:
+        self._calling = False
         self._paired = True
         self._peer = peer
         self._screen.notice(text)
@@ -188,17 +213,13 @@ class Conversation(LineReceiver):
             self._first_line = None
         if not self._quitting:
             self._screen.take_lines(True)
+        self._quit_if_all_is_said()
 
-    def _peer_left(self) -> None:
+    def _left(self) -> None:
         self._paired = False
-        self._left = True
+        if self._left_by is None:
+            self._left_by = self._peer
         self._screen.notice(f"{self._peer} has left.")
-
-    def _error(self, text: str) -> None:
-        if self._from_pipe:
-            self.fail(text)
-        else:
-            self._screen.notice(text)
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """Give up on a server that sends such lines."""

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chatpair.client.conversation import Conversation
+from chatpair.text import clean
 
 
 @implementer(IHalfCloseableProtocol)
@@ -31,7 +32,7 @@ class StandardScreen(LineReceiver):
         self._wanted = False
         self._full = False
         self.closed: Deferred[None] = Deferred()
-        """Fires when all output is out."""
+        """Fires when all output is out, or nobody will take it."""
 
     # Screen
 
@@ -89,8 +90,7 @@ class StandardScreen(LineReceiver):
 
     def lineReceived(self, line: bytes) -> None:
         """Pass a line on."""
-        text = line.removesuffix(b"\r").decode("utf-8", "surrogateescape")
-        self.conversation.typed(text)
+        self.conversation.typed(clean(line))
 
     def readConnectionLost(self) -> None:
         """Pass on the end of input, and a last line that had none."""
@@ -104,8 +104,14 @@ class StandardScreen(LineReceiver):
         self.conversation.fail(f"A line has over {self.MAX_LENGTH} bytes.")
 
     def writeConnectionLost(self) -> None:
-        """Do nothing: the conversation has been told as the producer of the output."""
+        """Wait for no more output; the conversation has been told, as its producer."""
+        self.give_up()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Note that all output is out."""
-        self.closed.callback(None)
+        self.give_up()
+
+    def give_up(self) -> None:
+        """Wait for no more output to be taken."""
+        if not self.closed.called:
+            self.closed.callback(None)

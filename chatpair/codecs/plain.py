@@ -156,8 +156,7 @@ def parse_event(line: str) -> Event:
 def render_command(command: Claim | Call | Say | Quit) -> bytes:
     """Return the line that tells a server a command.
 
-    Text that would be taken for a command gets a space in front. Surrogates stand for bytes
-    that were not UTF-8 (PEP 383).
+    Text that would be taken for a command gets a space in front.
     """
     match command:
         case Claim(name):
@@ -168,4 +167,4 @@ def render_command(command: Claim | Call | Say | Quit) -> bytes:
             line = text if isinstance(parse(text), Say) else f" {text}"
         case Quit():
             line = "Quit"
-    return line.encode("utf-8", "surrogateescape") + b"\r\n"
+    return line.encode() + b"\r\n"

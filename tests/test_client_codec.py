@@ -1,0 +1,119 @@
+"""The client's half of the plain codec: what it reads of a server's lines, and how it speaks."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from chatpair.codecs import plain
+from chatpair.factory import NOBODY
+from chatpair.messages import (
+    Call,
+    Claim,
+    Error,
+    Event,
+    Goodbye,
+    Left,
+    Message,
+    Named,
+    Notice,
+    Paired,
+    Quit,
+    Say,
+)
+from chatpair.text import clean
+
+# All that a line of text can hold, what was no UTF-8 included (PEP 383).
+CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\n")
+UNDECODED = st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF)
+LINES = st.text(CHARACTERS | UNDECODED)
+PREFIXES = ["Quit", "To:", "tO: ", "/bye", "/to ", "/", " ", "", "\r\0", "\u200e", "\udcff\udcf4"]
+SAID = st.builds(lambda *parts: "".join(parts), *[st.sampled_from(PREFIXES)] * 3, LINES)
+CLEAN = st.text(CHARACTERS).map(lambda text: clean(text.encode()))
+NAMES = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=32)
+SECONDS = st.integers(0, 4_000_000_000)  # past 2096
+
+
+def refusals(name: str) -> list[Event]:
+    """Return the refusals that a server can give somebody who calls a name."""
+    return [
+        Error("unknown", "Say who: To:bob"),
+        Error("unknown", f"The user {name} does not exist."),
+        Error("busy", f"{name} is talking with someone else."),
+        Error("busy", f"{name} is not reading at the moment."),
+        Error("self", "Please don't try to talk with yourself."),
+        Error("too-long", "That line was not sent: it has over 65536 bytes."),
+        Error("bad-name", f"U+{ord(name[0]):04X} can't be in a name"),
+        Error("reuse", "Reuse"),
+        NOBODY,
+    ]
+
+
+EVENTS: st.SearchStrategy[Event] = st.one_of(
+    st.sampled_from([Named(""), Left("", "quit"), Goodbye()]),
+    NAMES.map(Paired),
+    NAMES.flatmap(lambda name: st.sampled_from(refusals(name))),
+    CLEAN.map(lambda text: Error("unknown", f"The user {text} does not exist.")),
+)
+
+
+@settings(deadline=None)
+@given(EVENTS)
+def test_a_client_reads_what_a_server_tells(event: Event) -> None:
+    assert plain.parse_event(plain.render(event).decode().removesuffix("\r\n")) == event
+
+
+@settings(deadline=None)
+@given(NAMES, CLEAN, SECONDS)
+@example("bob", "a) carol: (b", 0)
+def test_a_client_reads_what_a_peer_says(sender: str, text: str, second: int) -> None:
+    line = plain.render(Message(sender, text, second + 0.5)).decode().removesuffix("\r\n")
+    event = plain.parse_event(line)
+    assert isinstance(event, Message)
+    assert (event.sender, event.text) == (sender, text)
+    assert time.ctime(event.time) == time.ctime(second)  # an hour a year has two times
+
+
+@settings(deadline=None)
+@given(st.text())
+@example("[Mon Feb 30 00:00:00 2026] bob: (x)")
+@example("[Mon Jan  1 00:00:00 99999999999] bob: (x)")
+@example("[Sat Jan  1 00:00:00 0000] bob: (x)")
+def test_no_line_is_too_strange_for_a_client(line: str) -> None:
+    assert plain.parse_event(line) is not None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[Mon Feb 30 00:00:00 2026] bob: (no such day)",
+        "[Sun Nov 22 20:22:01 2026] bob (no colon)",
+        "You are chatting with .",
+        "quit.",
+        "ok",
+        "",
+    ],
+)
+def test_any_other_line_is_a_notice(line: str) -> None:
+    assert plain.parse_event(line) == Notice(line)
+
+
+@settings(deadline=None)
+@given(SAID.map(lambda text: clean(text.encode("utf-8", "surrogateescape"))))
+def test_what_a_program_says_is_text_to_the_server(text: str) -> None:
+    data = plain.render_command(Say(text))
+    assert data.endswith(b"\r\n")
+    line = clean(data.removesuffix(b"\r\n"))
+    assert plain.parse(line) in (Say(text), Say(f" {text}"))
+
+
+@pytest.mark.parametrize(
+    ("command", "parse"), [(Claim("bob"), plain.parse_unnamed), (Call("bob"), plain.parse)]
+)
+def test_a_server_reads_what_a_client_asks_for(
+    command: Claim | Call, parse: Callable[[str], object]
+) -> None:
+    assert parse(plain.render_command(command).decode().removesuffix("\r\n")) == command
+    assert plain.parse(plain.render_command(Quit()).decode().removesuffix("\r\n")) == Quit()

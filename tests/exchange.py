@@ -1,5 +1,6 @@
 """An exchange without sockets: parties on string transports, and a clock that stands still."""
 
+import time
 from itertools import count
 from typing import cast
 
@@ -104,3 +105,8 @@ class Exchange:
         assert first.heard() == [PAIRED.format(callee)]
         assert second.heard() == [PAIRED.format(caller)]
         return first, second
+
+
+def said(exchange: Exchange, text: str, sender: str = "alice") -> str:
+    """Return the line that tells a peer what somebody says at this moment."""
+    return f"[{time.ctime(exchange.clock.seconds())}] {sender}: ({text})"

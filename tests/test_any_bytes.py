@@ -3,8 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.exchange import Exchange, Party
-from tests.test_protocol import said
+from tests.exchange import Exchange, Party, said
 
 hostile = st.lists(
     st.one_of(

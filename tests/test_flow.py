@@ -1,7 +1,6 @@
 """Flow control: who waits for whom, and that nothing is lost by it."""
 
-from tests.exchange import NOBODY, PAIRED, Exchange
-from tests.test_protocol import said
+from tests.exchange import NOBODY, PAIRED, Exchange, said
 
 
 def test_a_full_peer_pauses_the_speaker_alone(exchange: Exchange) -> None:

@@ -8,8 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.exchange import NOBODY, PAIRED, Exchange, Party
-from tests.test_protocol import said
+from tests.exchange import NOBODY, PAIRED, Exchange, Party, said
 
 NAMES = ["ann", "ben", "cat", "dan", "eve"]
 PARTIES = 7

@@ -52,7 +52,8 @@ class TextLineReceiver(LineReceiver):
     def end_of_input(self) -> None:
         """Handle an unfinished line: nothing more will come."""
         if self._buffer:
-            self.dataReceived(b"\n")
+            self._buffer += b"\n"
+            self.handle_buffer()
 
     def handle_buffer(self) -> None:
         """Handle the lines that are whole, until this is paused or closing."""

@@ -50,8 +50,8 @@ UNNAMED_SECONDS = 30.0
 CLOSING_SECONDS = 1.0
 """How long what a client still sends is read after the last answer."""
 
-FLUSHING_SECONDS = 30.0
-"""How long a client may take to read the last answers."""
+FLUSHING_SECONDS = 300.0
+"""How long a client may take to read what it was told before."""
 
 LISTENER_FIRST_CHECK, LISTENER_CHECK, DELIVERY_CHECK = 0.1, 1.0, 5.0
 """Seconds between two looks at a connection that Twisted does not watch."""
@@ -173,7 +173,8 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
             self._check.cancel()
         self.paused = False
         self.handle_buffer()
-        self._leave("lost", self._why_lost or "closed" if reason.check(ConnectionDone) else "reset")
+        closed = "closed" if reason.check(ConnectionDone) else "reset"
+        self._leave("lost", self._why_lost or closed)
         self.factory.disconnected(self, self._host)
         del self._handle_line  # a bound method: else each connection is a cycle to collect
 

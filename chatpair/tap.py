@@ -13,7 +13,9 @@ from twisted.logger import Logger
 from twisted.python import usage
 
 from chatpair import __version__
+from chatpair.codecs.plain import parse_event
 from chatpair.factory import ChatFactory
+from chatpair.messages import Notice
 from chatpair.protocol import ChatProtocol
 from chatpair.text import clean
 
@@ -119,12 +121,15 @@ def _endpoint_description(text: str) -> str:
 
 
 def _read_motd(path: Path) -> str:
+    """Return the lines of a file, none of which passes for a word of the server's or a peer's."""
     try:
-        lines = path.read_bytes().splitlines()
+        lines = [clean(line) for line in path.read_bytes().splitlines()]
     except OSError as why:
         raise usage.UsageError(f"--motd: can't read {path}: {why.strerror}") from None
-    # Only what a peer says starts with a bracket.
-    return "\n".join(f" {line}" if line.startswith("[") else line for line in map(clean, lines))
+    return "\n".join(
+        line if isinstance(parse_event(line), Notice) and not line.startswith("[") else f" {line}"
+        for line in lines
+    )
 
 
 class ChatService(MultiService):

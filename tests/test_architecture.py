@@ -39,7 +39,9 @@ BELOW = {
     },
     "chatpair.tap": {
         "chatpair",
+        "chatpair.codecs",
         "chatpair.factory",
+        "chatpair.messages",
         "chatpair.protocol",
         "chatpair.text",
     },

@@ -65,6 +65,7 @@ CASES = {
     "lone CR": (b"a\rb\n", [b"a\rb"], b""),
     "lone NUL": (b"a\0b\n", [b"a\0b"], b""),
     "unfinished": (b"a\nb", [b"a", b"b"], b""),
+    "unfinished, and so is a command": (b"a\nb" + IAC + DO, [b"a", b"b"], b""),
     "as long as may be": (b"x" * 20 + b"\n", [b"x" * 20], b""),
     "as long as may be, CR LF": (b"x" * 20 + b"\r\n", [b"x" * 20], b""),
     "too long": (b"x" * 21 + b"\nb\n", ["too long", b"b"], b""),

@@ -2,6 +2,7 @@
 
 import select
 import socket
+import struct
 from collections.abc import Iterator
 
 import pytest
@@ -129,3 +130,24 @@ def test_a_live_end_is_not_silent(tcp: tuple[socket.socket, socket.socket]) -> N
     one.sendall(b"hello")
     assert other.recv(10) == b"hello"
     assert not liveness.is_silent(one)
+
+
+@pytest.mark.parametrize(
+    ("probes", "unacknowledged", "last_heard", "silent"),
+    [
+        (0, 1, 20_000, True),
+        (0, 1, 19_999, False),
+        (3, 0, 20_000, True),
+        (2, 0, 100_000, False),  # its window is full, and the next probe is far off
+        (0, 0, 10_000_000, False),
+    ],
+)
+def test_what_counts_as_silent(
+    probes: int, unacknowledged: int, last_heard: int, silent: bool
+) -> None:
+    class Socket(socket.socket):
+        def getsockopt(self, *option: int) -> bytes:  # type: ignore[override]
+            return struct.pack("3xB20xI28xI", probes, unacknowledged, last_heard)
+
+    with Socket() as sock:
+        assert liveness.is_silent(sock) == silent

@@ -30,7 +30,7 @@ def test_the_defaults() -> None:
 
 def test_every_option_reaches_the_factory(tmp_path: Path) -> None:
     motd = tmp_path / "motd"
-    motd.write_text("Hello.\n[x]\n")
+    motd.write_text("Hello.\n[x]\nQuit.\n")
     options = parse(
         *("--port", "tcp:0:interface=127.0.0.1", "-p", "0", "--max-line=100", "--linger=1.5"),
         *("--max-users=2", "--max-per-host=3", f"--motd={motd}"),
@@ -41,7 +41,7 @@ def test_every_option_reaches_the_factory(tmp_path: Path) -> None:
     factory = service.factory
     assert (factory.max_line, factory.linger) == (100, 1.5)
     assert (factory.max_users, factory.max_per_host) == (2, 3)
-    assert factory.motd == "Hello.\n [x]"
+    assert factory.motd == "Hello.\n [x]\n Quit."
 
 
 def test_what_is_wrong_is_said() -> None:

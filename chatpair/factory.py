@@ -1,5 +1,6 @@
 """The exchange: who is here, who talks with whom, and the rules of both."""
 
+import sys
 from bisect import bisect_left, insort
 from collections import Counter
 
@@ -53,6 +54,7 @@ class ChatFactory(Factory):
         self.max_users = max_users
         self.max_per_host = max_per_host
         self.motd = motd
+        self.max_connections = sys.maxsize  # until somebody knows how many files may be open
         self.users: dict[str, User] = {}
         self.pairs: dict[User, User] = {}
         self.connections: set[Connection] = set()
@@ -70,8 +72,12 @@ class ChatFactory(Factory):
     # Coming and going
 
     def is_full(self) -> bool:
-        """Tell whether there are as many users as may be."""
-        return len(self.users) >= self.max_users
+        """Tell whether there are as many users or connections as may be."""
+        return len(self.users) >= self.max_users or self.is_crowded()
+
+    def is_crowded(self) -> bool:
+        """Tell whether there are more connections than may be, so that some must close at once."""
+        return len(self.connections) > self.max_connections
 
     def connected(self, connection: Connection, host: str | None) -> bool:
         """Count a connection; return whether its host, if it has one, may have one more."""

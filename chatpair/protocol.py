@@ -381,7 +381,8 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         self.closing = True
         self.transport.unregisterProducer()
         self.setTimeout(FLUSHING_SECONDS)
-        if self._input_ended or not _closes_by_halves(self.transport):
+        at_once = self._input_ended or self.factory.is_crowded()
+        if at_once or not _closes_by_halves(self.transport):
             self.transport.loseConnection()
         else:
             self.transport.loseWriteConnection()

@@ -20,7 +20,7 @@ from chatpair.protocol import ChatProtocol
 from chatpair.text import clean
 
 SPARE_FILES = 200
-"""Files that may be open beside those of named users."""
+"""Files that may be open beside those of connections; many are accepted before one is closed."""
 
 _log = Logger()
 
@@ -148,9 +148,11 @@ class ChatService(MultiService):
             raise SystemExit(1) from None
 
     def startService(self) -> None:
-        """Make room for as many files as there may be users."""
+        """Make room for as many files as there may be users, and for some without a name."""
         super().startService()
-        _allow_open_files(self.factory.max_users + SPARE_FILES)
+        files = _allow_open_files(self.factory.max_users + 2 * SPARE_FILES)
+        # To run out of files would cost three lines in the log for each connection.
+        self.factory.max_connections = max(files - SPARE_FILES, files // 2)
         _log.info("chatpair {version} is ready", version=__version__)
 
     def stopService(self) -> "Deferred[Any]":
@@ -158,17 +160,20 @@ class ChatService(MultiService):
         return gatherResults([super().stopService(), self.factory.stop()])
 
 
-def _allow_open_files(wanted: int) -> None:
+def _allow_open_files(wanted: int) -> int:
+    """Let the process open so many files if the system allows it; return how many it may."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
     if hard != resource.RLIM_INFINITY and hard < wanted:
         _log.warn(
-            "The system allows {hard} open files, fewer than the users that may be here; "
+            "The system allows {hard} open files, too few for as many users as may be here; "
             "see ulimit -n",
             hard=hard,
         )
         wanted = hard
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
 
 
 def makeService(options: Options) -> ChatService:

@@ -187,9 +187,9 @@ class Client:
 class Server(Process):
     """twistd -n chatpair on a free port."""
 
-    def __init__(self, *options: str, port: str = "0", folder: Path | None = None) -> None:
+    def __init__(self, *options: str, port: str = "0", **settings: object) -> None:
         arguments = [str(BIN / "twistd"), "-n", "--pidfile=", "chatpair", "--port", port, *options]
-        super().__init__(arguments, stdin=subprocess.DEVNULL, cwd=folder)
+        super().__init__(arguments, stdin=subprocess.DEVNULL, **settings)
         self._clients = ExitStack()
         self.wait_for(r"chatpair \S+ is ready")
         match = re.search(rb"ChatFactory starting on (\d+)", self.output)

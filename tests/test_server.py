@@ -311,15 +311,44 @@ def test_a_privileged_port_is_one_clear_line() -> None:
     assert output.count("Permission denied") == 1
 
 
-def test_a_system_that_allows_few_files_is_warned_about() -> None:
+def test_more_connections_than_files() -> None:
     def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
 
-    arguments = [str(BIN / "twistd"), "-n", "--pidfile=", "chatpair", "--port", "0"]
-    with Process(arguments, preexec_fn=limit) as process:
-        process.wait_for("The system allows 256 open files")
-        process.kill(signal.SIGTERM)
-        process.wait()
+    with Server(preexec_fn=limit) as server:
+        server.wait_for("The system allows 300 open files")
+        alice, bob = server.pair()
+        strangers = [server.client(source=f"127.0.1.{number % 10}") for number in range(400)]
+        assert strangers[-1].line() == "The server is full."
+        alice.says("hello")
+        assert bob.text() == "hello"
+        for stranger in strangers:
+            stranger.close()
+        alice.says("/who")
+        assert alice.line() == "Here: alice*, bob*"
+        server.client("carol")
+        assert b"EMFILE" not in server.output
+
+
+def test_a_socket_that_systemd_opened() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        # As sd_listen_fds(3) says: the first is number 3, and the process is named.
+        start = 'export LISTEN_FDS=1 LISTEN_FDNAMES=chat LISTEN_PID=$$; exec "$@"'
+        command = [str(BIN / "twistd"), "-n", "--pidfile=", "chatpair"]
+        command += ["--port", "systemd:domain=INET:index=0"]
+        with Process(
+            ["sh", "-c", start, "sh", *command],
+            preexec_fn=lambda: os.dup2(listener.fileno(), 3),
+            pass_fds=[3],
+        ) as process:
+            process.wait_for("is ready")
+            alice = Client(port)
+            alice.says("alice")
+            assert alice.line() == "OK"
+            alice.close()
+            process.kill(signal.SIGTERM)
+            process.wait()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

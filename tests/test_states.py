@@ -50,6 +50,25 @@ def test_unnamed(exchange: Exchange, line: str, answers: list[str], closes: bool
     assert newcomer.closed == closes
 
 
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        (b"bob\x1b[2J", "Bad name: no space and none of : [ ] ( ) / * , in a name"),
+        (b"b\xf6b", "Bad name: U+FFFD can't be in a name"),
+        ("\u202ebob".encode(), "OK"),  # without what turns it around
+        ("аlice".encode(), "Reuse"),  # in Cyrillic
+        (b"b\0o\x7fb\r", "OK"),
+        (b"\x07", "Quit"),
+    ],
+)
+def test_a_name_is_cleaned(exchange: Exchange, line: bytes, answer: str) -> None:
+    exchange.enter("alice")
+    newcomer = exchange.connect()
+    newcomer.sends(line + b"\n")
+    assert newcomer.heard() == [answer]
+    assert list(exchange.factory.users)[1:] == (["bob"] if answer == "OK" else [])
+
+
 # What somebody says, what they hear, what the peer or the callee hears, whether they are gone.
 IDLE = [
     ("To:bob", [PAIRED.format("bob")], [PAIRED.format("alice")], False),

@@ -59,13 +59,13 @@ def test_room_is_made_for_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[int, tuple[int, int]]] = []
     monkeypatch.setattr(resource, "setrlimit", lambda *limit: asked.append(limit))
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1_024, 4_096))
-    tap._allow_open_files(2_000)
-    tap._allow_open_files(1_000)
-    tap._allow_open_files(10_000)
+    assert tap._allow_open_files(2_000) == 2_000
+    assert tap._allow_open_files(1_000) == 1_000
+    assert tap._allow_open_files(10_000) == 4_096
     limit = resource.RLIMIT_NOFILE
     assert asked == [(limit, (2_000, 4_096)), (limit, (4_096, 4_096))]
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY,) * 2)
-    tap._allow_open_files(10_000)
+    assert tap._allow_open_files(10_000) == 10_000
     assert len(asked) == 2
 
 

@@ -1,6 +1,7 @@
 """The options of "twistd chatpair", and the service that they make."""
 
 import resource
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -140,12 +141,15 @@ class ChatService(MultiService):
         self.factory = factory
 
     def privilegedStartService(self) -> None:
-        """Listen, or end the process with one line that says why not."""
+        """Listen, or let twistd end with one line that says why not."""
         try:
             super().privilegedStartService()
         except Exception as why:  # each kind of endpoint raises what it likes
             _log.critical("{why}", why=why)
-            raise SystemExit(1) from None
+            # twistd tells a waiting parent and removes its files, and then lets Python end with
+            # a traceback, which has no more to tell.
+            sys.excepthook = lambda *_: None
+            raise
 
     def startService(self) -> None:
         """Make room for as many files as there may be users, and for some without a name."""

@@ -297,6 +297,25 @@ def test_a_port_in_use_is_one_clear_line(server: Server) -> None:
     assert output.count("Address already in use") == 1
 
 
+def test_in_the_background(tmp_path: Path) -> None:
+    daemon = [str(BIN / "twistd"), "chatpair", "--port", f"unix:{tmp_path / 'socket'}"]
+    with Process(daemon, cwd=tmp_path) as process:
+        assert process.wait() == 0
+    pid = int((tmp_path / "twistd.pid").read_text())
+    with Process(["tail", "-f", f"--pid={pid}", "-n", "+1", "twistd.log"], cwd=tmp_path) as log:
+        log.wait_for("is ready")
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        with Process(daemon, cwd=elsewhere) as process:
+            assert process.wait() == 1
+            assert b"Couldn't listen on" in process.output
+            assert b"Traceback" not in process.output
+        assert [path.name for path in elsewhere.iterdir()] == ["twistd.log"]
+        os.kill(pid, signal.SIGTERM)
+        log.wait_for("Server Shut Down")
+        log.wait()
+
+
 def test_a_privileged_port_is_one_clear_line() -> None:
     def drop_privilege() -> None:
         pr_capbset_drop, cap_net_bind_service = 24, 10  # linux/prctl.h, linux/capability.h

@@ -1,6 +1,7 @@
 """The options and the service, without a process."""
 
 import resource
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,12 +77,16 @@ class Port(Service):
         raise CannotListenError("any", 9999, OSError(98, "Address already in use"))
 
 
-def test_what_can_not_listen_ends_the_process() -> None:
+def test_what_can_not_listen_ends_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     service = tap.ChatService(Exchange().factory)
     Port().setServiceParent(service)
-    with pytest.raises(SystemExit) as ending:
+    with pytest.raises(CannotListenError) as ending:
         service.privilegedStartService()
-    assert ending.value.code == 1
+    sys.excepthook(ending.type, ending.value, ending.tb)
+    assert capsys.readouterr().err == ""
 
 
 def test_stopping_waits_for_the_last_connection() -> None:

@@ -53,11 +53,15 @@ def set_options(transport: Any) -> None:
             sock.setsockopt(level, option, value)
 
 
-def is_gone(sock: socket.socket) -> bool:
-    """Tell whether a connection was reset or closed both ways, even if nobody reads it."""
+def is_gone(sock: socket.socket, *, all_read: bool) -> bool:
+    """Tell whether a connection is lost, even if nobody reads it.
+
+    Until all is read, only an error tells: what the other end wrote before it closed may wait.
+    """
     poll = select.poll()
     poll.register(sock, 0)
-    return bool(poll.poll(0))
+    lost = select.POLLERR | (select.POLLHUP if all_read else 0)
+    return any(event & lost for _, event in poll.poll(0))
 
 
 def is_delivered(sock: socket.socket) -> bool:

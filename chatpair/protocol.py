@@ -304,6 +304,8 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
 
     def _check_connection(self) -> None:
         self._check = None
+        if self.closing:
+            return  # timeoutConnection sees to it
         now = self.factory.clock.seconds()
         sock = self._socket
         delivered = sock is None or liveness.is_delivered(sock)
@@ -311,7 +313,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
             self._waiting_since = now
         if self._input_ended and now - self._told_at >= self.factory.linger:
             self._close("lost", "only listened")
-        elif sock is not None and liveness.is_gone(sock):
+        elif sock is not None and liveness.is_gone(sock, all_read=self._input_ended):
             self._why_lost = "reset"
             self.transport.abortConnection()
         elif (

@@ -115,7 +115,7 @@ def _endpoint_description(text: str) -> str:
         serverFromString(reactor, description)
     except Exception as why:  # each kind of endpoint raises what it likes
         raise usage.UsageError(
-            f"--port {text}: neither a port number nor an endpoint description: "
+            f"--port {text}: no port number, and no endpoint description that works here: "
             f"{type(why).__name__}: {why}"
         ) from None
     return description

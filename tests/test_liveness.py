@@ -84,14 +84,15 @@ def test_a_half_closed_end_is_not_gone(kind: str, request: pytest.FixtureRequest
     other.shutdown(socket.SHUT_WR)
     wait_until_readable(one)
     assert one.recv(1) == b""
-    assert not liveness.is_gone(one)
+    assert not liveness.is_gone(one, all_read=True)
 
 
 def test_an_end_that_was_reset_is_gone(tcp: tuple[socket.socket, socket.socket]) -> None:
     one, other = tcp
     reset(other)
     wait_until_readable(one)
-    assert liveness.is_gone(one)
+    assert liveness.is_gone(one, all_read=True)
+    assert liveness.is_gone(one, all_read=False)
 
 
 def test_a_closed_end_is_gone_once_it_was_told_something(
@@ -100,17 +101,19 @@ def test_a_closed_end_is_gone_once_it_was_told_something(
     one, other = tcp
     other.close()
     wait_until_readable(one)
-    assert not liveness.is_gone(one)
+    assert not liveness.is_gone(one, all_read=True)
     one.sendall(b"Listening.\r\n")
     poll = select.poll()
     poll.register(one, 0)
     assert poll.poll(TIMEOUT * 1_000)
-    assert liveness.is_gone(one)
+    assert liveness.is_gone(one, all_read=True)
 
 
 def test_a_closed_unix_end_is_gone(unix: tuple[socket.socket, socket.socket]) -> None:
+    unix[1].sendall(b"last words")
     unix[1].close()
-    assert liveness.is_gone(unix[0])
+    assert not liveness.is_gone(unix[0], all_read=False)
+    assert liveness.is_gone(unix[0], all_read=True)
 
 
 def test_what_nobody_read_from_a_unix_socket_is_not_delivered(

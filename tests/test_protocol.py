@@ -241,7 +241,7 @@ class Kernel:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, party: Party) -> None:
         for question in ("delivered", "gone", "silent"):
             name = f"is_{question}"
-            answer = partial(lambda question, sock: getattr(self, question), question)
+            answer = partial(lambda question, *_, **__: getattr(self, question), question)
             monkeypatch.setattr(liveness, name, answer)
         monkeypatch.setattr(party.protocol, "_socket", object())
 
@@ -302,3 +302,14 @@ def test_a_listener_that_is_gone_is_noticed_at_once(
     assert alice.transport.disconnected
     alice.drops()
     assert bob.heard() == ["Quit."]
+
+
+def test_a_connection_that_closes_is_left_to_close(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = exchange.enter("alice")
+    kernel = Kernel(monkeypatch, alice)
+    kernel.gone = True
+    alice.says("Quit")
+    exchange.clock.pump([1] * 10)
+    assert not alice.transport.disconnected

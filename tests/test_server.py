@@ -259,11 +259,11 @@ def usage_status() -> int:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--port", "nonsense"], "--port nonsense: neither a port number nor an endpoint"),
-        (["--port", "tcp:x"], "--port tcp:x: neither a port number nor an endpoint"),
+        (["--port", "nonsense"], "--port nonsense: no port number, and no endpoint"),
+        (["--port", "tcp:x"], "--port tcp:x: no port number, and no endpoint"),
         (["--port", "99999"], "the highest port is 65535"),
-        (["--port", "tcp:1:colour=red"], "--port tcp:1:colour=red: neither"),
-        (["--port", ""], "--port : neither a port number nor an endpoint"),
+        (["--port", "tcp:1:colour=red"], "--port tcp:1:colour=red: no port number"),
+        (["--port", ""], "--port : no port number, and no endpoint"),
         (["--max-line", "0"], "0 is less than 1"),
         (["--max-line", "many"], "invalid literal for int"),
         (["--linger", "-1"], "-1 is less than 0"),

@@ -46,7 +46,7 @@ def test_every_option_reaches_the_factory(tmp_path: Path) -> None:
 
 
 def test_what_is_wrong_is_said() -> None:
-    with pytest.raises(UsageError, match="--port x: neither a port number nor an endpoint"):
+    with pytest.raises(UsageError, match="--port x: no port number, and no endpoint"):
         parse("--port", "x")
     with pytest.raises(UsageError, match="0 is less than 1"):
         parse("--max-users", "0")

@@ -36,14 +36,14 @@ class ActivityLog:
         """Note that a user has come."""
         self._arrivals += 1
         if len(self._came) < NAMES:
-            self._came.append(name)
+            self._came.append(_readable(name))
         self._due()
 
     def went(self, name: str, reason: str) -> None:
         """Note that a user has gone, and why."""
         self._departures[reason] += 1
         if len(self._went) < NAMES:
-            self._went.append(f"{name} ({reason})")
+            self._went.append(f"{_readable(name)} ({reason})")
         self._due()
 
     def refused(self, reason: str) -> None:
@@ -75,6 +75,11 @@ class ActivityLog:
         self._write()
         if self._rest is not None:
             self._rest.cancel()
+
+
+def _readable(name: str) -> str:
+    """Escape a name for a log that may take nothing but ASCII, and would lose the whole line."""
+    return name.encode("ascii", "backslashreplace").decode()
 
 
 def _counts(reasons: Counter[str]) -> str:

@@ -16,6 +16,9 @@ from chatpair.user import Connection, User
 MAX_LISTED = 200
 """Names that the answer to "who" holds at most."""
 
+MAX_TRIED = 5
+"""Calls in a second that somebody who is talking is told of."""
+
 STOPPING_SECONDS = 4.0
 """How long users have to read their last lines when the server stops."""
 
@@ -156,13 +159,21 @@ class ChatFactory(Factory):
             tell(Error("already", f"You are already chatting with {callee}."))
         elif callee in self.pairs:
             tell(Error("busy", f"{callee} is talking with someone else."))
-            if not callee.connection.full:  # a notice may be lost, memory may not
-                callee.connection.tell(Tried(caller.name.text))
+            self._announce(caller, callee)
         elif callee.connection.full:
             tell(Error("busy", f"{callee} is not reading at the moment."))
         else:
             self._end_pair(caller, "switched")
             self._start_pair(caller, callee)
+
+    def _announce(self, caller: User, callee: User) -> None:
+        """Tell somebody who is talking who called, unless that is more than a person reads."""
+        second = int(self.clock.seconds())
+        if callee.tried_second != second:
+            callee.tried_second, callee.tries = second, 0
+        callee.tries += 1
+        if callee.tries <= MAX_TRIED and not callee.connection.full:
+            callee.connection.tell(Tried(caller.name.text))
 
     def _find(self, text: str) -> User | None:
         try:
@@ -178,10 +189,10 @@ class ChatFactory(Factory):
             user.connection.tell(Paired(peer.name.text))
 
     def _end_pair(self, user: User, why: Ending) -> None:
+        """Free the peer of a user, who is told by whoever called this what comes next."""
         peer = self.pairs.pop(user, None)
         if peer is not None:
             del self.pairs[peer]
-            user.connection.pair_changed()
             peer.connection.tell(Left(user.name.text, why))
             peer.connection.pair_changed()
 
@@ -190,16 +201,14 @@ class ChatFactory(Factory):
         if user in self.pairs:
             self._end_pair(user, "bye")
             user.connection.tell(Free())
+            user.connection.pair_changed()
         else:
             user.connection.tell(NOBODY)
 
     def say(self, user: User, text: str) -> None:
-        """Pass a line on to the user's peer."""
-        peer = self.pairs.get(user)
-        if peer is None:
-            user.connection.tell(NOBODY)
-        else:
-            peer.connection.tell(Message(user.name.text, text, self.clock.seconds()))
+        """Pass a line on to the peer of a user who has one."""
+        message = Message(user.name.text, text, self.clock.seconds())
+        self.pairs[user].connection.tell(message)
 
     def who(self) -> Here:
         """List who is here, by name."""
@@ -218,7 +227,7 @@ class ChatFactory(Factory):
         STOPPING_SECONDS to read what they are still to get.
         """
         for connection in list(self.connections):
-            connection.finish()
+            connection.drain()
         for user in self.users.values():
             self.activity.went(user.name.text, "stopped")
         self.users.clear()

@@ -1,10 +1,17 @@
 """Bytes to lines: whatever ends a line, whatever telnet mixes in, and never too much of it."""
 
+import sys
 from typing import Any
 
 from twisted.protocols.basic import LineReceiver
 
 from chatpair.telnet import IAC, INTERRUPT, TelnetFilter
+
+LINES_A_TURN = 100
+"""Lines that are handled before others have their turn, unless one costs more than its share."""
+
+TELNET_BYTES_A_TURN = 4_096
+"""Bytes that are read at once from a client that has sent telnet commands."""
 
 # RFC 8446, section 5.1: the first bytes of a handshake record.
 _TLS_HANDSHAKE = b"\x16\x03"
@@ -22,6 +29,9 @@ class TextLineReceiver(LineReceiver):
 
     closing = False
     """Whether what still comes is of no interest."""
+
+    turn = 0
+    """Lines that may still be handled in this turn; a handler may end it by setting it to 0."""
 
     _fresh = True  # it may still turn out to be TLS
     _telnet: TelnetFilter | None = None
@@ -42,6 +52,8 @@ class TextLineReceiver(LineReceiver):
             self._fresh = False
         if self._telnet is None and IAC in data:
             self._telnet = TelnetFilter(self.transport.write)
+            # Its commands cost far more than text: others have their turns more often.
+            self.transport.bufferSize = TELNET_BYTES_A_TURN
         if self._telnet is not None:
             data = self._telnet.feed(data)
         if data.startswith(b"\0") and self._buffer.endswith(b"\r"):
@@ -51,39 +63,47 @@ class TextLineReceiver(LineReceiver):
 
     def end_of_input(self) -> None:
         """Handle an unfinished line: nothing more will come."""
-        if self._buffer:
+        if self._buffer and not self._buffer.endswith(b"\n"):
             self._buffer += b"\n"
-            self.handle_buffer()
+        self.handle_buffer(sys.maxsize)
 
-    def handle_buffer(self) -> None:
-        """Handle the lines that are whole, until this is paused or closing."""
+    def handle_buffer(self, lines: int = LINES_A_TURN) -> None:
+        """Handle the lines that are whole, until this is paused, closing, or has had its turn."""
         if self._busyReceiving:
             return
         self._busyReceiving = True
+        self.turn = lines
         start = 0
         try:
             while not self.paused and not self.closing:
                 end = self._buffer.find(b"\n", start)
                 if end < 0:
                     break
+                if self.turn <= 0:
+                    self.turnEnded()
+                    break
+                self.turn -= 1
                 line = self._buffer[start:end]
                 start = end + 1
-                self._handle(line.removesuffix(b"\r"))
+                if self._handle(line.removesuffix(b"\r")):
+                    start -= len(line) + 1
         finally:
             self._buffer = self._buffer[start:]
             self._busyReceiving = False
         if not self.paused:
             self._limit_buffer()
 
-    def _handle(self, line: bytes) -> None:
+    def _handle(self, line: bytes) -> bool:
+        """Hand on a line; return whether it must wait, because this was paused before it."""
         skipped, self._skipping = self._skipping, False
         interrupted = line.endswith(INTERRUPT)
         if not skipped and len(line) - interrupted > self.MAX_LENGTH:
             self.lineLengthExceeded(line)
         elif not (skipped or interrupted):
-            self.lineReceived(line)
+            return bool(self.lineReceived(line))
         if interrupted:
             self.interruptReceived()
+        return False
 
     def _limit_buffer(self) -> None:
         """Keep nothing of an unfinished line that is too long, but a CR that may end it."""
@@ -93,6 +113,10 @@ class TextLineReceiver(LineReceiver):
             self.lineLengthExceeded(self._buffer)
         if self._skipping:
             self._buffer = b"\r" if self._buffer.endswith(b"\r") else b""
+
+    def turnEnded(self) -> None:
+        """Override this to pause, and to go on when others have had their turns."""
+        raise NotImplementedError
 
     def handshakeReceived(self) -> None:
         """Override this for when the first bytes are TLS."""

@@ -5,8 +5,11 @@ import select
 import socket
 import struct
 import termios
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_TRIES = 15, 5, 3
 """Seconds of silence before the first probe, and between probes; probes without an answer."""
@@ -18,6 +21,9 @@ Keepalive can't tell: the kernel does not probe while there is something to send
 it does for a quarter of an hour. TCP_USER_TIMEOUT can't either: it also ends a connection whose
 other end is alive and only does not read.
 """
+
+LISTENER_FIRST_CHECK, LISTENER_CHECK, DELIVERY_CHECK = 0.1, 1.0, 5.0
+"""Seconds until a connection is looked at."""
 
 # macOS has the same under another name.
 _TCP_KEEPIDLE = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", 0))
@@ -79,3 +85,67 @@ def is_silent(sock: socket.socket) -> bool:
     info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
     probes, unacked, last_heard = _TCP_INFO.unpack(info)
     return bool(last_heard >= SILENCE * 1000 and (unacked or probes >= KEEPALIVE_TRIES))
+
+
+class Watch:
+    """Notices what Twisted does not, which watches a connection only while it reads or writes.
+
+    That is: a reset while nothing is read, because of flow control or because the input has
+    ended, and a silent end while something is to be delivered.
+    """
+
+    __slots__ = ("_clock", "_input_ended", "_lost", "_next", "_reading", "_socket", "_told_at")
+
+    def __init__(self, clock: IReactorTime, transport: Any, lost: Callable[[str], None]) -> None:
+        """Take what to call with the reason when the connection is lost."""
+        self._clock = clock
+        self._socket = socket_of(transport)
+        self._lost = lost
+        self._next: IDelayedCall | None = None
+        self._told_at = 0.0  # seconds; when something was told that may not have arrived
+        self._reading = True
+        self._input_ended = False
+
+    def told(self) -> None:
+        """See to it that what was written arrives."""
+        if self._next is None and self._socket is not None:
+            self._told_at = self._clock.seconds()
+            self._look_in(DELIVERY_CHECK)
+
+    def reads(self, reading: bool) -> None:
+        """Look out for a reset while nothing is read."""
+        self._reading = reading
+        if not reading:
+            self.told()
+
+    def input_ended(self) -> None:
+        """Look out for a reset from now on, which comes within a round trip if at all."""
+        self._input_ended = True
+        self.stop()
+        if self._socket is not None:
+            self._look_in(LISTENER_FIRST_CHECK)
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+
+    def _look_in(self, seconds: float) -> None:
+        self._next = self._clock.callLater(seconds, self._look)
+
+    def _look(self) -> None:
+        self._next = None
+        assert self._socket is not None
+        now = self._clock.seconds()
+        delivered = is_delivered(self._socket)
+        if delivered:
+            self._told_at = now
+        if is_gone(self._socket, all_read=self._input_ended):
+            self._lost("reset")
+        elif now - self._told_at >= SILENCE and is_silent(self._socket):
+            self._lost("vanished")
+        elif self._input_ended:
+            self._look_in(LISTENER_CHECK)
+        elif not (delivered and self._reading):
+            self._look_in(DELIVERY_CHECK)

@@ -34,6 +34,7 @@ from chatpair.messages import (
     Goodbye,
     HangUp,
     Help,
+    Message,
     Named,
     NoSuchCommand,
     Notice,
@@ -53,8 +54,8 @@ CLOSING_SECONDS = 1.0
 FLUSHING_SECONDS = 300.0
 """How long a client may take to read what it was told before."""
 
-LISTENER_FIRST_CHECK, LISTENER_CHECK, DELIVERY_CHECK = 0.1, 1.0, 5.0
-"""Seconds between two looks at a connection that Twisted does not watch."""
+DRAINED_LINES = 2_000
+"""Lines that are still handled, and need memory, when nothing can wait any longer."""
 
 _HTTP_REQUEST = re.compile(r"[A-Z]+ \S+ HTTP/[0-9]")
 
@@ -100,9 +101,8 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
     _input_ended = False
     _flushed = False  # and the kernel has it
     _lost = False
-    _check: IDelayedCall | None = None
-    _waiting_since = 0.0  # when something was told that may not have arrived
-    _told_at = 0.0
+    _command_waits = False  # until what was told before is taken
+    _draining = False  # the connection is lost, or the server stops
     _why_lost = ""
 
     # The transport's side
@@ -113,7 +113,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         self._handle_line = self._unnamed
         self._host = getattr(self.transport.getPeer(), "host", None)
         liveness.set_options(self.transport)
-        self._socket = liveness.socket_of(self.transport)
+        self._watch = liveness.Watch(self.factory.clock, self.transport, self._vanished)
         self.transport.registerProducer(_Backpressure(self), True)
         if not self.factory.connected(self, self._host):
             self._refuse(_CROWDED, "too many from one host")
@@ -126,9 +126,15 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         """Refuse a client that begins with TLS."""
         self._refuse(_NO_TLS, "TLS")
 
-    def lineReceived(self, line: bytes) -> None:
-        """Hand a line to the handler of the present state."""
-        self._handle_line(clean(line))
+    def lineReceived(self, line: bytes) -> bool:
+        """Hand a line to the handler of the present state; return whether it must wait."""
+        return self._handle_line(clean(line))
+
+    def turnEnded(self) -> None:
+        """Let others have their turns, and go on with the lines that are left."""
+        if not self._draining:
+            self.pauseProducing()
+            self.factory.clock.callLater(0, self._resume)
 
     def interruptReceived(self) -> None:
         """Take Ctrl-C in a telnet for Quit."""
@@ -151,9 +157,8 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
             self.transport.loseConnection()
         elif self.user is not None and self.factory.peer_of(self.user) is not None:
             self.tell(_LISTENING)
-            if self._check is not None:
-                self._check.cancel()
-            self._check_in(LISTENER_FIRST_CHECK)
+            self.setTimeout(self.factory.linger)
+            self._watch.input_ended()
         else:
             self._close("lost", "closed")
 
@@ -169,40 +174,45 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         """Handle the lines that flow control kept, and leave."""
         self._lost = True
         self.setTimeout(None)
-        if self._check is not None:
-            self._check.cancel()
-        self.paused = False
-        self.handle_buffer()
+        self._watch.stop()
+        self.drain()
         closed = "closed" if reason.check(ConnectionDone) else "reset"
         self._leave("lost", self._why_lost or closed)
         self.factory.disconnected(self, self._host)
-        del self._handle_line  # a bound method: else each connection is a cycle to collect
+        del self._handle_line, self._watch  # which hold this: else it is a cycle to collect
 
     # The states: each handles a line, and the present one's handler is bound
 
-    def _unnamed(self, text: str) -> None:
+    def _unnamed(self, text: str) -> bool:
+        command = plain.parse_unnamed(text)
         if _HTTP_REQUEST.match(text):
             self._refuse(_NO_HTTP, "HTTP")
-            return
-        command = plain.parse_unnamed(text)
-        if isinstance(command, Claim):
+        elif isinstance(command, Claim):
             self._claim(command.name)
         else:
             self._obey(command)
+        return False
 
-    def _idle(self, text: str) -> None:
+    def _idle(self, text: str) -> bool:
         command = plain.parse(text)
         if isinstance(command, Say):
             self.tell(NOBODY)
         else:
             self._obey(command)
+        return False
 
-    def _paired(self, text: str) -> None:
+    def _paired(self, text: str) -> bool:
         command = plain.parse(text)
         if isinstance(command, Say):
             self.factory.say(self._me, command.text)
-        else:
-            self._obey(command)
+            return False
+        # Whoever does not read may go on speaking, but asks for no more answers.
+        self._command_waits = self.full and not isinstance(command, Quit) and not self._draining
+        if self._command_waits:
+            self.flow_changed()
+            return True
+        self._obey(command)
+        return False
 
     @property
     def _me(self) -> User:
@@ -210,6 +220,9 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         return self.user
 
     def _obey(self, command: Command) -> None:
+        self.turn = 0  # it may cost as much as many lines
+        if self._draining and not isinstance(command, Quit):
+            return  # nobody waits for the answer
         match command:
             case Call(name):
                 self.factory.call(self._me, name)
@@ -227,6 +240,9 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
                 )
 
     def _claim(self, name: str) -> None:
+        self.turn = 0
+        if self._draining:
+            return
         if self.factory.is_full():
             self._refuse(_FULL, "full")
             return
@@ -246,10 +262,9 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         if self.closing or self._lost:
             return
         self.transport.write(plain.render(event))
-        self._told_at = self.factory.clock.seconds()
-        if self._check is None:
-            self._waiting_since = self._told_at
-            self._check_in(DELIVERY_CHECK)
+        self._watch.told()
+        if self._input_ended and isinstance(event, Message):
+            self.resetTimeout()
 
     def pair_changed(self) -> None:
         """Bind the handler of the new state."""
@@ -274,17 +289,18 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
 
     def _must_wait(self) -> bool:
         peer = None if self.user is None else self.factory.peer_of(self.user)
-        return self.full or (peer is not None and peer.connection.full)
+        if peer is None:
+            return self.full
+        return peer.connection.full or (self.full and self._command_waits)
 
     def flow_changed(self) -> None:
-        """Read on, or wait for this transport and the peer's to take what they have."""
-        if self._input_ended or self.closing:
+        """Read on, or wait until the peer, or whoever asks for answers, takes what there is."""
+        if self._input_ended or self.closing or self._draining:
             return
         wait = self._must_wait()
         if wait and not self.paused:
             self.pauseProducing()
-            if self._check is None:  # Twisted does not watch a connection that it does not read
-                self._check_in(DELIVERY_CHECK)
+            self._watch.reads(False)
         elif self.paused and not wait:
             # In a turn of its own: whoever made room is in the middle of something.
             self.factory.clock.callLater(0, self._resume)
@@ -293,45 +309,24 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         if not self.paused or self.closing or self._lost or self._must_wait():
             return
         self.paused = False
+        self._watch.reads(True)
         self.handle_buffer()
         if not (self.paused or self.closing):
             self.transport.resumeProducing()
 
     # The end, and how it is noticed
 
-    def _check_in(self, seconds: float) -> None:
-        self._check = self.factory.clock.callLater(seconds, self._check_connection)
-
-    def _check_connection(self) -> None:
-        self._check = None
-        if self.closing:
-            return  # timeoutConnection sees to it
-        now = self.factory.clock.seconds()
-        sock = self._socket
-        delivered = sock is None or liveness.is_delivered(sock)
-        if delivered:
-            self._waiting_since = now
-        if self._input_ended and now - self._told_at >= self.factory.linger:
-            self._close("lost", "only listened")
-        elif sock is not None and liveness.is_gone(sock, all_read=self._input_ended):
-            self._why_lost = "reset"
-            self.transport.abortConnection()
-        elif (
-            sock is not None
-            and now - self._waiting_since >= liveness.SILENCE
-            and liveness.is_silent(sock)
-        ):
-            self._why_lost = "vanished"
-            self.transport.abortConnection()
-        elif self._input_ended:
-            self._check_in(LISTENER_CHECK)
-        elif self.paused or not delivered:
-            self._check_in(DELIVERY_CHECK)
+    def _vanished(self, how: str) -> None:
+        self._why_lost = how
+        self.transport.abortConnection()
 
     def timeoutConnection(self) -> None:
-        """End a connection that has no name, or that does not close."""
+        """End a connection that has no name, only listens, or does not close."""
         if not self.closing:
-            self._refuse(_TOO_SLOW, "no name")
+            if self.user is None:
+                self._refuse(_TOO_SLOW, "no name")
+            else:
+                self._close("lost", "only listened")
         elif self._flushed:
             self.transport.loseConnection()
         else:
@@ -341,10 +336,11 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         """Use the factory's clock for TimeoutMixin."""
         return self.factory.clock.callLater(period, func)
 
-    def finish(self) -> None:
-        """Handle what has come, for the server is about to stop."""
+    def drain(self) -> None:
+        """Handle what has come, whatever flow control says, for there will be no later."""
+        self._draining = True
         self.paused = False
-        self.handle_buffer()
+        self.handle_buffer(DRAINED_LINES)
 
     def stop(self) -> None:
         """Tell that the server is stopping, and close."""
@@ -381,6 +377,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         if self.closing or self._lost:
             return
         self.closing = True
+        self._watch.stop()
         self.transport.unregisterProducer()
         self.setTimeout(FLUSHING_SECONDS)
         at_once = self._input_ended or self.factory.is_crowded()

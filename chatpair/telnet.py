@@ -5,6 +5,7 @@ from collections.abc import Callable
 IAC = 0xFF  # "interpret as command"; never occurs in UTF-8
 _DONT, _DO, _WONT, _WILL = 0xFE, 0xFD, 0xFC, 0xFB
 _SUBNEGOTIATION, _INTERRUPT_PROCESS, _SUBNEGOTIATION_END = 0xFA, 0xF4, 0xF0
+_FIRST_COMMAND = 0xEC  # RFC 1184, section 2: EOF; RFC 854 itself begins at SE
 _TIMING_MARK = 6  # RFC 860
 
 _REFUSAL = {_DO: _WONT, _WILL: _DONT}
@@ -58,11 +59,15 @@ class TelnetFilter:
             self._step = self._option
         elif command == _INTERRUPT_PROCESS:
             self._kept.append(INTERRUPT + b"\n")
+        elif command < _FIRST_COMMAND:
+            return position  # no telnet's byte stood before: it was no UTF-8, and this is text
         return position + 1
 
     def _option(self, data: bytes, position: int) -> int:
         asked = (self._verb, data[position])
         self._step = self._text
+        if asked[1] in b"\r\n":
+            return position  # nobody has such an option any more, but a line ends here
         if self._verb in _REFUSAL and (asked not in self._refused or asked[1] == _TIMING_MARK):
             self._refused.add(asked)
             self._reply(bytes([IAC, _REFUSAL[self._verb], data[position]]))

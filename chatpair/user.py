@@ -21,7 +21,7 @@ class Connection(Protocol):
     def flow_changed(self) -> None:
         """Ask again whether the peer can take more."""
 
-    def finish(self) -> None:
+    def drain(self) -> None:
         """Handle what has come already, though flow control said to wait."""
 
     def stop(self) -> None:
@@ -34,11 +34,13 @@ class Connection(Protocol):
 class User:
     """Somebody with a name, on a connection."""
 
-    __slots__ = ("connection", "name")
+    __slots__ = ("connection", "name", "tried_second", "tries")
 
     def __init__(self, name: Name, connection: Connection) -> None:
         self.name = name
         self.connection = connection
+        self.tried_second = 0
+        self.tries = 0
 
     def __str__(self) -> str:
         return self.name.text

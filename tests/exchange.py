@@ -17,13 +17,24 @@ PAIRED = "You are chatting with {}."
 NOBODY = "Nobody is chatting with you. Maybe the one you talked with is talking with someone else."
 
 
+class Transport(StringTransport):
+    """A transport that says again that it is full whenever it is given more, as Twisted's do."""
+
+    full = False
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        if self.full and self.producer is not None:
+            self.producer.pauseProducing()
+
+
 class Party:
     """Somebody connected: what they send, and what they have been told."""
 
     def __init__(self, exchange: "Exchange", host: str) -> None:
         self.exchange = exchange
         self.lost = False
-        self.transport = StringTransport(peerAddress=IPv4Address("TCP", host, 40_000))
+        self.transport = Transport(peerAddress=IPv4Address("TCP", host, 40_000))
         self.protocol = cast(ChatProtocol, exchange.factory.buildProtocol(self.transport.getPeer()))
         self.protocol.makeConnection(self.transport)
 
@@ -41,6 +52,7 @@ class Party:
         """Send bytes, if anybody still takes them."""
         if not self.lost:
             self.protocol.dataReceived(data)
+            self.exchange.clock.advance(0)
 
     def says(self, *lines: str) -> None:
         """Send lines of text."""
@@ -62,11 +74,13 @@ class Party:
     def fills(self) -> None:
         """Stop reading, until the transport can take no more."""
         assert self.transport.producer is not None
+        self.transport.full = True
         self.transport.producer.pauseProducing()
 
     def drains(self) -> None:
         """Read all that was waiting."""
         assert self.transport.producer is not None
+        self.transport.full = False
         self.transport.producer.resumeProducing()
         self.exchange.clock.advance(0)
 

@@ -69,3 +69,9 @@ def test_writes_the_rest_at_the_end(lines: list[str]) -> None:
     log.close()
     assert lines == ["came: alice; 0 here", "went: alice (quit); 0 here"]
     assert clock.getDelayedCalls() == []
+
+
+def test_a_name_is_readable_in_any_log(lines: list[str]) -> None:
+    log = ActivityLog(Clock(), lambda: "1 here")
+    log.came("Борис")
+    assert lines == [r"came: \u0411\u043e\u0440\u0438\u0441; 1 here"]

@@ -8,7 +8,7 @@ def test_a_full_peer_pauses_the_speaker_alone(exchange: Exchange) -> None:
     carol, dave = exchange.pair("carol", "dave")
     bob.fills()
     assert alice.paused
-    assert bob.paused
+    assert not bob.paused
     assert not carol.paused
     assert not dave.paused
     carol.says("hello")
@@ -118,3 +118,33 @@ def test_closing_reads_on_to_see_the_end(exchange: Exchange) -> None:
     assert alice.heard() == ["Quit"]
     assert alice.closed
     assert bob.heard() == ["Quit."]
+
+
+def test_whoever_does_not_read_may_speak_but_gets_no_answers(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    bob.fills()
+    bob.says("one", "/who", "two")
+    assert alice.heard() == [said(exchange, "one", "bob")]
+    assert bob.heard() == []
+    assert bob.paused
+    bob.drains()
+    assert bob.heard() == ["Here: alice*, bob*"]
+    assert alice.heard() == [said(exchange, "two", "bob")]
+    assert not bob.paused
+
+
+def test_whoever_does_not_read_may_quit(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    bob.fills()
+    bob.says("Quit")
+    assert bob.heard() == ["Quit"]
+    assert alice.heard() == ["Quit."]
+
+
+def test_a_command_that_waits_is_obeyed_once_the_pair_has_ended(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    bob.fills()
+    bob.says("/bye", "hello")
+    alice.drops()
+    bob.drains()
+    assert bob.heard() == ["Quit.", NOBODY, NOBODY]

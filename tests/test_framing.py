@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatpair.framing import TextLineReceiver
+from chatpair.framing import LINES_A_TURN, TextLineReceiver
 from chatpair.telnet import TelnetFilter
 
 IAC, DONT, DO, WONT, WILL, SB, SE, IP, DM = b"\xff \xfe \xfd \xfc \xfb \xfa \xf0 \xf4 \xf2".split()
@@ -27,6 +27,10 @@ class Recorder(TextLineReceiver):
     def lineLengthExceeded(self, line: bytes) -> None:
         self.received.append("too long")
 
+    def turnEnded(self) -> None:
+        self.received.append("turn")
+        self.paused = True
+
     def handshakeReceived(self) -> None:
         self.received.append("TLS")
         self.closing = True
@@ -39,6 +43,7 @@ class Telnet:
     """The transport of a recorder: what it is told goes to a list."""
 
     disconnecting = False
+    bufferSize = 65_536
 
     def __init__(self) -> None:
         self.replies: list[bytes] = []
@@ -97,7 +102,8 @@ CASES = {
         [b"ab"],
         b"",
     ),
-    "an option that is a newline": (IAC + DO + b"\n" + b"a\n", [b"a"], IAC + WONT + b"\n"),
+    "an option cut short": (b"a" + IAC + DO + b"\r\n" + b"b\n", [b"a", b"b"], b""),
+    "no command": (b"caf\xe9 \xff\nsecond\n\xffthird\n", [b"caf\xe9 ", b"second", b"third"], b""),
     "data mark": (b"a" + IAC + DM + b"b\n", [b"ab"], b""),
     "interrupt": (b"half" + IAC + IP + b"b\n", ["interrupt", b"b"], b""),
     "interrupt in a line that is too long": (
@@ -191,3 +197,23 @@ def test_what_subclasses_must_say(data: bytes) -> None:
     receiver.transport = Telnet()
     with pytest.raises(NotImplementedError):
         receiver.dataReceived(data)
+
+
+def test_a_turn_ends_after_so_many_lines() -> None:
+    recorder = Recorder()
+    recorder.dataReceived(b"a\n" * LINES_A_TURN)
+    assert recorder.received == [b"a"] * LINES_A_TURN
+    recorder.dataReceived(b"b\n" * (LINES_A_TURN + 1))
+    assert recorder.received[LINES_A_TURN:] == [*([b"b"] * LINES_A_TURN), "turn"]
+    recorder.paused = False
+    recorder.handle_buffer()
+    assert recorder.received[-2:] == ["turn", b"b"]
+
+
+def test_a_client_that_sends_telnet_commands_is_read_in_smaller_portions() -> None:
+    recorder, telnet = Recorder(), Telnet()
+    recorder.transport = telnet
+    recorder.dataReceived(b"a\n")
+    assert telnet.bufferSize == 65_536
+    recorder.dataReceived(IAC + DM)
+    assert telnet.bufferSize == 4_096

@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from chatpair.factory import MAX_TRIED
 from tests.exchange import NOBODY, PAIRED, Exchange, Party, said
 
 NAMES = ["ann", "ben", "cat", "dan", "eve"]
@@ -34,6 +35,7 @@ class Modelled:
     gone: bool = False
     rest: str = ""
     expected: list[str] = field(default_factory=list)
+    tried: Counter[float] = field(default_factory=Counter)
 
 
 class ExchangeModel(RuleBasedStateMachine):
@@ -69,6 +71,11 @@ class ExchangeModel(RuleBasedStateMachine):
         one.party.drops(clean)
         self.leave(one)
         self.all[number] = Modelled(self.exchange.connect())
+
+    @rule(number=any_party, last=calls | st.sampled_from(["/bye", "Quit", "hi"]))
+    def say_the_last_and_half_close(self, number: int, last: str) -> None:
+        self.send(number, [last], False)
+        self.half_close(number)
 
     @rule(number=any_party)
     def half_close(self, number: int) -> None:
@@ -145,7 +152,10 @@ class ExchangeModel(RuleBasedStateMachine):
             one.expected.append(f"You are already chatting with {name}.")
         elif other.peer is not None:
             one.expected.append(f"{name} is talking with someone else.")
-            other.expected.append(f"{one.name} tried to reach you.")
+            second = self.exchange.clock.seconds()
+            other.tried[second] += 1
+            if other.tried[second] <= MAX_TRIED:
+                other.expected.append(f"{one.name} tried to reach you.")
         else:
             self.part(one)
             one.peer, other.peer = other, one
@@ -256,7 +266,8 @@ class FlowModel(RuleBasedStateMachine):
             protocol = self.parties[name].protocol
             assert protocol.user is not None
             peer = factory.peer_of(protocol.user)
-            must_wait = protocol.full or (peer is not None and peer.connection.full)
+            asks = protocol.full and (peer is None or protocol._command_waits)
+            must_wait = asks or (peer is not None and peer.connection.full)
             assert protocol.paused == self.parties[name].paused == must_wait
 
     def read(self) -> None:

@@ -5,7 +5,8 @@ from functools import partial
 import pytest
 
 from chatpair import liveness
-from chatpair.factory import MAX_LISTED
+from chatpair.factory import MAX_LISTED, MAX_TRIED
+from chatpair.framing import LINES_A_TURN
 from chatpair.protocol import CLOSING_SECONDS, FLUSHING_SECONDS, UNNAMED_SECONDS
 from tests.exchange import NOBODY, PAIRED, Exchange, Party, said
 
@@ -243,7 +244,7 @@ class Kernel:
             name = f"is_{question}"
             answer = partial(lambda question, *_, **__: getattr(self, question), question)
             monkeypatch.setattr(liveness, name, answer)
-        monkeypatch.setattr(party.protocol, "_socket", object())
+        party.protocol._watch._socket = object()  # type: ignore[assignment]
 
 
 def test_a_silent_end_is_noticed(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,3 +314,111 @@ def test_a_connection_that_closes_is_left_to_close(
     alice.says("Quit")
     exchange.clock.pump([1] * 10)
     assert not alice.transport.disconnected
+
+
+def test_a_call_that_the_end_of_input_finishes(exchange: Exchange) -> None:
+    bob, carol = exchange.enter("bob"), exchange.enter("carol")
+    alice = exchange.connect()
+    alice.sends(b"alice\nTo:bob\nhello\nTo:carol")
+    alice.ends_input()
+    assert bob.heard() == [PAIRED.format("alice"), said(exchange, "hello"), "Quit."]
+    assert carol.heard() == [PAIRED.format("alice")]
+    assert alice.heard()[-2:] == [PAIRED.format("carol"), "Listening."]
+    carol.says("I hear you")
+    assert alice.heard() == [said(exchange, "I hear you", "carol")]
+    carol.says("/bye")
+    assert alice.heard() == ["Quit."]
+    assert alice.closed
+    assert set(exchange.factory.users) == {"bob", "carol"}
+
+
+def test_a_goodbye_that_the_end_of_input_finishes(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    alice.sends(b"/bye")
+    alice.ends_input()
+    assert alice.heard() == ["You are free."]
+    assert alice.closed
+    assert bob.heard() == ["Quit."]
+
+
+def test_the_end_of_input_adds_no_line(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    bob.fills()
+    alice.says("one")
+    alice.ends_input()
+    assert bob.heard() == [said(exchange, "one")]
+
+
+def test_calls_do_not_keep_a_listener(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    carol = exchange.enter("carol")
+    alice.ends_input()
+    for _ in range(3):
+        exchange.clock.advance(20)
+        carol.says("To:alice")
+    assert bob.heard() == ["Quit."]
+    assert alice.closed
+
+
+def test_lines_of_one_who_floods_wait_for_the_turns_of_others(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    alice.protocol.dataReceived(b"hello\n" * 250)
+    assert bob.heard() == [said(exchange, "hello")] * LINES_A_TURN
+    exchange.clock.advance(0)
+    assert bob.heard() == [said(exchange, "hello")] * (250 - LINES_A_TURN)
+    assert not alice.paused
+
+
+@pytest.mark.parametrize("line", ["/who", "To:nobody", "/help", "/foo"])
+def test_a_command_is_a_turn(exchange: Exchange, line: str) -> None:
+    alice, _ = exchange.pair()
+    alice.protocol.dataReceived(f"{line}\n{line}\n".encode())
+    once = alice.heard()
+    exchange.clock.advance(0)
+    assert alice.heard() == once
+    assert once
+
+
+def test_a_name_is_a_turn(exchange: Exchange) -> None:
+    exchange.enter("é")
+    newcomer = exchange.connect()
+    newcomer.protocol.dataReceived("é\né\nalice\n".encode())
+    assert newcomer.heard() == ["Reuse"]
+    exchange.clock.advance(0)
+    assert newcomer.heard() == ["Reuse", "OK"]
+
+
+def test_nobody_works_on_the_questions_of_those_who_are_gone(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = exchange.enter("alice")
+    alice.fills()
+    alice.sends(b"/who\nTo:bob\n" * 1_000)
+    monkeypatch.setattr(exchange.factory, "who", None)
+    monkeypatch.setattr(exchange.factory, "call", None)
+    alice.drops()
+    assert not exchange.factory.users
+
+
+@pytest.mark.parametrize("how", ["reset", "stop"])
+def test_the_last_lines_are_said_to_a_peer_who_is_slow(exchange: Exchange, how: str) -> None:
+    alice, bob = exchange.pair()
+    bob.fills()
+    alice.says(*map(str, range(300)))
+    if how == "reset":
+        alice.drops()
+    else:
+        exchange.factory.stop()
+    assert bob.heard()[:300] == [said(exchange, str(number)) for number in range(300)]
+
+
+def test_calls_that_no_person_could_read_are_not_told(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    carol = exchange.enter("carol")
+    carol.says(*["To:bob"] * 8)
+    assert carol.heard() == ["bob is talking with someone else."] * 8
+    assert bob.heard() == ["carol tried to reach you."] * MAX_TRIED
+    exchange.clock.advance(1)
+    carol.says("To:bob")
+    assert bob.heard() == ["carol tried to reach you."]
+    assert alice.heard() == []

@@ -375,7 +375,8 @@ def test_stopping_tells_everybody_and_flushes(number: signal.Signals) -> None:
     with Server() as server:
         alice, bob = server.pair()
         unnamed = server.client()
-        lines = ["x" * 1_000] * 3_000  # more than bob's kernel takes: some wait in the server
+        # More than bob's kernel takes: some wait in the server.
+        lines = [f"{number} {'x' * 1_000}" for number in range(3_000)]
         sender = threading.Thread(target=alice.says, args=lines)
         sender.start()
         assert bob.text() == lines[0]
@@ -383,10 +384,10 @@ def test_stopping_tells_everybody_and_flushes(number: signal.Signals) -> None:
         sender.join()
         assert unnamed.line() == "The server is stopping."
         assert alice.line() == "The server is stopping."
-        heard = 1
-        while (line := bob.line()) != "The server is stopping.":
-            assert line.endswith(f"alice: ({lines[0]})")
-            heard += 1
+        for heard in count(1):
+            if (line := bob.line()) == "The server is stopping.":
+                break
+            assert line.endswith(f"alice: ({lines[heard]})")
         assert bob.line() == ""
         status = server.wait()
         assert status == -number

@@ -49,9 +49,9 @@ _WORDS: dict[str, Command] = {
 def parse(text: str) -> Command:
     """Return what a line means that a named user typed."""
     if text.startswith("/"):
-        word, _, rest = text.partition(" ")
+        word, *rest = text.split(None, 1)
         if word.lower() == "/to":
-            return Call(rest.strip())
+            return Call("".join(rest).strip())
         return _WORDS.get(word.lower(), NoSuchCommand(word))
     if text[:3].lower() == "to:":
         return Call(text[3:].strip())

@@ -10,7 +10,10 @@ from chatpair.telnet import IAC, INTERRUPT, TelnetFilter
 LINES_A_TURN = 100
 """Lines that are handled before others have their turn, unless one costs more than its share."""
 
-TELNET_BYTES_A_TURN = 4_096
+TELNET_COMMANDS_A_TURN = 200
+"""Telnet commands that a client may send at once; who sends more is no telnet."""
+
+TELNET_BYTES_A_TURN = 1_024
 """Bytes that are read at once from a client that has sent telnet commands."""
 
 # RFC 8446, section 5.1: the first bytes of a handshake record.
@@ -50,6 +53,8 @@ class TextLineReceiver(LineReceiver):
                 self._buffer = data
                 return
             self._fresh = False
+        if data.count(IAC) > TELNET_COMMANDS_A_TURN:
+            data = data.replace(bytes([IAC]), b"")
         if self._telnet is None and IAC in data:
             self._telnet = TelnetFilter(self.transport.write)
             # Its commands cost far more than text: others have their turns more often.

@@ -28,12 +28,16 @@ class TelnetFilter:
         self._verb = 0
         self._step: Callable[[bytes, int], int] = self._text
         self._kept: list[bytes] = []
+        self._replies: list[bytes] = []
 
     def feed(self, data: bytes) -> bytes:
         """Return the text in the data; an interrupt leaves INTERRUPT and a newline there."""
         position = 0
         while position < len(data):
             position = self._step(data, position)
+        if self._replies:
+            self._reply(b"".join(self._replies))
+            self._replies.clear()
         text = b"".join(self._kept)
         self._kept.clear()
         return text
@@ -70,7 +74,7 @@ class TelnetFilter:
             return position  # nobody has such an option any more, but a line ends here
         if self._verb in _REFUSAL and (asked not in self._refused or asked[1] == _TIMING_MARK):
             self._refused.add(asked)
-            self._reply(bytes([IAC, _REFUSAL[self._verb], data[position]]))
+            self._replies.append(bytes([IAC, _REFUSAL[self._verb], data[position]]))
         return position + 1
 
     def _subnegotiation(self, data: bytes, position: int) -> int:

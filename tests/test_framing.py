@@ -216,4 +216,9 @@ def test_a_client_that_sends_telnet_commands_is_read_in_smaller_portions() -> No
     recorder.dataReceived(b"a\n")
     assert telnet.bufferSize == 65_536
     recorder.dataReceived(IAC + DM)
-    assert telnet.bufferSize == 4_096
+    assert telnet.bufferSize == 1_024
+
+
+def test_who_sends_telnet_commands_without_end_is_no_telnet() -> None:
+    flood = (IAC + DO + TIMING_MARK) * 1_000 + b"\n"
+    assert receive(flood) == (["too long"], b"")

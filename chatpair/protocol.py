@@ -311,7 +311,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         self.paused = False
         self._watch.reads(True)
         self.handle_buffer()
-        if not (self.paused or self.closing):
+        if not (self.paused or self.closing or self._input_ended):
             self.transport.resumeProducing()
 
     # The end, and how it is noticed

@@ -26,11 +26,15 @@ SPARE_FILES = 200
 _log = Logger()
 
 
-def _at_least(minimum: int, number: type[int] | type[float]) -> Callable[[str], float]:
+def _at_least(option: str, minimum: int, number: type[int] | type[float]) -> Callable[[str], float]:
     def coerce(text: str) -> float:
-        value = number(text)
-        if not value >= minimum:
-            raise ValueError(f"{text} is less than {minimum}")
+        try:
+            value = number(text)
+        except ValueError:
+            kind = "a whole number" if number is int else "a number"
+            raise ValueError(f"--{option} {text}: not {kind}") from None
+        if not minimum <= value < sys.maxsize:
+            raise ValueError(f"--{option} {text}: not {minimum} or more")
         return value
 
     return coerce
@@ -50,28 +54,28 @@ class Options(usage.Options):
             None,
             65_536,
             "Bytes that a line may have; a longer one is dropped, and its sender told.",
-            _at_least(1, int),
+            _at_least("max-line", 1, int),
         ),
         (
             "linger",
             None,
             60,
             "Seconds that a user stays who only listens (nc -N) and is told nothing.",
-            _at_least(0, float),
+            _at_least("linger", 0, float),
         ),
         (
             "max-users",
             None,
             10_000,
             "Users that may be here at a time; a newcomer is told that the server is full.",
-            _at_least(1, int),
+            _at_least("max-users", 1, int),
         ),
         (
             "max-per-host",
             None,
             100,
             "Connections that one address may have at a time.",
-            _at_least(1, int),
+            _at_least("max-per-host", 1, int),
         ),
         ("motd", None, None, "A file of UTF-8 text to send to whoever has said a name."),
     )

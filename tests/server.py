@@ -34,6 +34,11 @@ def require(program: str) -> str:
     return path
 
 
+def heed_interrupts() -> None:
+    """Undo what a shell does to a background job, which ignores Ctrl-C, and all it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Process:
     """A process whose standard output is read as it comes."""
 
@@ -44,6 +49,7 @@ class Process:
                 "stdin": subprocess.PIPE,
                 "stdout": subprocess.PIPE,
                 "stderr": subprocess.STDOUT,
+                "preexec_fn": heed_interrupts,
                 **options,
             },
         )

@@ -32,7 +32,7 @@ WELCOME = "Welcome, alice."
 PAIRED = "You are chatting with bob."
 UNKNOWN = "The user carol does not exist."
 BAD_NAME = "Bad name: no space and none of : [ ] ( ) / * , in a name"
-NO_NAME = "There was no name in the input; give one with --name."
+NO_NAME = "There is no name; give one with --name."
 TOO_LONG = "That line was not sent: it has over 65536 bytes."
 
 

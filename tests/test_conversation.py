@@ -186,7 +186,13 @@ def test_a_program_s_first_lines_are_tried_as_names_when_no_option_gives_one() -
 def test_a_program_s_input_without_a_name_is_a_problem() -> None:
     talk = Talk(from_pipe=True)
     talk.conversation.input_ended()
-    talk.ends_with("There was no name in the input; give one with --name.")
+    talk.ends_with("There is no name; give one with --name.")
+
+
+def test_a_program_s_lines_for_somebody_are_not_names() -> None:
+    talk = Talk(to="bob", from_pipe=True)
+    assert not talk.screen.wanted
+    talk.ends_with("There is no name; give one with --name.")
 
 
 def test_a_program_whose_name_ends_the_conversation_has_a_problem() -> None:

@@ -12,7 +12,7 @@ from chatpair.codecs import plain
 from chatpair.messages import Call, Claim, Error, Goodbye, Left, Message, Named, Paired, Quit, Say
 from chatpair.text import clean
 
-NO_NAME = "There was no name in the input; give one with --name."
+NO_NAME = "There is no name; give one with --name."
 
 
 class Screen(Protocol):
@@ -134,6 +134,8 @@ class Conversation(LineReceiver):
         """Say the name, or ask for one."""
         if self._name:
             self._claim(self._name)
+        elif self._from_pipe and self._to:
+            self.fail(NO_NAME)  # its first line is meant for somebody
         else:
             self._ask()
 

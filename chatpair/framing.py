@@ -56,12 +56,13 @@ class TextLineReceiver(LineReceiver):
         if data.count(IAC) > TELNET_COMMANDS_A_TURN:
             data = data.replace(bytes([IAC]), b"")
         if self._telnet is None and IAC in data:
-            self._telnet = TelnetFilter(self.transport.write)
+            self._telnet = TelnetFilter(self.transport.write, self._buffer)
             # Its commands cost far more than text: others have their turns more often.
             self.transport.bufferSize = TELNET_BYTES_A_TURN
         if self._telnet is not None:
             data = self._telnet.feed(data)
         if data.startswith(b"\0") and self._buffer.endswith(b"\r"):
+            self._buffer = self._buffer[:-1]
             data = b"\n" + data[1:]
         self._buffer += data.replace(b"\r\0", b"\n")
         self.handle_buffer()
@@ -111,13 +112,13 @@ class TextLineReceiver(LineReceiver):
         return False
 
     def _limit_buffer(self) -> None:
-        """Keep nothing of an unfinished line that is too long, but a CR that may end it."""
+        """Keep nothing of a line that is too long but its end, which what comes may complete."""
         too_long = len(self._buffer.removesuffix(b"\r")) > self.MAX_LENGTH
         if too_long and not self._skipping:
             self._skipping = True
             self.lineLengthExceeded(self._buffer)
         if self._skipping:
-            self._buffer = b"\r" if self._buffer.endswith(b"\r") else b""
+            self._buffer = self._buffer[-3:]
 
     def turnEnded(self) -> None:
         """Override this to pause, and to go on when others have had their turns."""

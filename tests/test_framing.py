@@ -10,6 +10,7 @@ from chatpair.framing import LINES_A_TURN, TextLineReceiver
 from chatpair.telnet import TelnetFilter
 
 IAC, DONT, DO, WONT, WILL, SB, SE, IP, DM = b"\xff \xfe \xfd \xfc \xfb \xfa \xf0 \xf4 \xf2".split()
+BRK, SUSP = b"\xf3", b"\xed"
 ECHO, TIMING_MARK = b"\x01", b"\x06"
 
 
@@ -66,6 +67,7 @@ CASES = {
     "LF": (b"a\nb\n", [b"a", b"b"], b""),
     "CR LF": (b"a\r\nb\r\n", [b"a", b"b"], b""),
     "CR NUL": (b"a\r\0b\r\0", [b"a", b"b"], b""),
+    "CR CR NUL": (b"a\r\r\0b\r\r\n", [b"a", b"b\r"], b""),
     "mixed": (b"a\n\r\n\r\0b\r\n", [b"a", b"", b"", b"b"], b""),
     "lone CR": (b"a\rb\n", [b"a\rb"], b""),
     "lone NUL": (b"a\0b\n", [b"a\0b"], b""),
@@ -111,6 +113,17 @@ CASES = {
         ["too long", "interrupt", b"b"],
         b"",
     ),
+    "a letter that telnet took for Ctrl-C": (
+        "ム".encode().replace(b"\x83", IAC + IP + IAC + DO + TIMING_MARK) + b"\n",
+        ["ム".encode()],
+        IAC + WONT + TIMING_MARK,
+    ),
+    "letters that telnet took for other keys": (
+        "Ü🚀".encode().replace(b"\x9c", IAC + BRK).replace(b"\x9a", IAC + SUSP) + b"\n",
+        ["Ü🚀".encode()],
+        b"",
+    ),
+    "Ctrl-C after a letter": ("ム".encode() + IAC + IP + b"b\n", ["interrupt", b"b"], b""),
     "CR, IAC, NUL": (b"a\r" + IAC + DM + b"\0b\n", [b"a", b"b"], b""),
     "TLS": (b"\x16\x03\x01\x02\0\x01\0\x01\xfc\n\xff\xf4", ["TLS"], b""),
     "a first byte as of TLS": (b"\x16a\n", [b"\x16a"], b""),
@@ -132,6 +145,7 @@ def test_is_the_same_wherever_it_is_cut(
 pieces = st.lists(
     st.one_of(
         st.sampled_from([b"\n", b"\r", b"\0", IAC, DO, DONT, WILL, WONT, SB, SE, IP, TIMING_MARK]),
+        st.sampled_from([b"\xe3", b"\xf0\x9f", BRK, SUSP, b"x" * 19, "ム".encode()]),
         st.binary(max_size=30),
     )
 ).map(b"".join)

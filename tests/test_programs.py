@@ -358,3 +358,18 @@ def test_an_interrupt_by_telnets_own_command_is_quit(start: Start, server: Serve
     alice.wait()
     assert bob.line() == "Quit."
     assert re.search(rf"\r\nQuit\r\n{CLOSED}\r\n$".encode(), alice.output)
+
+
+@pytest.mark.parametrize("text", ["ム", "Ã Ü", "한", "😃🚀", "привет é"])
+def test_a_telnet_that_takes_a_part_of_a_letter_for_a_key_says_the_letter(
+    start: Start, server: Server, text: str
+) -> None:
+    bob = server.client("bob")
+    alice = start("telnet", "alice")
+    alice.types("To:bob")
+    assert bob.line() == "You are chatting with alice."
+    alice.shows("You are chatting with bob.")
+    alice.types(text)
+    assert bob.text() == text
+    bob.says("Yes.")
+    alice.shows("bob: (Yes.)")

@@ -1,10 +1,7 @@
 """A connection as a whole: who is let in, what a segment holds, and how it ends."""
 
-from functools import partial
-
 import pytest
 
-from chatpair import liveness
 from chatpair.factory import MAX_LISTED, MAX_TRIED
 from chatpair.framing import LINES_A_TURN
 from chatpair.protocol import CLOSING_SECONDS, FLUSHING_SECONDS, UNNAMED_SECONDS
@@ -229,90 +226,6 @@ def test_closing_is_patient_only_so_long(exchange: Exchange) -> None:
     alice.protocol.writeConnectionLost()
     exchange.clock.advance(CLOSING_SECONDS)
     assert alice.transport.disconnecting
-    assert not alice.transport.disconnected
-
-
-class Kernel:
-    """What the kernel says of a connection, for the time of a test."""
-
-    delivered = True
-    gone = False
-    silent = False
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, party: Party) -> None:
-        for question in ("delivered", "gone", "silent"):
-            name = f"is_{question}"
-            answer = partial(lambda question, *_, **__: getattr(self, question), question)
-            monkeypatch.setattr(liveness, name, answer)
-        party.protocol._watch._socket = object()  # type: ignore[assignment]
-
-
-def test_a_silent_end_is_noticed(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
-    alice, bob = exchange.pair()
-    kernel = Kernel(monkeypatch, bob)
-    exchange.clock.pump([1] * 10)
-    alice.says("hello")
-    kernel.delivered = False
-    exchange.clock.pump([1] * 30)
-    assert not bob.transport.disconnected
-    kernel.silent = True
-    exchange.clock.pump([1] * 5)
-    assert bob.transport.disconnected
-    bob.drops()
-    assert alice.heard() == ["Quit."]
-
-
-def test_an_end_that_was_told_something_just_now_is_not_silent(
-    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    alice, bob = exchange.pair()
-    kernel = Kernel(monkeypatch, bob)
-    exchange.clock.pump([1] * 100)
-    kernel.delivered, kernel.silent = False, True  # as after a long silence
-    alice.says("hello")
-    exchange.clock.pump([1] * 19)
-    assert not bob.transport.disconnected
-    kernel.delivered = True
-    exchange.clock.pump([1] * 60)
-    assert not bob.transport.disconnected
-    assert exchange.clock.getDelayedCalls() == []
-
-
-def test_a_reset_is_noticed_though_nothing_is_read(
-    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    alice, bob = exchange.pair()
-    kernel = Kernel(monkeypatch, alice)
-    bob.fills()
-    exchange.clock.pump([1] * 60)
-    assert alice.paused
-    kernel.gone = True
-    exchange.clock.pump([1] * 5)
-    assert alice.transport.disconnected
-    assert not bob.transport.disconnected
-
-
-def test_a_listener_that_is_gone_is_noticed_at_once(
-    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    alice, bob = exchange.pair()
-    kernel = Kernel(monkeypatch, alice)
-    alice.ends_input()
-    kernel.gone = True
-    exchange.clock.advance(0.1)
-    assert alice.transport.disconnected
-    alice.drops()
-    assert bob.heard() == ["Quit."]
-
-
-def test_a_connection_that_closes_is_left_to_close(
-    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    alice = exchange.enter("alice")
-    kernel = Kernel(monkeypatch, alice)
-    kernel.gone = True
-    alice.says("Quit")
-    exchange.clock.pump([1] * 10)
     assert not alice.transport.disconnected
 
 

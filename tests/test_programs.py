@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import TIMEOUT, Process, Server, require
+from tests.server import TIMEOUT, Client, Process, Server, require
 
 COMMANDS = {
     "nc": "nc -N 127.0.0.1 {port}",
@@ -173,6 +173,17 @@ def pair(alice: Program, bob: Program) -> None:
     bob.shows("You are chatting with alice.")
 
 
+def telnet_with_bob(start: Start, server: Server) -> tuple[Terminal, Client]:
+    """Let alice, in a telnet, call bob."""
+    bob = server.client("bob")
+    alice = start("telnet", "alice")
+    assert isinstance(alice, Terminal)
+    alice.types("To:bob")
+    assert bob.line() == "You are chatting with alice."
+    alice.shows("You are chatting with bob.")
+    return alice, bob
+
+
 @pytest.mark.parametrize(
     ("callers", "callees"),
     [
@@ -264,12 +275,7 @@ def test_a_killed_program_leaves_its_unfinished_line_and_its_name(
 
 
 def test_a_closed_terminal_window_is_told_to_the_peer(start: Start, server: Server) -> None:
-    bob = server.client("bob")
-    alice = start("telnet", "alice")
-    assert isinstance(alice, Terminal)
-    alice.types("To:bob")
-    assert bob.line() == "You are chatting with alice."
-    alice.shows("You are chatting with bob.")
+    alice, bob = telnet_with_bob(start, server)
     alice.close_window()
     assert alice.wait() == -signal.SIGHUP
     assert bob.line() == "Quit."
@@ -279,12 +285,7 @@ def test_a_closed_terminal_window_is_told_to_the_peer(start: Start, server: Serv
 @pytest.mark.parametrize("before", ["", "toggle autosynch", "toggle autoflush"])
 def test_ctrl_c_in_a_telnet_is_quit(start: Start, server: Server, before: str) -> None:
     """With autosynch telnet also marks the interrupt as urgent."""
-    bob = server.client("bob")
-    alice = start("telnet", "alice")
-    assert isinstance(alice, Terminal)
-    alice.types("To:bob")
-    assert bob.line() == "You are chatting with alice."
-    alice.shows("You are chatting with bob.")
+    alice, bob = telnet_with_bob(start, server)
     if before:
         alice.orders(before)
         alice.types("I have set something.")
@@ -300,11 +301,7 @@ def test_a_telnet_whose_key_flushes_the_screen_shows_what_comes_then(
     start: Start, server: Server, key: bytes
 ) -> None:
     """Telnet shows nothing between such a key and the answer to its timing mark."""
-    bob = server.client("bob")
-    alice = start("telnet", "alice")
-    alice.types("To:bob")
-    assert bob.line() == "You are chatting with alice."
-    alice.shows("You are chatting with bob.")
+    alice, bob = telnet_with_bob(start, server)
     for number in range(3):
         alice.write(key)
         alice.types(f"Number {number}")
@@ -333,12 +330,7 @@ def test_a_telnet_whose_key_flushes_the_screen_shows_what_comes_then(
 def test_a_telnet_goes_on_after_whatever_it_can_send(
     start: Start, server: Server, command: str
 ) -> None:
-    bob = server.client("bob")
-    alice = start("telnet", "alice")
-    assert isinstance(alice, Terminal)
-    alice.types("To:bob")
-    assert bob.line() == "You are chatting with alice."
-    alice.shows("You are chatting with bob.")
+    alice, bob = telnet_with_bob(start, server)
     alice.orders(command)
     alice.types("Here I am again.")
     assert bob.text() == "Here I am again."
@@ -348,12 +340,7 @@ def test_a_telnet_goes_on_after_whatever_it_can_send(
 
 
 def test_an_interrupt_by_telnets_own_command_is_quit(start: Start, server: Server) -> None:
-    bob = server.client("bob")
-    alice = start("telnet", "alice")
-    assert isinstance(alice, Terminal)
-    alice.types("To:bob")
-    assert bob.line() == "You are chatting with alice."
-    alice.shows("You are chatting with bob.")
+    alice, bob = telnet_with_bob(start, server)
     alice.orders("send ip")
     alice.wait()
     assert bob.line() == "Quit."
@@ -364,11 +351,7 @@ def test_an_interrupt_by_telnets_own_command_is_quit(start: Start, server: Serve
 def test_a_telnet_that_takes_a_part_of_a_letter_for_a_key_says_the_letter(
     start: Start, server: Server, text: str
 ) -> None:
-    bob = server.client("bob")
-    alice = start("telnet", "alice")
-    alice.types("To:bob")
-    assert bob.line() == "You are chatting with alice."
-    alice.shows("You are chatting with bob.")
+    alice, bob = telnet_with_bob(start, server)
     alice.types(text)
     assert bob.text() == text
     bob.says("Yes.")

@@ -20,8 +20,11 @@ from chatpair.messages import Notice
 from chatpair.protocol import ChatProtocol
 from chatpair.text import clean
 
-SPARE_FILES = 200
-"""Files that may be open beside those of connections; many are accepted before one is closed."""
+SPARE_FILES = 250
+"""Files that may be open beside those of connections.
+
+Twisted accepts a hundred connections at once, and may accept as many again before those close.
+"""
 
 _log = Logger()
 

@@ -334,12 +334,12 @@ def test_a_privileged_port_is_one_clear_line() -> None:
 
 def test_more_connections_than_files() -> None:
     def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (600, 600))
 
     with Server(preexec_fn=limit) as server:
-        server.wait_for("The system allows 300 open files")
+        server.wait_for("The system allows 600 open files")
         alice, bob = server.pair()
-        strangers = [server.client(source=f"127.0.1.{number % 10}") for number in range(400)]
+        strangers = [server.client(source=f"127.0.1.{number % 10}") for number in range(700)]
         assert strangers[-1].line() == "The server is full."
         alice.says("hello")
         assert bob.text() == "hello"

@@ -94,7 +94,8 @@ class ChatFactory(Factory):
         """Forget a connection that was counted."""
         self.connections.discard(connection)
         if self._when_all_closed is not None and not self.connections:
-            self._when_all_closed.callback(None)
+            all_closed, self._when_all_closed = self._when_all_closed, None
+            all_closed.callback(None)
         if host is not None:
             self._connections_of_host[host] -= 1
             if not self._connections_of_host[host]:
@@ -223,8 +224,8 @@ class ChatFactory(Factory):
     def stop(self) -> Deferred[None]:
         """Tell everybody that the server is stopping; fires when all connections are closed.
 
-        What has come from them is handled first, whatever flow control says, and they have
-        STOPPING_SECONDS to read what they are still to get.
+        What waits for a slow reader is handled first, as far as Connection.drain goes, and they
+        have STOPPING_SECONDS to read what they are still to get.
         """
         for connection in list(self.connections):
             connection.drain()

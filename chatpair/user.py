@@ -22,7 +22,7 @@ class Connection(Protocol):
         """Ask again whether the peer can take more."""
 
     def drain(self) -> None:
-        """Handle what has come already, though flow control said to wait."""
+        """Handle what has come already, within bounds, though flow control said to wait."""
 
     def stop(self) -> None:
         """Say that the server is stopping, and close."""
@@ -39,6 +39,7 @@ class User:
     def __init__(self, name: Name, connection: Connection) -> None:
         self.name = name
         self.connection = connection
+        # How many calls were tried in which second, while this user was talking.
         self.tried_second = 0
         self.tries = 0
 

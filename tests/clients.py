@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Self
 
 from tests.server import BIN, TIMEOUT, Process, Server
@@ -44,13 +43,8 @@ class Piped(Process):
         """Wait for the end; see its status, and the last lines of standard error."""
         assert (self.wait(), self.notices()) == (status, [*notices])
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        super().__exit__(kind, error, trace)
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
         self._errors.close()
 
 
@@ -176,13 +170,8 @@ class Terminal(Process):
         self._reader.join(TIMEOUT)
         return status
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        super().__exit__(kind, error, trace)
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
         os.close(self._keyboard)
 
 

@@ -120,7 +120,7 @@ class Terminal(Program):
         self._window = -1
 
     def __exit__(self, *how: object) -> None:
-        super().__exit__(*how)  # type: ignore[arg-type]
+        super().__exit__(*how)
         for descriptor in (self._window, self._closing, self._close):
             if descriptor >= 0:
                 os.close(descriptor)

@@ -179,6 +179,8 @@ def test_stopping_tells_everybody_and_handles_what_came(exchange: Exchange) -> N
         party.drops(clean=True)
     assert done == [None]
     assert exchange.clock.getDelayedCalls() == []
+    exchange.connect().drops()  # one that was accepted at the last moment changes nothing
+    assert done == [None]
 
 
 def test_stopping_does_not_wait_for_ever(exchange: Exchange) -> None:

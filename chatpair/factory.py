@@ -9,9 +9,14 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 
 from chatpair.activity import ActivityLog
+from chatpair.delay import Delay
+from chatpair.liveness import DELIVERY_CHECK, Watch
 from chatpair.messages import Ending, Error, Free, Here, Left, Message, Paired, Tried
 from chatpair.names import BadName, Name, fold, parse
 from chatpair.user import Connection, User
+
+UNNAMED_SECONDS = 30.0
+"""How long a connection may go without a name."""
 
 MAX_LISTED = 200
 """Names that the answer to "who" holds at most."""
@@ -62,6 +67,10 @@ class ChatFactory(Factory):
         self.pairs: dict[User, User] = {}
         self.connections: set[Connection] = set()
         self.activity = ActivityLog(clock, self._summary)
+        self.unnamed: Delay[Connection] = Delay(
+            clock, UNNAMED_SECONDS, lambda connection: connection.no_name_came()
+        )
+        self.delivery_checks: Delay[Watch] = Delay(clock, DELIVERY_CHECK, Watch.look)
         self._when_all_closed: Deferred[None] | None = None
         self._sorted_keys: list[str] = []
         self._connections_of_host: Counter[str] = Counter()
@@ -112,18 +121,19 @@ class ChatFactory(Factory):
         user = self.users[name.key] = User(name, connection)
         insort(self._sorted_keys, name.key)
         if name.text.isascii():
-            self._ascii_skeletons.update(name.skeletons)
+            for look in name.skeletons:
+                self._ascii_skeletons[look] += 1
         else:
             self._other_skeletons.update(name.skeletons)
         self.activity.came(name.text)
         return user
 
     def _is_taken(self, name: Name) -> bool:
-        return name.key in self.users or any(
-            look in self._other_skeletons
-            or (not name.text.isascii() and look in self._ascii_skeletons)
-            for look in name.skeletons
-        )
+        if name.key in self.users or not self._other_skeletons.isdisjoint(name.skeletons):
+            return True
+        if name.text.isascii():
+            return False
+        return any(look in self._ascii_skeletons for look in name.skeletons)
 
     def leave(self, user: User, why: Ending, reason: str) -> None:
         """End a user; the peer is told why, and the log the reason."""
@@ -131,8 +141,8 @@ class ChatFactory(Factory):
         del self.users[name.key]
         del self._sorted_keys[bisect_left(self._sorted_keys, name.key)]
         if name.text.isascii():
-            self._ascii_skeletons.subtract(name.skeletons)
             for look in name.skeletons:
+                self._ascii_skeletons[look] -= 1
                 if not self._ascii_skeletons[look]:
                     del self._ascii_skeletons[look]
         else:
@@ -210,6 +220,10 @@ class ChatFactory(Factory):
         """Pass a line on to the peer of a user who has one."""
         message = Message(user.name.text, text, self.clock.seconds())
         self.pairs[user].connection.tell(message)
+
+    def say_lines(self, user: User, lines: bytes) -> None:
+        """Pass many lines on at once: clean UTF-8, each of which ends in LF."""
+        self.pairs[user].connection.tell_lines(user.name.text, lines)
 
     def who(self) -> Here:
         """List who is here, by name."""

@@ -10,6 +10,12 @@ from chatpair.telnet import IAC, INTERRUPT, TelnetFilter
 LINES_A_TURN = 100
 """Lines that are handled before others have their turn, unless one costs more than its share."""
 
+CHUNK = 8_192
+"""Bytes of whole lines that are handled as one at most."""
+
+LINES_FOR_A_CHUNK = 25
+"""Lines that take as long as a chunk, of whatever lines it is."""
+
 TELNET_COMMANDS_A_TURN = 200
 """Telnet commands that a client may send at once; who sends more is no telnet."""
 
@@ -33,15 +39,32 @@ class TextLineReceiver(LineReceiver):
     closing = False
     """Whether what still comes is of no interest."""
 
+    max_chunk = CHUNK
+    """Bytes of whole lines that may be handled as one; at most MAX_LENGTH and a newline."""
+
     turn = 0
     """Lines that may still be handled in this turn; a handler may end it by setting it to 0."""
 
+    takes_chunks = False
+    """Whether linesReceived may take what has come."""
+
     _fresh = True  # it may still turn out to be TLS
+    _only_text = True  # no telnet command has come
     _telnet: TelnetFilter | None = None
     _skipping = False  # the rest of a line that was too long
 
     def dataReceived(self, data: bytes) -> None:
         """Take what has come, and handle its lines unless this is paused."""
+        if (
+            self.takes_chunks
+            and self._only_text
+            and not self._buffer
+            and not self.paused
+            and data.endswith(b"\n")
+            and len(data) <= self.max_chunk
+            and self.linesReceived(data)
+        ):
+            return
         if self.closing:
             return
         if self._fresh:
@@ -53,19 +76,23 @@ class TextLineReceiver(LineReceiver):
                 self._buffer = data
                 return
             self._fresh = False
-        if data.count(IAC) > TELNET_COMMANDS_A_TURN:
-            data = data.replace(bytes([IAC]), b"")
-        if self._telnet is None and IAC in data:
-            self._telnet = TelnetFilter(self.transport.write, self._buffer)
-            # Its commands cost far more than text: others have their turns more often.
-            self.transport.bufferSize = TELNET_BYTES_A_TURN
-        if self._telnet is not None:
-            data = self._telnet.feed(data)
+        if not self._only_text or IAC in data:
+            self._only_text = False
+            data = self._without_telnet(data)
         if data.startswith(b"\0") and self._buffer.endswith(b"\r"):
             self._buffer = self._buffer[:-1]
             data = b"\n" + data[1:]
         self._buffer += data.replace(b"\r\0", b"\n")
         self.handle_buffer()
+
+    def _without_telnet(self, data: bytes) -> bytes:
+        if data.count(IAC) > TELNET_COMMANDS_A_TURN:
+            data = data.replace(bytes([IAC]), b"")
+        if self._telnet is None:
+            self._telnet = TelnetFilter(self.transport.write, self._buffer)
+            # Its commands cost far more than text: others have their turns more often.
+            self.transport.bufferSize = TELNET_BYTES_A_TURN
+        return self._telnet.feed(data)
 
     def end_of_input(self) -> None:
         """Handle an unfinished line: nothing more will come."""
@@ -79,7 +106,7 @@ class TextLineReceiver(LineReceiver):
             return
         self._busyReceiving = True
         self.turn = lines
-        start = 0
+        start = refused = 0
         try:
             while not self.paused and not self.closing:
                 end = self._buffer.find(b"\n", start)
@@ -88,16 +115,31 @@ class TextLineReceiver(LineReceiver):
                 if self.turn <= 0:
                     self.turnEnded()
                     break
+                begin, start = start, end + 1
+                if self.takes_chunks and begin >= refused:
+                    refused = self._end_of_chunk(begin)
+                    if self._handle_chunk(self._buffer[begin:refused]):
+                        start = refused
+                        continue
                 self.turn -= 1
-                line = self._buffer[start:end]
-                start = end + 1
-                if self._handle(line.removesuffix(b"\r")):
-                    start -= len(line) + 1
+                if self._handle(self._buffer[begin:end].removesuffix(b"\r")):
+                    start = begin
         finally:
             self._buffer = self._buffer[start:]
             self._busyReceiving = False
-        if not self.paused:
+        if self._buffer and not self.paused:
             self._limit_buffer()
+
+    def _end_of_chunk(self, start: int) -> int:
+        """Return where the lines end that begin at a position and may be handled as one."""
+        return self._buffer.rfind(b"\n", start, start + self.max_chunk) + 1
+
+    def _handle_chunk(self, lines: bytes) -> bool:
+        """Hand on lines as one; return whether they were taken."""
+        if self._skipping or not lines or not self.linesReceived(lines):
+            return False
+        self.turn -= LINES_FOR_A_CHUNK
+        return True
 
     def _handle(self, line: bytes) -> bool:
         """Hand on a line; return whether it must wait, because this was paused before it."""
@@ -119,6 +161,13 @@ class TextLineReceiver(LineReceiver):
             self.lineLengthExceeded(self._buffer)
         if self._skipping:
             self._buffer = self._buffer[-3:]
+
+    def linesReceived(self, lines: bytes) -> bool:
+        """Override this to take many lines as one, each of which ends in LF or CR LF.
+
+        Return whether they are taken; else each is handed on by itself.
+        """
+        return False
 
     def turnEnded(self) -> None:
         """Override this to pause, and to go on when others have had their turns."""

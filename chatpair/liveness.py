@@ -11,6 +11,8 @@ from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from chatpair.delay import Delay
+
 KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_TRIES = 15, 5, 3
 """Seconds of silence before the first probe, and between probes; probes without an answer."""
 
@@ -38,25 +40,26 @@ def socket_of(transport: Any) -> socket.socket | None:
     return handle if isinstance(handle, socket.socket) else None
 
 
-def set_options(transport: Any) -> None:
+_OPTIONS = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, _TCP_KEEPIDLE, KEEPALIVE_IDLE),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_TRIES),
+    (socket.SOL_SOCKET, socket.SO_OOBINLINE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+]
+
+
+def set_options(sock: socket.socket) -> None:
     """Let small lines go at once, probe a silent connection, take urgent data as it comes.
 
-    Telnet marks an interrupt as urgent; out of line its last byte would be missing.
+    Telnet marks an interrupt as urgent; out of line its last byte would be missing. What a port
+    accepts inherits them all, which is cheaper, on Linux.
     """
-    sock = socket_of(transport)
-    if sock is None or sock.family == socket.AF_UNIX:
-        return
-    options = [
-        (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-        (socket.IPPROTO_TCP, _TCP_KEEPIDLE, KEEPALIVE_IDLE),
-        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL),
-        (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_TRIES),
-        (socket.SOL_SOCKET, socket.SO_OOBINLINE, 1),
-    ]
-    with suppress(OSError):  # it may be reset already, which reading will tell
-        for level, option, value in options:
-            sock.setsockopt(level, option, value)
+    with suppress(OSError):  # it is a unix socket, or reset already, which reading will tell
+        if not sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY):
+            for level, option, value in _OPTIONS:
+                sock.setsockopt(level, option, value)
 
 
 def is_gone(sock: socket.socket, *, all_read: bool) -> bool:
@@ -94,23 +97,42 @@ class Watch:
     ended, and a silent end while something is to be delivered.
     """
 
-    __slots__ = ("_clock", "_input_ended", "_lost", "_next", "_reading", "_socket", "_told_at")
+    __slots__ = (
+        "_checks",
+        "_clock",
+        "_input_ended",
+        "_lost",
+        "_next",
+        "_reading",
+        "_socket",
+        "_told_at",
+        "_waiting",
+    )
 
-    def __init__(self, clock: IReactorTime, transport: Any, lost: Callable[[str], None]) -> None:
-        """Take what to call with the reason when the connection is lost."""
+    def __init__(
+        self,
+        clock: IReactorTime,
+        checks: "Delay[Watch]",
+        sock: socket.socket | None,
+        lost: Callable[[str], None],
+    ) -> None:
+        """Take what waits DELIVERY_CHECK for many, and whom to tell the reason of a loss."""
         self._clock = clock
-        self._socket = socket_of(transport)
+        self._checks = checks
+        self._socket = sock
         self._lost = lost
         self._next: IDelayedCall | None = None
         self._told_at = 0.0  # seconds; when something was told that may not have arrived
+        self._waiting = False
         self._reading = True
         self._input_ended = False
 
     def told(self) -> None:
         """See to it that what was written arrives."""
-        if self._next is None and self._socket is not None:
+        if not self._waiting and self._socket is not None:
+            self._waiting = True
             self._told_at = self._clock.seconds()
-            self._look_in(DELIVERY_CHECK)
+            self._checks.start(self)
 
     def reads(self, reading: bool) -> None:
         """Look out for a reset while nothing is read."""
@@ -120,21 +142,21 @@ class Watch:
 
     def input_ended(self) -> None:
         """Look out for a reset from now on, which comes within a round trip if at all."""
-        self._input_ended = True
         self.stop()
+        self._input_ended = True
         if self._socket is not None:
-            self._look_in(LISTENER_FIRST_CHECK)
+            self._waiting = True
+            self._next = self._clock.callLater(LISTENER_FIRST_CHECK, self.look)
 
     def stop(self) -> None:
         """Look no more."""
+        self._checks.stop(self)
         if self._next is not None:
             self._next.cancel()
             self._next = None
 
-    def _look_in(self, seconds: float) -> None:
-        self._next = self._clock.callLater(seconds, self._look)
-
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Look, and come back if that is needed."""
         self._next = None
         assert self._socket is not None
         now = self._clock.seconds()
@@ -146,6 +168,8 @@ class Watch:
         elif now - self._told_at >= SILENCE and is_silent(self._socket):
             self._lost("vanished")
         elif self._input_ended:
-            self._look_in(LISTENER_CHECK)
+            self._next = self._clock.callLater(LISTENER_CHECK, self.look)
         elif not (delivered and self._reading):
-            self._look_in(DELIVERY_CHECK)
+            self._checks.start(self)
+        else:
+            self._waiting = False

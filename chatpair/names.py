@@ -6,7 +6,7 @@ by their skeletons (Unicode Technical Standard 39, section 4).
 
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from confusable_homoglyphs.utils import load
 from precis_i18n import get_profile
@@ -36,8 +36,7 @@ class BadName(ValueError):
     """The text can't be a name; the message says why, for its owner to read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """A name that may be claimed.
 
     Two names are one if their keys are equal or, unless both are ASCII, if they share a
@@ -91,6 +90,13 @@ def skeleton(text: str) -> str:
     return unicodedata.normalize("NFD", decomposed)
 
 
+def _shape(text: str) -> str:
+    """Return what is equal for two texts that look alike as typed, whatever their case."""
+    return skeleton(skeleton(text).lower())
+
+
+_ASCII_SHAPES = {code: _shape(chr(code)) for code in range(128)}
+
 _RESERVED_SKELETONS = frozenset(map(skeleton, RESERVED))
 
 
@@ -130,4 +136,5 @@ def parse(text: str) -> Name:
         raise BadName("no space and none of : [ ] ( ) / * , in a name")
     if _is_reserved(text, key):
         raise BadName("the server says that itself")
-    return Name(text, key, tuple({skeleton(key), skeleton(skeleton(text).lower())}))
+    shape = text.translate(_ASCII_SHAPES) if text.isascii() else _shape(text)
+    return Name(text, key, tuple({skeleton(key), shape}))

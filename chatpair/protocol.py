@@ -18,10 +18,10 @@ from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from chatpair import liveness
 from chatpair.codecs import plain
-from chatpair.factory import NOBODY, ChatFactory
-from chatpair.framing import TextLineReceiver
+from chatpair.factory import NOBODY, UNNAMED_SECONDS, ChatFactory
+from chatpair.framing import CHUNK, TextLineReceiver
+from chatpair.liveness import Watch, set_options, socket_of
 from chatpair.messages import (
     AskHelp,
     AskWho,
@@ -42,11 +42,8 @@ from chatpair.messages import (
     Say,
 )
 from chatpair.names import LENGTHS
-from chatpair.text import clean
+from chatpair.text import clean, is_clean
 from chatpair.user import User
-
-UNNAMED_SECONDS = 30.0
-"""How long a connection may go without a name."""
 
 CLOSING_SECONDS = 1.0
 """How long what a client still sends is read after the last answer."""
@@ -98,6 +95,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
     factory: ChatFactory
     full = False
     user: User | None = None
+    _peer: User | None = None
     _input_ended = False
     _flushed = False  # and the kernel has it
     _lost = False
@@ -110,17 +108,21 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
     def connectionMade(self) -> None:
         """Let in whoever connects, or say why not."""
         self.MAX_LENGTH = self.factory.max_line
+        self.max_chunk = min(CHUNK, self.MAX_LENGTH + 1)
         self._handle_line = self._unnamed
         self._host = getattr(self.transport.getPeer(), "host", None)
-        liveness.set_options(self.transport)
-        self._watch = liveness.Watch(self.factory.clock, self.transport, self._vanished)
+        sock = socket_of(self.transport)
+        if sock is not None:
+            set_options(sock)
+        factory = self.factory
+        self._watch = Watch(factory.clock, factory.delivery_checks, sock, self._vanished)
         self.transport.registerProducer(_Backpressure(self), True)
-        if not self.factory.connected(self, self._host):
+        if not factory.connected(self, self._host):
             self._refuse(_CROWDED, "too many from one host")
-        elif self.factory.is_full():
+        elif factory.is_full():
             self._refuse(_FULL, "full")
         else:
-            self.setTimeout(UNNAMED_SECONDS)
+            factory.unnamed.start(self)
 
     def handshakeReceived(self) -> None:
         """Refuse a client that begins with TLS."""
@@ -129,6 +131,19 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
     def lineReceived(self, line: bytes) -> bool:
         """Hand a line to the handler of the present state; return whether it must wait."""
         return self._handle_line(clean(line))
+
+    def linesReceived(self, lines: bytes) -> bool:
+        """Pass lines on as one if all are text for the peer; return whether they are."""
+        if not is_clean(lines):
+            lines = lines.replace(b"\r\n", b"\n")
+            if not is_clean(lines):
+                return False
+        if not plain.only_says(lines):
+            return False
+        assert self.user is not None
+        assert self._peer is not None
+        self._peer.connection.tell_lines(self.user.name.text, lines)
+        return True
 
     def turnEnded(self) -> None:
         """Let others have their turns, and go on with the lines that are left."""
@@ -155,7 +170,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         self.end_of_input()
         if self.closing:
             self.transport.loseConnection()
-        elif self.user is not None and self.factory.peer_of(self.user) is not None:
+        elif self._peer is not None:
             self.tell(_LISTENING)
             self.setTimeout(self.factory.linger)
             self._watch.input_ended()
@@ -174,9 +189,10 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         """Handle the lines that flow control kept, and leave."""
         self._lost = True
         self.setTimeout(None)
+        self.factory.unnamed.stop(self)
         self._watch.stop()
         self.drain()
-        closed = "closed" if reason.check(ConnectionDone) else "reset"
+        closed = "closed" if isinstance(reason.value, ConnectionDone) else "reset"
         self._leave("lost", self._why_lost or closed)
         self.factory.disconnected(self, self._host)
         del self._handle_line, self._watch  # which hold this: else it is a cycle to collect
@@ -251,7 +267,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
             self.tell(answer)
         else:
             self.user = answer
-            self.setTimeout(None)
+            self.factory.unnamed.stop(self)
             self._handle_line = self._idle
             self.tell(Named(self.factory.motd))
 
@@ -266,13 +282,23 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         if self._input_ended and isinstance(event, Message):
             self.resetTimeout()
 
+    def tell_lines(self, sender: str, lines: bytes) -> None:
+        """Write many lines of the peer's at once."""
+        if self.closing or self._lost:
+            return
+        self.transport.write(plain.render_messages(sender, lines, self.factory.clock.seconds()))
+        self._watch.told()
+        if self._input_ended:
+            self.resetTimeout()
+
     def pair_changed(self) -> None:
         """Bind the handler of the new state."""
         if self.user is None or self.closing:
             return
-        paired = self.factory.peer_of(self.user) is not None
-        self._handle_line = self._paired if paired else self._idle
-        if self._input_ended and not paired:
+        self._peer = self.factory.peer_of(self.user)
+        self._handle_line = self._idle if self._peer is None else self._paired
+        self.takes_chunks = self._peer is not None and not self._draining
+        if self._input_ended and self._peer is None:
             self._close("lost", "closed")
         else:
             self.flow_changed()
@@ -283,15 +309,13 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         """Take the transport's word on whether it can take more."""
         self.full = full
         self.flow_changed()
-        peer = None if self.user is None else self.factory.peer_of(self.user)
-        if peer is not None:
-            peer.connection.flow_changed()
+        if self._peer is not None:
+            self._peer.connection.flow_changed()
 
     def _must_wait(self) -> bool:
-        peer = None if self.user is None else self.factory.peer_of(self.user)
-        if peer is None:
+        if self._peer is None:
             return self.full
-        return peer.connection.full or (self.full and self._command_waits)
+        return self._peer.connection.full or (self.full and self._command_waits)
 
     def flow_changed(self) -> None:
         """Read on, or wait until the peer, or whoever asks for answers, takes what there is."""
@@ -320,13 +344,14 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         self._why_lost = how
         self.transport.abortConnection()
 
+    def no_name_came(self) -> None:
+        """End a connection whose name is overdue."""
+        self._refuse(_TOO_SLOW, "no name")
+
     def timeoutConnection(self) -> None:
-        """End a connection that has no name, only listens, or does not close."""
+        """End a connection that only listens, or does not close."""
         if not self.closing:
-            if self.user is None:
-                self._refuse(_TOO_SLOW, "no name")
-            else:
-                self._close("lost", "only listened")
+            self._close("lost", "only listened")
         elif self._flushed:
             self.transport.loseConnection()
         else:
@@ -338,14 +363,17 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
 
     def drain(self) -> None:
         """Handle what has come, whatever flow control says, for there will be no later."""
-        self._draining = True
-        self.paused = False
-        self.handle_buffer(DRAINED_LINES)
+        if self._buffer:
+            self._draining = True
+            self.takes_chunks = False  # so that lines are counted one by one
+            self.paused = False
+            self.handle_buffer(DRAINED_LINES)
 
     def stop(self) -> None:
         """Tell that the server is stopping, and close."""
         self.tell(_STOPPING)
-        self.user = None  # the factory has forgotten it
+        self.user = self._peer = None  # the factory has forgotten it
+        self.takes_chunks = False
         self._close("lost", "stopped")
 
     def abort(self) -> None:
@@ -363,7 +391,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
 
     def _leave(self, why: Ending, reason: str) -> None:
         if self.user is not None:
-            user, self.user = self.user, None
+            user, self.user, self._peer, self.takes_chunks = self.user, None, None, False
             self.factory.leave(user, why, reason)
 
     def _close(self, why: Ending, reason: str) -> None:
@@ -377,6 +405,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         if self.closing or self._lost:
             return
         self.closing = True
+        self.factory.unnamed.stop(self)
         self._watch.stop()
         self.transport.unregisterProducer()
         self.setTimeout(FLUSHING_SECONDS)

@@ -11,6 +11,25 @@ _CONTROLS = re.compile(
 )
 
 
+# What UTF-8 makes of those controls that are not ASCII; each begins with a byte to look for.
+_C1_BYTES = re.compile(rb"\xc2[\x80-\x9f]")
+_OTHER_BYTES = re.compile(rb"\xe2(?:\x80[\x8e\x8f\xa8-\xae]|\x81[\xa6-\xa9])")
+_ALL_BUT_NEWLINES = _ASCII_CONTROLS.replace(b"\n", b"")
+
+
+def is_clean(lines: bytes) -> bool:
+    """Tell whether cleaning would change none of many lines, each of which ends in LF."""
+    if lines.translate(None, _ALL_BUT_NEWLINES) != lines:
+        return False
+    if lines.isascii():
+        return True
+    try:
+        lines.decode()
+    except UnicodeDecodeError:
+        return False
+    return _C1_BYTES.search(lines) is None and _OTHER_BYTES.search(lines) is None
+
+
 def clean(line: bytes) -> str:
     """Decode a line, without what could steer a terminal or pass for a new line.
 

@@ -15,11 +15,17 @@ class Connection(Protocol):
     def tell(self, event: Event) -> None:
         """Pass an event on to whoever is at the other end."""
 
+    def tell_lines(self, sender: str, lines: bytes) -> None:
+        """Pass on many lines of the peer's at once: clean UTF-8, each ends in LF."""
+
     def pair_changed(self) -> None:
         """Look up the user's pair again: it has begun or ended."""
 
     def flow_changed(self) -> None:
         """Ask again whether the peer can take more."""
+
+    def no_name_came(self) -> None:
+        """Close, because a name is overdue."""
 
     def drain(self) -> None:
         """Handle what has come already, within bounds, though flow control said to wait."""

@@ -53,7 +53,7 @@ def reset(sock: socket.socket) -> None:
 
 
 def test_the_options_of_a_tcp_connection(tcp: tuple[socket.socket, socket.socket]) -> None:
-    liveness.set_options(Transport(tcp[0]))
+    liveness.set_options(tcp[0])
     for level, option, value in [
         (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
         (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -69,13 +69,12 @@ def test_a_socket_that_is_closed_already_has_no_options(
     tcp: tuple[socket.socket, socket.socket],
 ) -> None:
     tcp[0].close()
-    liveness.set_options(Transport(tcp[0]))
+    liveness.set_options(tcp[0])
 
 
 def test_other_transports_have_no_options(unix: tuple[socket.socket, socket.socket]) -> None:
-    liveness.set_options(Transport(unix[0]))
+    liveness.set_options(unix[0])
     assert unix[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
-    liveness.set_options(StringTransport())
     assert liveness.socket_of(StringTransport()) is None
     assert liveness.socket_of(Transport("a TLS connection")) is None
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from chatpair.factory import MAX_LISTED, MAX_TRIED
-from chatpair.framing import LINES_A_TURN
-from chatpair.protocol import CLOSING_SECONDS, FLUSHING_SECONDS, UNNAMED_SECONDS
+from chatpair.factory import MAX_LISTED, MAX_TRIED, UNNAMED_SECONDS
+from chatpair.framing import CHUNK, LINES_A_TURN, LINES_FOR_A_CHUNK
+from chatpair.protocol import CLOSING_SECONDS, FLUSHING_SECONDS
 from tests.exchange import NOBODY, PAIRED, Exchange, Party, said
 
 
@@ -277,10 +277,21 @@ def test_calls_do_not_keep_a_listener(exchange: Exchange) -> None:
 
 def test_lines_of_one_who_floods_wait_for_the_turns_of_others(exchange: Exchange) -> None:
     alice, bob = exchange.pair()
-    alice.protocol.dataReceived(b"hello\n" * 250)
+    alice.protocol.dataReceived(b"hello\x7f\n" * 250)  # which takes cleaning, line by line
     assert bob.heard() == [said(exchange, "hello")] * LINES_A_TURN
     exchange.clock.advance(0)
     assert bob.heard() == [said(exchange, "hello")] * (250 - LINES_A_TURN)
+    assert not alice.paused
+
+
+def test_many_lines_at_once_wait_for_the_turns_of_others_too(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    line = "x" * 63
+    alice.protocol.dataReceived(f"{line}\n".encode() * 1_000)
+    a_turn = LINES_A_TURN // LINES_FOR_A_CHUNK * CHUNK // 64
+    assert bob.heard() == [said(exchange, line)] * a_turn
+    exchange.clock.advance(0)
+    assert bob.heard() == [said(exchange, line)] * (1_000 - a_turn)
     assert not alice.paused
 
 

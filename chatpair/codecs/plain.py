@@ -71,23 +71,37 @@ def parse_unnamed(text: str) -> Command:
     return Claim(text)
 
 
+# All that parse takes for a command; to begin with one certain byte makes a search fast.
+_COMMAND = re.compile(rb"\n(?:/|[Tt][Oo]:|Quit\n)")
+
+
+def only_says(lines: bytes) -> bool:
+    """Tell whether none of many clean lines, each of which ends in LF, is a command."""
+    return _COMMAND.search(b"\n" + lines) is None
+
+
 @lru_cache(maxsize=1)
 def _ctime(second: int) -> str:
     return time.ctime(second)
 
 
+@lru_cache(maxsize=4_096)
+def _before_text(sender: str, second: int) -> bytes:
+    return f"[{_ctime(second)}] {sender}: (".encode()
+
+
 def _lines(event: Event) -> str:
     match event:
+        case Named(motd):
+            return f"OK\n{motd}" if motd else "OK"
         case Message(sender, text, seconds):
-            return f"[{_ctime(int(seconds))}] {sender}: ({text})"
+            return f"{_before_text(sender, int(seconds)).decode()}{text})"
         case Error(code="reuse"):
             return "Reuse"
         case Error(code="bad-name", text=text):
             return f"Bad name: {text}"
         case Error(text=text) | Notice(text):
             return text
-        case Named(motd):
-            return f"OK\n{motd}" if motd else "OK"
         case Paired(peer):
             return f"You are chatting with {peer}."
         case Left():
@@ -108,6 +122,12 @@ def _lines(event: Event) -> str:
 def render(event: Event) -> bytes:
     """Return the lines that tell a user of an event, each with its CR LF."""
     return _lines(event).replace("\n", "\r\n").encode() + b"\r\n"
+
+
+def render_messages(sender: str, lines: bytes, seconds: float) -> bytes:
+    """Return what render does for a Message of each of many clean lines, which end in LF."""
+    before = _before_text(sender, int(seconds))
+    return before + lines[:-1].replace(b"\n", b")\r\n" + before) + b")\r\n"
 
 
 # The client's side

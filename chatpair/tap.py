@@ -1,6 +1,8 @@
 """The options of "twistd chatpair", and the service that they make."""
 
 import resource
+import select
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +12,15 @@ from twisted.application.service import MultiService
 from twisted.application.strports import service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python import usage
+from zope.interface import implementer
 
 from chatpair import __version__
 from chatpair.codecs.plain import parse_event
 from chatpair.factory import ChatFactory
+from chatpair.liveness import set_options
 from chatpair.messages import Notice
 from chatpair.protocol import ChatProtocol
 from chatpair.text import clean
@@ -115,7 +120,8 @@ def _endpoint_description(text: str) -> str:
     """Return the endpoint description that an operator meant, if Twisted can parse it."""
     from twisted.internet import reactor  # installs one: not before there is a choice
 
-    description = f"tcp:{text}" if text.isdecimal() else text
+    kind = "epoll" if hasattr(select, "epoll") else "tcp"
+    description = f"{kind}:{text}" if text.isdecimal() else text
     try:
         if text.isdecimal() and int(text) > 65_535:
             raise ValueError("the highest port is 65535")
@@ -138,6 +144,23 @@ def _read_motd(path: Path) -> str:
         line if isinstance(parse_event(line), Notice) and not line.startswith("[") else f" {line}"
         for line in lines
     )
+
+
+@implementer(IStreamServerEndpoint)
+class _Endpoint:
+    """An endpoint whose port has the options of a socket that its connections are to inherit."""
+
+    def __init__(self, endpoint: IStreamServerEndpoint) -> None:
+        self._endpoint = endpoint
+
+    def listen(self, protocolFactory: IProtocolFactory) -> "Deferred[IListeningPort]":
+        return self._endpoint.listen(protocolFactory).addCallback(self._listening)
+
+    def _listening(self, port: IListeningPort) -> IListeningPort:
+        sock = getattr(port, "socket", None)
+        if isinstance(sock, socket.socket):
+            set_options(sock)
+        return port
 
 
 class ChatService(MultiService):
@@ -202,5 +225,7 @@ def makeService(options: Options) -> ChatService:
     factory.protocol = ChatProtocol  # type: ignore[assignment]  # the stub wants less
     chat = ChatService(factory)
     for description in options["ports"]:
-        service(description, factory).setServiceParent(chat)
+        port = service(description, factory)
+        port.endpoint = _Endpoint(port.endpoint)
+        port.setServiceParent(chat)
     return chat

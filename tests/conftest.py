@@ -14,9 +14,15 @@ def exchange() -> Exchange:
     return Exchange()
 
 
+@pytest.fixture(params=["tcp:0", "epoll:0"])
+def port(request: pytest.FixtureRequest) -> str:
+    """Where a server listens: on Twisted's own transport, and on the one with the short path."""
+    return str(request.param)
+
+
 @pytest.fixture
-def server() -> Iterator[Server]:
-    """A real server with the options that it has by itself."""
-    with Server() as running:
+def server(port: str) -> Iterator[Server]:
+    """A real server with the options that it has by itself, on each kind of port."""
+    with Server(port=port) as running:
         yield running
     assert b"Traceback" not in running.output

@@ -36,6 +36,12 @@ NO_NAME = "There is no name; give one with --name."
 TOO_LONG = "That line was not sent: it has over 65536 bytes."
 
 
+@pytest.fixture
+def port() -> str:
+    """Any port: a client does not notice which kind it is."""
+    return "0"
+
+
 # In a pipe
 
 LINES = [

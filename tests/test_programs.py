@@ -136,9 +136,9 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def server(path: Path) -> Iterator[Server]:
+def server(path: Path, port: str) -> Iterator[Server]:
     """A real server on a TCP port and a unix socket."""
-    with Server("--port", f"unix:{path}") as running:
+    with Server("--port", f"unix:{path}", port=port) as running:
         yield running
     assert b"Traceback" not in running.output
 

@@ -69,8 +69,8 @@ def test_a_listener_that_is_gone_is_noticed_when_something_is_said(server: Serve
     assert bob.line() == "Quit."
 
 
-def test_the_last_listener_goes_after_the_linger_time() -> None:
-    with Server("--linger", "0.5") as server:
+def test_the_last_listener_goes_after_the_linger_time(port: str) -> None:
+    with Server("--linger", "0.5", port=port) as server:
         alice, bob = server.pair()
         alice.ends_input()
         assert alice.line() == "Listening."
@@ -180,24 +180,28 @@ def test_a_thousand_that_connect_and_reset(server: Server) -> None:
 
 
 def test_five_hundred_that_say_nothing() -> None:
-    with Server() as server:
-        alice, bob = server.pair()
-        silent = [server.client(source=f"127.0.1.{number % 10}") for number in range(500)]
-        alice.says("hello")
-        assert bob.text() == "hello"
-        for client in silent:
-            assert client.line() == "No name came within 30 seconds."
-            assert client.line() == ""
-        alice.says("still here")
-        assert bob.text() == "still here"
+    kept: list[tuple[Client, Client, list[Client]]] = []
+    with Server(port="tcp:0") as one, Server(port="epoll:0") as other:  # half a minute for both
+        for server in (one, other):
+            alice, bob = server.pair()
+            silent = [server.client(source=f"127.0.1.{number % 10}") for number in range(500)]
+            alice.says("hello")
+            assert bob.text() == "hello"
+            kept.append((alice, bob, silent))
+        for alice, bob, silent in kept:
+            for client in silent:
+                assert client.line() == "No name came within 30 seconds."
+                assert client.line() == ""
+            alice.says("still here")
+            assert bob.text() == "still here"
 
 
 # Options
 
 
-def test_the_limits() -> None:
+def test_the_limits(port: str) -> None:
     options = ["--max-users", "3", "--max-per-host", "4", "--max-line", "20"]
-    with Server(*options) as server:
+    with Server(*options, port=port) as server:
         alice, _ = server.pair()
         alice.says("x" * 21)
         assert alice.line() == "That line was not sent: it has over 20 bytes."
@@ -211,17 +215,17 @@ def test_the_limits() -> None:
         assert elsewhere.line() == "Here: alice*, bob*, carol"
 
 
-def test_the_message_of_the_day(tmp_path: Path) -> None:
+def test_the_message_of_the_day(tmp_path: Path, port: str) -> None:
     motd = tmp_path / "motd"
     motd.write_bytes("Grüße.\n\x1b[2J[not a peer's line\n".encode())
-    with Server("--motd", str(motd)) as server:
+    with Server("--motd", str(motd), port=port) as server:
         alice = server.client("alice")
         assert [alice.line(), alice.line()] == ["Grüße.", " [2J[not a peer's line"]
 
 
-def test_several_ports(tmp_path: Path) -> None:
+def test_several_ports(tmp_path: Path, port: str) -> None:
     path = tmp_path / "socket"
-    with Server("--port", f"unix:{path}", port="tcp:0:interface=127.0.0.1") as server:
+    with Server("--port", f"unix:{path}", port=port) as server:
         alice = server.client("alice")
         with socket.socket(socket.AF_UNIX) as bob:
             bob.settimeout(TIMEOUT)
@@ -332,11 +336,11 @@ def test_a_privileged_port_is_one_clear_line() -> None:
     assert output.count("Permission denied") == 1
 
 
-def test_more_connections_than_files() -> None:
+def test_more_connections_than_files(port: str) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (600, 600))
 
-    with Server(preexec_fn=limit) as server:
+    with Server(preexec_fn=limit, port=port) as server:
         server.wait_for("The system allows 600 open files")
         alice, bob = server.pair()
         strangers = [server.client(source=f"127.0.1.{number % 10}") for number in range(700)]
@@ -373,8 +377,8 @@ def test_a_socket_that_systemd_opened() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stopping_tells_everybody_and_flushes(number: signal.Signals) -> None:
-    with Server() as server:
+def test_stopping_tells_everybody_and_flushes(number: signal.Signals, port: str) -> None:
+    with Server(port=port) as server:
         alice, bob = server.pair()
         unnamed = server.client()
         # More than bob's kernel takes: some wait in the server.

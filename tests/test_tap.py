@@ -21,7 +21,7 @@ def parse(*arguments: str) -> tap.Options:
 
 def test_the_defaults() -> None:
     factory = tap.makeService(parse()).factory
-    assert parse()["ports"] == ["tcp:9999"]
+    assert parse()["ports"] == ["epoll:9999"]
     assert factory.max_line == 65_536
     assert factory.linger == 60
     assert factory.max_users == 10_000
@@ -37,7 +37,7 @@ def test_every_option_reaches_the_factory(tmp_path: Path) -> None:
         *("--max-users=2", "--max-per-host=3", f"--motd={motd}"),
     )
     service = tap.makeService(options)
-    assert options["ports"] == ["tcp:0:interface=127.0.0.1", "tcp:0"]
+    assert options["ports"] == ["tcp:0:interface=127.0.0.1", "epoll:0"]
     assert len(service.services) == 2
     factory = service.factory
     assert (factory.max_line, factory.linger) == (100, 1.5)

@@ -69,7 +69,7 @@ class Netcat(Process):
 class TwoMachines:
     """A server with its programs, and another machine with a cable to it."""
 
-    def __init__(self, stack: ExitStack) -> None:
+    def __init__(self, stack: ExitStack, port: str) -> None:
         self._stack = stack
         self.near, self.far = (f"chatpair-{side}-{os.getpid()}" for side in ("near", "far"))
         added = subprocess.run(
@@ -87,7 +87,7 @@ class TwoMachines:
             ip("-n", side, "link", "set", "cable", "up")
             ip("-n", side, "link", "set", "lo", "up")
         with inside(self.near):
-            self.server = stack.enter_context(Server())
+            self.server = stack.enter_context(Server(port=port))
 
     def speaker(self, namespace: str, script: Path) -> Netcat:
         """Have a program say all that is in a file."""
@@ -113,14 +113,14 @@ class TwoMachines:
 
 
 @pytest.fixture
-def machines() -> Iterator[TwoMachines]:
+def machines(port: str) -> Iterator[TwoMachines]:
     """Two machines of their own for a test."""
     require("ip")
     require("nc")
     if os.geteuid():
         unavailable("only root can make network namespaces")
     with ExitStack() as stack:
-        made = TwoMachines(stack)
+        made = TwoMachines(stack, port)
         yield made
         assert b"Traceback" not in made.server.output
 

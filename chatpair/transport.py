@@ -1,0 +1,433 @@
+"""A TCP connection that reads and writes without a detour through the reactor."""
+
+import errno
+import socket
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, Protocol
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.error import ConnectionAborted
+from twisted.internet.interfaces import (
+    IConsumer,
+    IHalfCloseableDescriptor,
+    IHalfCloseableProtocol,
+    ILoggingContext,
+    IProtocol,
+    IPushProducer,
+    ISystemHandle,
+    ITCPTransport,
+)
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+IN, OUT = 0x01, 0x04  # as in the kernel: select has the names only where there is epoll
+
+_RESET = b"\1\0\0\0\0\0\0\0"  # a struct linger: close at once, whatever waits
+
+_DONE, _LOST = Failure(CONNECTION_DONE), Failure(CONNECTION_LOST)
+
+_log = Logger()
+
+
+class Poller(Protocol):
+    """What a connection needs of the poller that serves it."""
+
+    port: int
+    """The number of the port that accepted the connection."""
+
+    serving: bool
+    """Whether connections that are ready are being read from; then all are written to."""
+
+    writers: list["EpollTransport"]
+    """Those to call doWrite of after that."""
+
+    def add(self, connection: "EpollTransport") -> None:
+        """Serve a connection from now on, as its events say."""
+
+    def watch(self, connection: "EpollTransport") -> None:
+        """Look for the events that a connection asks for now."""
+
+    def forget(self, connection: "EpollTransport") -> None:
+        """Look for none until it asks for others."""
+
+    def remove(self, connection: "EpollTransport") -> None:
+        """Serve it no more; its socket is about to be closed."""
+
+
+@implementer(
+    ITCPTransport,
+    IHalfCloseableDescriptor,
+    IPushProducer,
+    IConsumer,
+    ISystemHandle,
+    ILoggingContext,
+)
+class EpollTransport:
+    """A connection that was accepted; it does what twisted.internet.tcp.Server documents.
+
+    Two things are better: what the kernel takes is on its way when write returns, and a reset
+    is noticed also while nothing is read.
+    """
+
+    __slots__ = (
+        "_aborting",
+        "_broken",
+        "_peer",
+        "_poller",
+        "_queue",
+        "_reactor",
+        "_writable",
+        "_write_disconnected",
+        "_write_disconnecting",
+        "bufferSize",
+        "connected",
+        "disconnected",
+        "disconnecting",
+        "events",
+        "logstr",
+        "producer",
+        "producerPaused",
+        "protocol",
+        "sessionno",
+        "socket",
+        "streamingProducer",
+    )
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        protocol: IProtocol,
+        peer: IPv4Address | IPv6Address,
+        poller: Poller,
+        sessionno: int,
+        reactor: Any,
+    ) -> None:
+        """Begin to read; sessionno is for the log, and reactor for its clock."""
+        sock.setblocking(False)
+        self.socket = sock
+        self.protocol: Any = protocol
+        self.sessionno = sessionno
+        self.logstr = f"{_log_prefix(protocol)},{sessionno},{peer.host}"
+        self.bufferSize = 65_536  # of reads, and how much may wait before the producer is paused
+        self.connected = True
+        self.disconnected = False
+        self.disconnecting = False
+        self.producer: Any = None
+        self.producerPaused = False
+        self.streamingProducer = False
+        self._peer = peer
+        self._reactor = reactor
+        self._queue: bytes | bytearray | None = None  # what waits to be written
+        self._writable = True
+        self._write_disconnecting = False
+        self._write_disconnected = False
+        self._aborting = False
+        self._broken = False
+        self.events = IN
+        self._poller = poller
+        poller.add(self)
+
+    def __repr__(self) -> str:
+        protocol, number, _ = self.logstr.split(",", 2)
+        return f"<{protocol} #{number} on {self._poller.port}>"
+
+    # What the poller calls
+
+    def doRead(self) -> None:
+        """Hand to the protocol what has come, or tell it that there will be no more."""
+        try:
+            data = self.socket.recv(self.bufferSize)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self.connectionLost(_LOST)
+            return
+        if not data and self._broken:
+            self.connectionLost(_LOST)
+            return
+        if not data:
+            self.readConnectionLost(_DONE)
+            return
+        try:
+            self.protocol.dataReceived(data)
+        except BaseException:
+            self._failed()
+
+    def doWrite(self) -> None:
+        """Write what waits, and do what waited for that."""
+        if self.disconnected or self._aborting:
+            return
+        try:
+            if self._queue is not None and not self._send_queue():
+                self._watch(self.events | OUT)
+                return
+        except OSError:
+            self.connectionLost(_LOST)
+            return
+        if self.events & OUT:
+            self._watch(self.events & ~OUT)
+        if self.producer is not None and (self.producerPaused or not self.streamingProducer):
+            self.producerPaused = False
+            self.call(self.producer.resumeProducing)
+        elif self.disconnecting:
+            self.connectionLost(_DONE)
+        elif self._write_disconnecting and not self._write_disconnected:
+            self._write_disconnected = True
+            self._writable = False
+            with suppress(OSError):
+                self.socket.shutdown(socket.SHUT_WR)
+            if IHalfCloseableProtocol.providedBy(self.protocol):
+                self.call(self.protocol.writeConnectionLost)
+
+    def call(self, method: Callable[..., object], *arguments: object) -> None:
+        """Call a protocol or a producer, and end the connection if that fails."""
+        try:
+            method(*arguments)
+        except BaseException:
+            self._failed()
+
+    def gone(self) -> None:
+        """End, because of a reset that nothing was read or written to meet."""
+        self.connectionLost(_LOST)
+
+    def _send_queue(self) -> bool:
+        """Write what the kernel takes; return whether that is all. May raise OSError."""
+        assert self._queue is not None
+        try:
+            sent = self.socket.send(self._queue)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError as why:
+            if why.errno != errno.ENOBUFS:
+                raise
+            return False
+        if sent == len(self._queue):
+            self._queue = None
+            return True
+        if isinstance(self._queue, bytes):
+            self._queue = bytearray(self._queue)
+        del self._queue[:sent]
+        return False
+
+    def _failed(self) -> None:
+        _log.failure("{connection} is closed, because its protocol failed", connection=self)
+        self.connectionLost(Failure())
+
+    def _watch(self, events: int) -> None:
+        if events != self.events and self.connected and not self._aborting:
+            self.events = events
+            self._poller.watch(self)
+
+    # ITransport, IConsumer
+
+    def write(self, data: bytes) -> None:
+        """Write as soon as the poller has served all that are ready, or else at once."""
+        if not isinstance(data, bytes):
+            raise TypeError("Data must be bytes")
+        if not self._writable or not data:
+            return
+        if self._queue is None:
+            self._queue = data
+            if self._poller.serving:
+                self._poller.writers.append(self)
+            else:
+                self._write_at_once()
+        elif isinstance(self._queue, bytearray):
+            self._queue += data
+        else:
+            self._queue = bytearray(self._queue) + data
+        if len(self._queue or b"") > self.bufferSize and self.streamingProducer:
+            self._pause_producer()
+
+    def _start_writing(self) -> None:
+        """See to it that doWrite is called soon, but not within the caller."""
+        if self._poller.serving:
+            self._poller.writers.append(self)
+        else:
+            self._watch(self.events | OUT)
+
+    def _write_at_once(self) -> None:
+        pulled = self.producer is not None and not self.streamingProducer
+        try:
+            if not pulled and self._send_queue():
+                return
+        except OSError:
+            self._broken = True  # nobody expects the end within a write: the poller comes to it
+        self._watch(self.events | OUT)
+
+    def _pause_producer(self) -> None:
+        """Pause the producer if too much waits after the kernel has taken what it takes."""
+        if not self.events & OUT:
+            self._write_at_once()
+        if len(self._queue or b"") > self.bufferSize:
+            self.producerPaused = True
+            self.producer.pauseProducing()
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """Write all that is in a sequence."""
+        try:
+            joined = b"".join(data)
+        except TypeError:
+            raise TypeError("Data must be bytes") from None
+        self.write(joined)
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Let a producer write, as IConsumer says."""
+        if self.producer is not None:
+            raise RuntimeError(f"Cannot register {producer}: {self.producer} is not unregistered")
+        if self.disconnected:
+            producer.stopProducing()
+            return
+        self.producer = producer
+        self.streamingProducer = streaming
+        if not streaming:
+            producer.resumeProducing()
+            self._start_writing()  # and then the producer is asked again
+
+    def unregisterProducer(self) -> None:
+        """Let nobody write any more but the protocol."""
+        self.producer = None
+        self.streamingProducer = False
+        if self.disconnecting:
+            self._start_writing()
+
+    def stopConsuming(self) -> None:
+        """Unregister the producer and close."""
+        self.unregisterProducer()
+        self.loseConnection()
+
+    # Ending
+
+    def loseConnection(self) -> None:
+        """Close once all is written and a producer, if there is one, has finished."""
+        if not self.connected or self.disconnecting:
+            return
+        if self._write_disconnected:
+            self.connectionLost(_DONE)
+        else:
+            self.disconnecting = True
+            self._watch(self.events & ~IN)
+            self._start_writing()
+
+    def loseWriteConnection(self) -> None:
+        """Close this direction once all is written."""
+        self._write_disconnecting = True
+        self._start_writing()
+
+    def abortConnection(self) -> None:
+        """Close in the reactor's next turn, with a reset, whatever waits to be written."""
+        if self.connected and not self._aborting:
+            self._aborting = True
+            self._writable = False
+            self.events = 0
+            self._poller.forget(self)
+            self._reactor.callLater(0, self.connectionLost, Failure(ConnectionAborted()))
+
+    def readConnectionLost(self, reason: Failure) -> None:
+        """Tell the protocol that the input has ended, if it can stay, or end."""
+        if not IHalfCloseableProtocol.providedBy(self.protocol):
+            self.connectionLost(reason)
+            return
+        self._watch(self.events & ~IN)
+        self.call(self.protocol.readConnectionLost)
+
+    def writeConnectionLost(self, reason: Failure) -> None:
+        """End; nothing calls this, but the interface asks for it."""
+        self.connectionLost(reason)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Close the socket, and tell the producer and the protocol."""
+        if self.disconnected:
+            return
+        self.disconnected = True
+        self.connected = self._writable = False
+        self._queue = None
+        self._poller.remove(self)
+        if self.producer is not None:
+            producer, self.producer = self.producer, None
+            producer.stopProducing()
+        if isinstance(reason.value, ConnectionAborted):
+            with suppress(OSError):
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.socket.close()
+        protocol, self.protocol = self.protocol, None
+        protocol.connectionLost(reason)
+
+    # IPushProducer
+
+    def stopReading(self) -> None:
+        """Read no more for now."""
+        self._watch(self.events & ~IN)
+
+    def startReading(self) -> None:
+        """Read on."""
+        self._watch(self.events | IN)
+
+    pauseProducing = stopReading
+
+    def resumeProducing(self) -> None:
+        """Read on, unless the connection is being closed."""
+        if not self.disconnecting:
+            self.startReading()
+
+    def stopProducing(self) -> None:
+        """Close."""
+        self.loseConnection()
+
+    # ITCPTransport, ISystemHandle, ILoggingContext
+
+    def fileno(self) -> int:
+        """Return the descriptor of the socket, or -1 if it is closed."""
+        return self.socket.fileno()
+
+    def getHandle(self) -> socket.socket:
+        """Return the socket."""
+        return self.socket
+
+    def getHost(self) -> IPv4Address | IPv6Address:
+        """Return the address that was connected to."""
+        return address_of(self.socket.getsockname())
+
+    def getPeer(self) -> IPv4Address | IPv6Address:
+        """Return the address that this is connected with."""
+        return self._peer
+
+    def getTcpNoDelay(self) -> bool:
+        """Return whether small writes go out at once."""
+        return bool(self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Choose whether small writes go out at once."""
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
+
+    def getTcpKeepAlive(self) -> bool:
+        """Return whether the kernel probes a silent connection."""
+        return bool(self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """Choose whether the kernel probes a silent connection."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, enabled)
+
+    def logPrefix(self) -> str:
+        """Return what stands before a line of the log that is about this."""
+        return self.logstr
+
+
+def _log_prefix(protocol: IProtocol) -> str:
+    if ILoggingContext.providedBy(protocol):
+        prefix: str = protocol.logPrefix()
+        return prefix
+    return type(protocol).__name__
+
+
+def address_of(address: tuple[Any, ...]) -> IPv4Address | IPv6Address:
+    """Return the address of a socket, with the zone of a link-local one, unlike Python."""
+    if len(address) == 2:
+        return IPv4Address("TCP", *address)
+    host, *rest = address
+    if address[3]:
+        host, _ = socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
+    return IPv6Address("TCP", host, *rest)

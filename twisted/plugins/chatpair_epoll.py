@@ -1,0 +1,3 @@
+from chatpair.epoll import EpollServerParser
+
+epoll = EpollServerParser()

@@ -52,8 +52,6 @@ _OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 _ERR, _HUP = 0x08, 0x10  # as in the kernel, like IN and OUT
 
-_AT_THE_END = "The protocol failed at the end of {connection}"
-
 _DONE = Failure(CONNECTION_DONE)
 
 _log = Logger()
@@ -93,26 +91,22 @@ class EpollPoller:
         """
         system = context.get(ILogContext, {})
         self.serving = True
-        for fileno, event in self._epoll.poll(0, EVENTS_A_TURN):
-            connection = self._connections.get(fileno)
-            if connection is None:
-                continue  # it was closed in this turn
-            system["system"] = connection.logstr
-            try:
+        try:
+            for fileno, event in self._epoll.poll(0, EVENTS_A_TURN):
+                connection = self._connections.get(fileno)
+                if connection is None:
+                    continue  # it was closed in this turn
+                system["system"] = connection.logstr
                 if event == IN == connection.events:
                     connection.doRead()
                 else:
                     self._serve(connection, event)
-            except BaseException:
-                _log.failure(_AT_THE_END, connection=connection)
-        self.serving = False
-        writers, self.writers = self.writers, []
+        finally:
+            self.serving = False
+            writers, self.writers = self.writers, []
         for connection in writers:
             system["system"] = connection.logstr
-            try:
-                connection.doWrite()
-            except BaseException:
-                _log.failure(_AT_THE_END, connection=connection)
+            connection.doWrite()
 
     def _serve(self, connection: EpollTransport, event: int) -> None:
         wanted = event & connection.events
@@ -132,8 +126,8 @@ class EpollPoller:
     def add(self, connection: EpollTransport) -> None:
         """Serve a connection from now on."""
         fileno = connection.fileno()
-        self._connections[fileno] = connection
         self._epoll.register(fileno, connection.events)
+        self._connections[fileno] = connection
 
     def watch(self, connection: EpollTransport) -> None:
         """Look for what a connection wants now."""
@@ -144,12 +138,16 @@ class EpollPoller:
 
     def forget(self, connection: EpollTransport) -> None:
         """Look at a connection no more until it wants something else."""
-        with suppress(FileNotFoundError):
+        with suppress(OSError, ValueError):  # it is forgotten already, or closed by somebody else
             self._epoll.unregister(connection.fileno())
 
     def remove(self, connection: EpollTransport) -> None:
-        """Serve a connection no more; its socket is about to be closed."""
-        del self._connections[connection.fileno()]
+        """Serve a connection no more; its socket is about to be closed.
+
+        To close it is not enough if a process that was forked has it too.
+        """
+        self.forget(connection)
+        self._connections.pop(connection.fileno(), None)
         if self._closing:
             self.close_when_empty()
 
@@ -163,10 +161,7 @@ class EpollPoller:
     def connectionLost(self, reason: Failure) -> None:
         """End all connections, because the reactor stops."""
         for connection in list(self._connections.values()):
-            try:
-                connection.connectionLost(reason)
-            except BaseException:
-                _log.failure(_AT_THE_END, connection=connection)
+            connection.connectionLost(reason)
         self.close_when_empty()
 
 
@@ -214,8 +209,13 @@ class EpollPort(tcp.Port):
             return
         number = self.sessionno
         self.sessionno += 1
-        transport = EpollTransport(sock, protocol, peer, self.poller, number, self.reactor)
-        transport.call(protocol.makeConnection, transport)
+        try:
+            transport = EpollTransport(sock, protocol, peer, self.poller, number, self.reactor)
+        except OSError as why:  # the system can't watch so many
+            _log.error("{peer} is turned away: {why}", peer=peer, why=why)
+            sock.close()
+        else:
+            transport.call(protocol.makeConnection, transport)
 
     def _rest(self, why: OSError) -> None:
         """Turn away those who wait, and look again after a while: there will be more."""

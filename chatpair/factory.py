@@ -2,7 +2,7 @@
 
 import sys
 from bisect import bisect_left, insort
-from collections import Counter
+from collections import defaultdict
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -73,9 +73,9 @@ class ChatFactory(Factory):
         self.delivery_checks: Delay[Watch] = Delay(clock, DELIVERY_CHECK, Watch.look)
         self._when_all_closed: Deferred[None] | None = None
         self._sorted_keys: list[str] = []
-        self._connections_of_host: Counter[str] = Counter()
+        self._connections_of_host: defaultdict[str, int] = defaultdict(int)
         # Two ASCII names may share a skeleton (bam, barn); with any other name none may.
-        self._ascii_skeletons: Counter[str] = Counter()
+        self._ascii_skeletons: defaultdict[str, int] = defaultdict(int)
         self._other_skeletons: set[str] = set()
 
     def _summary(self) -> str:

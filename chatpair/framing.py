@@ -13,8 +13,8 @@ LINES_A_TURN = 100
 CHUNK = 8_192
 """Bytes of whole lines that are handled as one at most."""
 
-LINES_FOR_A_CHUNK = 25
-"""Lines that take as long as a chunk, of whatever lines it is."""
+LINES_IN_A_CHUNK = 20
+"""Lines of a chunk that take as long as one that is handled by itself."""
 
 TELNET_COMMANDS_A_TURN = 200
 """Telnet commands that a client may send at once; who sends more is no telnet."""
@@ -138,7 +138,7 @@ class TextLineReceiver(LineReceiver):
         """Hand on lines as one; return whether they were taken."""
         if self._skipping or not lines or not self.linesReceived(lines):
             return False
-        self.turn -= LINES_FOR_A_CHUNK
+        self.turn -= 1 + lines.count(b"\n") // LINES_IN_A_CHUNK
         return True
 
     def _handle(self, line: bytes) -> bool:

@@ -6,7 +6,6 @@ import socket
 import struct
 import termios
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -56,10 +55,12 @@ def set_options(sock: socket.socket) -> None:
     Telnet marks an interrupt as urgent; out of line its last byte would be missing. What a port
     accepts inherits them all, which is cheaper, on Linux.
     """
-    with suppress(OSError):  # it is a unix socket, or reset already, which reading will tell
+    try:
         if not sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY):
             for level, option, value in _OPTIONS:
                 sock.setsockopt(level, option, value)
+    except OSError:
+        return  # it is a unix socket, or reset already, which reading will tell
 
 
 def is_gone(sock: socket.socket, *, all_read: bool) -> bool:

@@ -223,8 +223,13 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
             self.factory.say(self._me, command.text)
             return False
         # Whoever does not read may go on speaking, but asks for no more answers.
-        self._command_waits = self.full and not isinstance(command, Quit) and not self._draining
-        if self._command_waits:
+        waits = self.full and not isinstance(command, Quit) and not self._draining
+        if waits and self._input_ended:  # nothing can wait any more
+            if isinstance(command, Call | HangUp):
+                self._obey(command)
+            return False
+        self._command_waits = waits
+        if waits:
             self.flow_changed()
             return True
         self._obey(command)
@@ -321,11 +326,11 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         """Read on, or wait until the peer, or whoever asks for answers, takes what there is."""
         if self._input_ended or self.closing or self._draining:
             return
-        wait = self._must_wait()
-        if wait and not self.paused:
-            self.pauseProducing()
+        if self._must_wait():
+            if not self.paused:
+                self.pauseProducing()
             self._watch.reads(False)
-        elif self.paused and not wait:
+        elif self.paused:
             # In a turn of its own: whoever made room is in the middle of something.
             self.factory.clock.callLater(0, self._resume)
 

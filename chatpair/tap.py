@@ -98,7 +98,8 @@ class Options(usage.Options):
 
     opt_port.__doc__ = (  # the help shows a docstring's line breaks and indentation
         "Where to listen: a port number, or an endpoint description of Twisted's such as "
-        "tcp:9999:interface=127.0.0.1, unix:/run/chatpair.sock or systemd:domain=INET:index=0. "
+        "epoll:9999:interface=127.0.0.1, unix:/run/chatpair.sock or systemd:domain=INET:index=0. "
+        "A number means epoll:, or tcp: where the system has no epoll. "
         "May be given more than once. [default: 9999]"
     )
     opt_p = opt_port

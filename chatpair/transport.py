@@ -191,7 +191,8 @@ class EpollTransport:
 
     def gone(self) -> None:
         """End, because of a reset that nothing was read or written to meet."""
-        self.connectionLost(_LOST)
+        if not self._aborting:
+            self.connectionLost(_LOST)
 
     def _send_queue(self) -> bool:
         """Write what the kernel takes; return whether that is all. May raise OSError."""
@@ -346,15 +347,24 @@ class EpollTransport:
         self.connected = self._writable = False
         self._queue = None
         self._poller.remove(self)
-        if self.producer is not None:
-            producer, self.producer = self.producer, None
-            producer.stopProducing()
-        if isinstance(reason.value, ConnectionAborted):
-            with suppress(OSError):
+        with suppress(OSError):
+            if isinstance(reason.value, ConnectionAborted):
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            elif reason is not _LOST:
+                # To close while input is unread would reset what was written just before.
+                self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
+        producer, self.producer = self.producer, None
         protocol, self.protocol = self.protocol, None
-        protocol.connectionLost(reason)
+        if producer is not None:
+            self._call_at_the_end(producer.stopProducing)
+        self._call_at_the_end(protocol.connectionLost, reason)
+
+    def _call_at_the_end(self, method: Callable[..., object], *arguments: object) -> None:
+        try:
+            method(*arguments)
+        except BaseException:
+            _log.failure("The protocol failed at the end of {connection}", connection=self)
 
     # IPushProducer
 

@@ -1,5 +1,6 @@
 """A connection on epoll:, as Twisted documents its own, and what is better than on that."""
 
+import os
 import re
 import resource
 import select
@@ -268,6 +269,40 @@ def test_aborting_resets(listening: Listening) -> None:
         drain(client)
 
 
+def test_an_answer_before_unread_input_is_not_destroyed(listening: Listening) -> None:
+    client, protocol = listening.connect()
+    protocol.transport.pauseProducing()
+    client.sendall(b"unread")
+    protocol.transport.write(b"bye")
+    protocol.transport.loseConnection()
+    listening.reactor.turn_until(lambda: protocol.reason)
+    assert client.recv(100) == b"bye"
+    assert client.recv(100) == b""
+
+
+def test_a_closed_connection_that_a_forked_process_has_is_served_no_more(
+    listening: Listening,
+) -> None:
+    client, protocol = listening.connect()
+    copy = os.dup(protocol.transport.fileno())
+    try:
+        protocol.transport.loseConnection()
+        listening.reactor.turn_until(lambda: protocol.reason)
+        reset(client)
+        assert listening.reactor.turn() == 0
+    finally:
+        os.close(copy)
+
+
+def test_one_who_is_aborted_is_told_so_in_a_turn_of_its_own(listening: Listening) -> None:
+    listening.make = lambda: Neighbour(listening.accepted, "abortConnection")
+    (one, _), (other, aborted) = listening.connect(), listening.connect()
+    one.sendall(b"hello")
+    reset(other)
+    listening.reactor.turn_until(lambda: aborted.reason)
+    assert isinstance(aborted.reason, (ConnectionAborted, ConnectionLost))
+
+
 # Many in a turn
 
 
@@ -347,7 +382,11 @@ class Faulty(Recorder):
             raise ZeroDivisionError(method)
 
     def connectionMade(self) -> None:
+        self.transport.registerProducer(self, True)
         self._act("connectionMade")
+
+    def stopProducing(self) -> None:
+        self._act("stopProducing")
 
     def dataReceived(self, data: bytes) -> None:
         super().dataReceived(data)
@@ -369,6 +408,7 @@ class Faulty(Recorder):
 @pytest.mark.parametrize(
     "method",
     [
+        "stopProducing",
         "connectionMade",
         "dataReceived",
         "readConnectionLost",
@@ -389,7 +429,7 @@ def test_a_protocol_that_fails_ends_its_own_connection(listening: Listening, met
         listening.reactor.turn_until(lambda: faulty.reason)
     (failure,) = [event["log_failure"] for event in log if "log_failure" in event]
     assert failure.check(ZeroDivisionError)
-    if method != "connectionLost":
+    if method not in ("connectionLost", "stopProducing"):
         assert isinstance(faulty.reason, ZeroDivisionError)
     other_client.sendall(b"still here")
     listening.reactor.turn_until(lambda: other.data)

@@ -4,8 +4,11 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 
 Item = TypeVar("Item")
+
+_log = Logger()
 
 
 class Delay(Generic[Item]):
@@ -25,10 +28,14 @@ class Delay(Generic[Item]):
         self._timer: IDelayedCall | None = None
 
     def start(self, item: Item) -> None:
-        """Let an item wait, which must not be waiting."""
-        self._due[item] = self._clock.seconds() + self._seconds
+        """Let an item wait from now on."""
+        due = self._clock.seconds() + self._seconds
+        self._due.pop(item, None)
+        self._due[item] = due
         if self._timer is None:
             self._timer = self._clock.callLater(self._seconds, self._run)
+        elif self._timer.getTime() > due:  # the clock was set back
+            self._timer.reset(self._seconds)
 
     def stop(self, item: Item) -> None:
         """Let an item wait no more, if it does."""
@@ -41,11 +48,17 @@ class Delay(Generic[Item]):
         due = []
         self._timer = None
         for item, when in self._due.items():
-            if when > now:
+            if now < when <= now + self._seconds:
                 self._timer = self._clock.callLater(when - now, self._run)
                 break
             due.append(item)
         for item in due:
             if item in self._due:  # else one before it has stopped it
                 del self._due[item]
-                self._function(item)
+                self._call(item)
+
+    def _call(self, item: Item) -> None:
+        try:
+            self._function(item)
+        except Exception:
+            _log.failure("What {item} was waiting for failed", item=item)

@@ -119,10 +119,6 @@ class EpollPoller:
         elif not wanted and event & _HUP:
             self.forget(connection)  # all is said, but what has come may not be read yet
 
-    def getReaders(self) -> list[EpollTransport]:
-        """Return the connections that are read from, as a reactor's method of this name does."""
-        return [one for one in self._connections.values() if one.events & IN]
-
     def add(self, connection: EpollTransport) -> None:
         """Serve a connection from now on."""
         fileno = connection.fileno()

@@ -221,10 +221,6 @@ class ChatFactory(Factory):
         message = Message(user.name.text, text, self.clock.seconds())
         self.pairs[user].connection.tell(message)
 
-    def say_lines(self, user: User, lines: bytes) -> None:
-        """Pass many lines on at once: clean UTF-8, each of which ends in LF."""
-        self.pairs[user].connection.tell_lines(user.name.text, lines)
-
     def who(self) -> Here:
         """List who is here, by name."""
         listed = [self.users[key] for key in self._sorted_keys[:MAX_LISTED]]

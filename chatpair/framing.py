@@ -7,13 +7,16 @@ from twisted.protocols.basic import LineReceiver
 
 from chatpair.telnet import IAC, INTERRUPT, TelnetFilter
 
-LINES_A_TURN = 100
+LINES_A_TURN = 25
 """Lines that are handled before others have their turn, unless one costs more than its share."""
 
 CHUNK = 8_192
 """Bytes of whole lines that are handled as one at most."""
 
-LINES_IN_A_CHUNK = 20
+LINES_IN_A_CHUNK = 256
+"""Lines that are handled as one at most, or as many as there are in a quarter of those bytes."""
+
+LINES_FOR_ONE = 20
 """Lines of a chunk that take as long as one that is handled by itself."""
 
 TELNET_COMMANDS_A_TURN = 200
@@ -61,7 +64,7 @@ class TextLineReceiver(LineReceiver):
             and not self._buffer
             and not self.paused
             and data.endswith(b"\n")
-            and len(data) <= self.max_chunk
+            and self._end_of_chunk(data, 0) == len(data)
             and self.linesReceived(data)
         ):
             return
@@ -117,7 +120,7 @@ class TextLineReceiver(LineReceiver):
                     break
                 begin, start = start, end + 1
                 if self.takes_chunks and begin >= refused:
-                    refused = self._end_of_chunk(begin)
+                    refused = self._end_of_chunk(self._buffer, begin)
                     if self._handle_chunk(self._buffer[begin:refused]):
                         start = refused
                         continue
@@ -130,15 +133,21 @@ class TextLineReceiver(LineReceiver):
         if self._buffer and not self.paused:
             self._limit_buffer()
 
-    def _end_of_chunk(self, start: int) -> int:
-        """Return where the lines end that begin at a position and may be handled as one."""
-        return self._buffer.rfind(b"\n", start, start + self.max_chunk) + 1
+    def _end_of_chunk(self, data: bytes, start: int) -> int:
+        """Return where the lines end that begin at a position and may be handled as one.
+
+        Each line gets longer on its way, so many short ones count by their number.
+        """
+        end = data.rfind(b"\n", start, start + self.max_chunk) + 1
+        if end - start > CHUNK // 4 and data.count(b"\n", start, end) > LINES_IN_A_CHUNK:
+            end = data.rfind(b"\n", start, start + CHUNK // 4) + 1
+        return end
 
     def _handle_chunk(self, lines: bytes) -> bool:
         """Hand on lines as one; return whether they were taken."""
         if self._skipping or not lines or not self.linesReceived(lines):
             return False
-        self.turn -= 1 + lines.count(b"\n") // LINES_IN_A_CHUNK
+        self.turn -= 1 + lines.count(b"\n") // LINES_FOR_ONE
         return True
 
     def _handle(self, line: bytes) -> bool:

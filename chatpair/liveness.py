@@ -40,12 +40,12 @@ def socket_of(transport: Any) -> socket.socket | None:
 
 
 _OPTIONS = [
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, _TCP_KEEPIDLE, KEEPALIVE_IDLE),
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_TRIES),
-    (socket.SOL_SOCKET, socket.SO_OOBINLINE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.SOL_SOCKET, socket.SO_OOBINLINE, 1),  # the last one, which tells that all are set
 ]
 
 
@@ -56,7 +56,7 @@ def set_options(sock: socket.socket) -> None:
     accepts inherits them all, which is cheaper, on Linux.
     """
     try:
-        if not sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY):
+        if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE):
             for level, option, value in _OPTIONS:
                 sock.setsockopt(level, option, value)
     except OSError:

@@ -335,7 +335,10 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
             self.factory.clock.callLater(0, self._resume)
 
     def _resume(self) -> None:
-        if not self.paused or self.closing or self._lost or self._must_wait():
+        if not self.paused or self.closing or self._lost:
+            return
+        if self._must_wait():
+            self._watch.reads(False)
             return
         self.paused = False
         self._watch.reads(True)

@@ -65,6 +65,14 @@ def test_the_options_of_a_tcp_connection(tcp: tuple[socket.socket, socket.socket
         assert tcp[0].getsockopt(level, option) == value
 
 
+def test_the_options_of_a_connection_that_has_one_already(
+    tcp: tuple[socket.socket, socket.socket],
+) -> None:
+    tcp[0].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    liveness.set_options(tcp[0])
+    assert tcp[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 15
+
+
 def test_a_socket_that_is_closed_already_has_no_options(
     tcp: tuple[socket.socket, socket.socket],
 ) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from chatpair.factory import MAX_LISTED, MAX_TRIED, UNNAMED_SECONDS
-from chatpair.framing import CHUNK, LINES_A_TURN, LINES_IN_A_CHUNK
+from chatpair.framing import CHUNK, LINES_A_TURN, LINES_FOR_ONE
 from chatpair.protocol import CLOSING_SECONDS, FLUSHING_SECONDS
 from tests.exchange import NOBODY, PAIRED, Exchange, Party, said
 
@@ -289,7 +289,7 @@ def test_many_lines_at_once_wait_for_the_turns_of_others_too(exchange: Exchange)
     line = "x" * 63
     alice.protocol.dataReceived(f"{line}\n".encode() * 3_000)
     a_chunk = CHUNK // 64
-    a_turn = -(-LINES_A_TURN // (1 + a_chunk // LINES_IN_A_CHUNK)) * a_chunk
+    a_turn = -(-LINES_A_TURN // (1 + a_chunk // LINES_FOR_ONE)) * a_chunk
     assert bob.heard() == [said(exchange, line)] * a_turn
     exchange.clock.advance(0)
     assert bob.heard() == [said(exchange, line)] * (3_000 - a_turn)
@@ -299,9 +299,9 @@ def test_many_lines_at_once_wait_for_the_turns_of_others_too(exchange: Exchange)
 def test_short_lines_are_fewer_chunks_a_turn(exchange: Exchange) -> None:
     alice, bob = exchange.pair()
     alice.protocol.dataReceived(b"\n" * 20_000)
-    assert len(bob.heard()) == CHUNK
+    assert len(bob.heard()) == CHUNK // 4
     exchange.clock.advance(0)
-    assert len(bob.heard()) == 20_000 - CHUNK
+    assert len(bob.heard()) == 20_000 - CHUNK // 4
 
 
 def test_a_question_of_one_who_does_not_read_at_the_end_of_input(exchange: Exchange) -> None:

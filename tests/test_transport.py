@@ -57,17 +57,36 @@ def test_a_write_is_on_its_way_when_it_returns(listening: Listening) -> None:
     assert client.recv(100) == b"hello"
 
 
+class CountedSends:
+    """A socket that counts how often something is sent."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self.sends = 0
+
+    def send(self, data: bytes) -> int:
+        self.sends += 1
+        return self._socket.send(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+
 def test_what_is_written_in_a_turn_goes_out_together_at_its_end(listening: Listening) -> None:
     class Echo(Recorder):
         def dataReceived(self, data: bytes) -> None:
             for letter in data:
                 self.transport.write(bytes([letter]))
+            assert counted.sends == 0
 
     listening.make = Echo
-    client, _ = listening.connect()
+    client, protocol = listening.connect()
+    counted = CountedSends(protocol.transport.socket)
+    protocol.transport.socket = counted
     client.sendall(b"hello")
     listening.reactor.turn_until(lambda: select.select([client], [], [], 0)[0])
     assert client.recv(100) == b"hello"
+    assert counted.sends == 1
 
 
 def test_what_the_kernel_does_not_take_waits(listening: Listening) -> None:
@@ -234,6 +253,7 @@ def test_a_reset_that_a_write_met_first_is_one_for_the_reader_too(listening: Lis
     protocol.transport.write(b"hello")
     listening.reactor.turn_until(lambda: protocol.reason)
     assert isinstance(protocol.reason, ConnectionLost)
+    assert protocol.events == []
 
 
 def test_what_came_before_both_ends_closed_can_still_be_read(listening: Listening) -> None:
@@ -243,8 +263,8 @@ def test_what_came_before_both_ends_closed_can_still_be_read(listening: Listenin
     protocol.transport.pauseProducing()
     client.sendall(b"hello")
     client.shutdown(socket.SHUT_WR)
-    while listening.reactor.turn():  # the poller would be asked for ever about who hung up
-        pass
+    # The poller would be asked for ever about who hung up.
+    listening.reactor.turn_until(lambda: not listening.reactor.turn())
     assert protocol.data == b""
     protocol.transport.resumeProducing()
     listening.reactor.turn_until(lambda: len(protocol.events) == 2)

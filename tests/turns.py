@@ -11,7 +11,9 @@ from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, globalLogPublisher
+from twisted.python import context
 from twisted.python.failure import Failure
+from twisted.python.log import ILogContext
 from zope.interface import implementer
 
 from chatpair.epoll import EpollPort
@@ -47,7 +49,7 @@ class Turns(Clock):
             poll.register(fileno, select.POLLIN)
         ready = poll.poll(0)
         for fileno, _ in ready:
-            by_number[fileno].doRead()
+            context.call({ILogContext: {}}, by_number[fileno].doRead)
         self.advance(0)
         return len(ready)
 

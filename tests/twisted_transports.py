@@ -12,6 +12,7 @@ from twisted.internet.test import test_tcp as with_reactors
 from twisted.test import test_tcp as with_protocols
 
 from chatpair.epoll import EpollPort
+from chatpair.transport import IN
 
 EPOLL_REACTOR = "twisted.internet.epollreactor.EPollReactor"
 OTHER_REACTORS = [
@@ -47,7 +48,8 @@ class OnEpoll:
             return ports[-1]
 
         def readers_and_connections() -> Any:
-            return readers() + [one for port in ports for one in port.poller.getReaders()]
+            connections = [one for port in ports for one in port.poller._connections.values()]
+            return readers() + [one for one in connections if one.events & IN]
 
         reactor.listenTCP, reactor.getReaders = listen_tcp, readers_and_connections
         return reactor

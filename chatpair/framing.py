@@ -14,7 +14,10 @@ CHUNK = 8_192
 """Bytes of whole lines that are handled as one at most."""
 
 LINES_IN_A_CHUNK = 256
-"""Lines that are handled as one at most, or as many as there are in a quarter of those bytes."""
+"""Lines that are handled as one at most, or as many as there are in SHORT_CHUNK."""
+
+SHORT_CHUNK = 2_048
+"""Bytes of whole lines that are handled as one, however many they are."""
 
 LINES_FOR_ONE = 20
 """Lines of a chunk that take as long as one that is handled by itself."""
@@ -42,8 +45,8 @@ class TextLineReceiver(LineReceiver):
     closing = False
     """Whether what still comes is of no interest."""
 
-    max_chunk = CHUNK
-    """Bytes of whole lines that may be handled as one; at most MAX_LENGTH and a newline."""
+    max_chunk, short_chunk = CHUNK, SHORT_CHUNK
+    """Bytes of lines, many or any, that may be handled as one; no line may be too long in it."""
 
     turn = 0
     """Lines that may still be handled in this turn; a handler may end it by setting it to 0."""
@@ -64,7 +67,7 @@ class TextLineReceiver(LineReceiver):
             and not self._buffer
             and not self.paused
             and data.endswith(b"\n")
-            and self._end_of_chunk(data, 0) == len(data)
+            and (len(data) <= self.short_chunk or self._end_of_chunk(data, 0) == len(data))
             and self.linesReceived(data)
         ):
             return
@@ -139,8 +142,8 @@ class TextLineReceiver(LineReceiver):
         Each line gets longer on its way, so many short ones count by their number.
         """
         end = data.rfind(b"\n", start, start + self.max_chunk) + 1
-        if end - start > CHUNK // 4 and data.count(b"\n", start, end) > LINES_IN_A_CHUNK:
-            end = data.rfind(b"\n", start, start + CHUNK // 4) + 1
+        if end - start > self.short_chunk and data.count(b"\n", start, end) > LINES_IN_A_CHUNK:
+            end = data.rfind(b"\n", start, start + self.short_chunk) + 1
         return end
 
     def _handle_chunk(self, lines: bytes) -> bool:

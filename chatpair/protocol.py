@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from chatpair.codecs import plain
 from chatpair.factory import NOBODY, UNNAMED_SECONDS, ChatFactory
-from chatpair.framing import CHUNK, TextLineReceiver
+from chatpair.framing import CHUNK, SHORT_CHUNK, TextLineReceiver
 from chatpair.liveness import Watch, set_options, socket_of
 from chatpair.messages import (
     AskHelp,
@@ -109,6 +109,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         """Let in whoever connects, or say why not."""
         self.MAX_LENGTH = self.factory.max_line
         self.max_chunk = min(CHUNK, self.MAX_LENGTH + 1)
+        self.short_chunk = min(SHORT_CHUNK, self.MAX_LENGTH + 1)
         self._handle_line = self._unnamed
         self._host = getattr(self.transport.getPeer(), "host", None)
         sock = socket_of(self.transport)

@@ -3,7 +3,7 @@
 import pytest
 
 from chatpair.factory import MAX_LISTED, MAX_TRIED, UNNAMED_SECONDS
-from chatpair.framing import CHUNK, LINES_A_TURN, LINES_FOR_ONE
+from chatpair.framing import CHUNK, LINES_A_TURN, LINES_FOR_ONE, SHORT_CHUNK
 from chatpair.protocol import CLOSING_SECONDS, FLUSHING_SECONDS
 from tests.exchange import NOBODY, PAIRED, Exchange, Party, said
 
@@ -299,9 +299,9 @@ def test_many_lines_at_once_wait_for_the_turns_of_others_too(exchange: Exchange)
 def test_short_lines_are_fewer_chunks_a_turn(exchange: Exchange) -> None:
     alice, bob = exchange.pair()
     alice.protocol.dataReceived(b"\n" * 20_000)
-    assert len(bob.heard()) == CHUNK // 4
+    assert len(bob.heard()) == SHORT_CHUNK
     exchange.clock.advance(0)
-    assert len(bob.heard()) == 20_000 - CHUNK // 4
+    assert len(bob.heard()) == 20_000 - SHORT_CHUNK
 
 
 def test_a_question_of_one_who_does_not_read_at_the_end_of_input(exchange: Exchange) -> None:

@@ -1,0 +1,277 @@
+"""The load: a process of its own with raw sockets, which prints what it measured as JSON.
+
+All clients are in this one process, so the latency of a line is from just before it is sent to
+just after it is received. To be faster than what it measures, it makes all lines beforehand, and
+compares what comes with what is due as a whole.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic_ns
+
+from benchmarks.clients import CHUNK, CYCLE, MARK, Client, Clients, line_texts
+from benchmarks.dialects import DIALECTS, Fault
+from benchmarks.measure import Snapshot, allow_open_files, resident_bytes
+
+SESSIONS_IN_FLIGHT = 64
+LINES_AT_ONCE = 10  # where nothing but the memory counts: an even number
+LATENCIES = {"p50_us": 0.5, "p99_us": 0.99, "p999_us": 0.999}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to do, to whom and for how many seconds."""
+
+    dialect: str
+    port: int
+    server: int  # its process id
+    mode: str
+    pairs: int = 0
+    window: int = 1  # lines in flight each way
+    idle: int = 0  # connections
+    filling: int = 0  # of those: what comes before the memory is looked at
+    seconds: float = 1.0
+    warm_up: float = 0.5
+
+
+class Load:
+    """Sends lines between pairs, and checks each that comes."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.dialect = DIALECTS[task.dialect]
+        self.clients = Clients(self.dialect, task.port)
+        self.active: Sequence[Client] = ()
+        self.latencies: list[int] = []  # nanoseconds, of each line
+        self.sending = False
+        texts = line_texts()
+        self.sent_lines = [text + self.dialect.newline for text in texts]
+        self.due_lines = [text + self.dialect.ending for text in texts]
+        # The same in one piece each, up to a window more, so that any run of lines is a slice.
+        self.sent_piece = b"".join(MARK + line for line in self.sent_lines * 2)
+        self.due_piece = b"".join(MARK + line for line in self.due_lines * 2)
+
+    def snapshot(self) -> Snapshot:
+        """Read the clocks of both processes."""
+        return Snapshot.take(self.task.server)
+
+    # Lines
+
+    def exchange(self) -> dict[str, float]:
+        """Let the active pairs talk; return what was measured after the warm-up."""
+        turn: Callable[[], None] = self.ping_pong
+        self.sending = True
+        if self.task.mode == "window":
+            turn = self.fill_windows
+            for client in self.active:
+                self.send_lines(client, self.task.window, monotonic_ns())
+        else:
+            for client in self.active[::2]:
+                self.send_line(client, monotonic_ns())
+        repeat(turn, self.task.warm_up)
+        self.latencies.clear()
+        before, lines = self.snapshot(), self.delivered()
+        repeat(turn, self.task.seconds)
+        after, lines = self.snapshot(), self.delivered() - lines
+        self.sending = False
+        self.latencies, latencies = [], self.latencies
+        self.drain(turn)
+        return figures(before, after, lines) | percentiles(latencies)
+
+    def drain(self, turn: Callable[[], None]) -> None:
+        """Wait for all lines that are on their way."""
+        while any(client.peer.sent != client.received for client in self.active):
+            turn()
+
+    def delivered(self) -> int:
+        """Return how many lines have come, all of them checked."""
+        return sum(client.received for client in self.active)
+
+    def ping_pong(self) -> None:
+        """Check a line from each client that got one, and let it send the next."""
+        by_file, due = self.clients.by_file, self.due_lines
+        latencies = self.latencies
+        for fileno, _ in self.clients.poll():
+            client = by_file[fileno]
+            data = client.receive(CHUNK)
+            now = monotonic_ns()
+            if data == client.head + due[client.received % CYCLE] and not client.rest:
+                client.received += 1
+            elif not self.clients.check(client, client.whole_lines(data)):
+                continue
+            latencies.append(now - client.peer.sent_at)
+            if self.sending:
+                self.send_line(client, now)
+
+    def send_line(self, client: Client, now: int) -> None:
+        """Let a client send its next line."""
+        line = client.order + self.sent_lines[client.sent % CYCLE]
+        client.sent += 1
+        client.sent_at = now
+        if client.send(line) != len(line):
+            client.is_blocked()
+
+    def fill_windows(self) -> None:
+        """Check all lines that came, and let as many be sent by who sent those."""
+        by_file, due, size = self.clients.by_file, self.due_piece, len(MARK + self.due_lines[0])
+        for fileno, _ in self.clients.poll():
+            client = by_file[fileno]
+            data = client.receive(CHUNK)
+            now = monotonic_ns()
+            data = client.whole_lines(data)
+            count = data.count(b"\n")
+            start = client.received % CYCLE * size
+            if data == due[start : start + count * size].replace(MARK, client.head):
+                client.received += count
+            else:
+                count = self.clients.check(client, data)
+            self.note_latencies(client.peer.batches, count, now)
+            if self.sending:
+                self.send_lines(client.peer, count, now)
+
+    def send_lines(self, client: Client, count: int, now: int) -> None:
+        """Let a client send its next lines in one write."""
+        if not count:
+            return
+        size = len(MARK + self.sent_lines[0])
+        start = client.sent % CYCLE * size
+        client.sent += count
+        client.batches.append((count, now))
+        client.send_all(self.sent_piece[start : start + count * size].replace(MARK, client.order))
+
+    def note_latencies(self, batches: deque[tuple[int, int]], count: int, now: int) -> None:
+        """Note how long the next lines of a client were on their way."""
+        while count:
+            lines, sent_at = batches.popleft()
+            if lines > count:
+                batches.appendleft((lines - count, sent_at))
+                lines = count
+            self.latencies.extend([now - sent_at] * lines)
+            count -= lines
+
+    # The workloads
+
+    def talk(self) -> dict[str, float]:
+        """Let pairs talk, with nobody beside them."""
+        self.active = self.clients.open_pairs(self.task.pairs)
+        return self.exchange()
+
+    def idle(self) -> dict[str, float]:
+        """Return what a named and paired connection costs that says nothing."""
+        server, connections = self.task.server, self.task.idle - self.task.filling
+        self.say_a_line_each(self.clients.open_pairs(self.task.filling // 2))
+        resident, before = resident_bytes(server), self.snapshot()
+        clients = self.clients.open_pairs(connections // 2)
+        after = self.snapshot()
+        self.say_a_line_each(clients)
+        grown = resident_bytes(server) - resident
+        costs = figures(before, after, connections) | {"bytes": grown / connections}
+        del costs["rate"]  # these came a few at a time
+        return costs
+
+    def say_a_line_each(self, clients: Sequence[Client]) -> None:
+        """Let all clients say a line, and wait until all lines have come."""
+        for first in range(0, len(clients), LINES_AT_ONCE):
+            self.active = clients[first : first + LINES_AT_ONCE]
+            for client in self.active:
+                self.send_line(client, monotonic_ns())
+            self.drain(self.ping_pong)
+
+    def beside_idle(self) -> dict[str, float]:
+        """Let pairs talk, first alone, and then beside idle ones."""
+        alone = self.talk()
+        self.clients.open_pairs(self.task.idle // 2)
+        return self.exchange() | {"alone_us": alone["cpu_us"]}
+
+    def churn(self) -> dict[str, float]:
+        """Connect, claim a name and reset, many times."""
+        clients = self.clients
+        for _ in range(SESSIONS_IN_FLIGHT):
+            clients.open()
+        sessions = 0
+
+        def turn() -> None:
+            nonlocal sessions
+            for client in list(clients.welcomed()):
+                clients.reset(client)
+                clients.open()
+                sessions += 1
+
+        repeat(turn, self.task.warm_up)
+        before, done = self.snapshot(), sessions
+        repeat(turn, self.task.seconds)
+        return figures(before, self.snapshot(), sessions - done)
+
+
+def repeat(turn: Callable[[], None], seconds: float) -> None:
+    """Do something again and again for a time."""
+    end = monotonic_ns() + int(seconds * 1e9)
+    while monotonic_ns() < end:
+        turn()
+
+
+def figures(before: Snapshot, after: Snapshot, count: int) -> dict[str, float]:
+    """Return what an interval tells in which so many lines, sessions or connections were done."""
+    if not count:
+        raise Fault(f"nothing was done in {after.wall - before.wall:.3f} s: take more --seconds")
+    wall, server = after.wall - before.wall, after.server_cpu - before.server_cpu
+    load = after.load_cpu - before.load_cpu
+    return {
+        "count": count,
+        "rate": count / wall,
+        "cpu_us": server * 1e6 / count,
+        "server_cpu": server / wall,
+        "load_cpu": load / wall,
+        "other_cpu": max(after.all_cpu - before.all_cpu - server - load, 0) / wall,
+    }
+
+
+def percentiles(latencies: list[int]) -> dict[str, float]:
+    """Return microseconds that a share of the lines took at most."""
+    latencies.sort()
+    return {
+        key: latencies[min(int(share * len(latencies)), len(latencies) - 1)] / 1e3
+        for key, share in LATENCIES.items()
+    }
+
+
+def run(task: Task) -> dict[str, float]:
+    """Do a task; return what was measured, or raise a Fault."""
+    load = Load(task)
+    modes = {
+        "pingpong": load.talk,
+        "window": load.talk,
+        "churn": load.churn,
+        "idle": load.idle,
+        "beside-idle": load.beside_idle,
+    }
+    try:
+        return modes[task.mode]()
+    except OSError as why:
+        raise Fault(f"a connection broke: {why}") from why
+    finally:
+        load.clients.close()
+
+
+def main(argument: str) -> int:
+    """Do a task that is given as JSON; print the result as JSON."""
+    allow_open_files()
+    gc.disable()  # nothing here makes cycles while it is measured
+    try:
+        print(json.dumps(run(Task(**json.loads(argument)))))
+    except Fault as why:
+        print(json.dumps({"fault": str(why)}))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,69 @@
+"""What the servers are measured with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FILLING = 2_500
+"""Connections that find room in memory that a server has freed after its start."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One thing that the load does; the defaults of numbers mean none."""
+
+    name: str
+    about: str
+    mode: str
+    unit: str = "line"
+    pairs: int = 0
+    window: int = 1  # lines in flight each way
+    idle: int = 0  # connections
+    filling: int = 0  # of those: what comes before the memory is looked at
+
+    @property
+    def connections(self) -> int:
+        """How many are open at a time, at most."""
+        return 2 * self.pairs + self.idle
+
+
+def ping_pong(pairs: int) -> Workload:
+    """Return a workload of pairs who take turns."""
+    about = f"{pairs} {'pair' if pairs == 1 else 'pairs'}, one line in flight in each"
+    return Workload(f"pingpong-{pairs}", about, "pingpong", pairs=pairs)
+
+
+def idle(connections: int) -> Workload:
+    """Return a workload of connections that say nothing once they are paired."""
+    about = (
+        f"{connections} connections, named, paired and idle after a line each; the first "
+        f"{FILLING} fill what memory was free, and do not count"
+    )
+    return Workload("idle", about, "idle", "connection", idle=connections, filling=FILLING)
+
+
+WORKLOADS = [
+    ping_pong(100),
+    ping_pong(1_000),
+    Workload("window", "10 pairs, 64 lines in flight each way", "window", pairs=10, window=64),
+    Workload("churn", "connect, claim a name, reset; 64 at a time", "churn", "session"),
+    idle(10_000),
+    Workload(
+        "beside-idle",
+        "100 pairs, one line in flight in each, alone and beside 1000 idle connections",
+        "beside-idle",
+        pairs=100,
+        idle=1_000,
+    ),
+]
+
+CURVE = [ping_pong(pairs) for pairs in (1, 10, 100, 1_000)]
+"""The points of the plot."""
+
+QUICK_CURVE = CURVE[:3]
+
+QUICK = {"idle": idle(5_000)}
+"""What stands in for a workload that would take long."""
+
+ALL_WORKLOADS = {workload.name: workload for workload in (*WORKLOADS, *CURVE)}
+"""By name; the points of the plot that are not measured without it come last."""

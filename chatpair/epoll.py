@@ -1,4 +1,4 @@
-"""The endpoint "epoll:": TCP on which a line costs a third of what it costs on "tcp:".
+"""The endpoint "epoll:": TCP on which a line costs less than half of what it costs on "tcp:".
 
 On Twisted's own transport each connection is a descriptor of the reactor, and a line goes through
 the reactor twice: to be read, and to be written, because a write waits until the reactor finds

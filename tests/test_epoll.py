@@ -1,10 +1,12 @@
 """The endpoint epoll: and its ports."""
 
 import errno
+import gc
 import os
 import resource
 import select
 import socket
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -167,9 +169,13 @@ def test_a_description() -> None:
     assert ports[0].getHost().host == "127.0.0.1"
     assert ports[0].backlog == 5
     taken = serverFromString(reactor, f"epoll:{ports[0].getHost().port}:interface=127.0.0.1")
-    failures: list[Failure] = []
-    taken.listen(factory).addErrback(failures.append)
-    assert failures[0].check(CannotListenError)
+    with warnings.catch_warnings():
+        # Twisted before 25 leaves a socket that it could not bind to the garbage collector.
+        warnings.simplefilter("ignore", ResourceWarning)
+        failed: list[Any] = []
+        taken.listen(factory).addErrback(lambda failure: failed.append(failure.type))
+        gc.collect()
+    assert failed == [CannotListenError]
     ports[0].stopListening()
     reactor.advance(0)
     assert reactor.readers == []

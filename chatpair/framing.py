@@ -16,7 +16,7 @@ CHUNK = 8_192
 LINES_IN_A_CHUNK = 256
 """Lines that are handled as one at most, or as many as there are in SHORT_CHUNK."""
 
-SHORT_CHUNK = 2_048
+SHORT_CHUNK = 5_120
 """Bytes of whole lines that are handled as one, however many they are."""
 
 LINES_FOR_ONE = 20

@@ -228,6 +228,21 @@ def test_a_reset_is_noticed_though_nothing_is_read(
     assert not bob.transport.disconnected
 
 
+def test_a_reset_is_noticed_of_one_who_waited_for_a_turn_when_the_peer_filled(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = exchange.pair()
+    kernel = Kernel(monkeypatch, alice)
+    exchange.clock.pump([1] * 60)
+    alice.protocol.dataReceived(b"x\x7f\n" * 100)
+    assert alice.paused
+    bob.fills()
+    exchange.clock.pump([1] * 60)
+    kernel.gone = True
+    exchange.clock.pump([1] * 6)
+    assert alice.transport.disconnected
+
+
 def test_a_listener_that_is_gone_is_noticed_at_once(
     exchange: Exchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:

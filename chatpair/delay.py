@@ -14,7 +14,7 @@ _log = Logger()
 class Delay(Generic[Item]):
     """Calls a function with each item a fixed time after it was started.
 
-    To start and stop one costs a tenth of callLater and cancel, and each connection does it.
+    To start and stop one costs far less than callLater and cancel, and each connection does it.
     """
 
     def __init__(

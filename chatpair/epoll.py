@@ -4,7 +4,7 @@ On Twisted's own transport each connection is a descriptor of the reactor, and a
 the reactor twice: to be read, and to be written, because a write waits until the reactor finds
 the socket writable. Here the connections of a port are descriptors of an epoll of their own,
 which is itself readable when any of them is ready (epoll(7)): one reader for the reactor,
-whichever reactor it is. And a write goes to the kernel at once, if nothing waits before it.
+whichever reactor it is. And a write waits for no more than that all who are ready were read from.
 """
 
 import errno

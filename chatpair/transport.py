@@ -68,8 +68,8 @@ class Poller(Protocol):
 class EpollTransport:
     """A connection that was accepted; it does what twisted.internet.tcp.Server documents.
 
-    Two things are better: what the kernel takes is on its way when write returns, and a reset
-    is noticed also while nothing is read.
+    Two things are better: what is written goes to the kernel at once, or when the poller has read
+    from all that are ready, and a reset is noticed also while nothing is read.
     """
 
     __slots__ = (
@@ -145,16 +145,12 @@ class EpollTransport:
         except OSError:
             self.connectionLost(_LOST)
             return
-        if not data and self._broken:
+        if data:
+            self.call(self.protocol.dataReceived, data)
+        elif self._broken:
             self.connectionLost(_LOST)
-            return
-        if not data:
+        else:
             self.readConnectionLost(_DONE)
-            return
-        try:
-            self.protocol.dataReceived(data)
-        except BaseException:
-            self._failed()
 
     def doWrite(self) -> None:
         """Write what waits, and do what waited for that."""
@@ -187,7 +183,8 @@ class EpollTransport:
         try:
             method(*arguments)
         except BaseException:
-            self._failed()
+            _log.failure("{connection} is closed, because its protocol failed", connection=self)
+            self.connectionLost(Failure())
 
     def gone(self) -> None:
         """End, because of a reset that nothing was read or written to meet."""
@@ -212,10 +209,6 @@ class EpollTransport:
             self._queue = bytearray(self._queue)
         del self._queue[:sent]
         return False
-
-    def _failed(self) -> None:
-        _log.failure("{connection} is closed, because its protocol failed", connection=self)
-        self.connectionLost(Failure())
 
     def _watch(self, events: int) -> None:
         if events != self.events and self.connected and not self._aborting:

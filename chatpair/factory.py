@@ -1,22 +1,45 @@
 """The exchange: who is here, who talks with whom, and the rules of both."""
 
 import sys
-from bisect import bisect_left, insort
 from collections import defaultdict
+from collections.abc import Iterable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 
+from chatpair import keys
 from chatpair.activity import ActivityLog
 from chatpair.delay import Delay
 from chatpair.liveness import DELIVERY_CHECK, Watch
-from chatpair.messages import Ending, Error, Free, Here, Left, Message, Paired, Tried
-from chatpair.names import BadName, Name, fold, parse
-from chatpair.user import Connection, User
+from chatpair.messages import (
+    Back,
+    Ending,
+    Error,
+    Failing,
+    Free,
+    Held,
+    Here,
+    Key,
+    Left,
+    Message,
+    Notice,
+    Outcome,
+    Paired,
+    PeerTyping,
+    Present,
+    Say,
+    Timestamp,
+    Tried,
+)
+from chatpair.names import BadName, NameTable, fold, parse
+from chatpair.user import Connection, CountingUser, Recall, Receipt, User
 
 UNNAMED_SECONDS = 30.0
 """How long a connection may go without a name."""
+
+SILENT_SECONDS = 90.0
+"""How long a connection that speaks JSON may say nothing; clients ping every 30 seconds."""
 
 MAX_LISTED = 200
 """Names that the answer to "who" holds at most."""
@@ -27,9 +50,10 @@ MAX_TRIED = 5
 STOPPING_SECONDS = 4.0
 """How long users have to read their last lines when the server stops."""
 
-NOBODY = Error(
-    "nobody",
-    "Nobody is chatting with you. Maybe the one you talked with is talking with someone else.",
+NOBODY = "Nobody is chatting with you. Maybe the one you talked with is talking with someone else."
+
+_KEY_IS_SPOILT = Notice(
+    "Others have tried to guess your key. It opens nothing now: ask for a new one."
 )
 
 
@@ -47,6 +71,7 @@ class ChatFactory(Factory):
         *,
         max_line: int = 65_536,
         linger: float = 60.0,
+        hold: int = 60,
         max_users: int = 10_000,
         max_per_host: int = 100,
         motd: str = "",
@@ -54,11 +79,13 @@ class ChatFactory(Factory):
         """Start with nobody here.
 
         max_line is in bytes; linger is for how many seconds a user stays who has half-closed
-        the connection and is told nothing; max_per_host counts connections.
+        the connection and is told nothing; hold for how many one with a key is kept whose
+        connection is lost; max_per_host counts connections.
         """
         self.clock = clock
         self.max_line = max_line
         self.linger = linger
+        self.hold = hold
         self.max_users = max_users
         self.max_per_host = max_per_host
         self.motd = motd
@@ -70,13 +97,16 @@ class ChatFactory(Factory):
         self.unnamed: Delay[Connection] = Delay(
             clock, UNNAMED_SECONDS, lambda connection: connection.no_name_came()
         )
+        self.silent: Delay[Connection] = Delay(
+            clock, SILENT_SECONDS, lambda connection: connection.no_line_came()
+        )
+        self.held: Delay[User] = Delay(clock, hold, self._hold_ended)
+        self._tokens: keys.Keyring[User] = keys.Keyring(clock)
+        self._words: keys.Keyring[User] = keys.Keyring(clock, self._key_is_spoilt)
         self.delivery_checks: Delay[Watch] = Delay(clock, DELIVERY_CHECK, Watch.look)
         self._when_all_closed: Deferred[None] | None = None
-        self._sorted_keys: list[str] = []
+        self._names = NameTable()
         self._connections_of_host: defaultdict[str, int] = defaultdict(int)
-        # Two ASCII names may share a skeleton (bam, barn); with any other name none may.
-        self._ascii_skeletons: defaultdict[str, int] = defaultdict(int)
-        self._other_skeletons: set[str] = set()
 
     def _summary(self) -> str:
         return f"{len(self.users)} here, {len(self.pairs) // 2} pairs"
@@ -110,45 +140,148 @@ class ChatFactory(Factory):
             if not self._connections_of_host[host]:
                 del self._connections_of_host[host]
 
-    def claim(self, text: str, connection: Connection) -> User | Error:
-        """Make a user of whoever is on the connection, or say why not."""
+    def claim(self, text: str, connection: Connection, *, counting: bool = False) -> User | Error:
+        """Make a user of whoever is on the connection, or say why not.
+
+        A counting one acknowledges what it is told, and has a key at once.
+        """
         try:
             name = parse(text)
         except BadName as why:
-            return Error("bad-name", str(why))
-        if self._is_taken(name):
-            return Error("reuse", f"The name {name} is taken.")
-        user = self.users[name.key] = User(name, connection)
-        insort(self._sorted_keys, name.key)
-        if name.text.isascii():
-            for look in name.skeletons:
-                self._ascii_skeletons[look] += 1
-        else:
-            self._other_skeletons.update(name.skeletons)
+            return Error("name", "bad-name", str(why))
+        if self._names.has(name):
+            return Error("name", "reuse", f"The name {name} is taken.")
+        user = CountingUser(name, connection) if counting else User(name, connection)
+        self.users[name.key] = user
+        if counting:
+            user.key = keys.token()
+            self._tokens.add(user.key, user)
+        self._names.add(name)
         self.activity.came(name.text)
         return user
-
-    def _is_taken(self, name: Name) -> bool:
-        if name.key in self.users or not self._other_skeletons.isdisjoint(name.skeletons):
-            return True
-        if name.text.isascii():
-            return False
-        return any(look in self._ascii_skeletons for look in name.skeletons)
 
     def leave(self, user: User, why: Ending, reason: str) -> None:
         """End a user; the peer is told why, and the log the reason."""
         name = user.name
         del self.users[name.key]
-        del self._sorted_keys[bisect_left(self._sorted_keys, name.key)]
-        if name.text.isascii():
-            for look in name.skeletons:
-                self._ascii_skeletons[look] -= 1
-                if not self._ascii_skeletons[look]:
-                    del self._ascii_skeletons[look]
-        else:
-            self._other_skeletons.difference_update(name.skeletons)
+        self._names.remove(name)
         self.activity.went(name.text, reason)
+        if user.key:
+            self._keyring_of(user).remove(user.key, user)
+            self.held.stop(user)
+        self._settle(user.gone(), "failed", "quit" if why == "quit" else "lost")
         self._end_pair(user, why)
+
+    # Being away and back
+
+    def _keyring_of(self, user: User) -> keys.Keyring[User]:
+        return self._tokens if isinstance(user, CountingUser) else self._words
+
+    def give_key(self, user: User) -> None:
+        """Give a user a key, and hold the line from now on when the connection is lost."""
+        if not user.key:
+            user.key = keys.words()
+            user.recall = Recall()
+            self._words.add(user.key, user)
+        user.tell(Key(user.key))
+
+    def _key_is_spoilt(self, user: User) -> None:
+        user.key = ""
+        user.tell(_KEY_IS_SPOILT)
+
+    def lose(self, user: User, reason: str) -> None:
+        """Hold the line of a user whose connection is lost, or else end the user."""
+        if not (user.key and self.hold):
+            self.leave(user, "lost", reason)
+            return
+        peer = self.pairs.get(user)
+        user.disconnected(peer, self.clock.seconds())
+        self.held.start(user)
+        if peer is not None:
+            self._tell_whether_away(peer)
+            peer.flow_changed()
+
+    def _hold_ended(self, user: User) -> None:
+        self.leave(user, "lost", "did not come back")
+
+    def resume(
+        self, key: str, seen: int, connection: Connection, host: str | None, *, counting: bool
+    ) -> User | Error:
+        """Give whoever has a user's key the user's line, or say why not.
+
+        A connection that the user is on already is closed. Call welcome next.
+        """
+        keyring = self._tokens if counting else self._words
+        try:
+            user = keyring.owner_of(key, host)
+        except keys.TooManyTries:
+            return Error("resume", "try-later", "There were too many wrong keys. Try later.")
+        if user is None:
+            return Error("resume", "bad-key", "No line is held for that key.")
+        if not user.is_told(seen):
+            return Error("resume", "bad-line", f"You can't have seen {seen} events.")
+        if user.connection is not None:
+            user.connection.taken_over()
+            user.disconnected(self.pairs.get(user), self.clock.seconds())
+        self.held.stop(user)
+        self.acknowledge(user, seen)
+        user.connection = connection
+        return user
+
+    def welcome(self, user: User) -> None:
+        """Tell a user who is back all that was missed, and the peer that it is."""
+        peer = self.pairs.get(user)
+        if peer is not None:
+            self._tell_whether_away(peer)
+        user.replay(peer, self.clock.seconds())
+        self.has_room(user)
+
+    def _tell_whether_away(self, user: User) -> None:
+        """Tell a user if the peer's connection has gone or come back; a slow one, later."""
+        peer = self.pairs.get(user)
+        if peer is None or user.full:
+            return
+        away = peer.connection is None
+        if away != user.away_told:
+            user.away_told = away
+            user.tell(Held(peer.name.text) if away else Back(peer.name.text))
+
+    # Receipts
+
+    def acknowledge(self, user: User, seq: int) -> bool:
+        """Note that a user is done with all events up to one; return whether there is that one."""
+        if not user.is_told(seq):
+            return False
+        self._settle(user.acknowledged(seq), "confirmed")
+        self.has_room(user)
+        return True
+
+    def handed(self, user: User) -> None:
+        """Note that the kernel has all that a user was told."""
+        self._settle(user.handed(), "handed")
+
+    def has_room(self, user: User) -> None:
+        """Let whoever speaks to a user go on, if that is possible."""
+        peer = self.pairs.get(user)
+        if peer is not None:
+            self._tell_whether_away(user)
+            peer.flow_changed()
+
+    def _settle(
+        self, receipts: Iterable[Receipt], outcome: Outcome, why: Failing | None = None
+    ) -> None:
+        """Tell the senders what became of what they said."""
+        senders: dict[CountingUser, None] = {}
+        for sender, say in receipts:
+            sender.says.settle(say, outcome, why)
+            senders[sender] = None
+        for sender in senders:
+            self._tell_statuses(sender)
+
+    def _tell_statuses(self, user: CountingUser) -> None:
+        if self.users.get(user.name.key) is user:
+            for status in user.says.to_tell():
+                user.tell(status)
 
     # Talking
 
@@ -159,32 +292,34 @@ class ChatFactory(Factory):
     def call(self, caller: User, text: str) -> None:
         """Pair a user with the one of a name, who must be free."""
         callee = self._find(text)
-        tell = caller.connection.tell
-        if not text:
-            tell(Error("unknown", "Say who: To:bob"))
-        elif callee is caller:
-            tell(Error("self", "Please don't try to talk with yourself."))
-        elif callee is None:
-            tell(Error("unknown", f"The user {text} does not exist."))
-        elif self.pairs.get(caller) is callee:
-            tell(Error("already", f"You are already chatting with {callee}."))
-        elif callee in self.pairs:
-            tell(Error("busy", f"{callee} is talking with someone else."))
-            self._announce(caller, callee)
-        elif callee.connection.full:
-            tell(Error("busy", f"{callee} is not reading at the moment."))
-        else:
+        if callee is not None and self._is_callable(caller, callee):
             self._end_pair(caller, "switched")
             self._start_pair(caller, callee)
+        elif not text:
+            caller.tell(Error("to", "unknown", "Say who: To:bob"))
+        elif callee is None:
+            caller.tell(Error("to", "unknown", f"The user {text} does not exist."))
+        elif callee is caller:
+            caller.tell(Error("to", "self", "Please don't try to talk with yourself."))
+        elif self.pairs.get(caller) is callee:
+            caller.tell(Error("to", "already", f"You are already chatting with {callee}."))
+        elif callee in self.pairs:
+            caller.tell(Error("to", "busy", f"{callee} is talking with someone else."))
+            self._announce(caller, callee)
+        else:
+            caller.tell(Error("to", "busy", f"{callee} is not reading at the moment."))
+
+    def _is_callable(self, caller: User, callee: User) -> bool:
+        return not (callee is caller or callee in self.pairs or callee.full)
 
     def _announce(self, caller: User, callee: User) -> None:
         """Tell somebody who is talking who called, unless that is more than a person reads."""
         second = int(self.clock.seconds())
-        if callee.tried_second != second:
-            callee.tried_second, callee.tries = second, 0
+        if callee.tries_at != second:
+            callee.tries_at, callee.tries = second, 0
         callee.tries += 1
-        if callee.tries <= MAX_TRIED and not callee.connection.full:
-            callee.connection.tell(Tried(caller.name.text))
+        if callee.tries <= MAX_TRIED and not callee.full:
+            callee.tell(Tried(caller.name.text))
 
     def _find(self, text: str) -> User | None:
         try:
@@ -196,36 +331,59 @@ class ChatFactory(Factory):
         self.pairs[caller] = callee
         self.pairs[callee] = caller
         for user, peer in ((caller, callee), (callee, caller)):
-            user.connection.pair_changed()
-            user.connection.tell(Paired(peer.name.text))
+            user.away_told = False
+            user.pair_changed()
+            user.tell(Paired(peer.name.text))
+        self._tell_whether_away(caller)
 
     def _end_pair(self, user: User, why: Ending) -> None:
         """Free the peer of a user, who is told by whoever called this what comes next."""
         peer = self.pairs.pop(user, None)
         if peer is not None:
             del self.pairs[peer]
-            peer.connection.tell(Left(user.name.text, why))
-            peer.connection.pair_changed()
+            peer.tell(Left(user.name.text, why))
+            peer.pair_changed()
 
     def hang_up(self, user: User) -> None:
         """End a user's pair; both stay."""
         if user in self.pairs:
             self._end_pair(user, "bye")
-            user.connection.tell(Free())
-            user.connection.pair_changed()
+            user.tell(Free())
+            user.pair_changed()
         else:
-            user.connection.tell(NOBODY)
+            user.tell(Error("bye", "nobody", NOBODY))
 
-    def say(self, user: User, text: str) -> None:
-        """Pass a line on to the peer of a user who has one."""
-        message = Message(user.name.text, text, self.clock.seconds())
-        self.pairs[user].connection.tell(message)
+    def say(self, user: User, say: Say) -> None:
+        """Pass a text on to the peer; from a client that counts, once."""
+        receipt = None
+        if isinstance(user, CountingUser):
+            if not user.says.take(say.id):
+                status = user.says.status_of(say.id)
+                if status is not None:
+                    user.tell(status)
+                return
+            self._tell_statuses(user)
+            receipt = Receipt(user, say.id)
+        peer = self.pairs.get(user)
+        if peer is not None:
+            now = Timestamp(self.clock.seconds())
+            peer.tell(Message(user.name.text, say.text, now), receipt)
+            return
+        user.tell(Error("say", "nobody", NOBODY))
+        if receipt is not None:
+            self._settle([receipt], "failed", "nobody")
+
+    def type(self, user: User) -> None:
+        """Let the peer's client show that a user is typing, if it can."""
+        peer = self.pairs.get(user)
+        if isinstance(peer, CountingUser) and not peer.full:
+            peer.tell(PeerTyping(user.name.text))
 
     def who(self) -> Here:
         """List who is here, by name."""
-        listed = [self.users[key] for key in self._sorted_keys[:MAX_LISTED]]
+        listed = [self.users[key] for key in self._names.first(MAX_LISTED)]
         return Here(
-            [(user.name.text, user in self.pairs) for user in listed],
+            [Present(user.name.text, user in self.pairs) for user in listed],
             len(self.users) - len(listed),
         )
 
@@ -239,8 +397,10 @@ class ChatFactory(Factory):
         """
         for connection in list(self.connections):
             connection.drain()
-        for user in self.users.values():
+        for user in list(self.users.values()):
             self.activity.went(user.name.text, "stopped")
+            self._settle(user.gone(), "failed", "stopped")
+            self.held.stop(user)
         self.users.clear()
         self.pairs.clear()
         self.activity.close()

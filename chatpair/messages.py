@@ -1,149 +1,316 @@
 """What a user can ask for, and what a user can be told, however a codec writes it.
 
-All text in them is clean. Times are seconds since the epoch.
+The JSON codec, the JSON Schema and the reference in docs come from these types; those without a
+tag are for the plain codec alone. All text in them is clean.
 """
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+# RFC 7493 (I-JSON), section 2.2: the integers that every reader of JSON keeps exact.
+_MAX = 2**53 - 1
+
+SayId: TypeAlias = Annotated[
+    int, Meta(ge=1, le=_MAX, description="The client's own count of what it says: 1, 2, 3, ...")
+]
+Seq: TypeAlias = Annotated[
+    int, Meta(ge=1, le=_MAX, description="The server's count of what it told: 1, 2, 3, ...")
+]
+SeqOrNone: TypeAlias = Annotated[
+    int, Meta(ge=0, le=_MAX, description="The last seq that arrived, or 0 if none did.")
+]
+LastId: TypeAlias = Annotated[
+    int, Meta(ge=0, le=_MAX, description="The last id that the server has, or 0 if it has none.")
+]
 
 # Commands
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Command(Struct, frozen=True, tag_field="do"):
+    """What a client says."""
+
+
+class Claim(Command, frozen=True, tag="name"):
     """Be known by a name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Resume(Command, frozen=True, tag="resume"):
+    """Take a line over, from a connection that is lost or still looks alive."""
+
+    key: Annotated[str, Meta(description="What named brought.")]
+    seen: SeqOrNone = 0
+
+
+class Call(Command, frozen=True, tag="to"):
     """Talk with the user of a name; an empty one says nobody."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Say:
-    """Say a line to the peer."""
+class Say(Command, frozen=True, tag="say"):
+    """Say a text to the peer."""
 
-    text: str
+    id: SayId  # 0 from a user who does not count
+    text: Annotated[
+        str,
+        Meta(description="It may have several lines: whole to a json peer, one each to a plain."),
+    ]
 
 
-@dataclass(frozen=True, slots=True)
-class HangUp:
+class Acknowledge(Command, frozen=True, tag="ack"):
+    """Be done with all events up to one."""
+
+    seq: Seq
+
+
+class HangUp(Command, frozen=True, tag="bye"):
     """Stop talking with the peer, and stay."""
 
 
-@dataclass(frozen=True, slots=True)
-class AskWho:
+class AskWho(Command, frozen=True, tag="who"):
     """Ask who is here."""
 
 
-@dataclass(frozen=True, slots=True)
-class AskHelp:
-    """Ask for the commands."""
+class StartTyping(Command, frozen=True, tag="typing"):
+    """Be typing something to the peer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quit:
+class Ping(Command, frozen=True, tag="ping"):
+    """Ask for a pong."""
+
+
+class Quit(Command, frozen=True, tag="quit"):
     """Leave."""
 
 
-@dataclass(frozen=True, slots=True)
-class NoSuchCommand:
-    """What was meant for a command and is none."""
-
-    word: str
+JsonCommand: TypeAlias = (
+    Claim | Resume | Call | Say | Acknowledge | HangUp | AskWho | StartTyping | Ping | Quit
+)
 
 
-Command: TypeAlias = Claim | Call | Say | HangUp | AskWho | AskHelp | Quit | NoSuchCommand
+class SpeakJson(Struct, frozen=True):
+    """Speak JSON from now on."""
+
+
+class AskHelp(Struct, frozen=True):
+    """Ask for the commands."""
+
+
+class AskKey(Struct, frozen=True):
+    """Ask for a key, and for one's line to be held."""
+
+
+class Invalid(Struct, frozen=True):
+    """What is no command, and the answer to it."""
+
+    error: "Error"
+    is_object: bool = True  # unless what should be a JSON object is none
+
+
+AnyCommand: TypeAlias = JsonCommand | SpeakJson | AskHelp | AskKey | Invalid
 
 # Events
 
-Ending = Literal["quit", "bye", "lost", "switched"]
+Ending = Literal["quit", "bye", "lost", "switched", "stopped"]
 """Why a pair ended, as the one who stays is told."""
 
-ErrorCode = Literal["reuse", "bad-name", "unknown", "busy", "self", "already", "nobody", "too-long"]
+Outcome = Literal["handed", "confirmed", "failed"]
+"""What became of a say: the peer's kernel has it, its client has it, or it will not arrive."""
+
+Failing = Literal["nobody", "missing", "quit", "lost", "stopped"]
+"""Why a say failed: there was no peer; its id was skipped; or how the peer went."""
+
+ErrorCode = Literal[
+    "reuse",
+    "bad-name",
+    "unknown",
+    "busy",
+    "self",
+    "already",
+    "nobody",
+    "too-long",
+    "bad-line",
+    "bad-key",
+    "no-such",
+    "try-later",
+]
 """Why a command was refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
-    """The name is yours; with what the operator says to newcomers, or nothing."""
-
-    motd: str
+class Timestamp(float):
+    """A time in seconds since the epoch, which JSON has as RFC 3339 in UTC, to the millisecond."""
 
 
-@dataclass(frozen=True, slots=True)
-class Paired:
+class Event(Struct, frozen=True, kw_only=True, tag_field="event"):
+    """What a client is told."""
+
+
+class CountedEvent(Event, frozen=True, kw_only=True):
+    """What a client with a name is told, and is told again after a drop until it acknowledges."""
+
+    seq: Seq | UnsetType = UNSET
+
+
+class Mode(Event, frozen=True, kw_only=True, tag="mode"):
+    """JSON is spoken from now on."""
+
+    mode: Literal["json"] = "json"
+    version: Literal[1] = 1
+    hold: Annotated[int, Meta(ge=0, description="Seconds for which a lost line is held.")]
+
+
+class Named(CountedEvent, frozen=True, tag="named"):
+    """The name is yours."""
+
+    name: str
+    key: Annotated[str, Meta(description="What resumes this line; whoever has it is you.")]
+    motd: Annotated[str, Meta(description="What the operator says to newcomers.")] | UnsetType = (
+        UNSET
+    )
+
+
+class Resumed(Event, frozen=True, tag="resumed"):
+    """The line is yours again; the events that were not seen follow."""
+
+    name: str
+    peer: str | None
+    got: LastId
+
+
+class Paired(CountedEvent, frozen=True, tag="paired"):
     """You talk with this peer from now on."""
 
     peer: str
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(CountedEvent, frozen=True, tag="message"):
     """The peer says this."""
 
-    sender: str
+    sender: str = field(name="from")
     text: str
-    time: float
+    time: Timestamp
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Status(CountedEvent, frozen=True, tag="status"):
+    """What became of a say, and of all before it of which nothing was told yet."""
+
+    id: SayId
+    status: Outcome
+    why: Failing | UnsetType = UNSET
+
+
+class Left(CountedEvent, frozen=True, tag="left"):
     """The peer is gone, and you are free."""
 
     peer: str
     why: Ending
 
 
-@dataclass(frozen=True, slots=True)
-class Free:
+class Held(CountedEvent, frozen=True, tag="held"):
+    """The peer's connection is gone; what is said to it is kept for a while."""
+
+    peer: str
+
+
+class Back(CountedEvent, frozen=True, tag="back"):
+    """The peer is connected again."""
+
+    peer: str
+
+
+class PeerTyping(Event, frozen=True, tag="typing"):
+    """The peer is typing."""
+
+    sender: str = field(name="from")
+
+
+class Free(CountedEvent, frozen=True, tag="free"):
     """You asked to stop talking with the peer, and are free."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(CountedEvent, frozen=True, tag="tried"):
     """Somebody called while you were talking."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Here:
-    """Who is here: names and whether each is in a pair, sorted, and how many more there are."""
+class Present(Struct, frozen=True):
+    """Somebody who is here."""
 
-    names: list[tuple[str, bool]]
-    more: int
+    name: str
+    paired: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Help:
+class Here(Event, frozen=True, tag="who"):
+    """Who is here, sorted, and how many more there are."""
+
+    names: list[Present]
+    more: Annotated[int, Meta(ge=0)]
+
+
+class Pong(Event, frozen=True, tag="pong"):
+    """The answer to a ping; also said to whoever ends the input and may listen on."""
+
+
+class Goodbye(CountedEvent, frozen=True, tag="quit"):
+    """The answer to quit; nothing follows."""
+
+
+class Error(CountedEvent, frozen=True, tag="error"):
+    """A command was refused, or the server ends the connection."""
+
+    of: Annotated[str | None, Meta(description="The command, if it is known.")]
+    code: Annotated[ErrorCode, Meta(description="For programs.")]
+    text: Annotated[str, Meta(description="For people.")]
+
+
+JsonEvent: TypeAlias = (
+    Mode
+    | Named
+    | Resumed
+    | Paired
+    | Message
+    | Status
+    | Left
+    | Held
+    | Back
+    | PeerTyping
+    | Free
+    | Tried
+    | Here
+    | Pong
+    | Goodbye
+    | Error
+)
+
+
+class Repeated(Struct, frozen=True):
+    """The peer said this before the connection was lost; it may have arrived."""
+
+    message: Message
+
+
+class Key(Struct, frozen=True):
+    """What gives a plain user the line back."""
+
+    key: str
+
+
+class Listening(Struct, frozen=True):
+    """The input has ended; you may listen on."""
+
+
+class Help(Struct, frozen=True):
     """The commands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Goodbye:
-    """The answer to Quit; nothing follows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """The server says this."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Error:
-    """A command was refused: a code for programs, a text for people."""
-
-    code: ErrorCode
-    text: str
-
-
-Event: TypeAlias = (
-    Named | Paired | Message | Left | Free | Tried | Here | Help | Goodbye | Notice | Error
-)
+AnyEvent: TypeAlias = JsonEvent | Repeated | Key | Listening | Help | Notice

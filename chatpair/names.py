@@ -5,6 +5,8 @@ by their skeletons (Unicode Technical Standard 39, section 4).
 """
 
 import unicodedata
+from bisect import bisect_left, insort
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -138,3 +140,46 @@ def parse(text: str) -> Name:
         raise BadName("the server says that itself")
     shape = text.translate(_ASCII_SHAPES) if text.isascii() else _shape(text)
     return Name(text, key, tuple({skeleton(key), shape}))
+
+
+class NameTable:
+    """The names that are taken."""
+
+    def __init__(self) -> None:
+        self._sorted: list[str] = []
+        # Two ASCII names may share a skeleton (bam, barn); with any other name none may.
+        self._ascii: defaultdict[str, int] = defaultdict(int)
+        self._others: set[str] = set()
+
+    def has(self, name: Name) -> bool:
+        """Tell whether a name, or one that counts as the same, is taken."""
+        if not self._others.isdisjoint(name.skeletons):
+            return True
+        if name.text.isascii():
+            at = bisect_left(self._sorted, name.key)
+            return self._sorted[at : at + 1] == [name.key]
+        return any(look in self._ascii for look in name.skeletons)
+
+    def first(self, count: int) -> list[str]:
+        """Return the keys that come first."""
+        return self._sorted[:count]
+
+    def add(self, name: Name) -> None:
+        """Take a name."""
+        insort(self._sorted, name.key)
+        if name.text.isascii():
+            for look in name.skeletons:
+                self._ascii[look] += 1
+        else:
+            self._others.update(name.skeletons)
+
+    def remove(self, name: Name) -> None:
+        """Let a name be free again."""
+        del self._sorted[bisect_left(self._sorted, name.key)]
+        if not name.text.isascii():
+            self._others.difference_update(name.skeletons)
+            return
+        for look in name.skeletons:
+            self._ascii[look] -= 1
+            if not self._ascii[look]:
+                del self._ascii[look]

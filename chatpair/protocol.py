@@ -1,129 +1,90 @@
-"""One connection: what a line means in each state, flow control, and how it ends."""
+"""What a line means in each state, and what the user of a connection is told."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
+from msgspec import UNSET
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import (
-    IDelayedCall,
-    IHalfCloseableDescriptor,
-    IHalfCloseableProtocol,
-    IPushProducer,
-    ISSLTransport,
-)
 from twisted.internet.protocol import connectionDone
-from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
-from chatpair.codecs import plain
-from chatpair.factory import NOBODY, UNNAMED_SECONDS, ChatFactory
-from chatpair.framing import CHUNK, SHORT_CHUNK, TextLineReceiver
-from chatpair.liveness import Watch, set_options, socket_of
+from chatpair.codecs import json, plain
+from chatpair.command_queue import CommandQueue
+from chatpair.connection import LineConnection
+from chatpair.factory import SILENT_SECONDS, UNNAMED_SECONDS
 from chatpair.messages import (
+    Acknowledge,
+    AnyCommand,
+    AnyEvent,
     AskHelp,
+    AskKey,
     AskWho,
     Call,
     Claim,
-    Command,
     Ending,
     Error,
-    Event,
     Goodbye,
     HangUp,
     Help,
+    Invalid,
+    Left,
+    Listening,
     Message,
+    Mode,
     Named,
-    NoSuchCommand,
     Notice,
+    Ping,
+    Pong,
     Quit,
+    Resume,
     Say,
+    SpeakJson,
+    StartTyping,
 )
 from chatpair.names import LENGTHS
 from chatpair.text import clean, is_clean
 from chatpair.user import User
 
-CLOSING_SECONDS = 1.0
-"""How long what a client still sends is read after the last answer."""
-
-FLUSHING_SECONDS = 300.0
-"""How long a client may take to read what it was told before."""
-
-DRAINED_LINES = 2_000
-"""Lines that are still handled, and need memory, when nothing can wait any longer."""
+BAD_LINES = 3
+"""Lines that are no JSON objects, after which the connection is closed."""
 
 _HTTP_REQUEST = re.compile(r"[A-Z]+ \S+ HTTP/[0-9]")
 
 _NO_TLS = Notice("This port talks plain text, not TLS.")
 _NO_HTTP = Notice("This is not a web server: talk to it with telnet, nc or the chatpair client.")
-_FULL = Notice("The server is full.")
+_FULL = Error("name", "try-later", "The server is full.")
 _CROWDED = Notice("There are too many connections from your address.")
 _TOO_SLOW = Notice(f"No name came within {UNNAMED_SECONDS:.0f} seconds.")
-_LISTENING = Notice("Listening.")
-_STOPPING = Notice("The server is stopping.")
+_SILENT = Error(None, "try-later", f"Nothing came for {SILENT_SECONDS:.0f} seconds.")
+_TAKEN_OVER = Error(None, "bad-key", "Another connection has taken this line over.")
+_STOPPING = Error(None, "try-later", "The server is stopping.")
+_NOT_HELD = Notice("Lines are not held here.")
 
 
-@implementer(IPushProducer)
-class _Backpressure:
-    """Makes whoever fills a connection's transport wait until it is empty.
-
-    Registered with the transport in the connection's place: a transport that is lost tells its
-    producer to stop, and a protocol told so would close a connection that is not at fault.
-    """
-
-    __slots__ = ("_protocol",)
-
-    def __init__(self, protocol: ChatProtocol) -> None:
-        self._protocol = protocol
-
-    def pauseProducing(self) -> None:
-        self._protocol.filled(True)
-
-    def resumeProducing(self) -> None:
-        self._protocol.filled(False)
-
-    def stopProducing(self) -> None:
-        pass
-
-
-@implementer(IHalfCloseableProtocol)
-class ChatProtocol(TextLineReceiver, TimeoutMixin):
+class ChatProtocol(LineConnection):
     """Somebody at the other end, who is unnamed, idle or paired: a line handler for each."""
 
-    factory: ChatFactory
-    full = False
     user: User | None = None
     _peer: User | None = None
-    _input_ended = False
-    _flushed = False  # and the kernel has it
-    _lost = False
     _command_waits = False  # until what was told before is taken
-    _draining = False  # the connection is lost, or the server stops
-    _why_lost = ""
+    _render = staticmethod(plain.render)
+    _queue: CommandQueue | None = None  # if JSON is spoken
+    _bad_lines = 0
 
     # The transport's side
 
     def connectionMade(self) -> None:
         """Let in whoever connects, or say why not."""
-        self.MAX_LENGTH = self.factory.max_line
-        self.max_chunk = min(CHUNK, self.MAX_LENGTH + 1)
-        self.short_chunk = min(SHORT_CHUNK, self.MAX_LENGTH + 1)
+        super().connectionMade()
         self._handle_line = self._unnamed
         self._host = getattr(self.transport.getPeer(), "host", None)
-        sock = socket_of(self.transport)
-        if sock is not None:
-            set_options(sock)
-        factory = self.factory
-        self._watch = Watch(factory.clock, factory.delivery_checks, sock, self._vanished)
-        self.transport.registerProducer(_Backpressure(self), True)
-        if not factory.connected(self, self._host):
+        if not self.factory.connected(self, self._host):
             self._refuse(_CROWDED, "too many from one host")
-        elif factory.is_full():
+        elif self.factory.is_full():
             self._refuse(_FULL, "full")
         else:
-            factory.unnamed.start(self)
+            self.factory.unnamed.start(self)
 
     def handshakeReceived(self) -> None:
         """Refuse a client that begins with TLS."""
@@ -131,7 +92,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
 
     def lineReceived(self, line: bytes) -> bool:
         """Hand a line to the handler of the present state; return whether it must wait."""
-        return self._handle_line(clean(line))
+        return self._handle_line(line)
 
     def linesReceived(self, lines: bytes) -> bool:
         """Pass lines on as one if all are text for the peer; return whether they are."""
@@ -143,14 +104,10 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
             return False
         assert self.user is not None
         assert self._peer is not None
-        self._peer.connection.tell_lines(self.user.name.text, lines)
+        seconds = self.factory.clock.seconds()
+        if self._peer.tell_lines(self.user.name.text, lines, seconds):
+            self.flow_changed()
         return True
-
-    def turnEnded(self) -> None:
-        """Let others have their turns, and go on with the lines that are left."""
-        if not self._draining:
-            self.pauseProducing()
-            self.factory.clock.callLater(0, self._resume)
 
     def interruptReceived(self) -> None:
         """Take Ctrl-C in a telnet for Quit."""
@@ -158,74 +115,59 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """Tell the sender that a line was too long; it is dropped, and the connection stays."""
-        self.tell(
-            Error("bad-name", LENGTHS)
-            if self.user is None
-            else Error("too-long", f"That line was not sent: it has over {self.MAX_LENGTH} bytes.")
-        )
-
-    def readConnectionLost(self) -> None:
-        """Take the end of input for "I have said all; I still listen"."""
-        self._input_ended = True
-        self.paused = False
-        self.end_of_input()
-        if self.closing:
-            self.transport.loseConnection()
-        elif self._peer is not None:
-            self.tell(_LISTENING)
-            self.setTimeout(self.factory.linger)
-            self._watch.input_ended()
+        text = f"That line was not sent: it has over {self.MAX_LENGTH} bytes."
+        if self._queue is not None:
+            self._take(Invalid(Error(None, "too-long", text)), 0)
+        elif self.user is None:
+            self.tell(Error("name", "bad-name", LENGTHS))
         else:
-            self._close("lost", "closed")
+            self.user.tell(Error("say", "too-long", text))
 
-    def writeConnectionLost(self) -> None:
-        """Wait a little for the client to close as well: all answers are on their way."""
-        self._flushed = True
-        if self._input_ended:
-            self.transport.loseConnection()
+    def all_said(self) -> None:
+        """Stay while there is somebody to listen to; else close."""
+        self.factory.silent.stop(self)
+        if self._may_go():
+            self.end("closed")
         else:
-            self.setTimeout(CLOSING_SECONDS)
+            # From a program that is gone, whatever it is told comes back as a reset.
+            self.tell(Pong() if self._queue is not None else Listening())
+            self.listen_on()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Handle the lines that flow control kept, and leave."""
-        self._lost = True
+        self.lost = True
         self.setTimeout(None)
-        self.factory.unnamed.stop(self)
-        self._watch.stop()
+        self.watch.stop()
         self.drain()
         closed = "closed" if isinstance(reason.value, ConnectionDone) else "reset"
         self._leave("lost", self._why_lost or closed)
         self.factory.disconnected(self, self._host)
-        del self._handle_line, self._watch  # which hold this: else it is a cycle to collect
+        # They hold this: else it is a cycle to collect.
+        del self._handle_line, self.watch
+        self._queue = None
 
     # The states: each handles a line, and the present one's handler is bound
 
-    def _unnamed(self, text: str) -> bool:
-        command = plain.parse_unnamed(text)
+    def _unnamed(self, line: bytes) -> bool:
+        text = clean(line)
         if _HTTP_REQUEST.match(text):
             self._refuse(_NO_HTTP, "HTTP")
-        elif isinstance(command, Claim):
-            self._claim(command.name)
         else:
-            self._obey(command)
+            self._obey(plain.parse_unnamed(text))
         return False
 
-    def _idle(self, text: str) -> bool:
-        command = plain.parse(text)
-        if isinstance(command, Say):
-            self.tell(NOBODY)
-        else:
-            self._obey(command)
+    def _idle(self, line: bytes) -> bool:
+        self._obey(plain.parse(clean(line)))
         return False
 
-    def _paired(self, text: str) -> bool:
-        command = plain.parse(text)
+    def _paired(self, line: bytes) -> bool:
+        command = plain.parse(clean(line))
         if isinstance(command, Say):
-            self.factory.say(self._me, command.text)
+            self._say(command)
             return False
         # Whoever does not read may go on speaking, but asks for no more answers.
-        waits = self.full and not isinstance(command, Quit) and not self._draining
-        if waits and self._input_ended:  # nothing can wait any more
+        waits = self.full and not isinstance(command, Quit) and not self.draining
+        if waits and self.input_ended:  # nothing can wait any more
             if isinstance(command, Call | HangUp):
                 self._obey(command)
             return False
@@ -236,197 +178,268 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         self._obey(command)
         return False
 
-    @property
-    def _me(self) -> User:
-        assert self.user is not None
-        return self.user
+    def _speaks_json(self, line: bytes) -> bool:
+        self.factory.silent.start(self)
+        self._take(json.parse(line), len(line))
+        return False
 
-    def _obey(self, command: Command) -> None:
+    def _take(self, command: AnyCommand, size: int) -> None:
+        """Obey a command once there is room for what it causes, but acknowledgements at once."""
+        assert self._queue is not None
+        if isinstance(command, Acknowledge) or (isinstance(command, Ping) and not self.full):
+            self._obey(command)
+        else:
+            self._queue.append(command, size)
+            if self._queue.full:
+                super().flow_changed()
+
+    def _is_blocked(self) -> bool:
+        if self.user is None:
+            return self.full
+        return self.user.full or (self._peer is not None and self._peer.full)
+
+    def _all_obeyed(self) -> None:
+        """Read on after commands have waited, or close."""
+        if self.input_ended and self._may_go():
+            self.end("closed")
+        else:
+            super().flow_changed()
+
+    def _may_go(self) -> bool:
+        """Tell whether there is nothing to listen to once the input has ended."""
+        return self._peer is None and not self._queue
+
+    # What commands do
+
+    def _obey(self, command: AnyCommand) -> None:
+        match command:
+            case Say():
+                self._say(command)
+                return
+            case Acknowledge(seq) if self.user is not None:
+                if not self.factory.acknowledge(self.user, seq):
+                    self._answer(Error("ack", "bad-line", f"There is no event {seq}."))
+                return
         self.turn = 0  # it may cost as much as many lines
-        if self._draining and not isinstance(command, Quit):
+        if self.draining and not isinstance(command, Quit):
             return  # nobody waits for the answer
         match command:
-            case Call(name):
-                self.factory.call(self._me, name)
-            case HangUp():
-                self.factory.hang_up(self._me)
-            case AskWho():
-                self.tell(self.factory.who())
-            case AskHelp():
-                self.tell(Help())
             case Quit():
                 self._quit()
-            case NoSuchCommand(word):
-                self.tell(
-                    Notice(f"No such command: {word}. Type /help, or put a space first to say it.")
+            case Invalid(error, is_object):
+                self._answer(error)
+                self._bad_lines += not is_object
+                if self._bad_lines >= BAD_LINES:
+                    self.end("no JSON")
+            case Ping():
+                self.tell(Pong())
+            case AskHelp():
+                self.tell(Help())
+            case _ if self.user is None:
+                self._obey_unnamed(command)
+            case _:
+                self._obey_named(command, self.user)
+
+    def _say(self, say: Say) -> None:
+        if self.user is None:
+            self._obey_unnamed(say)
+            return
+        self.factory.say(self.user, say)
+        if self._peer is not None and self._peer.full:
+            self.flow_changed()
+
+    def _obey_unnamed(self, command: AnyCommand) -> None:
+        match command:
+            case Claim(name):
+                self._claim(name)
+            case Resume(key, seen):
+                user = self.factory.resume(
+                    key, seen, self, self._host, counting=self._queue is not None
                 )
+                if isinstance(user, Error):
+                    self.tell(user)
+                else:
+                    self._enter(user)
+                    self.factory.welcome(user)
+                    self.flow_changed()
+            case SpeakJson():
+                self._speak_json()
+            case _:
+                self.tell(Error(json.word(command), "bad-name", "Say a name first."))
+
+    def _obey_named(self, command: AnyCommand, user: User) -> None:
+        match command:
+            case Call(name):
+                self.factory.call(user, name)
+            case HangUp():
+                self.factory.hang_up(user)
+            case AskWho():
+                self.tell(self.factory.who())
+            case StartTyping():
+                self.factory.type(user)
+            case AskKey() if self.factory.hold:
+                self.factory.give_key(user)
+            case AskKey():
+                self.tell(_NOT_HELD)
+            case Claim() | Resume():
+                self._answer(Error(json.word(command), "already", f"You are {user}."))
+
+    def _speak_json(self) -> None:
+        clock = self.factory.clock
+        self._queue = CommandQueue(clock, self._obey, self._is_blocked, self._all_obeyed)
+        self._render = json.render  # type: ignore[assignment]
+        self._handle_line = self._speaks_json
+        self.factory.unnamed.stop(self)
+        self.factory.silent.start(self)
+        self.tell(Mode(hold=self.factory.hold))
 
     def _claim(self, name: str) -> None:
-        self.turn = 0
-        if self._draining:
-            return
         if self.factory.is_full():
-            self._refuse(_FULL, "full")
+            if self._queue is None:
+                self._refuse(_FULL, "full")
+            else:
+                self.tell(_FULL)
             return
-        answer = self.factory.claim(name, self)
+        answer = self.factory.claim(name, self, counting=self._queue is not None)
         if isinstance(answer, Error):
             self.tell(answer)
         else:
-            self.user = answer
-            self.factory.unnamed.stop(self)
-            self._handle_line = self._idle
-            self.tell(Named(self.factory.motd))
+            self._enter(answer)
+            answer.tell(Named(answer.name.text, answer.key, self.factory.motd or UNSET))
+
+    def _enter(self, user: User) -> None:
+        self.user = user
+        self.factory.unnamed.stop(self)
+        self._bind(user)
 
     # The user's side
 
-    def tell(self, event: Event) -> None:
-        """Write an event, and see to it that a silent end is noticed."""
-        if self.closing or self._lost:
-            return
-        self.transport.write(plain.render(event))
-        self._watch.told()
-        if self._input_ended and isinstance(event, Message):
+    def _answer(self, event: AnyEvent) -> None:
+        """Tell what is to be told again after a drop, if there is a user who may come back."""
+        if self.user is not None:
+            self.user.tell(event)
+        else:
+            self.tell(event)
+
+    def tell(self, event: AnyEvent) -> None:
+        """Write an event."""
+        self.write(self._render(event))
+        if self.input_ended and isinstance(event, Message):
             self.resetTimeout()
 
-    def tell_lines(self, sender: str, lines: bytes) -> None:
-        """Write many lines of the peer's at once."""
-        if self.closing or self._lost:
-            return
-        self.transport.write(plain.render_messages(sender, lines, self.factory.clock.seconds()))
-        self._watch.told()
-        if self._input_ended:
+    def tell_for_receipt(self, event: AnyEvent) -> None:
+        """Write an event, and tell the factory when the kernel has it."""
+        self.write_for_receipt(self._render(event))
+        if self.input_ended and isinstance(event, Message):
             self.resetTimeout()
+
+    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> None:
+        """Write many lines of the peer's at once."""
+        self.write(plain.render_messages(sender, lines, seconds))
+        if self.input_ended:
+            self.resetTimeout()
+
+    def handed(self) -> None:
+        """Tell the factory that the kernel has all that the user was told."""
+        if self.user is not None:
+            self.factory.handed(self.user)
 
     def pair_changed(self) -> None:
         """Bind the handler of the new state."""
         if self.user is None or self.closing:
             return
-        self._peer = self.factory.peer_of(self.user)
-        self._handle_line = self._idle if self._peer is None else self._paired
-        self.takes_chunks = self._peer is not None and not self._draining
-        if self._input_ended and self._peer is None:
-            self._close("lost", "closed")
+        self._bind(self.user)
+        if self.input_ended and self._may_go():
+            self.end("closed")
         else:
             self.flow_changed()
 
+    def _bind(self, user: User) -> None:
+        self._peer = self.factory.peer_of(user)
+        if self._queue is None:
+            self._handle_line = self._idle if self._peer is None else self._paired
+            self.takes_chunks = self._peer is not None and not self.draining
+
     # Flow control
 
-    def filled(self, full: bool) -> None:
-        """Take the transport's word on whether it can take more."""
-        self.full = full
-        self.flow_changed()
-        if self._peer is not None:
-            self._peer.connection.flow_changed()
-
-    def _must_wait(self) -> bool:
+    def must_wait(self) -> bool:
+        """Tell whether no more should be read."""
+        if self._queue is not None:
+            return self._queue.full
         if self._peer is None:
             return self.full
-        return self._peer.connection.full or (self.full and self._command_waits)
+        return self._peer.full or (self.full and self._command_waits)
 
     def flow_changed(self) -> None:
-        """Read on, or wait until the peer, or whoever asks for answers, takes what there is."""
-        if self._input_ended or self.closing or self._draining:
-            return
-        if self._must_wait():
-            if not self.paused:
-                self.pauseProducing()
-            self._watch.reads(False)
-        elif self.paused:
-            # In a turn of its own: whoever made room is in the middle of something.
-            self.factory.clock.callLater(0, self._resume)
+        """Read on, or wait; and let commands that wait go on, if they can."""
+        if self._queue is not None:
+            self._queue.wake()
+        super().flow_changed()
 
-    def _resume(self) -> None:
-        if not self.paused or self.closing or self._lost:
-            return
-        if self._must_wait():
-            self._watch.reads(False)
-            return
-        self.paused = False
-        self._watch.reads(True)
-        self.handle_buffer()
-        if not (self.paused or self.closing or self._input_ended):
-            self.transport.resumeProducing()
+    def room_changed(self) -> None:
+        """Let the peer know whether there is room."""
+        if self.user is not None:
+            self.factory.has_room(self.user)
 
-    # The end, and how it is noticed
-
-    def _vanished(self, how: str) -> None:
-        self._why_lost = how
-        self.transport.abortConnection()
+    # The end
 
     def no_name_came(self) -> None:
         """End a connection whose name is overdue."""
         self._refuse(_TOO_SLOW, "no name")
 
-    def timeoutConnection(self) -> None:
-        """End a connection that only listens, or does not close."""
-        if not self.closing:
-            self._close("lost", "only listened")
-        elif self._flushed:
-            self.transport.loseConnection()
+    def no_line_came(self) -> None:
+        """End a connection that is silent, if it is not just not read."""
+        if self.paused:
+            self.factory.silent.start(self)
         else:
-            self.transport.abortConnection()
+            self._answer(_SILENT)
+            self.end("silent")
 
-    def callLater(self, period: float, func: Callable[[], object]) -> IDelayedCall:
-        """Use the factory's clock for TimeoutMixin."""
-        return self.factory.clock.callLater(period, func)
+    def taken_over(self) -> None:
+        """Leave the user to another connection, and close."""
+        self.user = self._peer = None
+        self.tell(_TAKEN_OVER)
+        self.end("taken over")
 
     def drain(self) -> None:
-        """Handle what has come, whatever flow control says, for there will be no later."""
-        if self._buffer:
-            self._draining = True
-            self.takes_chunks = False  # so that lines are counted one by one
-            self.paused = False
-            self.handle_buffer(DRAINED_LINES)
+        """Handle what has come, unless its sender will say it again."""
+        if self._queue is None:
+            super().drain()
 
     def stop(self) -> None:
         """Tell that the server is stopping, and close."""
-        self.tell(_STOPPING)
+        if self._queue is not None and self._peer is not None:
+            self._answer(Left(self._peer.name.text, "stopped"))
+        self._answer(_STOPPING)
         self.user = self._peer = None  # the factory has forgotten it
-        self.takes_chunks = False
-        self._close("lost", "stopped")
-
-    def abort(self) -> None:
-        """Close at once."""
-        self.transport.abortConnection()
+        self.end("stopped")
 
     def _quit(self) -> None:
-        self.tell(Goodbye())
-        self._close("quit", "quit")
+        self._answer(Goodbye())
+        self._end("quit", "quit")
 
-    def _refuse(self, notice: Notice, reason: str) -> None:
-        self.tell(notice)
+    def _refuse(self, answer: Notice | Error, reason: str) -> None:
+        self.tell(answer)
         self.factory.activity.refused(reason)
-        self._close("lost", reason)
+        self.end(reason)
+
+    def end(self, reason: str) -> None:
+        """Leave, or be held, and close the connection."""
+        self._end("lost", reason)
+
+    def _end(self, why: Ending, reason: str) -> None:
+        self._leave(why, reason)
+        self.hang_up()
 
     def _leave(self, why: Ending, reason: str) -> None:
-        if self.user is not None:
-            user, self.user, self._peer, self.takes_chunks = self.user, None, None, False
-            self.factory.leave(user, why, reason)
-
-    def _close(self, why: Ending, reason: str) -> None:
-        """Leave, and close the connection once the answers are out.
-
-        Closing while the client still sends would reset the connection, and a reset destroys
-        the answers on their way (RFC 1122, section 4.2.2.13): so this half is closed first, and
-        the rest when the client has closed its half or CLOSING_SECONDS have passed.
-        """
-        self._leave(why, reason)
-        if self.closing or self._lost:
-            return
-        self.closing = True
         self.factory.unnamed.stop(self)
-        self._watch.stop()
-        self.transport.unregisterProducer()
-        self.setTimeout(FLUSHING_SECONDS)
-        at_once = self._input_ended or self.factory.is_crowded()
-        if at_once or not _closes_by_halves(self.transport):
-            self.transport.loseConnection()
-        else:
-            self.transport.loseWriteConnection()
-            self.transport.resumeProducing()
-
-
-def _closes_by_halves(transport: object) -> bool:
-    return IHalfCloseableDescriptor.providedBy(transport) and not ISSLTransport.providedBy(
-        transport
-    )
+        self.factory.silent.stop(self)
+        self.takes_chunks = False
+        if self._queue is not None:
+            self._queue.clear()
+        if self.user is not None:
+            user, self.user, self._peer = self.user, None, None
+            if why == "quit":
+                self.factory.leave(user, why, reason)
+            else:
+                self.factory.lose(user, reason)

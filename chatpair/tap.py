@@ -72,6 +72,14 @@ class Options(usage.Options):
             _at_least("linger", 0, float),
         ),
         (
+            "hold",
+            None,
+            60,
+            "Seconds that a line is held whose connection is lost without a Quit, for a client "
+            "that speaks JSON and for whoever asked with /key; 0 holds none.",
+            _at_least("hold", 0, int),
+        ),
+        (
             "max-users",
             None,
             10_000,
@@ -219,6 +227,7 @@ def makeService(options: Options) -> ChatService:
         reactor,
         max_line=options["max-line"],
         linger=options["linger"],
+        hold=options["hold"],
         max_users=options["max-users"],
         max_per_host=options["max-per-host"],
         motd=options["motd-text"],

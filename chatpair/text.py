@@ -38,3 +38,11 @@ def clean(line: bytes) -> str:
     if line.isascii():
         return line.translate(None, _ASCII_CONTROLS).decode("ascii")
     return _CONTROLS.sub("", line.decode("utf-8", "replace"))
+
+
+def clean_text(text: str) -> str:
+    """Do the same for text that is decoded and may have several lines."""
+    if text.isprintable():
+        return text
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join(_CONTROLS.sub("", line) for line in lines)

@@ -1,9 +1,33 @@
 """A user: a name and its conversation, which may outlive a connection."""
 
-from typing import Protocol
+from collections import deque
+from collections.abc import Iterator
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from chatpair.messages import Event
+from msgspec.structs import replace
+
+from chatpair.messages import (
+    AnyEvent,
+    CountedEvent,
+    Free,
+    Message,
+    Named,
+    Paired,
+    Repeated,
+    Resumed,
+    Timestamp,
+)
 from chatpair.names import Name
+from chatpair.receipts import Says
+
+KEPT_EVENTS, KEPT_BYTES = 1_000, 2**20
+"""Events, or bytes of them, that are kept for a user before whoever speaks to it must wait."""
+
+EVENT_BYTES = 200
+"""Bytes that an event is taken for, beside its text."""
+
+LATELY_SECONDS = 30.0
+"""For how long a line may be on its way to a connection that is dead."""
 
 
 class Connection(Protocol):
@@ -12,11 +36,14 @@ class Connection(Protocol):
     full: bool
     """Whether what was told is still waiting to be taken, so that more should wait too."""
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: AnyEvent) -> None:
         """Pass an event on to whoever is at the other end."""
 
-    def tell_lines(self, sender: str, lines: bytes) -> None:
-        """Pass on many lines of the peer's at once: clean UTF-8, each ends in LF."""
+    def tell_for_receipt(self, event: AnyEvent) -> None:
+        """Do the same, and tell the factory when the kernel has this and all before it."""
+
+    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> None:
+        """Pass on many lines of the peer's, said at one time: clean UTF-8, each ends in LF."""
 
     def pair_changed(self) -> None:
         """Look up the user's pair again: it has begun or ended."""
@@ -26,6 +53,12 @@ class Connection(Protocol):
 
     def no_name_came(self) -> None:
         """Close, because a name is overdue."""
+
+    def no_line_came(self) -> None:
+        """Close, because a client that should say something from time to time is silent."""
+
+    def taken_over(self) -> None:
+        """Close, because the user is on another connection now."""
 
     def drain(self) -> None:
         """Handle what has come already, within bounds, though flow control said to wait."""
@@ -37,17 +70,262 @@ class Connection(Protocol):
         """Close at once."""
 
 
-class User:
-    """Somebody with a name, on a connection."""
+class Receipt(NamedTuple):
+    """A say whose sender is to be told what became of it."""
 
-    __slots__ = ("connection", "name", "tried_second", "tries")
+    sender: "CountingUser"
+    say: int
+
+
+Entry = TypeVar("Entry")
+
+
+class Kept(Generic[Entry]):
+    """Events that are kept, the oldest first, and how much that is."""
+
+    __slots__ = ("_entries", "bytes", "events")
+
+    def __init__(self) -> None:
+        self._entries: deque[tuple[Entry, int, int]] = deque()
+        self.events = 0
+        self.bytes = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether no more should be kept."""
+        return self.events >= KEPT_EVENTS or self.bytes >= KEPT_BYTES
+
+    def append(self, event: AnyEvent, entry: Entry) -> None:
+        """Keep what stands for an event; each line of a message counts as one."""
+        events, size = 1, EVENT_BYTES
+        if isinstance(event, Message):
+            events += event.text.count("\n")
+            size = EVENT_BYTES * events + len(event.text.encode())
+        self._entries.append((entry, events, size))
+        self.events += events
+        self.bytes += size
+
+    def popleft(self) -> Entry:
+        """Return the oldest, and keep it no more."""
+        entry, events, size = self._entries.popleft()
+        self.events -= events
+        self.bytes -= size
+        return entry
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return (entry for entry, _, _ in self._entries)
+
+    def oldest(self) -> Entry:
+        """Return the oldest."""
+        return self._entries[0][0]
+
+
+class Recall:
+    """What a user with a key is told again, and told at last, when it is back."""
+
+    __slots__ = ("lately", "peer", "pending", "waiting")
+
+    def __init__(self) -> None:
+        self.lately: Kept[tuple[float, Message]] = Kept()  # and when it was told
+        self.waiting: Kept[AnyEvent] = Kept()  # since the connection was lost
+        self.pending = False  # the kernel has not taken all of it
+        self.peer = ""  # when the connection was lost
+
+    def forget(self, now: float) -> None:
+        """Keep of what was told only what a dead connection may have swallowed."""
+        while self.lately and not self.pending:
+            told_at, _ = self.lately.oldest()
+            if told_at >= now - LATELY_SECONDS and not self.lately.full:
+                break
+            self.lately.popleft()
+
+
+class User:
+    """Somebody with a name, whose client acknowledges nothing: a person with nc or telnet."""
+
+    __slots__ = (
+        "_receipts",
+        "away_told",
+        "connection",
+        "key",
+        "name",
+        "recall",
+        "tries",
+        "tries_at",
+    )
+
+    says: Says | None = None
+    """What became of what was said, if the client counts that."""
 
     def __init__(self, name: Name, connection: Connection) -> None:
         self.name = name
-        self.connection = connection
+        self.connection: Connection | None = connection
+        self.key = ""
+        self.recall: Recall | None = None
+        self._receipts: list[Receipt] = []  # of what the kernel has not taken
+        self.away_told = False  # that the peer is away
         # How many calls were tried in which second, while this user was talking.
-        self.tried_second = 0
-        self.tries = 0
+        self.tries_at = self.tries = 0
 
     def __str__(self) -> str:
         return self.name.text
+
+    @property
+    def full(self) -> bool:
+        """Whether whoever speaks to this user must wait."""
+        if self.connection is not None:
+            return self.connection.full
+        return self.recall is not None and self.recall.waiting.full
+
+    def tell(self, event: AnyEvent, receipt: Receipt | None = None) -> None:
+        """Pass an event on, or keep it until the user is back."""
+        if receipt is not None:
+            self._receipts.append(receipt)
+        if self.connection is None:
+            assert self.recall is not None
+            self.recall.waiting.append(event, event)
+        elif self.recall is not None:
+            if isinstance(event, Message):
+                self.recall.forget(event.time)
+                self.recall.lately.append(event, (event.time, event))
+            self.recall.pending = True
+            self.connection.tell_for_receipt(event)
+        elif receipt is not None:
+            self.connection.tell_for_receipt(event)
+        else:
+            self.connection.tell(event)
+
+    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:
+        """Pass on many lines of the peer's at once: clean UTF-8, each ends in LF.
+
+        Return whether there is room for no more, of which a connection tells by itself.
+        """
+        if self.recall is None:
+            assert self.connection is not None
+            self.connection.tell_lines(sender, lines, seconds)
+            return False
+        self.tell(Message(sender, lines[:-1].decode(), Timestamp(seconds)))
+        return self.full
+
+    def pair_changed(self) -> None:
+        """Let the connection, if there is one, look up the user's pair again."""
+        if self.connection is not None:
+            self.connection.pair_changed()
+
+    def flow_changed(self) -> None:
+        """Let the connection, if there is one, ask again whether the peer can take more."""
+        if self.connection is not None:
+            self.connection.flow_changed()
+
+    def is_told(self, seq: int) -> bool:
+        """Tell whether there is an event of that number; 0 is before all."""
+        return seq == 0
+
+    def acknowledged(self, seq: int) -> list[Receipt]:
+        """Forget all events up to one; return whose senders are to know that it arrived."""
+        return []
+
+    def handed(self) -> list[Receipt]:
+        """Note that the kernel has all that was told; return whose senders wait for that."""
+        if self.recall is not None:
+            self.recall.pending = False
+        receipts, self._receipts = self._receipts, []
+        return receipts
+
+    def gone(self) -> list[Receipt]:
+        """Return the receipts of what will not arrive."""
+        return self.handed()
+
+    def disconnected(self, peer: "User | None", now: float) -> None:
+        """Keep what is told from now on."""
+        assert self.recall is not None
+        self.connection = None
+        self.recall.peer = peer.name.text if peer is not None else ""
+        self.recall.forget(now)
+
+    def replay(self, peer: "User | None", now: float) -> None:
+        """Tell what was told shortly before the connection was lost, and what was kept since."""
+        recall, connection = self.recall, self.connection
+        assert recall is not None
+        assert connection is not None
+        again = [message for _, message in recall.lately]
+        waiting = list(recall.waiting)
+        self.recall = Recall()
+        self.recall.pending = True
+        for event in (*again, *waiting):
+            if isinstance(event, Message):
+                self.recall.lately.append(event, (now, event))
+        events: list[AnyEvent] = [
+            Named(self.name.text, self.key),
+            *(Repeated(message) for message in again),
+            Paired(recall.peer) if recall.peer else Free(),
+            *waiting,
+        ]
+        for event in events[:-1]:
+            connection.tell(event)
+        connection.tell_for_receipt(events[-1])
+
+
+class CountingUser(User):
+    """Somebody whose client counts what it says and acknowledges what it is told."""
+
+    __slots__ = ("_kept", "_seq", "says")
+
+    def __init__(self, name: Name, connection: Connection) -> None:
+        super().__init__(name, connection)
+        self.says: Says = Says()
+        self._seq = 0
+        # What was not acknowledged: its number, and who is to know when it is.
+        self._kept: Kept[tuple[int, AnyEvent, Receipt | None]] = Kept()
+
+    @property
+    def full(self) -> bool:
+        """Whether whoever speaks to this user must wait."""
+        return self._kept.full or (self.connection is not None and self.connection.full)
+
+    def tell(self, event: AnyEvent, receipt: Receipt | None = None) -> None:
+        """Number an event, keep it until it is acknowledged, and pass it on if that is possible."""
+        if isinstance(event, CountedEvent):
+            self._seq += 1
+            event = replace(event, seq=self._seq)
+            self._kept.append(event, (self._seq, event, receipt))
+        if self.connection is not None:
+            self.connection.tell(event)
+
+    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:
+        """Pass on many lines of the peer's at once; return whether there is room for no more."""
+        for line in lines[:-1].decode().split("\n"):
+            self.tell(Message(sender, line, Timestamp(seconds)))
+        return self.full
+
+    def is_told(self, seq: int) -> bool:
+        """Tell whether there is an event of that number; 0 is before all."""
+        return seq <= self._seq
+
+    def acknowledged(self, seq: int) -> list[Receipt]:
+        """Forget all events up to one; return whose senders are to know that it arrived."""
+        receipts = []
+        while self._kept and self._kept.oldest()[0] <= seq:
+            _, _, receipt = self._kept.popleft()
+            if receipt is not None:
+                receipts.append(receipt)
+        return receipts
+
+    def gone(self) -> list[Receipt]:
+        """Return the receipts of what was not acknowledged."""
+        return self.acknowledged(self._seq)
+
+    def disconnected(self, peer: User | None, now: float) -> None:
+        """Keep what is told from now on."""
+        self.connection = None
+
+    def replay(self, peer: User | None, now: float) -> None:
+        """Tell all that was not acknowledged."""
+        assert self.connection is not None
+        name = peer.name.text if peer is not None else None
+        self.connection.tell(Resumed(self.name.text, name, self.says.got))
+        for _, event, _ in self._kept:
+            self.connection.tell(event)

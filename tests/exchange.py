@@ -1,8 +1,9 @@
 """An exchange without sockets: parties on string transports, and a clock that stands still."""
 
+import json
 import time
 from itertools import count
-from typing import cast
+from typing import Any, cast
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -21,6 +22,7 @@ class Transport(StringTransport):
     """A transport that says again that it is full whenever it is given more, as Twisted's do."""
 
     full = False
+    bufferSize = 65_536
 
     def write(self, data: bytes) -> None:
         super().write(data)
@@ -91,6 +93,42 @@ class Party:
             self.protocol.connectionLost(Failure(ConnectionDone() if clean else ConnectionLost()))
 
 
+class JsonParty(Party):
+    """Somebody whose client speaks JSON."""
+
+    def __init__(self, exchange: "Exchange", host: str) -> None:
+        super().__init__(exchange, host)
+        self.says("Mode:json")
+        mode = {"event": "mode", "mode": "json", "version": 1, "hold": exchange.factory.hold}
+        assert self.events() == [mode]
+        self.key = ""
+
+    def does(self, do: str, **rest: object) -> None:
+        """Send a command."""
+        self.says(json.dumps({"do": do, **rest}))
+
+    def say(self, number: int, text: str) -> None:
+        """Say something."""
+        self.does("say", id=number, text=text)
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the events told since the last time."""
+        return [json.loads(line) for line in self.heard()]
+
+    def uncounted(self) -> list[dict[str, Any]]:
+        """Return the events told since the last time without their numbers."""
+        events = self.events()
+        for event in events:
+            event.pop("seq", None)
+        return events
+
+    def resumes(self, other: "JsonParty", seen: int = 0) -> list[dict[str, Any]]:
+        """Take over the line of another; return the events told."""
+        self.key = other.key
+        self.does("resume", key=other.key, seen=seen)
+        return self.events()
+
+
 class Exchange:
     """A factory, its clock, and the parties connected to it."""
 
@@ -110,6 +148,19 @@ class Exchange:
         party = self.connect()
         party.says(name)
         assert party.heard()[0] == "OK"
+        return party
+
+    def connect_json(self, host: str = "") -> JsonParty:
+        """Connect somebody whose client speaks JSON."""
+        return JsonParty(self, host or f"host-{next(self._hosts)}")
+
+    def enter_json(self, name: str) -> JsonParty:
+        """Connect somebody whose client speaks JSON, and say a name, which must be free."""
+        party = self.connect_json()
+        party.does("name", name=name)
+        [named] = party.events()
+        assert named == {"event": "named", "name": name, "key": named["key"], "seq": 1}
+        party.key = named["key"]
         return party
 
     def pair(self, caller: str = "alice", callee: str = "bob") -> tuple[Party, Party]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chatpair.codecs import plain
 from chatpair.framing import CHUNK
-from chatpair.messages import Message, Say
+from chatpair.messages import Message, Say, Timestamp
 from chatpair.protocol import ChatProtocol
 from chatpair.text import clean, is_clean
 from tests.exchange import Exchange, Party, said
@@ -183,6 +183,6 @@ def test_what_only_says(lines: list[bytes]) -> None:
 
 @given(st.lists(TEXT, min_size=1), st.integers(0, 2**33))
 def test_how_many_are_rendered(lines: list[bytes], seconds: int) -> None:
-    one_by_one = [plain.render(Message("bob", line.decode(), seconds)) for line in lines]
+    one_by_one = [plain.render(Message("bob", line.decode(), Timestamp(seconds))) for line in lines]
     together = plain.render_messages("bob", b"".join(line + b"\n" for line in lines), seconds)
     assert together == b"".join(one_by_one)

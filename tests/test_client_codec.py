@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from chatpair.codecs import plain
 from chatpair.factory import NOBODY
 from chatpair.messages import (
+    AnyEvent,
     Call,
     Claim,
     Error,
-    Event,
     Goodbye,
     Left,
     Message,
@@ -22,6 +22,7 @@ from chatpair.messages import (
     Paired,
     Quit,
     Say,
+    Timestamp,
 )
 from chatpair.text import clean
 
@@ -36,32 +37,32 @@ NAMES = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=32)
 SECONDS = st.integers(0, 4_000_000_000)  # past 2096
 
 
-def refusals(name: str) -> list[Event]:
+def refusals(name: str) -> list[AnyEvent]:
     """Return the refusals that a server can give somebody who calls a name."""
     return [
-        Error("unknown", "Say who: To:bob"),
-        Error("unknown", f"The user {name} does not exist."),
-        Error("busy", f"{name} is talking with someone else."),
-        Error("busy", f"{name} is not reading at the moment."),
-        Error("self", "Please don't try to talk with yourself."),
-        Error("too-long", "That line was not sent: it has over 65536 bytes."),
-        Error("bad-name", f"U+{ord(name[0]):04X} can't be in a name"),
-        Error("reuse", "Reuse"),
-        NOBODY,
+        Error(None, "unknown", "Say who: To:bob"),
+        Error(None, "unknown", f"The user {name} does not exist."),
+        Error(None, "busy", f"{name} is talking with someone else."),
+        Error(None, "busy", f"{name} is not reading at the moment."),
+        Error(None, "self", "Please don't try to talk with yourself."),
+        Error(None, "too-long", "That line was not sent: it has over 65536 bytes."),
+        Error("name", "bad-name", f"U+{ord(name[0]):04X} can't be in a name"),
+        Error("name", "reuse", "Reuse"),
+        Error(None, "nobody", NOBODY),
     ]
 
 
-EVENTS: st.SearchStrategy[Event] = st.one_of(
-    st.sampled_from([Named(""), Left("", "quit"), Goodbye()]),
+EVENTS: st.SearchStrategy[AnyEvent] = st.one_of(
+    st.sampled_from([Named("", ""), Left("", "quit"), Goodbye()]),
     NAMES.map(Paired),
     NAMES.flatmap(lambda name: st.sampled_from(refusals(name))),
-    CLEAN.map(lambda text: Error("unknown", f"The user {text} does not exist.")),
+    CLEAN.map(lambda text: Error(None, "unknown", f"The user {text} does not exist.")),
 )
 
 
 @settings(deadline=None)
 @given(EVENTS)
-def test_a_client_reads_what_a_server_tells(event: Event) -> None:
+def test_a_client_reads_what_a_server_tells(event: AnyEvent) -> None:
     assert plain.parse_event(plain.render(event).decode().removesuffix("\r\n")) == event
 
 
@@ -69,7 +70,9 @@ def test_a_client_reads_what_a_server_tells(event: Event) -> None:
 @given(NAMES, CLEAN, SECONDS)
 @example("bob", "a) carol: (b", 0)
 def test_a_client_reads_what_a_peer_says(sender: str, text: str, second: int) -> None:
-    line = plain.render(Message(sender, text, second + 0.5)).decode().removesuffix("\r\n")
+    line = (
+        plain.render(Message(sender, text, Timestamp(second + 0.5))).decode().removesuffix("\r\n")
+    )
     event = plain.parse_event(line)
     assert isinstance(event, Message)
     assert (event.sender, event.text) == (sender, text)
@@ -103,10 +106,10 @@ def test_any_other_line_is_a_notice(line: str) -> None:
 @settings(deadline=None)
 @given(SAID.map(lambda text: clean(text.encode("utf-8", "surrogateescape"))))
 def test_what_a_program_says_is_text_to_the_server(text: str) -> None:
-    data = plain.render_command(Say(text))
+    data = plain.render_command(Say(0, text))
     assert data.endswith(b"\r\n")
     line = clean(data.removesuffix(b"\r\n"))
-    assert plain.parse(line) in (Say(text), Say(f" {text}"))
+    assert plain.parse(line) in (Say(0, text), Say(0, f" {text}"))
 
 
 @pytest.mark.parametrize(

@@ -356,7 +356,7 @@ def test_a_peer_that_leaves_when_all_was_said_is_no_problem() -> None:
         "bob is not reading at the moment.",
         "Please don't try to talk with yourself.",
         "That line was not sent: it has over 65536 bytes.",
-        NOBODY.text,
+        NOBODY,
     ],
 )
 def test_a_program_s_refused_command_is_a_problem_and_the_first_one_counts(refusal: str) -> None:

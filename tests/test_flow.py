@@ -41,8 +41,8 @@ def test_whoever_does_not_read_the_answers_is_not_read(exchange: Exchange) -> No
 def test_a_peer_that_fills_up_again_pauses_again(exchange: Exchange) -> None:
     alice, bob = exchange.pair()
     bob.fills()
-    bob.protocol.filled(False)
-    bob.protocol.filled(True)
+    bob.protocol.transport_emptied()
+    bob.protocol.transport_paused()
     exchange.clock.advance(0)
     assert alice.paused
     bob.drains()

@@ -180,7 +180,7 @@ class Kernel:
             name = f"is_{question}"
             answer = partial(lambda question, *_, **__: getattr(self, question), question)
             monkeypatch.setattr(liveness, name, answer)
-        party.protocol._watch._socket = object()  # type: ignore[assignment]
+        party.protocol.watch._socket = object()  # type: ignore[assignment]
 
 
 def test_a_silent_end_is_noticed(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,7 +197,7 @@ def check_tables(exchange: Exchange) -> None:
     here = set(factory.users.values())
     assert len(here) == len(factory.users)
     assert all(user.name.key == key for key, user in factory.users.items())
-    assert sorted(factory.users) == factory._sorted_keys
+    assert sorted(factory.users) == factory._names.first(len(here) + 1)
     for user, peer in factory.pairs.items():
         assert user is not peer
         assert factory.pairs[peer] is user
@@ -267,7 +267,7 @@ class FlowModel(RuleBasedStateMachine):
             assert protocol.user is not None
             peer = factory.peer_of(protocol.user)
             asks = protocol.full and (peer is None or protocol._command_waits)
-            must_wait = asks or (peer is not None and peer.connection.full)
+            must_wait = asks or (peer is not None and peer.full)
             assert protocol.paused == self.parties[name].paused == must_wait
 
     def read(self) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatpair.codecs import plain
-from chatpair.messages import Error, Event, Goodbye, Help, Left, Named, Notice
+from chatpair.messages import AnyEvent, Error, Goodbye, Help, Left, Named, Notice
 from chatpair.names import LENGTHS, MAX_LENGTH, RESERVED, BadName, fold, parse, skeleton
 from tests.exchange import Exchange
 
@@ -94,7 +94,13 @@ def test_is_free_again_only_when_all_that_look_like_it_are_gone(exchange: Exchan
 
 
 def test_no_program_can_take_a_name_for_a_word_of_the_servers() -> None:
-    said: list[Event] = [Named(""), Left("bob", "quit"), Goodbye(), Help(), Error("reuse", "")]
+    said: list[AnyEvent] = [
+        Named("", ""),
+        Left("bob", "quit"),
+        Goodbye(),
+        Help(),
+        Error("name", "reuse", ""),
+    ]
     notices = ["Listening.", "The server is full.", "You are free.", "No such command: /x."]
     said.extend(map(Notice, notices))
     lines = [plain.render(event).decode() for event in said]

@@ -2,9 +2,9 @@
 
 import pytest
 
+from chatpair.connection import CLOSING_SECONDS, FLUSHING_SECONDS
 from chatpair.factory import MAX_LISTED, MAX_TRIED, UNNAMED_SECONDS
 from chatpair.framing import CHUNK, LINES_A_TURN, LINES_FOR_ONE, SHORT_CHUNK
-from chatpair.protocol import CLOSING_SECONDS, FLUSHING_SECONDS
 from tests.exchange import NOBODY, PAIRED, Exchange, Party, said
 
 
@@ -213,10 +213,10 @@ def test_nothing_is_left_of_those_who_went(exchange: Exchange) -> None:
     assert not factory.users
     assert not factory.pairs
     assert not factory.connections
-    assert not factory._sorted_keys
+    assert not factory._names.first(1)
     assert not factory._connections_of_host
-    assert not factory._ascii_skeletons
-    assert not factory._other_skeletons
+    assert not factory._names._ascii
+    assert not factory._names._others
     exchange.clock.advance(60)
     exchange.clock.advance(60)
     assert exchange.clock.getDelayedCalls() == []

@@ -8,6 +8,7 @@ HELP = [
     "To:bob or /to bob: talk with bob",
     "/bye: stop talking, and stay",
     "/who: who is here; * marks those who are talking",
+    "/key: get a key; after a drop, say Back: and the key instead of a name",
     "/quit or Quit: leave",
     "/help: these lines",
     "Any other line is said to the one you talk with; one with a space first always is",

@@ -76,7 +76,7 @@ class Conversation(LineReceiver):
         elif self._left_by is not None:
             self.fail(f"{self._left_by} left before all was said.")
         elif self._paired:
-            self._send(Say(line))
+            self._send(Say(0, line))
         else:
             self._typed_early(line)
 
@@ -177,7 +177,7 @@ class Conversation(LineReceiver):
                 self._screen.show(text)
             case Named() if not self._named:
                 self._welcome()
-            case Error("reuse" | "bad-name" as code) if not self._named:
+            case Error(code="reuse" | "bad-name" as code) if not self._named:
                 self._refused(f"The name {self._name} is taken." if code == "reuse" else text)
             case Paired(peer):
                 self._pair(text, peer)
@@ -211,7 +211,7 @@ class Conversation(LineReceiver):
         self._peer = peer
         self._screen.notice(text)
         if self._first_line is not None:
-            self._send(Say(self._first_line))
+            self._send(Say(0, self._first_line))
             self._first_line = None
         if not self._quitting:
             self._screen.take_lines(True)

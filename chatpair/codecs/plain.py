@@ -5,28 +5,39 @@ import time
 from contextlib import suppress
 from functools import lru_cache
 
+from msgspec.structs import replace
+
 from chatpair.messages import (
+    AnyCommand,
+    AnyEvent,
     AskHelp,
+    AskKey,
     AskWho,
+    Back,
     Call,
     Claim,
-    Command,
     Error,
     ErrorCode,
-    Event,
     Free,
     Goodbye,
     HangUp,
+    Held,
     Help,
     Here,
+    Invalid,
+    Key,
     Left,
+    Listening,
     Message,
     Named,
-    NoSuchCommand,
     Notice,
     Paired,
     Quit,
+    Repeated,
+    Resume,
     Say,
+    SpeakJson,
+    Timestamp,
     Tried,
 )
 
@@ -34,40 +45,51 @@ HELP = """\
 To:bob or /to bob: talk with bob
 /bye: stop talking, and stay
 /who: who is here; * marks those who are talking
+/key: get a key; after a drop, say Back: and the key instead of a name
 /quit or Quit: leave
 /help: these lines
 Any other line is said to the one you talk with; one with a space first always is"""
 
-_WORDS: dict[str, Command] = {
+_WORDS: dict[str, AnyCommand] = {
     "/bye": HangUp(),
     "/who": AskWho(),
+    "/key": AskKey(),
     "/help": AskHelp(),
     "/quit": Quit(),
 }
 
 
-def parse(text: str) -> Command:
+def parse(text: str) -> AnyCommand:
     """Return what a line means that a named user typed."""
     if text.startswith("/"):
         word, *rest = text.split(None, 1)
         if word.lower() == "/to":
             return Call("".join(rest).strip())
-        return _WORDS.get(word.lower(), NoSuchCommand(word))
+        return _WORDS.get(word.lower()) or _no_such(word)
     if text[:3].lower() == "to:":
         return Call(text[3:].strip())
     if text == "Quit":
         return Quit()
-    return Say(text)
+    return Say(0, text)
 
 
-def parse_unnamed(text: str) -> Command:
+def _no_such(word: str) -> Invalid:
+    text = f"No such command: {word}. Type /help, or put a space first to say it."
+    return Invalid(Error(None, "no-such", text))
+
+
+def parse_unnamed(text: str) -> AnyCommand:
     """Return what a line means that was typed where a name is due."""
     if text in ("", "Quit"):
         return Quit()
     if text.startswith("/"):
         command = parse(text)
-        if isinstance(command, AskHelp | Quit | NoSuchCommand):
+        if isinstance(command, AskHelp | Quit | Invalid):
             return command
+    if text[:5].lower() == "back:":
+        return Resume(text[5:].strip().lower())
+    if text.lower() == "mode:json":
+        return SpeakJson()
     return Claim(text)
 
 
@@ -90,36 +112,43 @@ def _before_text(sender: str, second: int) -> bytes:
     return f"[{_ctime(second)}] {sender}: (".encode()
 
 
-def _lines(event: Event) -> str:
+_WORDS_FOR: dict[type[AnyEvent], str] = {
+    Paired: "You are chatting with {0.peer}.",
+    Left: "Quit.",
+    Held: "{0.peer} has lost the connection. What you say is kept for a while.",
+    Back: "{0.peer} is back.",
+    Free: "You are free.",
+    Tried: "{0.name} tried to reach you.",
+    Key: "Your key is {0.key}. After a drop, say Back:{0.key} instead of a name.",
+    Listening: "Listening.",
+    Help: HELP,
+    Goodbye: "Quit",
+    Error: "{0.text}",
+    Notice: "{0.text}",
+}
+
+
+def _lines(event: AnyEvent) -> str:
     match event:
-        case Named(motd):
-            return f"OK\n{motd}" if motd else "OK"
         case Message(sender, text, seconds):
-            return f"{_before_text(sender, int(seconds)).decode()}{text})"
+            before = _before_text(sender, int(seconds)).decode()
+            return before + text.replace("\n", f")\n{before}") + ")"
+        case Repeated(message):
+            return _lines(replace(message, sender=f"{message.sender} (again)"))
+        case Named(motd=motd):
+            return f"OK\n{motd}" if motd else "OK"
         case Error(code="reuse"):
             return "Reuse"
         case Error(code="bad-name", text=text):
             return f"Bad name: {text}"
-        case Error(text=text) | Notice(text):
-            return text
-        case Paired(peer):
-            return f"You are chatting with {peer}."
-        case Left():
-            return "Quit."
-        case Free():
-            return "You are free."
-        case Tried(name):
-            return f"{name} tried to reach you."
         case Here(names, more):
-            shown = [f"{name}*" if paired else name for name, paired in names]
+            shown = [f"{one.name}*" if one.paired else one.name for one in names]
             return "Here: " + ", ".join([*shown, f"and {more} more"] if more else shown)
-        case Help():
-            return HELP
-        case Goodbye():
-            return "Quit"
+        case _:
+            return _WORDS_FOR[type(event)].format(event)
 
 
-def render(event: Event) -> bytes:
+def render(event: AnyEvent) -> bytes:
     """Return the lines that tell a user of an event, each with its CR LF."""
     return _lines(event).replace("\n", "\r\n").encode() + b"\r\n"
 
@@ -150,26 +179,26 @@ _CODES: dict[str, ErrorCode] = {
 }
 
 
-def parse_event(line: str) -> Event:
+def parse_event(line: str) -> AnyEvent:
     """Return what a line of a server's tells that a client acts upon, or else a Notice of it."""
     if line == "OK":
-        return Named("")
+        return Named("", "")
     if line == "Reuse":
-        return Error("reuse", line)
+        return Error("name", "reuse", line)
     if line == "Quit.":
         return Left("", "quit")
     if line == "Quit":
         return Goodbye()
     if line.startswith("Bad name: "):
-        return Error("bad-name", line.removeprefix("Bad name: "))
+        return Error("name", "bad-name", line.removeprefix("Bad name: "))
     if match := _PEER_LINE.fullmatch(line):
         when, sender, text = match.groups()
         with suppress(ValueError, OverflowError):
-            return Message(sender, text, time.mktime(time.strptime(when)))
+            return Message(sender, text, Timestamp(time.mktime(time.strptime(when))))
     if match := _PAIRED.fullmatch(line):
         return Paired(match[1])
     if match := _REFUSED.fullmatch(line):
-        return Error(_CODES[str(match.lastgroup)], line)
+        return Error(None, _CODES[str(match.lastgroup)], line)
     return Notice(line)
 
 
@@ -183,7 +212,7 @@ def render_command(command: Claim | Call | Say | Quit) -> bytes:
             line = name
         case Call(name):
             line = f"To:{name}"
-        case Say(text):
+        case Say(text=text):
             line = text if isinstance(parse(text), Say) else f" {text}"
         case Quit():
             line = "Quit"

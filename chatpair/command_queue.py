@@ -1,0 +1,76 @@
+"""Commands of a client that counts and acknowledges, which wait for room without being lost."""
+
+from collections import deque
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime
+
+from chatpair.messages import AnyCommand
+
+WAITING_COMMANDS, WAITING_BYTES = 1_000, 2**20
+"""Commands, or bytes of them, that are read though they must wait.
+
+The acknowledgements that make room may be behind them: two who say much to each other at the
+same time would wait for each other for ever.
+"""
+
+COMMANDS_A_TURN = 25
+"""Commands that are obeyed before others have their turn."""
+
+
+class CommandQueue:
+    """Obeys commands in their order, as soon as nothing blocks them."""
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        obey: Callable[[AnyCommand], object],
+        is_blocked: Callable[[], bool],
+        all_obeyed: Callable[[], object],
+    ) -> None:
+        """Take what obeys one, what tells whether it would cause too much, and what comes next."""
+        self._clock = clock
+        self._obey = obey
+        self._is_blocked = is_blocked
+        self._all_obeyed = all_obeyed
+        self._waiting: deque[tuple[AnyCommand, int]] = deque()
+        self._bytes = 0
+        self._obeys_soon = False
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more should be read."""
+        return len(self._waiting) >= WAITING_COMMANDS or self._bytes >= WAITING_BYTES
+
+    def append(self, command: AnyCommand, size: int) -> None:
+        """Obey a command, which was that many bytes, now or when those before it are obeyed."""
+        if self._waiting or self._is_blocked():
+            self._waiting.append((command, size))
+            self._bytes += size
+        else:
+            self._obey(command)
+
+    def clear(self) -> None:
+        """Forget those that wait."""
+        self._waiting.clear()
+        self._bytes = 0
+
+    def wake(self) -> None:
+        """Obey those that wait, in a turn of its own, if nothing blocks them any longer."""
+        if self._waiting and not self._obeys_soon and not self._is_blocked():
+            self._obeys_soon = True
+            self._clock.callLater(0, self._run)
+
+    def _run(self) -> None:
+        self._obeys_soon = False
+        turn = COMMANDS_A_TURN
+        while self._waiting and turn and not self._is_blocked():
+            command, size = self._waiting.popleft()
+            self._bytes -= size
+            self._obey(command)
+            turn -= 1
+        self.wake()
+        self._all_obeyed()

@@ -1,0 +1,273 @@
+"""One connection: who waits for whom, half-closing, and how an end is noticed and made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHalfCloseableDescriptor,
+    IHalfCloseableProtocol,
+    IPushProducer,
+    ISSLTransport,
+)
+from twisted.protocols.policies import TimeoutMixin
+from zope.interface import implementer
+
+from chatpair.factory import ChatFactory
+from chatpair.framing import CHUNK, SHORT_CHUNK, TextLineReceiver
+from chatpair.liveness import Watch, set_options, socket_of
+
+CLOSING_SECONDS = 1.0
+"""How long what a client still sends is read after the last answer."""
+
+FLUSHING_SECONDS = 300.0
+"""How long a client may take to read what it was told before."""
+
+DRAINED_LINES = 2_000
+"""Lines that are still handled, and need memory, when nothing can wait any longer."""
+
+
+@implementer(IPushProducer)
+class _Backpressure:
+    """Makes whoever fills a connection's transport wait until it is empty.
+
+    Registered with the transport in the connection's place: a transport that is lost tells its
+    producer to stop, and a protocol told so would close a connection that is not at fault.
+    """
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: LineConnection) -> None:
+        self._connection = connection
+
+    def pauseProducing(self) -> None:
+        self._connection.transport_paused()
+
+    def resumeProducing(self) -> None:
+        self._connection.transport_emptied()
+
+    def stopProducing(self) -> None:
+        pass
+
+
+@implementer(IHalfCloseableProtocol)
+class LineConnection(TextLineReceiver, TimeoutMixin):
+    """Reads lines when there is room for what they cause, and closes so that all is read."""
+
+    factory: ChatFactory
+
+    full = False
+    """Whether what was written is still waiting to be taken, so that more should wait too."""
+
+    input_ended = False
+    """Whether nothing more will come, though the other end may read on."""
+
+    lost = False
+    """Whether there is no connection any more."""
+
+    draining = False
+    """Whether lines are handled though nobody will wait for answers."""
+
+    _asks = False  # whether the kernel takes what is being written
+    _unhanded = 0  # bytes that wait in the transport at most, of which somebody wants to know
+    _flushed = False  # and the kernel has it
+    _why_lost = ""
+
+    def connectionMade(self) -> None:
+        """Watch the connection."""
+        self.MAX_LENGTH = self.factory.max_line
+        self.max_chunk = min(CHUNK, self.MAX_LENGTH + 1)
+        self.short_chunk = min(SHORT_CHUNK, self.MAX_LENGTH + 1)
+        sock = socket_of(self.transport)
+        if sock is not None:
+            set_options(sock)
+        factory = self.factory
+        self.watch = Watch(factory.clock, factory.delivery_checks, sock, self._vanished)
+        self.transport.registerProducer(_Backpressure(self), True)
+
+    # What a subclass adds
+
+    def must_wait(self) -> bool:
+        """Override this: whether lines must wait until there is room for what they cause."""
+        raise NotImplementedError
+
+    def room_changed(self) -> None:
+        """Override this for when this connection has become full, or is not any more."""
+        raise NotImplementedError
+
+    def handed(self) -> None:
+        """Override this for when the kernel has all that was written for a receipt."""
+        raise NotImplementedError
+
+    def all_said(self) -> None:
+        """Override this for when the input has ended and its lines are handled."""
+        raise NotImplementedError
+
+    def end(self, reason: str) -> None:
+        """Override this for when the connection should close; say so with hang_up."""
+        raise NotImplementedError
+
+    # Writing
+
+    def write(self, data: bytes) -> None:
+        """Write, and see to it that a silent end is noticed."""
+        if not (self.closing or self.lost):
+            self.transport.write(data)
+            self.watch.told()
+
+    def write_for_receipt(self, data: bytes) -> None:
+        """Write, and call handed as soon as the kernel has this and all before it.
+
+        A transport tells that it is empty only after it has paused its producer. So it is made
+        to, for this write, unless the kernel takes all at once.
+        """
+        if self.closing or self.lost:
+            return
+        limit = getattr(self.transport, "bufferSize", None)
+        self._asks = True
+        if limit is None:
+            self.write(data)
+        else:
+            self._unhanded += len(data)
+            self.transport.bufferSize = 0
+            self.write(data)
+            self.transport.bufferSize = limit
+        taken, self._asks = self._asks, False
+        if taken:
+            self._unhanded = 0
+            self.handed()
+        elif limit is not None and self._unhanded > limit:
+            self._filled(True)
+
+    def transport_paused(self) -> None:
+        """Take the transport's word that more waits in it than should."""
+        if self._asks:
+            self._asks = False
+        else:
+            self._filled(True)
+
+    def transport_emptied(self) -> None:
+        """Take the transport's word that the kernel has all."""
+        unhanded, self._unhanded = self._unhanded, 0
+        self._filled(False)
+        if unhanded:
+            self.handed()
+
+    def _filled(self, full: bool) -> None:
+        self.full = full
+        self.flow_changed()
+        self.room_changed()
+
+    # Reading
+
+    def turnEnded(self) -> None:
+        """Let others have their turns, and go on with the lines that are left."""
+        if not self.draining:
+            self.pauseProducing()
+            self.factory.clock.callLater(0, self.read_on)
+
+    def flow_changed(self) -> None:
+        """Read on, or wait until there is room for what would come of it."""
+        if self.input_ended or self.closing or self.draining or self.lost:
+            return
+        if self.must_wait():
+            if not self.paused:
+                self.pauseProducing()
+            self.watch.reads(False)
+        elif self.paused:
+            # In a turn of its own: whoever made room is in the middle of something.
+            self.factory.clock.callLater(0, self.read_on)
+
+    def read_on(self) -> None:
+        """Handle the lines that waited, and read more, if they need not wait any longer."""
+        if not self.paused or self.closing or self.lost:
+            return
+        if self.must_wait():
+            self.watch.reads(False)
+            return
+        self.paused = False
+        self.watch.reads(True)
+        self.handle_buffer()
+        if not (self.paused or self.closing or self.input_ended):
+            self.transport.resumeProducing()
+
+    def readConnectionLost(self) -> None:
+        """Take the end of input for "I have said all; I still listen"."""
+        self.input_ended = True
+        self.paused = False
+        self.end_of_input()
+        if self.closing:
+            self.transport.loseConnection()
+        else:
+            self.all_said()
+
+    def listen_on(self) -> None:
+        """Stay for a while, though the other end has said all; call resetTimeout for longer."""
+        self.setTimeout(self.factory.linger)
+        self.watch.input_ended()
+
+    # The end
+
+    def drain(self) -> None:
+        """Handle what has come, whatever flow control says, for there will be no later."""
+        if self._buffer:
+            self.draining = True
+            self.takes_chunks = False  # so that lines are counted one by one
+            self.paused = False
+            self.handle_buffer(DRAINED_LINES)
+
+    def hang_up(self) -> None:
+        """Close the connection once the answers are out.
+
+        Closing while the client still sends would reset the connection, and a reset destroys
+        the answers on their way (RFC 1122, section 4.2.2.13): so this half is closed first, and
+        the rest when the client has closed its half or CLOSING_SECONDS have passed.
+        """
+        if self.closing or self.lost:
+            return
+        self.closing = True
+        self.watch.stop()
+        self.transport.unregisterProducer()
+        self.setTimeout(FLUSHING_SECONDS)
+        at_once = self.input_ended or self.factory.is_crowded()
+        if at_once or not _closes_by_halves(self.transport):
+            self.transport.loseConnection()
+        else:
+            self.transport.loseWriteConnection()
+            self.transport.resumeProducing()
+
+    def writeConnectionLost(self) -> None:
+        """Wait a little for the client to close as well: all answers are on their way."""
+        self._flushed = True
+        if self.input_ended:
+            self.transport.loseConnection()
+        else:
+            self.setTimeout(CLOSING_SECONDS)
+
+    def timeoutConnection(self) -> None:
+        """End a connection that only listens, or does not close."""
+        if not self.closing:
+            self.end("only listened")
+        elif self._flushed:
+            self.transport.loseConnection()
+        else:
+            self.transport.abortConnection()
+
+    def _vanished(self, how: str) -> None:
+        self._why_lost = how
+        self.transport.abortConnection()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.transport.abortConnection()
+
+    def callLater(self, period: float, func: Callable[[], object]) -> IDelayedCall:
+        """Use the factory's clock for TimeoutMixin."""
+        return self.factory.clock.callLater(period, func)
+
+
+def _closes_by_halves(transport: object) -> bool:
+    return IHalfCloseableDescriptor.providedBy(transport) and not ISSLTransport.providedBy(
+        transport
+    )

@@ -1,0 +1,76 @@
+"""What became of each thing that a client who counts has said."""
+
+from bisect import bisect_left
+from collections import deque
+
+from chatpair.messages import Failing, Outcome, Status
+
+RUNS = 1_000
+"""Runs of equal outcomes that are remembered, for a client that says an id again."""
+
+
+class Says:
+    """A client's says, by the ids that it counts them with.
+
+    A status speaks for every id up to its own that had none. So it may be told only once all of
+    those are settled, and one is enough for many that are settled alike.
+    """
+
+    __slots__ = ("_forgotten", "_open", "_runs", "_settled", "_told", "got")
+
+    def __init__(self) -> None:
+        self.got = 0
+        """The last id that the server has."""
+        self._open: deque[int] = deque()  # those that no status was told of, in order
+        self._settled: dict[int, Status] = {}  # what is to be told of some of them
+        self._runs: deque[Status] = deque()
+        self._told = 0  # the last id that a status was told of
+        self._forgotten = 0  # the last one whose status is not remembered
+
+    def __len__(self) -> int:
+        """Return how many wait for their status."""
+        return len(self._open)
+
+    def take(self, say: int) -> bool:
+        """Note that the server has a say; return whether it is new.
+
+        Those that were skipped have failed: the line that one was on may have been too long.
+        """
+        if say <= self.got:
+            return False
+        if say > self.got + 1:
+            self._open.append(say - 1)
+            self.settle(say - 1, "failed", "missing")
+        self.got = say
+        self._open.append(say)
+        return True
+
+    def settle(self, say: int, outcome: Outcome, why: Failing | None = None) -> None:
+        """Note what became of one that waits."""
+        self._settled[say] = Status(say, outcome, why) if why else Status(say, outcome)
+
+    def to_tell(self) -> list[Status]:
+        """Return the statuses that are due, and take them for told."""
+        due: list[Status] = []
+        while self._open and self._open[0] in self._settled:
+            status = self._settled.pop(self._open.popleft())
+            _extend(due, status)
+            _extend(self._runs, status)
+            self._told = status.id
+        while len(self._runs) > RUNS:
+            self._forgotten = self._runs.popleft().id
+        return due
+
+    def status_of(self, say: int) -> Status | None:
+        """Return what was told of a say, or nothing if it is open yet or long forgotten."""
+        if not self._forgotten < say <= self._told:
+            return None
+        run = self._runs[bisect_left(self._runs, say, key=lambda run: run.id)]
+        return Status(say, run.status, run.why)
+
+
+def _extend(runs: list[Status] | deque[Status], status: Status) -> None:
+    """Append a status, in the place of the last one if that says the same of an earlier id."""
+    if runs and (runs[-1].status, runs[-1].why) == (status.status, status.why):
+        runs.pop()
+    runs.append(status)

@@ -1,0 +1,469 @@
+"""Held lines: who is held, for how long, what is kept, and how one comes back."""
+
+from typing import Any
+
+import pytest
+
+from chatpair.keys import NEAR_MISSES, WRONG_KEYS, words
+from chatpair.user import KEPT_EVENTS, LATELY_SECONDS
+from tests.exchange import PAIRED, Exchange, JsonParty, Party, said
+
+AWAY = "{} has lost the connection. What you say is kept for a while."
+NO_LINE = "No line is held for that key."
+
+
+def status(number: int, outcome: str, **rest: str) -> dict[str, Any]:
+    return {"event": "status", "id": number, "status": outcome, **rest}
+
+
+def pair(exchange: Exchange) -> tuple[JsonParty, JsonParty]:
+    """Let alice and bob, who speak JSON, have a line, and know it."""
+    alice, bob = exchange.enter_json("alice"), exchange.enter_json("bob")
+    alice.does("to", name="bob")
+    for party in (alice, bob):
+        party.events()
+        party.does("ack", seq=2)
+    return alice, bob
+
+
+def key_of(party: Party) -> str:
+    """Ask for a key."""
+    party.says("/key")
+    [line] = party.heard()
+    key = line.split()[3].removesuffix(".")
+    assert line == f"Your key is {key}. After a drop, say Back:{key} instead of a name."
+    return key
+
+
+def back(exchange: Exchange, key: str) -> Party:
+    """Come back on a new connection."""
+    party = exchange.connect()
+    party.says(f"Back:{key}")
+    return party
+
+
+def test_a_lost_line_is_held_and_resumed(exchange: Exchange) -> None:
+    alice, bob = pair(exchange)
+    bob.drops()
+    assert alice.events() == [{"event": "held", "peer": "bob", "seq": 3}]
+    alice.say(1, "one")
+    exchange.clock.advance(59)
+    alice.does("who")
+    assert alice.events()[0]["names"][1] == {"name": "bob", "paired": True}
+    again = exchange.connect_json()
+    resumed, message = again.resumes(bob, seen=2)
+    assert resumed == {"event": "resumed", "name": "bob", "peer": "alice", "got": 0}
+    assert (message["text"], message["seq"]) == ("one", 3)
+    assert alice.events() == [{"event": "back", "peer": "bob", "seq": 4}]
+    again.does("ack", seq=3)
+    assert alice.uncounted() == [status(1, "confirmed")]
+    again.say(1, "two")
+    assert alice.events()[0]["text"] == "two"
+    exchange.clock.advance(60)
+    assert not again.closed
+
+
+def test_a_line_is_held_no_longer_than_that(exchange: Exchange) -> None:
+    alice, bob = pair(exchange)
+    alice.say(1, "one")
+    bob.does("ack", seq=3)
+    alice.say(2, "two")
+    alice.say(3, "three")
+    bob.drops()
+    alice.events()
+    exchange.clock.advance(30)
+    alice.does("ping")
+    exchange.clock.advance(30)
+    left = {"event": "left", "peer": "bob", "why": "lost"}
+    assert alice.uncounted() == [{"event": "pong"}, status(3, "failed", why="lost"), left]
+    again = exchange.connect_json()
+    assert again.resumes(bob)[0]["code"] == "bad-key"
+    again.does("name", name="bob")
+    assert again.events()[0]["event"] == "named"
+
+
+def test_nothing_is_held_if_lines_are_not() -> None:
+    exchange = Exchange(hold=0)
+    alice, bob = pair(exchange)
+    carol = exchange.enter("carol")
+    carol.says("/key")
+    assert carol.heard() == ["Lines are not held here."]
+    bob.drops()
+    assert alice.uncounted() == [{"event": "left", "peer": "bob", "why": "lost"}]
+    assert exchange.connect_json().resumes(bob)[0]["code"] == "bad-key"
+
+
+def test_whoever_quits_is_not_held(exchange: Exchange) -> None:
+    alice, bob = pair(exchange)
+    bob.does("quit")
+    bob.drops(clean=True)
+    assert alice.uncounted() == [{"event": "left", "peer": "bob", "why": "quit"}]
+    assert exchange.connect_json().resumes(bob)[0]["code"] == "bad-key"
+
+
+def test_a_resume_brings_back_all_that_was_not_seen(exchange: Exchange) -> None:
+    alice, bob = exchange.enter_json("alice"), exchange.enter_json("bob")
+    alice.does("to", name="bob")
+    alice.does("foo")
+    alice.say(1, "hi")
+    bob.does("ack", seq=3)
+    bob.say(1, "hello")
+    told = alice.events()
+    assert [event["seq"] for event in told] == [2, 3, 4, 5]
+    alice.drops()
+    for seen in (0, 3, 5):
+        alice2 = exchange.connect_json()
+        resumed, *rest = alice2.resumes(alice, seen)
+        assert resumed == {"event": "resumed", "name": "alice", "peer": "bob", "got": 1}
+        assert [event for event in rest if event["seq"] > 1] == told[max(seen - 1, 0) :]
+        alice2.drops()
+
+
+def test_a_resume_that_has_seen_too_much_is_refused_and_harms_nobody(exchange: Exchange) -> None:
+    alice, bob = pair(exchange)
+    other = exchange.connect_json()
+    [answer] = other.resumes(bob, seen=3)
+    assert (answer["of"], answer["code"]) == ("resume", "bad-line")
+    assert not bob.closed
+    alice.say(1, "hi")
+    assert bob.events()[0]["text"] == "hi"
+    assert other.resumes(bob, seen=2)[0]["event"] == "resumed"
+
+
+def test_a_line_is_taken_over_from_a_connection_that_looks_alive(exchange: Exchange) -> None:
+    alice, bob = pair(exchange)
+    bob.fills()
+    alice.say(1, "one")
+    again = exchange.connect_json()
+    assert [event.get("text") for event in again.resumes(bob, seen=2)] == [None, "one"]
+    [last] = bob.events()[-1:]
+    assert (last["event"], last["of"], last["code"]) == ("error", None, "bad-key")
+    assert "seq" not in last
+    bob.say(1, "from the old one")
+    bob.drops()
+    assert alice.events() == []
+    again.say(1, "from the new one")
+    assert [event["text"] for event in alice.events()] == ["from the new one"]
+
+
+def test_a_say_of_the_old_connection_is_not_repeated_on_the_new(exchange: Exchange) -> None:
+    alice, bob = pair(exchange)
+    alice.say(1, "one")
+    again = exchange.connect_json()
+    assert again.resumes(alice, seen=2)[0]["got"] == 1
+    again.say(1, "one")
+    again.say(2, "two")
+    assert [event["text"] for event in bob.events()] == ["one", "two"]
+
+
+def test_somebody_who_is_away_may_be_called_and_the_caller_knows(exchange: Exchange) -> None:
+    bob, carol = exchange.enter_json("bob"), exchange.enter("carol")
+    bob.drops()
+    carol.says("To:bob", "hi")
+    assert carol.heard() == [PAIRED.format("bob"), AWAY.format("bob")]
+    again = exchange.connect_json()
+    events = again.resumes(bob, seen=1)
+    assert events[0]["peer"] == "carol"
+    assert [event["event"] for event in events[1:]] == ["paired", "message"]
+    assert carol.heard() == ["bob is back."]
+
+
+def test_two_who_are_both_away(exchange: Exchange) -> None:
+    alice, bob = pair(exchange)
+    alice.drops()
+    bob.drops()
+    bob2, alice2 = exchange.connect_json(), exchange.connect_json()
+    assert [event["event"] for event in bob2.resumes(bob, 2)] == ["resumed", "held"]
+    assert [event["event"] for event in alice2.resumes(alice, 2)] == ["resumed", "held", "back"]
+    assert bob2.uncounted() == [{"event": "back", "peer": "alice"}]
+
+
+def test_a_peer_that_drops_again_and_again_does_not_fill_the_store(exchange: Exchange) -> None:
+    alice, bob = pair(exchange)
+    for _ in range(KEPT_EVENTS):
+        bob.drops()
+        bob, old = exchange.connect_json(), bob
+        bob.resumes(old, seen=2)
+    told = [event["event"] for event in alice.events()]
+    assert told == ["held", "back"] * (KEPT_EVENTS // 2)
+    alice.does("ack", seq=500)
+    assert alice.events() == []
+    bob.drops()
+    assert alice.uncounted() == [{"event": "held", "peer": "bob"}]
+
+
+# Bounds
+
+
+def test_a_full_store_makes_the_speaker_wait(exchange: Exchange) -> None:
+    alice, bob = pair(exchange)
+    bob.drops()
+    for number in range(1, 1_501):
+        alice.say(number, str(number))
+    assert not alice.paused  # what it acknowledges must be read
+    bob2 = exchange.connect_json()
+    _, *kept = bob2.resumes(bob, seen=2)
+    assert [event["text"] for event in kept] == [str(n) for n in range(1, KEPT_EVENTS + 1)]
+    bob2.does("ack", seq=KEPT_EVENTS + 2)
+    exchange.clock.pump([0] * 100)
+    assert [event["text"] for event in bob2.events()] == [str(n) for n in range(1_001, 1_501)]
+
+
+def test_a_plain_speaker_waits_too_and_loses_nothing(exchange: Exchange) -> None:
+    alice, bob = exchange.enter("alice"), exchange.enter_json("bob")
+    alice.says("To:bob")
+    bob.drops()
+    lines = [str(number) for number in range(3_000)]
+    alice.sends("".join(f"{line}\n" for line in lines).encode())
+    exchange.clock.pump([0] * 200)
+    assert alice.paused
+    again = exchange.connect_json()
+    texts = [event["text"] for event in again.resumes(bob, seen=2)[1:]]
+    seq = 2
+    while texts:
+        seq += len(texts)
+        assert texts == [lines.pop(0) for _ in texts]
+        again.does("ack", seq=seq)
+        exchange.clock.pump([0] * 200)
+        texts = [event["text"] for event in again.events()]
+    assert lines == []
+    assert not alice.paused
+
+
+def test_bytes_are_bounded_too(exchange: Exchange) -> None:
+    alice, bob = pair(exchange)
+    bob.drops()
+    for number in range(1, 31):
+        alice.say(number, "x" * 60_000)
+    kept = exchange.connect_json().resumes(bob, seen=2)[1:]
+    assert len(kept) == 18  # the last of which passes 1 MiB
+
+
+def test_two_who_say_much_at_once_do_not_wait_for_each_other_for_ever(exchange: Exchange) -> None:
+    alice, bob = pair(exchange)
+    for number in range(1, 1_801):
+        for party in (alice, bob):
+            party.say(number, "x")
+    assert exchange.factory.users["bob"].full  # and has acknowledged nothing, behind what waits
+    heard: dict[JsonParty, list[dict[str, Any]]] = {alice: [], bob: []}
+    seen = 2
+    for _ in range(10):
+        for party in (alice, bob):
+            heard[party] += party.events()
+        for party in (alice, bob):
+            party.does("ack", seq=heard[party][-1]["seq"])
+        exchange.clock.pump([0] * 200)
+    for party in (alice, bob):
+        numbers = [event["seq"] for event in heard[party]]
+        assert numbers == list(range(seen + 1, seen + 1 + len(numbers)))
+        assert sum(event["event"] == "message" for event in heard[party]) == 1_800
+        assert heard[party][-1]["status"] == "confirmed"
+        assert heard[party][-1]["id"] == 1_800
+
+
+def test_whoever_acknowledges_nothing_is_read_no_further_than_needed(exchange: Exchange) -> None:
+    alice = exchange.enter_json("alice")
+    for _ in range(2_100):
+        alice.does("to", name="nobody")
+    assert alice.paused
+    assert len(alice.events()) == KEPT_EVENTS - 1
+    exchange.clock.advance(120)  # it may be saying much
+    assert not alice.closed
+
+
+def test_ten_thousand_held_users_cost_one_timer(exchange: Exchange) -> None:
+    exchange = Exchange(max_per_host=20_000)
+    parties = [exchange.connect_json("host") for _ in range(10_000)]
+    for number, party in enumerate(parties):
+        party.does("name", name=f"user{number}")
+    for party in parties:
+        party.drops()
+    assert len(exchange.clock.getDelayedCalls()) <= 3
+    assert len(exchange.factory.users) == 10_000
+    exchange.clock.advance(60)
+    assert not exchange.factory.users
+    assert not exchange.factory._tokens._keys
+
+
+# Plain users
+
+
+def test_a_key_gives_a_plain_user_the_line_back(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    assert key_of(bob) == key
+    alice.says("before")
+    assert bob.heard() == [said(exchange, "before")]
+    bob.drops()
+    assert alice.heard() == [AWAY.format("bob")]
+    alice.says("since")
+    again = back(exchange, f" {key.upper()} ")
+    assert again.heard() == [
+        "OK",
+        said(exchange, "before", "alice (again)"),
+        PAIRED.format("alice"),
+        said(exchange, "since"),
+    ]
+    assert alice.heard() == ["bob is back."]
+    again.says("hello")
+    assert alice.heard() == [said(exchange, "hello", "bob")]
+
+
+def test_a_plain_user_without_a_key_is_not_held(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    bob.drops()
+    assert alice.heard() == ["Quit."]
+
+
+def test_lines_are_repeated_that_a_dead_connection_may_have_swallowed(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    alice.says("long ago")
+    exchange.clock.advance(LATELY_SECONDS)
+    alice.says("lately")
+    exchange.clock.advance(1)
+    alice.sends(b"one\ntwo\n")
+    at_two = said(exchange, "two", "alice (again)")
+    bob.drops()
+    exchange.clock.advance(50)
+    again = back(exchange, key).heard()
+    assert len(again) == 5
+    assert "(again): (lately)" in again[1]
+    assert again[3] == at_two
+
+
+def test_what_is_repeated_may_be_lost_again(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    alice.says("one")
+    bob.drops()
+    alice.says("two")
+    exchange.clock.advance(50)
+    second = back(exchange, key)
+    second.drops()
+    third = [line.partition(": ")[2] for line in back(exchange, key).heard()]
+    assert third == ["", "(one)", "(two)", ""]
+
+
+def test_what_happened_meanwhile_is_told_in_order(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    carol = exchange.enter("carol")
+    bob.drops()
+    alice.says("hi", "Quit")
+    carol.says("To:bob", "hello")
+    assert back(exchange, key).heard() == [
+        "OK",
+        PAIRED.format("alice"),
+        said(exchange, "hi"),
+        "Quit.",
+        PAIRED.format("carol"),
+        said(exchange, "hello", "carol"),
+    ]
+    assert carol.heard()[1:] == [AWAY.format("bob"), "bob is back."]
+
+
+def test_a_free_plain_user_who_comes_back(exchange: Exchange) -> None:
+    bob = exchange.enter("bob")
+    key = key_of(bob)
+    bob.drops()
+    assert back(exchange, key).heard() == ["OK", "You are free."]
+
+
+def test_a_half_closed_plain_user_may_come_back(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    bob.ends_input()
+    assert bob.heard() == ["Listening."]
+    alice.says("one", "Quit")
+    assert bob.closed
+    assert back(exchange, key).heard() == [
+        "OK",
+        said(exchange, "one", "alice (again)"),
+        "You are free.",
+    ]
+
+
+def test_a_plain_line_is_taken_over(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    alice.says("one")
+    bob.heard()
+    again = back(exchange, key)
+    assert again.heard()[1:] == [said(exchange, "one", "alice (again)"), PAIRED.format("alice")]
+    assert bob.heard() == ["Another connection has taken this line over."]
+    assert bob.closed
+    assert alice.heard() == []
+
+
+def test_what_is_said_to_a_plain_user_who_is_away_is_handed_later(exchange: Exchange) -> None:
+    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
+    key = key_of(bob)
+    alice.does("to", name="bob")
+    alice.events()
+    bob.transport.full = True
+    alice.say(1, "on its way")
+    bob.drops()
+    alice.say(2, "kept")
+    assert alice.uncounted() == [{"event": "held", "peer": "bob"}]
+    again = back(exchange, key).heard()
+    assert "alice (again): (on its way)" in again[1]
+    assert "alice: (kept)" in again[3]
+    assert alice.uncounted() == [{"event": "back", "peer": "bob"}, status(2, "handed")]
+
+
+def test_what_was_said_to_a_plain_user_who_never_comes_back_has_failed(exchange: Exchange) -> None:
+    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
+    key_of(bob)
+    alice.does("to", name="bob")
+    alice.say(1, "one")
+    bob.drops()
+    alice.say(2, "two")
+    alice.events()
+    exchange.clock.advance(60)
+    left = {"event": "left", "peer": "bob", "why": "lost"}
+    assert alice.uncounted() == [status(2, "failed", why="lost"), left]
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "Quit", words()])
+def test_a_wrong_key_opens_nothing(exchange: Exchange, wrong: str) -> None:
+    key_of(exchange.enter("bob"))
+    party = back(exchange, wrong)
+    assert party.heard() == [NO_LINE]
+    party.says("carol")
+    assert party.heard() == ["OK"]
+
+
+def test_ten_thousand_wrong_keys_of_one_host(exchange: Exchange) -> None:
+    bob = exchange.enter("bob")
+    key = key_of(bob)
+    guesser = exchange.connect("bad")
+    for _ in range(10_000):
+        guesser.says(f"Back:{words()}")
+    answers = guesser.heard()
+    assert answers[:WRONG_KEYS] == [NO_LINE] * WRONG_KEYS
+    assert set(answers[WRONG_KEYS:]) == {"There were too many wrong keys. Try later."}
+    assert back(exchange, key).heard()[0] == "OK"
+    assert len(exchange.factory._words._wrong) == 1
+
+
+def test_the_owner_of_a_key_that_was_nearly_guessed_is_told(exchange: Exchange) -> None:
+    bob = exchange.enter("bob")
+    key = key_of(bob)
+    first = key.partition("-")[0]
+    for _ in range(NEAR_MISSES):
+        back(exchange, f"{first}-x-y")
+    assert bob.heard() == [
+        "Others have tried to guess your key. It opens nothing now: ask for a new one."
+    ]
+    assert back(exchange, key).heard() == [NO_LINE]
+    assert key_of(bob) != key
+
+
+def test_a_key_of_one_kind_is_none_of_the_other(exchange: Exchange) -> None:
+    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
+    key = key_of(bob)
+    assert back(exchange, alice.key).heard() == [NO_LINE]
+    other = exchange.connect_json()
+    other.does("resume", key=key)
+    assert other.events()[0]["code"] == "bad-key"

@@ -1,0 +1,103 @@
+"""What became of each say, told once and never too early."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatpair import receipts
+from chatpair.messages import Failing, Outcome, Status
+from chatpair.receipts import Says
+
+OUTCOMES: list[tuple[Outcome, Failing | None]] = [
+    ("handed", None),
+    ("confirmed", None),
+    ("failed", "lost"),
+    ("failed", "quit"),
+]
+
+
+def test_one_status_speaks_for_many() -> None:
+    says = Says()
+    assert all(says.take(number) for number in (1, 2, 3))
+    for number in (1, 2):
+        says.settle(number, "confirmed")
+    assert says.to_tell() == [Status(2, "confirmed")]
+    assert says.to_tell() == []
+    assert len(says) == 1
+
+
+def test_none_is_told_before_those_before_it_are_settled() -> None:
+    says = Says()
+    says.take(1)
+    says.take(2)
+    says.settle(2, "handed")
+    assert says.to_tell() == []
+    assert says.status_of(2) is None
+    says.settle(1, "failed", "lost")
+    assert says.to_tell() == [Status(1, "failed", "lost"), Status(2, "handed")]
+
+
+def test_one_that_the_server_has_is_not_taken_again() -> None:
+    says = Says()
+    assert says.take(1)
+    assert not says.take(1)
+    assert says.status_of(1) is None
+    says.settle(1, "confirmed")
+    says.to_tell()
+    assert not says.take(1)
+    assert says.status_of(1) == Status(1, "confirmed")
+    assert says.got == 1
+
+
+def test_those_that_were_skipped_have_failed() -> None:
+    says = Says()
+    assert says.take(5)
+    assert says.to_tell() == [Status(4, "failed", "missing")]
+    assert says.status_of(2) == Status(2, "failed", "missing")
+    assert not says.take(3)
+    assert says.status_of(5) is None
+
+
+def test_what_is_long_past_is_forgotten() -> None:
+    says = Says()
+    for number in range(1, receipts.RUNS + 11):
+        says.take(number)
+        says.settle(number, "handed" if number % 2 else "confirmed")
+        says.to_tell()
+    assert says.status_of(10) is None
+    assert says.status_of(11) == Status(11, "handed")
+
+
+# To take one and skip some before it, or to settle one of those that are open.
+Settling = tuple[int, tuple[Outcome, Failing | None]]
+STEPS: st.SearchStrategy[list[int | Settling]] = st.lists(
+    st.integers(1, 3) | st.tuples(st.integers(0, 30), st.sampled_from(OUTCOMES))
+)
+
+
+@given(STEPS)
+def test_each_is_told_what_became_of_it_once_and_in_order(steps: list[int | Settling]) -> None:
+    says = Says()
+    expected: dict[int, tuple[Outcome, Failing | None]] = {}
+    told: dict[int, tuple[Outcome, Failing | None]] = {}
+    open_says: list[int] = []
+    last = 0
+    for step in steps:
+        if isinstance(step, int):
+            for missing in range(last + 1, last + step):
+                expected[missing] = ("failed", "missing")
+            last += step
+            assert says.take(last)
+            open_says.append(last)
+        elif step[0] < len(open_says):
+            number = open_says.pop(step[0])
+            says.settle(number, *step[1])
+            expected[number] = step[1]
+        for status in says.to_tell():
+            for number in range(max(told, default=0) + 1, status.id + 1):
+                told[number] = (status.status, status.why or None)
+    due = {n: what for n, what in expected.items() if n < min(open_says, default=last + 1)}
+    assert told == due
+    for number, (outcome, why) in due.items():
+        assert says.status_of(number) == (
+            Status(number, outcome, why) if why else Status(number, outcome)
+        )

@@ -40,7 +40,7 @@ class Claim(Command, frozen=True, tag="name"):
 class Resume(Command, frozen=True, tag="resume"):
     """Take a line over, from a connection that is lost or still looks alive."""
 
-    key: Annotated[str, Meta(description="What named brought.")]
+    key: Annotated[str, Meta(description="The key that came with named.")]
     seen: SeqOrNone = 0
 
 

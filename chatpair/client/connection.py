@@ -1,0 +1,207 @@
+"""A line's connections: when to make one, what is said first, and whether anybody is there."""
+
+from collections import deque
+from collections.abc import Callable
+from random import uniform
+from typing import Any, Protocol
+
+from twisted.application.internet import backoffPolicy
+from twisted.internet.interfaces import IReactorTime, ITCPTransport
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
+
+from chatpair.client.session import NotJson, Refused
+from chatpair.codecs import json
+from chatpair.messages import (
+    Claim,
+    Error,
+    JsonCommand,
+    JsonEvent,
+    Mode,
+    Named,
+    Ping,
+    Pong,
+    Quit,
+    Resume,
+    Resumed,
+)
+
+PING_SECONDS = 30.0
+"""How long until the next ping, and until a server that says nothing after one is given up."""
+
+# From 0.2 s to 30 s once it has been varied by a quarter, which keeps many clients apart.
+_delay = backoffPolicy(0.1, 24.0, 2.0, jitter=lambda: 0.0)
+
+
+class Backoff:
+    """How long to wait before the next connection, after so many that were of no use.
+
+    ClientService's own count begins again with each connection, were it to a server that closes
+    it at once.
+    """
+
+    def __init__(self) -> None:
+        self._failures = 0
+
+    def __call__(self, _: int) -> float:
+        """Count a connection, made or not, and return a time in seconds."""
+        self._failures += 1
+        return _delay(self._failures) * uniform(0.75, 1.25)
+
+    def reset(self) -> None:
+        """Begin again: a connection was of use."""
+        self._failures = 0
+
+
+class Owner(Protocol):
+    """What a connection needs of the line that it is for."""
+
+    def connection_made(self, connection: "Connection") -> None:
+        """Expect to be asked for an introduction."""
+
+    def introduction(self, hold: int | None = None) -> Claim | Resume:
+        """Return what to say first to a server that holds lines for so many seconds."""
+
+    def named(self, named: Named) -> None:
+        """Take what comes from now on for events of a new line."""
+
+    def resumed(self, got: int) -> None:
+        """Take what comes from now on for events of the line that there was."""
+
+    def forgotten(self) -> None:
+        """Begin anew: the server knows the key no more."""
+
+    def heard(self, event: JsonEvent) -> None:
+        """Act upon an event."""
+
+    def refused(self, why: Refused | NotJson) -> None:
+        """Go, or try later."""
+
+    def connection_lost(self, claimed: bool) -> None:
+        """Expect another connection; a claim was sent on this one and had no answer, or not."""
+
+
+class Connection(LineReceiver):
+    """Says who is there, and then passes on commands and events."""
+
+    delimiter = b"\r\n"
+    MAX_LENGTH = json.MAX_LENGTH
+    transport: Any
+    _log = Logger()
+
+    def __init__(self, line: Owner, clock: IReactorTime) -> None:
+        self._line = line
+        self._clock = clock
+        self._heard = False  # a line since the last ping
+        self._pongs: deque[Callable[[], object] | None] = deque()
+        self._handle: Callable[[JsonEvent], None] = self._before_mode
+        self._introduction: JsonCommand | None = None  # which has no answer yet
+
+    def connectionMade(self) -> None:
+        """Ask for JSON."""
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)
+        self._watch = self._clock.callLater(PING_SECONDS, self._look)
+        self.transport.write(b"Mode:json\r\n")
+        self._line.connection_made(self)
+
+    # To the server
+
+    def send(self, command: JsonCommand) -> None:
+        """Send a command."""
+        self.transport.write(json.render_command(command))
+
+    def ping(self, answered: Callable[[], object] | None = None) -> None:
+        """Send a ping, and say who wants to know when it is answered."""
+        self._pongs.append(answered)
+        self.send(Ping())
+
+    def _look(self) -> None:
+        if not self._heard:
+            self.transport.abortConnection()
+            return
+        self._heard = False
+        self._watch = self._clock.callLater(PING_SECONDS, self._look)
+        self.ping()
+
+    def _introduce(self, introduction: JsonCommand) -> None:
+        self._introduction = introduction
+        self._handle = self._before_name
+        self.send(introduction)
+
+    def try_later(self) -> None:
+        """Close, and pay no attention to what still comes."""
+        self._handle = self._closing
+        self.transport.loseConnection()
+
+    def leave_early(self) -> None:
+        """Take back a name that was just asked for."""
+        if self._introduction is not None:
+            self.send(Quit())
+
+    # From the server
+
+    def lineReceived(self, line: bytes) -> None:
+        """Hand an event to the handler of the present state."""
+        self._heard = True
+        try:
+            event = json.parse_event(line)
+        except ValueError:
+            self._puzzled(line)
+            return
+        if not isinstance(event, Pong):
+            self._handle(event)
+        elif self._pongs and (answered := self._pongs.popleft()):
+            answered()
+
+    def _puzzled(self, line: bytes) -> None:
+        if self._handle == self._before_mode:
+            self._handle = self._closing
+            self._line.refused(NotJson(line.decode(errors="replace")))
+        else:  # a later version may say more
+            self._log.warn("The server said what means nothing: {line}", line=line[:200])
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Give up on a server that sends such lines."""
+        self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Let the line find another."""
+        if self._watch.active():
+            self._watch.cancel()
+        self._line.connection_lost(isinstance(self._introduction, Claim))
+
+    # The states: each handles an event, and the present one's handler is bound
+
+    def _before_mode(self, event: JsonEvent) -> None:
+        match event:
+            case Mode(hold=hold):
+                self._introduce(self._line.introduction(hold))
+            case Error(code="try-later"):
+                self.try_later()
+            case _:
+                self._puzzled(json.render(event).strip())
+
+    def _before_name(self, event: JsonEvent) -> None:
+        match event:
+            case Named() | Resumed():
+                self._introduction = None
+                self._handle = self._line.heard
+                if isinstance(event, Named):
+                    self._line.named(event)
+                else:
+                    self._line.resumed(event.got)
+            case Error(of="resume", code="bad-key"):
+                self._line.forgotten()
+                self._introduce(self._line.introduction())
+            case Error(of="name" | "resume", code=code, text=text):
+                self._introduction = None
+                if code == "try-later":
+                    self.try_later()
+                else:
+                    self._line.refused(Refused(code, text))
+
+    def _closing(self, event: JsonEvent) -> None:
+        """Pay no attention."""

@@ -1,0 +1,399 @@
+"""A line to a chatpair server for programs, which outlives its connections.
+
+async with Line(endpoint, "build") as line:
+    await line.call("alice")
+    outcome = await line.say("The build is done.")
+"""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+from twisted.application.internet import ClientService
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime, IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+
+from chatpair.client.connection import Backoff, Connection
+from chatpair.client.session import (
+    Commands,
+    Ended,
+    Inbox,
+    NotDelivered,
+    NotJson,
+    Outbox,
+    Refused,
+    check_length,
+)
+from chatpair.messages import (
+    Acknowledge,
+    AskWho,
+    Call,
+    Claim,
+    Error,
+    Free,
+    Goodbye,
+    HangUp,
+    Here,
+    JsonCommand,
+    JsonEvent,
+    Left,
+    Named,
+    Outcome,
+    Paired,
+    Quit,
+    Resume,
+    StartTyping,
+    Status,
+)
+from chatpair.text import clean_text
+
+NOTICED_SECONDS = 90.0
+"""How long a server may take to notice that a connection is lost."""
+
+
+def _ignore(_: object) -> None:
+    """Do nothing."""
+
+
+class Line:
+    """A name at a server, and the conversation held under it.
+
+    A lost connection is replaced, and nothing is lost with it: what was said while there was
+    none is sent later. The program hears of each event once and in order.
+    """
+
+    _log = Logger()
+
+    connected = False
+    """Whether the server has this line on a connection at this moment."""
+
+    peer: str | None = None
+    """Whom this line is paired with."""
+
+    def __init__(
+        self,
+        endpoint: IStreamClientEndpoint,
+        name: str,
+        on_event: Callable[[JsonEvent], object] = _ignore,
+        on_link: Callable[[bool], object] = _ignore,
+        *,
+        clock: IReactorTime | None = None,
+    ) -> None:
+        """Take where the server is and the name to claim there.
+
+        on_event is told all but the answers that methods return: messages, who paired, left or
+        is held, statuses, errors. It may return a Deferred or a coroutine. When that is done,
+        the event is acknowledged (the peer's text is confirmed), and the next one follows. So
+        what takes long, or many answers, should be started there and waited for elsewhere.
+
+        on_link is told when the line is connected (True), and when the connection is lost and
+        another is sought (False).
+        """
+        if clock is None:
+            from twisted.internet import reactor
+
+            clock = IReactorTime(reactor)
+        self.name = name
+        self.finished: Deferred[Exception | None] = Deferred()
+        """Fires when all is over: with nothing after quit, else with what ended the line."""
+        self._clock = clock
+        self._on_link = on_link
+        self._outbox = Outbox()
+        self._commands = Commands()
+        self._inbox = Inbox(on_event, self._flush_soon)
+        self._backoff = Backoff()
+        factory = Factory.forProtocol(lambda: Connection(self, clock))
+        factory.noisy = False
+        self._service = ClientService(endpoint, factory, self._backoff, clock)
+        self._connection: Connection | None = None
+        self._hold: int | None = None  # seconds, as the server said when it spoke JSON
+        self._key: str | None = None
+        self._ghost_until = 0.0  # the name may be held for a connection that was lost too early
+        self._flowing = False  # all that was missed has been told
+        self._flushing: IDelayedCall | None = None
+        self._starting: list[Deferred[None]] = []
+        self._leaving: list[Deferred[None]] = []
+        self._quitting = self._said_quit = self._ended = False
+
+    # What programs ask for
+
+    def start(self) -> Deferred[None]:
+        """Connect, for as long as it takes; fires when the name is this line's.
+
+        Fails with Refused if it can't be, with NotJson if the server is none for programs, with
+        Ended if the line has ended. Who cancels this quits.
+        """
+        if self._quitting:
+            return fail(Ended())
+        if self._key is not None:
+            return succeed(None)
+        try:
+            check_length(Claim(self.name))
+        except ValueError:
+            return fail()
+        starting: Deferred[None] = Deferred(self._start_cancelled)
+        self._starting.append(starting)
+        if not self._service.running:
+            self._service.startService()
+        return starting
+
+    def _start_cancelled(self, starting: Deferred[None]) -> None:
+        self._starting.remove(starting)
+        self.quit()
+
+    def call(self, name: str) -> Deferred[str]:
+        """Call somebody; fires with the peer's name as they write it, or fails with Refused.
+
+        What was said before and is not sent yet goes to nobody then.
+        """
+        return self._ask(Call(clean_text(name).replace("\n", "")))
+
+    def hang_up(self) -> Deferred[None]:
+        """Stop talking with the peer, and stay; fails with Refused if there is none."""
+        return self._ask(HangUp())
+
+    def who(self) -> Deferred[Here]:
+        """Ask who is here."""
+        return self._ask(AskWho())
+
+    def _ask(self, command: Call | HangUp | AskWho) -> Deferred[Any]:
+        if self._quitting:
+            return fail(Ended())
+        answer = maybeDeferred(self._commands.ask, command)
+        self._pump()
+        return answer
+
+    def say(self, text: str) -> Deferred[Outcome]:
+        """Say a text to the peer; fires with "handed" or "confirmed" when it has arrived.
+
+        Fails with NotDelivered, or with a ValueError if it is too long or no text. It is sent as
+        soon as there is a connection and not too much on its way. Cancelling takes it back if it
+        is not sent yet, and else only stops the wait.
+        """
+        if self._quitting:
+            return fail(NotDelivered("ended"))
+        status = maybeDeferred(self._outbox.say, text)
+        self._pump()
+        return status
+
+    def typing(self) -> Deferred[None]:
+        """Let the peer see that something is being typed, if there is a connection."""
+        if self._flowing:
+            self._send(StartTyping())
+        return succeed(None)
+
+    def settled(self) -> Deferred[None]:
+        """Return what fires when it is known of all that was said what became of it."""
+        return self._outbox.settled()
+
+    def quit(self) -> Deferred[None]:
+        """Leave when all is sent that waits for that; fires when the connection is closed.
+
+        Without a connection the line ends at once, and the server holds the name for a while.
+        """
+        if self.finished.called:
+            return succeed(None)
+        left: Deferred[None] = Deferred()
+        self._leaving.append(left)
+        self._quitting = True
+        if self.connected:
+            self._flush_soon()
+            return left
+        if self._connection is not None:
+            self._connection.leave_early()
+        self._end(None)
+        return left
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, _: object
+    ) -> None:
+        """Quit when everything said has its status; after an exception, at once."""
+        if kind is None:
+            try:
+                await self.settled()
+            finally:
+                await self.quit()
+        else:
+            left = self.quit()
+            self._drop(value)
+            await left
+
+    # Connecting
+
+    def connection_made(self, connection: Connection) -> None:
+        """Expect to be asked for an introduction."""
+        self._connection = connection
+
+    def introduction(self, hold: int | None = None) -> Claim | Resume:
+        """Return what to say first to a server that holds lines for so many seconds."""
+        if hold is not None:
+            self._hold = hold
+        if self._key is None:
+            return Claim(self.name)
+        return Resume(self._key, self._inbox.resume())
+
+    def named(self, named: Named) -> None:
+        """Begin: the name is this line's."""
+        self.name, self._key = named.name, named.key
+        self._inbox.is_new(named)
+        self._inbox.take(named)
+        self._link_is_up()
+        starting, self._starting = self._starting, []
+        for started in starting:
+            started.callback(None)
+        self._caught_up()
+
+    def resumed(self, got: int) -> None:
+        """Go on, once all that was missed has been told: who left meanwhile, above all."""
+        self._outbox.resumed(got)
+        self._link_is_up()
+        if self._connection is not None:
+            self._connection.ping(self._caught_up)
+
+    def _link_is_up(self) -> None:
+        self.connected = True
+        self._backoff.reset()
+        self._flush_soon()
+        self._tell_link(True)
+
+    def _caught_up(self) -> None:
+        if self.connected:
+            self._flowing = True
+            self._commands.send_again()
+            self._pump()
+
+    def forgotten(self) -> None:
+        """Begin anew: the server knows the key no more."""
+        self._key = None
+        self._inbox.forget()
+        peer, self.peer = self.peer, None
+        if peer is not None:
+            self._inbox.take(Left(peer, "lost"))
+        self._outbox.forget("lost")
+
+    def refused(self, why: Refused | NotJson) -> None:
+        """End, unless that may change."""
+        if isinstance(why, Refused):
+            passing = why.code == "reuse" and self._clock.seconds() < self._ghost_until
+        else:  # a server that spoke JSON before is full, or not itself yet
+            passing = self._hold is not None
+        if passing and self._connection is not None:
+            self._connection.try_later()
+        else:
+            self._end(why)
+
+    def connection_lost(self, claimed: bool) -> None:
+        """Keep everything for the next connection, if there is to be one."""
+        if claimed:
+            wait = NOTICED_SECONDS + (self._hold or 0)
+            self._ghost_until = self._clock.seconds() + wait
+        was_connected, self.connected = self.connected, False
+        self._connection = None
+        self._flowing = False
+        if self._quitting:
+            self._end(None)
+        elif was_connected:
+            self._tell_link(False)
+
+    # Listening
+
+    def heard(self, event: JsonEvent) -> None:
+        """Act upon an event, and let the program do so if it has not come before."""
+        if self._ended or not self._inbox.is_new(event):
+            return
+        match event:
+            case Paired(peer):
+                if self.peer is not None:
+                    self._outbox.drop_waiting("switched")
+                self.peer = peer
+            case Left(why=why):
+                self._is_alone(why)
+            case Free():
+                self._is_alone("bye")
+            case Status():
+                self._outbox.settle(event)
+            case Goodbye():
+                self._end(None)
+            case Error(of=None, code="bad-key" as code, text=text):
+                self._end(Refused(code, text))
+        only_answers = self._commands.hear(event, self.peer)
+        if not self._ended:
+            self._inbox.take(event, not only_answers)
+            self._pump()
+
+    def _is_alone(self, why: str) -> None:
+        self.peer = None
+        self._outbox.drop_waiting(why)
+
+    # Sending
+
+    def _send(self, command: JsonCommand) -> None:
+        if self._connection is not None:
+            self._connection.send(command)
+
+    def _pump(self) -> None:
+        """Send what may be sent at this moment."""
+        if not self._flowing:
+            return
+        for say in self._outbox.take():
+            self._send(say)
+        command = self._commands.take()
+        if command is not None:
+            self._send(command)
+        if self._quitting:
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        # In a turn of its own: so one acknowledgement serves all that came at once, and whoever
+        # quits while handling an event acknowledges that.
+        if self._flushing is None and not self._ended:
+            self._flushing = self._clock.callLater(0, self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = None
+        if not self.connected or self._said_quit:
+            return
+        seq = self._inbox.due()
+        if seq:
+            self._send(Acknowledge(seq))
+        sent = self._flowing and not (self._outbox.waiting or self._commands.waiting)
+        if self._quitting and sent:
+            self._said_quit = True
+            self._send(Quit())
+
+    # The end
+
+    def _tell_link(self, up: bool) -> None:
+        told = maybeDeferred(self._on_link, up)
+        told.addErrback(lambda why: self._log.failure("on_link failed", failure=why))
+
+    def _drop(self, why: BaseException | None) -> None:
+        """Fail all that waits for a status or an answer."""
+        ended = Ended()
+        ended.__cause__ = why
+        self._outbox.forget("ended")
+        self._commands.drop(ended)
+
+    def _end(self, why: Exception | None) -> None:
+        if self._ended:
+            return
+        self._ended = self._quitting = True
+        self.connected = self._flowing = False
+        self.peer = None
+        self._inbox.close()
+        starting, self._starting = self._starting, []
+        for started in starting:
+            started.errback(why or Ended())
+        self._drop(why)
+        self._service.stopService().addCallback(lambda _: self._finish(why))
+
+    def _finish(self, why: Exception | None) -> None:
+        self.finished.callback(why)
+        leaving, self._leaving = self._leaving, []
+        for left in leaving:
+            left.callback(None)

@@ -1,0 +1,322 @@
+"""What a line keeps while connections come and go: what was said, asked and heard."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import Logger
+
+from chatpair.codecs import json
+from chatpair.messages import (
+    AskWho,
+    Call,
+    CountedEvent,
+    Error,
+    Free,
+    HangUp,
+    Here,
+    JsonCommand,
+    JsonEvent,
+    Outcome,
+    Paired,
+    PeerTyping,
+    Say,
+    Status,
+)
+from chatpair.names import BadName, fold
+
+MAX_LINE = 65_536
+"""Bytes that a line of a client's may have, without its end: a server drops a longer one."""
+
+UNSETTLED_SAYS, UNSETTLED_BYTES = 256, 65_536
+"""Says, or bytes of their texts, that may be on their way at once; one always may."""
+
+
+class Refused(Exception):
+    """The server refused a command: a code for programs, a text for people."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(f"{text} ({code})")
+        self.code = code
+        self.text = text
+
+
+class NotDelivered(Exception):
+    """What was said will not arrive, as far as anybody can tell.
+
+    Why is what the server says (nobody, missing, quit, lost, stopped); "bye", "switched" or how
+    the peer left, if the pair ended before the text was sent; "lost", if the server knows this
+    line no more; "ended", if the line ended before the server told what became of it.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"It was not delivered: {why}")
+        self.why = why
+
+
+class NotJson(Exception):
+    """The server does not speak JSON; the argument is what it said instead."""
+
+
+class TooLong(ValueError):
+    """A server would drop the line that says this."""
+
+
+class Ended(Exception):
+    """The line has ended, so that nothing can be asked any more."""
+
+
+def check_length(command: JsonCommand) -> None:
+    """Raise TooLong for what a server would drop, or another ValueError for what is no text."""
+    length = len(json.render_command(command).removesuffix(b"\r\n"))
+    if length > MAX_LINE:
+        raise TooLong(f"Its line would have {length} bytes; {MAX_LINE} are allowed")
+
+
+class _Said(NamedTuple):
+    text: str
+    size: int  # bytes of the text
+    status: Deferred[Outcome]
+
+
+class Outbox:
+    """What was said and has no status yet: on its way, or waiting to be sent.
+
+    Ids are given at the moment of sending. So those on their way always have the last ones.
+    """
+
+    def __init__(self) -> None:
+        self._sent: deque[_Said] = deque()
+        self._waiting: deque[_Said] = deque()
+        self._sent_bytes = 0
+        self._last_id = 0
+        self._quiet: list[Deferred[None]] = []
+
+    @property
+    def waiting(self) -> int:
+        """How many wait to be sent."""
+        return len(self._waiting)
+
+    def say(self, text: str) -> Deferred[Outcome]:
+        """Append a text; raises ValueError if no server would take it."""
+        check_length(Say(self._last_id + len(self._waiting) + 1, text))
+        said = _Said(text, len(text.encode()), Deferred())
+        self._waiting.append(said)
+        return said.status
+
+    def take(self) -> Iterator[Say]:
+        """Yield what may be sent at this moment; it is on its way from then on."""
+        while self._waiting and self._has_room(self._waiting[0]):
+            said = self._waiting.popleft()
+            if said.status.called:  # it was cancelled
+                continue
+            self._sent.append(said)
+            self._sent_bytes += said.size
+            self._last_id += 1
+            yield Say(self._last_id, said.text)
+        self._tell_quiet()
+
+    def _has_room(self, said: _Said) -> bool:
+        full = len(self._sent) >= UNSETTLED_SAYS or self._sent_bytes + said.size > UNSETTLED_BYTES
+        return not (self._sent and full)
+
+    def settle(self, status: Status) -> None:
+        """Tell what became of all up to an id."""
+        while self._sent and self._last_id - len(self._sent) < status.id:
+            said = self._sent.popleft()
+            self._sent_bytes -= said.size
+            if status.status == "failed":
+                said.status.errback(NotDelivered(status.why or "failed"))
+            else:
+                said.status.callback(status.status)
+        self._tell_quiet()
+
+    def resumed(self, got: int) -> None:
+        """Let those wait again, with their ids, that the server never got."""
+        while self._sent and self._last_id > got:
+            said = self._sent.pop()
+            self._sent_bytes -= said.size
+            self._last_id -= 1
+            self._waiting.appendleft(said)
+
+    def drop_waiting(self, why: str) -> None:
+        """Give up what waits to be sent: those whom it was meant for are gone."""
+        dropped, self._waiting = self._waiting, deque()
+        for said in dropped:
+            said.status.errback(NotDelivered(why))
+        self._tell_quiet()
+
+    def forget(self, why: str) -> None:
+        """Give up everything, and count from one again."""
+        self._waiting = self._sent + self._waiting
+        self._sent = deque()
+        self._sent_bytes = self._last_id = 0
+        self.drop_waiting(why)
+
+    def settled(self) -> Deferred[None]:
+        """Return what fires when nothing waits for its status."""
+        quiet: Deferred[None] = Deferred()
+        self._quiet.append(quiet)
+        self._tell_quiet()
+        return quiet
+
+    def _tell_quiet(self) -> None:
+        if not (self._sent or self._waiting):
+            quiet, self._quiet = self._quiet, []
+            for waiter in quiet:
+                waiter.callback(None)
+
+
+class _Asked(NamedTuple):
+    command: Call | HangUp | AskWho
+    answer: Deferred[Any]
+
+
+class Commands:
+    """Commands that have no ids to tell their answers by: so one is on its way at a time."""
+
+    def __init__(self) -> None:
+        self._asked: deque[_Asked] = deque()
+        self._sent = False  # the first of them
+
+    @property
+    def waiting(self) -> int:
+        """How many wait to be sent."""
+        return len(self._asked) - self._sent
+
+    def ask(self, command: Call | HangUp | AskWho) -> Deferred[Any]:
+        """Append a command; raises ValueError if no server would take it."""
+        check_length(command)
+        asked = _Asked(command, Deferred())
+        self._asked.append(asked)
+        return asked.answer
+
+    def take(self) -> JsonCommand | None:
+        """Return what may be sent at this moment, if anything; it is on its way from then on."""
+        while self._asked and not self._sent:
+            command, answer = self._asked[0]
+            if not answer.called:
+                self._sent = True
+                return command
+            self._asked.popleft()  # it was cancelled
+        return None
+
+    def send_again(self) -> None:
+        """Take what was on its way for lost: its answer would be here."""
+        self._sent = False
+
+    def hear(self, event: JsonEvent, peer: str | None) -> bool:
+        """Take an event for an answer if it is one; return whether it is nothing but that."""
+        command = self._asked[0].command if self._sent else None
+        match command, event:
+            case Call(name), Paired(peer=other) if _is_same(name, other):
+                self._first().callback(other)
+            case HangUp(), Free():
+                self._first().callback(None)
+            case AskWho(), Here():
+                self._first().callback(event)
+            case _, Error(of="to", code="already"):
+                # Two who call each other are a pair with the first call. The answer to the
+                # second comes after that, and perhaps after another command.
+                if isinstance(command, Call) and peer is not None and _is_same(command.name, peer):
+                    self._first().callback(peer)
+                return True
+            case Call() | HangUp() | AskWho(), Error(of, code, text) if of == json.word(command):
+                self._first().errback(Refused(code, text))
+                return True
+        return isinstance(event, Here)
+
+    def _first(self) -> Deferred[Any]:
+        self._sent = False
+        return self._asked.popleft().answer
+
+    def drop(self, why: Exception) -> None:
+        """Give up everything."""
+        dropped, self._asked = self._asked, deque()
+        self._sent = False
+        for asked in dropped:
+            asked.answer.errback(why)
+
+
+def _is_same(name: str, other: str) -> bool:
+    try:
+        return fold(name) == fold(other)
+    except BadName:
+        return name == other
+
+
+class _Tally:
+    """How far the events of one key have come, by their seq."""
+
+    def __init__(self) -> None:
+        self.heard = self.done = self.told = 0
+
+
+class Inbox:
+    """What was heard: the program handles one event at a time, in order."""
+
+    _log = Logger()
+
+    def __init__(self, handle: Callable[[JsonEvent], object], done: Callable[[], object]) -> None:
+        """Take what handles an event, with a Deferred if it takes time, and whom to tell then."""
+        self._handle = handle
+        self._done = done
+        self._events: deque[tuple[JsonEvent, bool, _Tally]] = deque()
+        self._busy = False
+        self._tally = _Tally()
+
+    def is_new(self, event: JsonEvent) -> bool:
+        """Note that an event has come; return whether it has not come before."""
+        if isinstance(event, CountedEvent) and event.seq:
+            if event.seq <= self._tally.heard:
+                return False
+            self._tally.heard = event.seq
+        return True
+
+    def take(self, event: JsonEvent, shown: bool = True) -> None:
+        """Let the program handle an event once it is done with those before, or pass it over."""
+        if isinstance(event, PeerTyping) and self._busy:
+            return  # it would be news of yesterday, and anybody can send very many
+        self._events.append((event, shown, self._tally))
+        if not self._busy:
+            self._busy = True
+            Deferred.fromCoroutine(self._work())
+
+    async def _work(self) -> None:
+        while self._events:
+            event, shown, tally = self._events.popleft()
+            if shown:
+                await self._show(event)
+            if isinstance(event, CountedEvent) and event.seq:
+                tally.done = event.seq
+                self._done()
+        self._busy = False
+
+    async def _show(self, event: JsonEvent) -> None:
+        try:
+            await maybeDeferred(self._handle, event)
+        except Exception:
+            # It counts as done: else it would come again for ever, and block all after it.
+            self._log.failure("Handling {event} failed", event=event)
+
+    def due(self) -> int:
+        """Return up to which event to acknowledge, or 0 for none; it counts as acknowledged."""
+        tally = self._tally
+        if tally.done <= tally.told:
+            return 0
+        tally.told = tally.done
+        return tally.done
+
+    def resume(self) -> int:
+        """Return up to which event all are done with; that counts as acknowledged."""
+        self._tally.told = self._tally.done
+        return self._tally.done
+
+    def forget(self) -> None:
+        """Expect events that are counted from one again."""
+        self._tally = _Tally()
+
+    def close(self) -> None:
+        """Drop what the program has not begun to handle."""
+        self._events.clear()

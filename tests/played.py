@@ -1,0 +1,221 @@
+"""A line without sockets: the test plays the server, and the clock stands still."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectError, ConnectionLost
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from chatpair.client.line import Line
+from chatpair.codecs import json
+from chatpair.messages import (
+    CountedEvent,
+    Error,
+    Goodbye,
+    JsonCommand,
+    JsonEvent,
+    Message,
+    Mode,
+    Named,
+    Paired,
+    Ping,
+    Pong,
+    Quit,
+    Resume,
+    Resumed,
+    Say,
+    Status,
+    Timestamp,
+)
+
+HI = Message("bob", "hi", Timestamp(0.0))
+
+
+def outcome(deferred: Deferred[Any]) -> list[Any]:
+    """Return a list that will hold what a Deferred fires with, or the exception."""
+    results: list[Any] = []
+    deferred.addCallbacks(results.append, lambda failure: results.append(failure.value))
+    return results
+
+
+@implementer(IStreamClientEndpoint)
+class Endpoint:
+    """The way to a server: each attempt waits for the test to decide upon it."""
+
+    def __init__(self) -> None:
+        self.attempts: list[tuple[IProtocolFactory, Deferred[IProtocol]]] = []
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        connecting: Deferred[IProtocol] = Deferred()
+        self.attempts.append((factory, connecting))
+        return connecting
+
+    def accept(self) -> "Remote":
+        """Let the one attempt that there must be succeed."""
+        ((factory, connecting),) = self.attempts
+        self.attempts.clear()
+        protocol: Any = factory.buildProtocol(None)  # type: ignore[arg-type]
+        remote = Remote(protocol)
+        protocol.makeConnection(remote.transport)
+        connecting.callback(protocol)
+        return remote
+
+    def refuse(self) -> None:
+        """Let the one attempt that there must be fail."""
+        ((_, connecting),) = self.attempts
+        self.attempts.clear()
+        connecting.errback(ConnectError())
+
+
+class Remote:
+    """The server's end of a connection."""
+
+    def __init__(self, protocol: Any) -> None:
+        self.protocol = protocol
+        self.transport = StringTransport()
+        self._buffer = b""
+
+    def lines(self) -> list[bytes]:
+        """Return the lines sent since the last time."""
+        data: bytes = self.transport.value()
+        *lines, self._buffer = (self._buffer + data).split(b"\r\n")
+        self.transport.clear()
+        return lines
+
+    def says(self, *events: JsonEvent) -> None:
+        """Tell events at once."""
+        self.protocol.dataReceived(b"".join(map(json.render, events)))
+
+    def drops(self) -> None:
+        """Lose the connection."""
+        self.protocol.connectionLost(Failure(ConnectionLost()))
+
+
+def parsed(line: bytes) -> JsonCommand:
+    """Return the command that a line must be."""
+    command = json.parse(line)
+    assert isinstance(command, JsonCommand), line
+    return command
+
+
+class Play:
+    """A line, what it tells its program, and the server that the test plays."""
+
+    remote: Remote
+
+    def __init__(
+        self, name: str = "build", on_event: Callable[[JsonEvent], object] | None = None
+    ) -> None:
+        self.clock = Clock()
+        self.endpoint = Endpoint()
+        self.events: list[JsonEvent] = []
+        self.links: list[bool] = []
+        handle = on_event or self.events.append
+        self.line = Line(self.endpoint, name, handle, self.links.append, clock=self.clock)
+        self.finished = outcome(self.line.finished)
+        self.seq = 0
+
+    def accepts(self) -> None:
+        """Let the line connect, and speak JSON."""
+        self.remote = self.endpoint.accept()
+        assert self.remote.lines() == [b"Mode:json"]
+        self.remote.says(Mode(hold=60))
+
+    def said(self) -> list[JsonCommand]:
+        """Return the commands sent since the last time, once all is sent that was due."""
+        self.clock.advance(0)
+        return [parsed(line) for line in self.remote.lines()]
+
+    def counted(self, event: JsonEvent) -> JsonEvent:
+        """Return an event with its number, if it is one that is counted."""
+        if isinstance(event, CountedEvent):
+            self.seq += 1
+            return replace(event, seq=self.seq)
+        return event
+
+    def tells(self, *events: JsonEvent) -> None:
+        """Tell events at once, each with its number."""
+        self.remote.says(*map(self.counted, events))
+
+    def heard(self) -> list[JsonEvent]:
+        """Return what the program was told since the last time, without its numbers."""
+        heard, self.events[:] = list(self.events), []
+        return [plain(event) for event in heard]
+
+    def drops(self) -> None:
+        """Lose the connection, and let the line try again."""
+        self.remote.drops()
+        self.clock.advance(0.25)
+
+    def resumes(
+        self, seen: int, got: int, *missed: JsonEvent, peer: str | None = "bob"
+    ) -> list[JsonCommand]:
+        """Let the line connect again and resume, and tell it what it missed, to the pong.
+
+        Return what the line said to that, beside the ping.
+        """
+        self.accepts()
+        assert self.said() == [Resume("key", seen)]
+        self.remote.says(Resumed(self.line.name, peer, got), *missed)
+        ping, *others = self.said()
+        assert ping == Ping()
+        self.remote.says(Pong())
+        return others
+
+    def quits(self) -> None:
+        """Answer to the quit that must have been sent last."""
+        assert self.said()[-1:] == [Quit()]
+        self.tells(Goodbye())
+        assert self.remote.transport.disconnecting
+        self.remote.drops()
+        assert self.endpoint.attempts == []
+        assert [call for call in self.clock.getDelayedCalls() if call.getTime() > 0.5] == []
+
+
+def plain(event: JsonEvent) -> JsonEvent:
+    """Return an event without its number."""
+    kind = type(event)
+    fields = {name: getattr(event, name) for name in kind.__struct_fields__ if name != "seq"}
+    return kind(**fields)
+
+
+def named(name: str = "build", on_event: Callable[[JsonEvent], object] | None = None) -> Play:
+    """Return a line that has its name."""
+    play = Play(name, on_event)
+    started = outcome(play.line.start())
+    play.accepts()
+    play.tells(Named(name, "key"))
+    assert started == [None]
+    assert play.heard() == ([] if on_event else [Named(name, "key")])
+    play.said()
+    return play
+
+
+def paired(on_event: Callable[[JsonEvent], object] | None = None) -> Play:
+    """Return a line that is paired with bob."""
+    play = named(on_event=on_event)
+    play.tells(Paired("bob"))
+    play.said()
+    play.heard()
+    return play
+
+
+def status(last: int, what: Any = "confirmed", **why: Any) -> Status:
+    """Return the status of a say."""
+    return Status(last, what, **why)
+
+
+def says(*numbers: int) -> list[JsonCommand]:
+    """Return the says of those numbers, each of which has its number for a text."""
+    return [Say(number, str(number)) for number in numbers]
+
+
+def refused(of: str | None, code: Any) -> Error:
+    """Return the error that answers a command."""
+    return Error(of, code, "No.")

@@ -25,7 +25,7 @@ class CommandQueue:
         self,
         clock: IReactorTime,
         obey: Callable[[AnyCommand], object],
-        is_blocked: Callable[[], bool],
+        is_blocked: Callable[[AnyCommand], bool],
         all_obeyed: Callable[[], object],
     ) -> None:
         """Take what obeys one, what tells whether it would cause too much, and what comes next."""
@@ -47,7 +47,7 @@ class CommandQueue:
 
     def append(self, command: AnyCommand, size: int) -> None:
         """Obey a command, which was that many bytes, now or when those before it are obeyed."""
-        if self._waiting or self._is_blocked():
+        if self._waiting or self._is_blocked(command):
             self._waiting.append((command, size))
             self._bytes += size
         else:
@@ -60,14 +60,17 @@ class CommandQueue:
 
     def wake(self) -> None:
         """Obey those that wait, in a turn of its own, if nothing blocks them any longer."""
-        if self._waiting and not self._obeys_soon and not self._is_blocked():
+        if not self._obeys_soon and self._may_obey():
             self._obeys_soon = True
             self._clock.callLater(0, self._run)
+
+    def _may_obey(self) -> bool:
+        return bool(self._waiting) and not self._is_blocked(self._waiting[0][0])
 
     def _run(self) -> None:
         self._obeys_soon = False
         turn = COMMANDS_A_TURN
-        while self._waiting and turn and not self._is_blocked():
+        while turn and self._may_obey():
             command, size = self._waiting.popleft()
             self._bytes -= size
             self._obey(command)

@@ -365,11 +365,11 @@ class ChatFactory(Factory):
             self._tell_statuses(user)
             receipt = Receipt(user, say.id)
         peer = self.pairs.get(user)
-        if peer is not None:
+        if peer is not None and (not say.to or self._find(say.to) is peer):
             now = Timestamp(self.clock.seconds())
             peer.tell(Message(user.name.text, say.text, now), receipt)
             return
-        user.tell(Error("say", "nobody", NOBODY))
+        user.tell(Error("say", "nobody", NOBODY if peer is None else f"You talk with {peer}."))
         if receipt is not None:
             self._settle([receipt], "failed", "nobody")
 

@@ -58,6 +58,9 @@ class Say(Command, frozen=True, tag="say"):
         str,
         Meta(description="It may have several lines: whole to a json peer, one each to a plain."),
     ]
+    to: (
+        Annotated[str, Meta(description="Whom it is meant for: nobody else gets it.")] | UnsetType
+    ) = UNSET
 
 
 class Acknowledge(Command, frozen=True, tag="ack"):

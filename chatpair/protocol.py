@@ -193,10 +193,14 @@ class ChatProtocol(LineConnection):
             if self._queue.full:
                 super().flow_changed()
 
-    def _is_blocked(self) -> bool:
+    def _is_blocked(self, command: AnyCommand) -> bool:
+        """Tell whether there is no room for what a command causes."""
+        if isinstance(command, Quit):
+            return False
         if self.user is None:
             return self.full
-        return self.user.full or (self._peer is not None and self._peer.full)
+        speaks_to = self._peer if isinstance(command, Say) else None
+        return self.user.full or (speaks_to is not None and speaks_to.full)
 
     def _all_obeyed(self) -> None:
         """Read on after commands have waited, or close."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import UnsetType
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectError, ConnectionLost
@@ -211,9 +212,9 @@ def status(last: int, what: Any = "confirmed", **why: Any) -> Status:
     return Status(last, what, **why)
 
 
-def says(*numbers: int) -> list[JsonCommand]:
+def says(*numbers: int, to: str | UnsetType = "bob") -> list[JsonCommand]:
     """Return the says of those numbers, each of which has its number for a text."""
-    return [Say(number, str(number)) for number in numbers]
+    return [Say(number, str(number), to) for number in numbers]
 
 
 def refused(of: str | None, code: Any) -> Error:

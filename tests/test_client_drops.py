@@ -61,7 +61,7 @@ def test_what_is_said_again_counts_once_for_what_is_on_its_way() -> None:
     play.resumes(2, 0)
     assert [len(say.text) for say in play.said() if isinstance(say, Say)] == [40_000, 20_000]
     outcome(play.line.say("z"))
-    assert play.said() == [Say(3, "z")]
+    assert play.said() == [Say(3, "z", "bob")]
 
 
 def test_what_the_server_never_got_does_not_go_to_another_peer() -> None:
@@ -74,7 +74,7 @@ def test_what_the_server_never_got_does_not_go_to_another_peer() -> None:
     assert (results[0], results[1][0].why, play.line.peer) == ([], "quit", "carol")
     assert play.said() == []
     outcome(play.line.say("new"))
-    assert play.said() == [Say(2, "new")]
+    assert play.said() == [Say(2, "new", "carol")]
 
 
 def test_duplicates_are_ignored_and_only_what_is_done_counts_as_seen() -> None:
@@ -199,7 +199,7 @@ def test_a_line_that_the_server_forgot_begins_anew() -> None:
     assert called == ["carol"]
     for text in ("1", long):
         outcome(play.line.say(text))
-    assert play.said() == [Say(1, "1"), Say(2, long), Acknowledge(2)]
+    assert play.said() == [Say(1, "1", "carol"), Say(2, long, "carol"), Acknowledge(2)]
     play.drops()
     play.accepts()
     assert play.said() == [Resume("other key", 2)]

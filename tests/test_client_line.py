@@ -5,6 +5,7 @@ from typing import Any
 from weakref import ref
 
 import pytest
+from msgspec import UNSET
 from twisted.internet.defer import CancelledError, Deferred
 
 from chatpair.client.line import NOTICED_SECONDS, Line
@@ -371,7 +372,7 @@ def test_two_lines_do_not_meet() -> None:
     first, second = named("first"), named("second")
     outcome(first.line.say("1"))
     outcome(second.line.call("eve"))
-    assert (first.said(), second.said()) == (says(1), [Call("eve")])
+    assert (first.said(), second.said()) == (says(1, to=UNSET), [Call("eve")])
     first.drops()
     second.tells(Paired("eve"))
     assert (second.line.peer, second.line.connected, first.line.peer) == ("eve", True, None)

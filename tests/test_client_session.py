@@ -4,6 +4,7 @@ from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, capturedLogs
 
@@ -68,13 +69,13 @@ def test_a_status_that_has_no_reason_is_a_failure_all_the_same() -> None:
 
 def test_a_text_no_server_would_take_is_refused_here() -> None:
     play = paired()
-    fits = MAX_LINE - len(json.render_command(Say(1, "")).strip())
+    fits = MAX_LINE - len(json.render_command(Say(1, "", "bob")).strip())
     assert isinstance(outcome(play.line.say("x" * (fits + 1)))[0], TooLong)
     assert isinstance(outcome(play.line.say("\n" * (fits // 2 + 1)))[0], TooLong)
     assert isinstance(outcome(play.line.say("\ud800"))[0], ValueError)
     assert play.said() == []
     play.line.say("x" * fits)
-    assert play.said() == [Say(1, "x" * fits)]
+    assert play.said() == [Say(1, "x" * fits, "bob")]
 
 
 def test_only_so_many_are_on_their_way_at_once() -> None:
@@ -93,11 +94,11 @@ def test_only_so_much_is_on_its_way_at_once_but_always_one() -> None:
     play = paired()
     long, short = "é" * 32_000, "e" * 1_536
     results = [outcome(play.line.say(text)) for text in (long, short, "x", long)]
-    assert play.said() == [Say(1, long), Say(2, short)]
+    assert play.said() == [Say(1, long, "bob"), Say(2, short, "bob")]
     play.tells(status(1))
-    assert play.said()[:-1] == [Say(3, "x")]
+    assert play.said()[:-1] == [Say(3, "x", "bob")]
     play.tells(status(3))
-    assert play.said()[:-1] == [Say(4, long)]
+    assert play.said()[:-1] == [Say(4, long, "bob")]
     assert [len(result) for result in results] == [1, 1, 1, 0]
 
 
@@ -116,7 +117,8 @@ def test_what_is_not_sent_yet_never_goes_to_another_peer() -> None:
         play.tells(status(256))
         assert [command for command in play.said() if isinstance(command, Say)] == []
         play.line.say("257")
-        assert says(257)[0] in play.said()
+        to = event.peer if isinstance(event, Paired) else UNSET
+        assert says(257, to=to)[0] in play.said()
 
 
 def test_a_cancelled_text_is_taken_back_if_that_is_possible() -> None:
@@ -128,7 +130,7 @@ def test_a_cancelled_text_is_taken_back_if_that_is_possible() -> None:
     play.said()
     play.tells(status(2))
     assert results[1] == ["confirmed"]
-    assert play.said()[0] == Say(257, "258")
+    assert play.said()[0] == Say(257, "258", "bob")
 
 
 def test_typing_is_shown_while_there_is_a_connection() -> None:

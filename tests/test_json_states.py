@@ -197,6 +197,35 @@ def test_says_that_were_skipped_have_failed(exchange: Exchange) -> None:
     assert bob.heard()[1:] == [said(exchange, "hi")]
 
 
+def test_what_is_meant_for_one_goes_to_nobody_else(exchange: Exchange) -> None:
+    alice, bob = exchange.enter_json("alice"), exchange.enter_json("bob")
+    carol = exchange.enter("carol")
+    alice.does("to", name="bob")
+    bob.does("quit")
+    carol.says("To:alice")
+    alice.events()
+    alice.does("say", id=1, text="for bob", to="bob")
+    alice.does("say", id=2, text="for carol", to="Carol")
+    assert carol.heard()[1:] == [said(exchange, "for carol")]
+    assert alice.uncounted() == [
+        error("say", "nobody", "You talk with carol."),
+        status(1, "failed", why="nobody"),
+        status(2, "handed"),
+    ]
+
+
+def test_one_may_leave_a_peer_who_takes_no_more() -> None:
+    for command in ({"do": "bye"}, {"do": "to", "name": "carol"}, {"do": "quit"}):
+        exchange = Exchange()
+        alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
+        exchange.enter("carol")
+        alice.does("to", name="bob")
+        bob.fills()
+        alice.events()
+        alice.does(**command)
+        assert alice.events() != []
+
+
 def test_no_status_speaks_for_one_that_is_on_its_way(exchange: Exchange) -> None:
     alice, bob, carol = (
         exchange.enter_json("alice"),

@@ -173,7 +173,9 @@ class Line:
         """
         if self._quitting:
             return fail(NotDelivered("ended"))
-        status = maybeDeferred(self._outbox.say, text)
+        # Nobody else may get it, unless who the peer is will be known when it arrives.
+        to = None if self._commands else self.peer
+        status = maybeDeferred(self._outbox.say, text, to)
         self._pump()
         return status
 

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from msgspec import UNSET
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
@@ -76,6 +77,7 @@ def check_length(command: JsonCommand) -> None:
 
 class _Said(NamedTuple):
     text: str
+    to: str | None  # whom it is meant for, if that was known
     size: int  # bytes of the text
     status: Deferred[Outcome]
 
@@ -98,10 +100,10 @@ class Outbox:
         """How many wait to be sent."""
         return len(self._waiting)
 
-    def say(self, text: str) -> Deferred[Outcome]:
-        """Append a text; raises ValueError if no server would take it."""
-        check_length(Say(self._last_id + len(self._waiting) + 1, text))
-        said = _Said(text, len(text.encode()), Deferred())
+    def say(self, text: str, to: str | None) -> Deferred[Outcome]:
+        """Append a text for a certain peer or any; raises ValueError if no server would take it."""
+        check_length(Say(self._last_id + len(self._waiting) + 1, text, to or UNSET))
+        said = _Said(text, to, len(text.encode()), Deferred())
         self._waiting.append(said)
         return said.status
 
@@ -114,7 +116,7 @@ class Outbox:
             self._sent.append(said)
             self._sent_bytes += said.size
             self._last_id += 1
-            yield Say(self._last_id, said.text)
+            yield Say(self._last_id, said.text, said.to or UNSET)
         self._tell_quiet()
 
     def _has_room(self, said: _Said) -> bool:
@@ -184,6 +186,9 @@ class Commands:
     def waiting(self) -> int:
         """How many wait to be sent."""
         return len(self._asked) - self._sent
+
+    def __len__(self) -> int:
+        return len(self._asked)
 
     def ask(self, command: Call | HangUp | AskWho) -> Deferred[Any]:
         """Append a command; raises ValueError if no server would take it."""

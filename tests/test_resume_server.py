@@ -1,0 +1,223 @@
+"""Held lines at a real server: real cuts, frozen programs, a pulled cable."""
+
+import json
+import re
+import signal
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+from tests.server import TIMEOUT, Client, Process, Server, require
+from tests.test_vanishing import TwoMachines, machines
+
+__all__ = ["machines"]  # a fixture
+
+READER = """
+import socket, sys
+connection = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+for line in sys.argv[2:]:
+    connection.sendall(line.encode() + b"\\n")
+while data := connection.recv(65536):
+    print(data.decode(), end="", flush=True)
+print("closed", flush=True)
+"""
+"""Says lines, and shows what it is told until the connection is closed."""
+
+CUTS = 150
+
+
+class JsonClient(Client):
+    """A plain socket that speaks JSON."""
+
+    def does(self, do: str, **rest: object) -> None:
+        """Send a command."""
+        self.says(json.dumps({"do": do, **rest}))
+
+    def event(self) -> dict[str, Any]:
+        """Return the next event."""
+        event: dict[str, Any] = json.loads(self.line())
+        return event
+
+    def events(self, *kinds: str) -> list[dict[str, Any]]:
+        """Return the next events, which must be of these kinds."""
+        events = [self.event() for _ in kinds]
+        assert [event["event"] for event in events] == [*kinds], events
+        return events
+
+
+def json_client(server: Server, name: str = "") -> tuple[JsonClient, str]:
+    """Connect, speak JSON, and say a name if there is one; return the key as well."""
+    client = JsonClient(server.port)
+    server._clients.callback(client.close)
+    client.says("Mode:json")
+    client.events("mode")
+    if not name:
+        return client, ""
+    client.does("name", name=name)
+    return client, client.events("named")[0]["key"]
+
+
+def resume(server: Server, key: str, seen: int) -> JsonClient:
+    """Take over a line."""
+    client, _ = json_client(server)
+    client.does("resume", key=key, seen=seen)
+    client.events("resumed")
+    return client
+
+
+def pair(server: Server) -> tuple[JsonClient, JsonClient, str]:
+    """Let alice and bob have a line; return them, and bob's key."""
+    alice, _ = json_client(server, "alice")
+    bob, key = json_client(server, "bob")
+    alice.does("to", name="bob")
+    for party in (alice, bob):
+        party.events("paired")
+        party.does("ack", seq=2)
+    return alice, bob, key
+
+
+@pytest.mark.parametrize("how", [Client.resets, Client.close])
+def test_a_lost_line_is_resumed(server: Server, how: Any) -> None:
+    alice, bob, key = pair(server)
+    how(bob)
+    alice.events("held")
+    for number in range(1, 101):
+        alice.does("say", id=number, text=str(number))
+    bob = resume(server, key, 2)
+    assert [bob.event()["text"] for _ in range(100)] == [str(n) for n in range(1, 101)]
+    alice.events("back")
+    bob.does("ack", seq=102)
+    assert alice.events("status")[0]["id"] == 100
+
+
+def test_a_plain_line_is_taken_back(server: Server) -> None:
+    alice, bob = server.pair()
+    bob.says("/key")
+    key = bob.line().split()[3].rstrip(".")
+    bob.resets()
+    assert alice.line() == "bob has lost the connection. What you say is kept for a while."
+    alice.says("are you there?")
+    again = server.client()
+    again.says(f"Back:{key}")
+    assert [again.line(), again.line()] == ["OK", "You are chatting with alice."]
+    assert again.text() == "are you there?"
+    assert alice.line() == "bob is back."
+
+
+def test_the_hold_runs_out() -> None:
+    with Server("--hold", "1") as server:
+        alice, bob, key = pair(server)
+        alice.does("say", id=1, text="hi")
+        bob.resets()
+        _, status, left = alice.events("held", "status", "left")
+        assert (status["id"], status["status"], status["why"]) == (1, "failed", "lost")
+        assert left["why"] == "lost"
+        bob, _ = json_client(server)
+        bob.does("resume", key=key)
+        assert bob.events("error")[0]["code"] == "bad-key"
+
+
+def test_nothing_is_held() -> None:
+    with Server("--hold", "0") as server:
+        client = server.client()
+        client.says("Mode:json")
+        assert json.loads(client.line())["hold"] == 0
+        alice, bob, _ = pair(server)
+        bob.resets()
+        assert alice.events("left")[0]["why"] == "lost"
+
+
+def test_a_frozen_program_loses_its_line_and_is_closed_when_it_wakes(server: Server) -> None:
+    alice, _ = json_client(server, "alice")
+    commands = ["Mode:json", '{"do":"name","name":"bob"}', '{"do":"to","name":"alice"}']
+    program = [sys.executable, "-c", READER, str(server.port), *commands]
+    with Process(program) as frozen:
+        frozen.wait_for('"paired"')
+        alice.events("paired")
+        named = frozen.wait_for(r'"key":"([^"]+)"')
+        frozen.kill(signal.SIGSTOP)
+        alice.does("say", id=1, text="hi")
+        again = resume(server, named[1].decode(), 2)
+        assert again.events("message")[0]["text"] == "hi"
+        again.does("ack", seq=3)
+        assert alice.events("status")[0]["status"] == "confirmed"
+        frozen.kill(signal.SIGCONT)
+        frozen.wait_for(r"Another connection has taken this line over.*\r\nclosed\n")
+        assert frozen.wait() == 0
+
+
+def test_a_line_is_taken_over_from_a_machine_that_has_vanished(machines: TwoMachines) -> None:
+    bob = machines.far_user("bob")
+    bob.write(b"/key\n")
+    key = bob.wait_for(rb"Your key is (\S+)\. ")[1].decode()
+    alice = machines.near_user("alice")
+    alice.calls("bob")
+    bob.wait_for(r"You are chatting with alice\.\r\n$")
+    machines.vanish()
+    alice.says("one")
+    again = machines.near_user("")
+    again.says(f"Back:{key}")
+    told = [again.line() for _ in range(3)]
+    assert told[0] == "OK"
+    assert re.fullmatch(r"\[.{24}\] alice \(again\): \(one\)", told[1])
+    assert told[2] == "You are chatting with alice."
+    again.says("here I am")
+    assert alice.text() == "here I am"
+
+
+def test_a_speaker_to_a_full_store_waits_and_loses_nothing(server: Server) -> None:
+    require("nc")
+    bob, key = json_client(server, "bob")
+    bob.resets()
+    lines = [f"{number} {'x' * 5_000}" for number in range(3_000)]
+    said = "\n".join(["alice", "To:bob", *lines, ""]).encode()
+    with Process(["nc", "-N", "127.0.0.1", str(server.port)]) as alice:
+
+        def write() -> None:
+            alice.write(said)
+            alice.close_input()
+
+        writing = threading.Thread(target=write)
+        writing.start()
+        alice.wait_for(r"bob has lost the connection\.")
+        assert writing.is_alive()  # it waits
+        again = resume(server, key, 1)
+        again.events("paired")
+        for number, line in enumerate(lines):
+            message = again.event()
+            assert message["text"] == line
+            if number % 50 == 0:
+                again.does("ack", seq=message["seq"])
+        again.does("ack", seq=message["seq"])
+        writing.join(TIMEOUT)
+        again.does("quit")
+        assert alice.wait() == 0
+    assert server.resident_kib() < 200_000
+
+
+def test_ten_thousand_wrong_keys_open_nothing(server: Server) -> None:
+    alice, bob, key = pair(server)
+    bob.resets()
+    alice.events("held")
+    guesser, _ = json_client(server)
+    handle = key.partition("-")[0]
+    for number in range(10_000):
+        guesser.does("resume", key=f"{handle}-{number:032x}", seen=2)
+        assert guesser.event()["code"] == "bad-key"
+    plain = server.client()
+    plain.says(*(f"Back:blue-fox-{number}" for number in range(10_000)))
+    answers = [plain.line() for _ in range(10_000)]
+    assert answers[9] == "No line is held for that key."
+    assert set(answers[10:]) == {"There were too many wrong keys. Try later."}
+    assert resume(server, key, 2)
+
+
+def test_a_network_that_cuts_again_and_again(port: str) -> None:
+    with Server("--max-per-host", "1000", port=port) as server:
+        program = [sys.executable, "-m", "tests.bad_proxy", str(server.port), str(CUTS), "1"]
+        with Process(program) as clients:
+            clients.wait_for(r"^\d+ cuts, .* nothing lost\n")
+            assert clients.wait() == 0
+    assert b"Traceback" not in server.output

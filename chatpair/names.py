@@ -25,8 +25,9 @@ _FORBIDDEN = frozenset(" :[]()/*,")
 # A program that reads the first word of a line must never take a name for the server's word.
 RESERVED = frozenset(
     (
-        *("back", "bad", "here", "listening", "mode", "no", "nobody", "ok", "password"),
-        *("please", "quit", "reuse", "say", "server", "that", "the", "there", "this", "to"),
+        *("another", "back", "bad", "here", "lines", "listening", "mode", "no", "nobody", "ok"),
+        *("others", "password", "please", "quit", "reuse", "say", "server", "that", "the"),
+        *("there", "this", "to"),
         *("wrong", "you", "your"),
     )
 )

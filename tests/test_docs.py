@@ -2,9 +2,10 @@
 
 import re
 import runpy
+import sys
 from pathlib import Path
 
-from tests.server import Client, Server
+from tests.server import Client, Process, Server
 
 DOCS = Path(__file__).parent.parent / "docs"
 STEP = re.compile(r"    (\w+)(?:([<>]) (.*)| closes)")
@@ -41,6 +42,20 @@ def test_the_sessions_are_what_happens(port: str) -> None:
                 for ours, theirs in keys.items():
                     told = told.replace(theirs, ours)
                 assert TIME.sub("TIME", told) == TIME.sub("TIME", line)
+
+
+def test_the_program_for_programs_is_one(server: Server) -> None:
+    bob = server.client("bob")
+    say = [sys.executable, str(DOCS / "say.py"), "127.0.0.1", str(server.port), "build"]
+    with Process([*say, "bob", "The build is done."]) as program:
+        assert program.wait() == 0
+        assert program.output == b"handed\n"
+    assert bob.line() == "You are chatting with build."
+    assert bob.text() == "The build is done."
+    assert bob.line() == "Quit."
+    with Process([*say, "carol", "hi"]) as program:
+        program.wait_for(r"The user carol does not exist\. \(unknown\)\n")
+        assert program.wait() == 1
 
 
 def page() -> list[str]:

@@ -6,8 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatpair import factory, protocol
 from chatpair.codecs import plain
-from chatpair.messages import AnyEvent, Error, Goodbye, Help, Left, Named, Notice
+from chatpair.messages import (
+    AnyEvent,
+    Error,
+    Free,
+    Goodbye,
+    Help,
+    Key,
+    Left,
+    Listening,
+    Named,
+    Notice,
+)
 from chatpair.names import LENGTHS, MAX_LENGTH, RESERVED, BadName, fold, parse, skeleton
 from tests.exchange import Exchange
 
@@ -100,8 +112,14 @@ def test_no_program_can_take_a_name_for_a_word_of_the_servers() -> None:
         Goodbye(),
         Help(),
         Error("name", "reuse", ""),
+        Listening(),
+        Free(),
+        Key("blue-fox-nine"),
+        protocol._TAKEN_OVER,
+        protocol._NOT_HELD,
+        factory._KEY_IS_SPOILT,
     ]
-    notices = ["Listening.", "The server is full.", "You are free.", "No such command: /x."]
+    notices = ["The server is full.", "No such command: /x.", "No line is held for that key."]
     said.extend(map(Notice, notices))
     lines = [plain.render(event).decode() for event in said]
     words = {line.split()[0].lower().rstrip(".") for text in lines for line in text.splitlines()}

@@ -169,7 +169,9 @@ class ChatFactory(Factory):
         if user.key:
             self._keyring_of(user).remove(user.key, user)
             self.held.stop(user)
-        self._settle(user.gone(), "failed", "quit" if why == "quit" else "lost")
+        undelivered = user.gone()
+        if undelivered:
+            self._settle(undelivered, "failed", "quit" if why == "quit" else "lost")
         self._end_pair(user, why)
 
     # Being away and back

@@ -150,10 +150,13 @@ class ChatProtocol(LineConnection):
 
     def _unnamed(self, line: bytes) -> bool:
         text = clean(line)
+        command = plain.parse_unnamed(text)
         if _HTTP_REQUEST.match(text):
             self._refuse(_NO_HTTP, "HTTP")
+        elif isinstance(command, Claim):
+            self._claim(command.name)
         else:
-            self._obey(plain.parse_unnamed(text))
+            self._obey(command)
         return False
 
     def _idle(self, line: bytes) -> bool:
@@ -298,6 +301,9 @@ class ChatProtocol(LineConnection):
         self.tell(Mode(hold=self.factory.hold))
 
     def _claim(self, name: str) -> None:
+        self.turn = 0
+        if self.draining:
+            return
         if self.factory.is_full():
             if self._queue is None:
                 self._refuse(_FULL, "full")

@@ -86,10 +86,12 @@ def parse_unnamed(text: str) -> AnyCommand:
         command = parse(text)
         if isinstance(command, AskHelp | Quit | Invalid):
             return command
-    if text[:5].lower() == "back:":
-        return Resume(text[5:].strip().lower())
-    if text.lower() == "mode:json":
-        return SpeakJson()
+    if ":" in text:
+        word = text.lower()
+        if word == "mode:json":
+            return SpeakJson()
+        if word.startswith("back:"):
+            return Resume(word[5:].strip())
     return Claim(text)
 
 

@@ -4,10 +4,10 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from itertools import count
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, connectProtocol
 from twisted.internet.fdesc import setBlocking
 from twisted.internet.stdio import StandardIO
@@ -15,14 +15,17 @@ from twisted.internet.task import react
 
 from chatpair import __version__
 from chatpair.client.conversation import Conversation
+from chatpair.client.person import PersonTalk
+from chatpair.client.pipe import PipeTalk
+from chatpair.client.session import NotJson
 from chatpair.client.stdio import StandardScreen
 from chatpair.text import clean
 
 _EPILOG = """\
-On a terminal, what you type goes to the server: To:bob calls bob, /help lists the commands.
-From a pipe, all lines are said to the one that --to names, or else to whoever calls first, or
-whom a first line such as To:bob calls; then the client quits. The exit status is 0 if the server
-took every line while the other was there, and 1 if not.
+On a terminal, what you type is said to the one you talk with, unless it is a command: To:bob calls
+bob, /help lists the others. From a pipe, all lines are said to the one that --to names, or else to
+whoever calls first, or whom a first line such as To:bob calls; when all have arrived, the client
+quits. The exit status is 0 then, and 1 if they have not. A connection that is lost is made again.
 """
 
 
@@ -54,43 +57,89 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-async def _talk(reactor: Any, options: argparse.Namespace) -> str:
-    """Hold a conversation; return what went wrong with it, or nothing."""
-    from_pipe = not sys.stdin.isatty()
-    screen = StandardScreen(from_pipe=from_pipe)
-    conversation = Conversation(screen, name=options.name, to=options.to, from_pipe=from_pipe)
-    screen.conversation = conversation
-    stdio = StandardIO(screen, reactor=reactor)
-    endpoint = HostnameEndpoint(reactor, options.host, options.port)
-    connecting = connectProtocol(endpoint, conversation)
-    interrupts = count()
+class _Client:
+    """Standard input and output, and whoever speaks there."""
 
-    def interrupt() -> None:
-        if not conversation.connected:
-            connecting.cancel()
-            return
-        conversation.interrupt()
-        if next(interrupts):
-            screen.give_up()
+    def __init__(self, reactor: Any, options: argparse.Namespace) -> None:
+        self._options = options
+        self._from_pipe = not sys.stdin.isatty()
+        self._endpoint = HostnameEndpoint(reactor, options.host, options.port)
+        self._screen = StandardScreen(from_pipe=self._from_pipe)
+        self._connecting: Deferred[Any] | None = None
+        self._interrupts = 0
+        kind = PipeTalk if self._from_pipe else PersonTalk
+        self._talk = kind(self._screen, self._endpoint, name=options.name, to=options.to)
+        self._screen.speaker = self._talk
+        self._stdio = StandardIO(self._screen, reactor=reactor)
 
-    # In the place of the reactor's handler, which would not wait for the answer to Quit.
-    signal.signal(signal.SIGINT, lambda *_: reactor.callFromThread(interrupt))
-    try:
-        await connecting
-    except Exception as why:  # a host that is no host name raises what it likes
-        return f"Can't connect to {options.host}, port {options.port}: {why or 'interrupted'}"
-    else:
-        conversation.transport.registerProducer(screen, True)
-        stdio.registerProducer(conversation, True)
+    async def run(self) -> str:
+        """Talk; return what went wrong with it, or nothing."""
+        try:
+            self._talk.start()
+            self._stdio.registerProducer(self._talk, True)
+            return await self._talk.finished
+        except NotJson:
+            return await self._talk_plainly()
+        except Exception as why:  # a host that is no host name raises what it likes
+            return self._not_connected(why)
+        finally:
+            self._stdio.unregisterProducer()
+            self._stdio.loseConnection()
+            await self._screen.closed
+
+    async def _talk_plainly(self) -> str:
+        self._screen.notice("The server speaks no JSON: what is lost with a connection stays lost.")
+        conversation = Conversation(
+            self._screen, name=self._talk.name, to=self._options.to, from_pipe=self._from_pipe
+        )
+        self._connecting = connectProtocol(self._endpoint, conversation)
+        try:
+            await self._connecting
+        except Exception as why:
+            return self._not_connected(why)
+        finally:
+            self._connecting = None
+        self._screen.speaker = conversation
+        conversation.transport.registerProducer(self._screen, True)
+        self._stdio.unregisterProducer()
+        self._stdio.registerProducer(conversation, True)
         return await conversation.finished
-    finally:
-        stdio.unregisterProducer()
-        stdio.loseConnection()
-        await screen.closed
+
+    def _not_connected(self, why: Exception) -> str:
+        options = self._options
+        return f"Can't connect to {options.host}, port {options.port}: {why or 'interrupted'}"
+
+    def interrupt(self) -> None:
+        """Quit; the second time, wait for nothing."""
+        self._interrupts += 1
+        if self._connecting is not None:
+            self._connecting.cancel()
+            return
+        self._screen.speaker.interrupt()
+        if self._interrupts > 1:
+            self._screen.give_up()
+
+    def terminate(self) -> None:
+        """Quit, as often as it is asked for: the peer would wait for one who was cut off."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+        else:
+            self._screen.speaker.fail("Terminated.")
+
+
+def _heed(reactor: Any, number: signal.Signals, handle: Callable[[], object]) -> None:
+    signal.signal(number, lambda *_: reactor.callFromThread(handle))
 
 
 async def _run(reactor: Any, options: argparse.Namespace) -> None:
-    problem = await _talk(reactor, options)
+    client = _Client(reactor, options)
+    _heed(reactor, signal.SIGINT, client.interrupt)
+    # The reactor has handlers of its own from its start on. They would not wait for the answer
+    # to Quit.
+    reactor.callWhenRunning(_heed, reactor, signal.SIGTERM, client.terminate)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as under nohup
+        _heed(reactor, signal.SIGHUP, client.terminate)
+    problem = await client.run()
     # Both streams are the same on a terminal, and the shell wants it back as it was.
     for stream in (sys.stdin, sys.stdout):
         setBlocking(stream.fileno())

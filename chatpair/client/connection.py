@@ -179,8 +179,8 @@ class Connection(LineReceiver):
         match event:
             case Mode(hold=hold):
                 self._introduce(self._line.introduction(hold))
-            case Error(code="try-later"):
-                self.try_later()
+            case Error(code="try-later" as code, text=text):
+                self._line.refused(Refused(code, text))
             case _:
                 self._puzzled(json.render(event).strip())
 
@@ -198,10 +198,7 @@ class Connection(LineReceiver):
                 self._introduce(self._line.introduction())
             case Error(of="name" | "resume", code=code, text=text):
                 self._introduction = None
-                if code == "try-later":
-                    self.try_later()
-                else:
-                    self._line.refused(Refused(code, text))
+                self._line.refused(Refused(code, text))
 
     def _closing(self, event: JsonEvent) -> None:
         """Pay no attention."""

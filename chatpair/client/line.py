@@ -10,9 +10,11 @@ from typing import Any, Self
 
 from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IDelayedCall, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from chatpair.client.connection import Backoff, Connection
 from chatpair.client.session import (
@@ -110,6 +112,7 @@ class Line:
         self._hold: int | None = None  # seconds, as the server said when it spoke JSON
         self._key: str | None = None
         self._ghost_until = 0.0  # the name may be held for a connection that was lost too early
+        self._patient = True  # whatever fails before there is a name is tried again
         self._flowing = False  # all that was missed has been told
         self._flushing: IDelayedCall | None = None
         self._starting: list[Deferred[None]] = []
@@ -118,11 +121,13 @@ class Line:
 
     # What programs ask for
 
-    def start(self) -> Deferred[None]:
+    def start(self, *, patient: bool = True) -> Deferred[None]:
         """Connect, for as long as it takes; fires when the name is this line's.
 
         Fails with Refused if it can't be, with NotJson if the server is none for programs, with
-        Ended if the line has ended. Who cancels this quits.
+        Ended if the line has ended. Who cancels this quits. Who is not patient has one attempt:
+        that fails too with why there was no connection, with ConnectionLost, or with Refused
+        and the code try-later.
         """
         if self._quitting:
             return fail(Ended())
@@ -135,8 +140,15 @@ class Line:
         starting: Deferred[None] = Deferred(self._start_cancelled)
         self._starting.append(starting)
         if not self._service.running:
+            self._patient = patient
             self._service.startService()
+            if not patient:
+                self._service.whenConnected(failAfterFailures=1).addErrback(self._not_connected)
         return starting
+
+    def _not_connected(self, why: Failure) -> None:
+        assert isinstance(why.value, Exception)
+        self._end(why.value)
 
     def _start_cancelled(self, starting: Deferred[None]) -> None:
         self._starting.remove(starting)
@@ -242,6 +254,7 @@ class Line:
     def named(self, named: Named) -> None:
         """Begin: the name is this line's."""
         self.name, self._key = named.name, named.key
+        self._patient = True
         self._inbox.is_new(named)
         self._inbox.take(named)
         self._link_is_up()
@@ -280,10 +293,12 @@ class Line:
 
     def refused(self, why: Refused | NotJson) -> None:
         """End, unless that may change."""
-        if isinstance(why, Refused):
-            passing = why.code == "reuse" and self._clock.seconds() < self._ghost_until
-        else:  # a server that spoke JSON before is full, or not itself yet
+        if isinstance(why, NotJson):  # a server that spoke JSON before is full, or not itself yet
             passing = self._hold is not None
+        elif why.code == "try-later":
+            passing = self._patient
+        else:
+            passing = why.code == "reuse" and self._clock.seconds() < self._ghost_until
         if passing and self._connection is not None:
             self._connection.try_later()
         else:
@@ -299,6 +314,8 @@ class Line:
         self._flowing = False
         if self._quitting:
             self._end(None)
+        elif not self._patient:
+            self._end(ConnectionLost())
         elif was_connected:
             self._tell_link(False)
 

@@ -1,7 +1,7 @@
 """A conversation on standard input and output."""
 
 import sys
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHalfCloseableProtocol
@@ -10,13 +10,28 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from chatpair.client.conversation import Conversation
 from chatpair.text import clean
+
+
+class Speaker(Protocol):
+    """Whoever lines of standard input are for."""
+
+    def typed(self, line: str) -> None:
+        """Take a line."""
+
+    def input_ended(self) -> None:
+        """Quit, once what the user has said is said."""
+
+    def interrupt(self) -> None:
+        """Quit, or if that has been said already, end at once."""
+
+    def fail(self, problem: str) -> None:
+        """Quit because of a problem."""
 
 
 @implementer(IHalfCloseableProtocol)
 class StandardScreen(LineReceiver):
-    """Passes lines of standard input to a conversation, and shows what it says.
+    """Passes lines of standard input on, and shows what comes of them.
 
     What the peer says goes to standard output. So does the rest on a terminal; with a pipe for
     input the rest goes to standard error.
@@ -25,7 +40,7 @@ class StandardScreen(LineReceiver):
     delimiter = b"\n"
     MAX_LENGTH = 2**20
     transport: Any
-    conversation: Conversation
+    speaker: Speaker
 
     def __init__(self, *, from_pipe: bool) -> None:
         self._from_pipe = from_pipe
@@ -70,7 +85,7 @@ class StandardScreen(LineReceiver):
         self._flow()
 
     def stopProducing(self) -> None:
-        """Do nothing: the conversation ends with its connection, and says why."""
+        """Do nothing: the speaker ends with its connection, and says why."""
 
     def _flow(self) -> None:
         wait = self._full or not self._wanted
@@ -85,26 +100,26 @@ class StandardScreen(LineReceiver):
     # Standard input and output
 
     def connectionMade(self) -> None:
-        """Wait until the conversation wants lines."""
+        """Wait until lines are wanted."""
         self._flow()
 
     def lineReceived(self, line: bytes) -> None:
         """Pass a line on."""
-        self.conversation.typed(clean(line))
+        self.speaker.typed(clean(line))
 
     def readConnectionLost(self) -> None:
         """Pass on the end of input, and a last line that had none."""
         rest = self.clearLineBuffer()
         if rest:
             self.lineReceived(rest)
-        self.conversation.input_ended()
+        self.speaker.input_ended()
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """Give up: no server takes such a line."""
-        self.conversation.fail(f"A line has over {self.MAX_LENGTH} bytes.")
+        self.speaker.fail(f"A line has over {self.MAX_LENGTH} bytes.")
 
     def writeConnectionLost(self) -> None:
-        """Wait for no more output; the conversation has been told, as its producer."""
+        """Wait for no more output; the speaker has been told, as its producer."""
         self.give_up()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

@@ -3,7 +3,11 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chatpair.codecs import json
+from tests import any_events
 from tests.exchange import Exchange, Party, said
+
+STATES = ["unnamed", "idle", "paired", "unnamed json", "idle json", "paired json"]
 
 hostile = st.lists(
     st.one_of(
@@ -14,6 +18,10 @@ hostile = st.lists(
         st.sampled_from([b"To:", b"alice", b"carol", b"/to ", b"/who", b"/bye", b"Quit", b"/help"]),
         st.sampled_from([b"\x16\x03", b"GET / HTTP/1.1", b"\x1b[2J", b"x" * 300, b"\xc2", b"\x9d"]),
         st.text(max_size=5).map(str.encode),
+        st.sampled_from(
+            [b"Mode:json\n", b'{"do":"', b'"}\n', b'{"do":"say","id":1,"text":"\xff\\n']
+        ),
+        any_events.COMMANDS.map(json.render_command),
     ),
     max_size=30,
 )
@@ -30,17 +38,20 @@ def still_talks(exchange: Exchange, one: Party, other: Party, name: str) -> None
 
 
 @settings(max_examples=400, deadline=None)
-@given(hostile, st.sampled_from(["unnamed", "idle", "paired"]), st.booleans(), st.booleans())
+@given(hostile, st.sampled_from(STATES), st.booleans(), st.booleans())
 def test_any_bytes_in_any_state(
     chunks: list[bytes], state: str, joined: bool, half_closes: bool
 ) -> None:
     exchange = Exchange(max_line=200)
     alice, bob = exchange.pair()
     carol, dave = exchange.pair("carol", "dave")
-    stranger = exchange.connect() if state == "unnamed" else exchange.enter("mallory")
+    if state.endswith("json"):
+        stranger = exchange.enter_json("mallory") if state[0] != "u" else exchange.connect_json()
+    else:
+        stranger = exchange.enter("mallory") if state != "unnamed" else exchange.connect()
     victim = exchange.enter("victim")
-    if state == "paired":
-        stranger.says("To:victim")
+    if state.startswith("paired"):
+        stranger.says('{"do":"to","name":"victim"}' if state.endswith("json") else "To:victim")
     victim.heard()
     for chunk in [b"".join(chunks)] if joined else chunks:
         stranger.sends(chunk)
@@ -50,8 +61,9 @@ def test_any_bytes_in_any_state(
     still_talks(exchange, dave, carol, "dave")
     for line in victim.heard():
         assert not {"\x1b", "\0", "\r", "\n", "\x9d", "\u202e"} & set(line)
-    if state == "paired":
+    if state.startswith("paired"):
         assert not victim.closed
     stranger.drops()
+    exchange.clock.advance(60)
     still_talks(exchange, bob, alice, "bob")
     assert len(exchange.factory.users) == 5

@@ -45,6 +45,7 @@ def test_any_bytes_in_any_state(
     exchange = Exchange(max_line=200)
     alice, bob = exchange.pair()
     carol, dave = exchange.pair("carol", "dave")
+    stranger: Party
     if state.endswith("json"):
         stranger = exchange.enter_json("mallory") if state[0] != "u" else exchange.connect_json()
     else:

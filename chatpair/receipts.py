@@ -23,7 +23,7 @@ class Says:
         """The last id that the server has."""
         self._open: deque[int] = deque()  # those that no status was told of, in order
         self._settled: dict[int, Status] = {}  # what is to be told of some of them
-        self._runs: deque[Status] = deque()
+        self._runs: list[Status] = []
         self._told = 0  # the last id that a status was told of
         self._forgotten = 0  # the last one whose status is not remembered
 
@@ -58,7 +58,7 @@ class Says:
             _extend(self._runs, status)
             self._told = status.id
         while len(self._runs) > RUNS:
-            self._forgotten = self._runs.popleft().id
+            self._forgotten = self._runs.pop(0).id
         return due
 
     def status_of(self, say: int) -> Status | None:
@@ -69,7 +69,7 @@ class Says:
         return Status(say, run.status, run.why)
 
 
-def _extend(runs: list[Status] | deque[Status], status: Status) -> None:
+def _extend(runs: list[Status], status: Status) -> None:
     """Append a status, in the place of the last one if that says the same of an earlier id."""
     if runs and (runs[-1].status, runs[-1].why) == (status.status, status.why):
         runs.pop()

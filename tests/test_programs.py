@@ -29,7 +29,7 @@ CLOSED = "Connection closed by foreign host."
 TELNETS_OWN = {"Trying 127.0.0.1...", "Connected to 127.0.0.1.", GREETING, CLOSED}
 """What telnet says by itself when all goes well."""
 
-STAMP = re.compile(r"^\[\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}\] (?=\S+: \(.*\)$)")
+STAMP = re.compile(r"^\[\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}\] (?=\S+( \(again\))?: \(.*\)$)")
 
 
 class Program(Process):
@@ -272,6 +272,34 @@ def test_a_killed_program_leaves_its_unfinished_line_and_its_name(
     assert bob.line() == "Quit."
     server.client("alice").calls("bob")
     assert bob.line() == "You are chatting with alice."
+
+
+@pytest.mark.parametrize("command", ["nc", "ncat", "socat", "telnet", "nc on a unix socket"])
+def test_a_killed_program_with_a_key_comes_back(start: Start, command: str) -> None:
+    alice, bob = start("nc", "alice"), start(command, "bob")
+    pair(alice, bob)
+    bob.types("/key")
+    key = bob.wait_for(rb"Your key is (\S+)\. After")[1].decode()
+    alice.types("before")
+    bob.shows("alice: (before)")
+    bob.kill()
+    alice.shows("bob has lost the connection. What you say is kept for a while.")
+    alice.types("meanwhile")
+    again = start(command)
+    again.types(f"Back:{key}")
+    again.shows("alice: (meanwhile)")
+    again.types("thank you")
+    alice.shows("bob: (thank you)")
+    again.leaves()
+    assert again.shown() == [
+        "OK",
+        "[] alice (again): (before)",
+        "You are chatting with alice.",
+        "[] alice: (meanwhile)",
+        "Quit",
+    ]
+    alice.shows("Quit.")
+    alice.leaves()
 
 
 def test_a_closed_terminal_window_is_told_to_the_peer(start: Start, server: Server) -> None:

@@ -95,12 +95,11 @@ class Kept(Generic[Entry]):
         """Whether no more should be kept."""
         return self.events >= KEPT_EVENTS or self.bytes >= KEPT_BYTES
 
-    def append(self, event: AnyEvent, entry: Entry) -> None:
-        """Keep what stands for an event; each line of a message counts as one."""
-        events, size = 1, EVENT_BYTES
+    def append(self, event: AnyEvent, entry: Entry, events: int = 1) -> None:
+        """Keep what stands for an event, which counts as so many."""
+        size = EVENT_BYTES * events
         if isinstance(event, Message):
-            events += event.text.count("\n")
-            size = EVENT_BYTES * events + len(event.text.encode())
+            size += len(event.text.encode())
         self._entries.append((entry, events, size))
         self.events += events
         self.bytes += size
@@ -121,6 +120,11 @@ class Kept(Generic[Entry]):
     def oldest(self) -> Entry:
         """Return the oldest."""
         return self._entries[0][0]
+
+
+def _lines(event: AnyEvent) -> int:
+    """Return how many lines a plain user is told of an event."""
+    return event.text.count("\n") + 1 if isinstance(event, Message) else 1
 
 
 class Recall:
@@ -186,11 +190,11 @@ class User:
             self._receipts.append(receipt)
         if self.connection is None:
             assert self.recall is not None
-            self.recall.waiting.append(event, event)
+            self.recall.waiting.append(event, event, _lines(event))
         elif self.recall is not None:
             if isinstance(event, Message):
                 self.recall.forget(event.time)
-                self.recall.lately.append(event, (event.time, event))
+                self.recall.lately.append(event, (event.time, event), _lines(event))
             self.recall.pending = True
             self.connection.tell_for_receipt(event)
         elif receipt is not None:
@@ -257,7 +261,7 @@ class User:
         self.recall.pending = True
         for event in (*again, *waiting):
             if isinstance(event, Message):
-                self.recall.lately.append(event, (now, event))
+                self.recall.lately.append(event, (now, event), _lines(event))
         events: list[AnyEvent] = [
             Named(self.name.text, self.key),
             *(Repeated(message) for message in again),

@@ -53,10 +53,12 @@ class CommandQueue:
         else:
             self._obey(command)
 
-    def clear(self) -> None:
-        """Forget those that wait."""
+    def clear(self) -> list[AnyCommand]:
+        """Forget those that wait; return them."""
+        commands = [command for command, _ in self._waiting]
         self._waiting.clear()
         self._bytes = 0
+        return commands
 
     def wake(self) -> None:
         """Obey those that wait, in a turn of its own, if nothing blocks them any longer."""

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import (
     IPushProducer,
     ISSLTransport,
 )
-from twisted.protocols.policies import TimeoutMixin
+from twisted.protocols.policies import ProtocolWrapper, TimeoutMixin
 from zope.interface import implementer
 
 from chatpair.factory import ChatFactory
@@ -23,6 +23,9 @@ CLOSING_SECONDS = 1.0
 
 FLUSHING_SECONDS = 300.0
 """How long a client may take to read what it was told before."""
+
+DEFAULT_BUFFER = 65_536
+"""Bytes that may wait in a transport which does not say how many."""
 
 DRAINED_LINES = 2_000
 """Lines that are still handled, and need memory, when nothing can wait any longer."""
@@ -124,20 +127,22 @@ class LineConnection(TextLineReceiver, TimeoutMixin):
         """
         if self.closing or self.lost:
             return
-        limit = getattr(self.transport, "bufferSize", None)
+        transport = self.transport
+        while isinstance(transport, ProtocolWrapper):  # whose attribute is of no effect
+            transport = transport.transport
+        limit = getattr(transport, "bufferSize", DEFAULT_BUFFER)
         self._asks = True
-        if limit is None:
+        self._unhanded += len(data)
+        try:
+            transport.bufferSize = 0
             self.write(data)
-        else:
-            self._unhanded += len(data)
-            self.transport.bufferSize = 0
-            self.write(data)
-            self.transport.bufferSize = limit
+        finally:
+            transport.bufferSize = limit
         taken, self._asks = self._asks, False
         if taken:
             self._unhanded = 0
             self.handed()
-        elif limit is not None and self._unhanded > limit:
+        elif self._unhanded > limit:
             self._filled(True)
 
     def transport_paused(self) -> None:
@@ -217,8 +222,8 @@ class LineConnection(TextLineReceiver, TimeoutMixin):
             self.paused = False
             self.handle_buffer(DRAINED_LINES)
 
-    def hang_up(self) -> None:
-        """Close the connection once the answers are out.
+    def hang_up(self, flushing: float = FLUSHING_SECONDS) -> None:
+        """Close the connection once the answers are out, which may take so many seconds.
 
         Closing while the client still sends would reset the connection, and a reset destroys
         the answers on their way (RFC 1122, section 4.2.2.13): so this half is closed first, and
@@ -229,7 +234,7 @@ class LineConnection(TextLineReceiver, TimeoutMixin):
         self.closing = True
         self.watch.stop()
         self.transport.unregisterProducer()
-        self.setTimeout(FLUSHING_SECONDS)
+        self.setTimeout(flushing)
         at_once = self.input_ended or self.factory.is_crowded()
         if at_once or not _closes_by_halves(self.transport):
             self.transport.loseConnection()
@@ -252,14 +257,15 @@ class LineConnection(TextLineReceiver, TimeoutMixin):
         elif self._flushed:
             self.transport.loseConnection()
         else:
-            self.transport.abortConnection()
+            self.abort()
 
     def _vanished(self, how: str) -> None:
         self._why_lost = how
-        self.transport.abortConnection()
+        self.abort()
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close at once, or in the reactor's next turn; what is written meanwhile is lost."""
+        self.lost = True
         self.transport.abortConnection()
 
     def callLater(self, period: float, func: Callable[[], object]) -> IDelayedCall:

@@ -1,6 +1,6 @@
 """One timer for many things that wait equally long, most of which are called off before."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -42,6 +42,10 @@ class Delay(Generic[Item]):
         if self._due.pop(item, None) is not None and not self._due and self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def __iter__(self) -> Iterator[Item]:
+        """Yield the items that wait."""
+        return iter(self._due)
 
     def _run(self) -> None:
         now = self._clock.seconds()

@@ -1,9 +1,10 @@
 """The exchange: who is here, who talks with whom, and the rules of both."""
 
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
+from msgspec import UNSET
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
@@ -37,6 +38,12 @@ from chatpair.user import Connection, CountingUser, Recall, Receipt, User
 
 UNNAMED_SECONDS = 30.0
 """How long a connection may go without a name."""
+
+LATE_SECONDS = 60.0
+"""How long what was said in a pair that has ended may still be confirmed."""
+
+SHOWN = 128
+"""Characters that are shown of what somebody sent; no name is longer."""
 
 SILENT_SECONDS = 90.0
 """How long a connection that speaks JSON may say nothing; clients ping every 30 seconds."""
@@ -101,12 +108,16 @@ class ChatFactory(Factory):
             clock, SILENT_SECONDS, lambda connection: connection.no_line_came()
         )
         self.held: Delay[User] = Delay(clock, hold, self._hold_ended)
+        self._late: Delay[tuple[Receipt, ...]] = Delay(
+            clock, LATE_SECONDS, lambda receipts: self._settle(receipts, "failed", "lost")
+        )
         self._tokens: keys.Keyring[User] = keys.Keyring(clock)
         self._words: keys.Keyring[User] = keys.Keyring(clock, self._key_is_spoilt)
         self.delivery_checks: Delay[Watch] = Delay(clock, DELIVERY_CHECK, Watch.look)
         self._when_all_closed: Deferred[None] | None = None
         self._names = NameTable()
         self._connections_of_host: defaultdict[str, int] = defaultdict(int)
+        self._held_of_host: Counter[str] = Counter()
 
     def _summary(self) -> str:
         return f"{len(self.users)} here, {len(self.pairs) // 2} pairs"
@@ -140,11 +151,19 @@ class ChatFactory(Factory):
             if not self._connections_of_host[host]:
                 del self._connections_of_host[host]
 
-    def claim(self, text: str, connection: Connection, *, counting: bool = False) -> User | Error:
+    def may_come_back(self) -> bool:
+        """Tell whether a connection may be that of somebody who has a key."""
+        return bool(self._tokens or self._words)
+
+    def claim(
+        self, text: str, connection: Connection, host: str | None, *, counting: bool = False
+    ) -> User | Error:
         """Make a user of whoever is on the connection, or say why not.
 
         A counting one acknowledges what it is told, and has a key at once.
         """
+        if host is not None and self._held_of_host[host] >= self.max_per_host:
+            return Error("name", "try-later", "There are too many users from your address.")
         try:
             name = parse(text)
         except BadName as why:
@@ -168,7 +187,7 @@ class ChatFactory(Factory):
         self.activity.went(name.text, reason)
         if user.key:
             self._keyring_of(user).remove(user.key, user)
-            self.held.stop(user)
+        self._unhold(user)
         undelivered = user.gone()
         if undelivered:
             self._settle(undelivered, "failed", "quit" if why == "quit" else "lost")
@@ -183,7 +202,7 @@ class ChatFactory(Factory):
         """Give a user a key, and hold the line from now on when the connection is lost."""
         if not user.key:
             user.key = keys.words()
-            user.recall = Recall()
+            user.recall = user.recall or Recall()
             self._words.add(user.key, user)
         user.tell(Key(user.key))
 
@@ -191,17 +210,31 @@ class ChatFactory(Factory):
         user.key = ""
         user.tell(_KEY_IS_SPOILT)
 
-    def lose(self, user: User, reason: str) -> None:
+    def lose(self, user: User, host: str | None, reason: str) -> None:
         """Hold the line of a user whose connection is lost, or else end the user."""
         if not (user.key and self.hold):
             self.leave(user, "lost", reason)
             return
         peer = self.pairs.get(user)
         user.disconnected(peer, self.clock.seconds())
-        self.held.start(user)
+        self._hold(user, host)
         if peer is not None:
             self._tell_whether_away(peer)
             peer.flow_changed()
+
+    def _hold(self, user: User, host: str | None) -> None:
+        self.held.start(user)
+        user.host = host
+        if host is not None:
+            self._held_of_host[host] += 1
+
+    def _unhold(self, user: User) -> None:
+        self.held.stop(user)
+        host, user.host = user.host, None
+        if host is not None:
+            self._held_of_host[host] -= 1
+            if not self._held_of_host[host]:
+                del self._held_of_host[host]
 
     def _hold_ended(self, user: User) -> None:
         self.leave(user, "lost", "did not come back")
@@ -218,14 +251,14 @@ class ChatFactory(Factory):
             user = keyring.owner_of(key, host)
         except keys.TooManyTries:
             return Error("resume", "try-later", "There were too many wrong keys. Try later.")
-        if user is None:
-            return Error("resume", "bad-key", "No line is held for that key.")
-        if not user.is_told(seen):
+        if user is not None and not user.is_told(seen):
             return Error("resume", "bad-line", f"You can't have seen {seen} events.")
-        if user.connection is not None:
-            user.connection.taken_over()
+        if user is not None and user.connection is not None:
+            user.connection.taken_over()  # whose last line may have been Quit
             user.disconnected(self.pairs.get(user), self.clock.seconds())
-        self.held.stop(user)
+        if user is None or self.users.get(user.name.key) is not user:
+            return Error("resume", "bad-key", "No line is held for that key.")
+        self._unhold(user)
         self.acknowledge(user, seen)
         user.connection = connection
         return user
@@ -255,6 +288,8 @@ class ChatFactory(Factory):
         if not user.is_told(seq):
             return False
         self._settle(user.acknowledged(seq), "confirmed")
+        if isinstance(user, CountingUser):
+            user.tell_statuses()
         self.has_room(user)
         return True
 
@@ -263,7 +298,8 @@ class ChatFactory(Factory):
         self._settle(user.handed(), "handed")
 
     def has_room(self, user: User) -> None:
-        """Let whoever speaks to a user go on, if that is possible."""
+        """Let a user, and whoever speaks to it, go on if that is possible."""
+        user.flow_changed()
         peer = self.pairs.get(user)
         if peer is not None:
             self._tell_whether_away(user)
@@ -274,16 +310,15 @@ class ChatFactory(Factory):
     ) -> None:
         """Tell the senders what became of what they said."""
         senders: dict[CountingUser, None] = {}
-        for sender, say in receipts:
-            sender.says.settle(say, outcome, why)
-            senders[sender] = None
+        for receipt in receipts:
+            if not receipt.settled:
+                receipt.settled = True
+                receipt.sender.says.settle(receipt.say, outcome, why)
+                senders[receipt.sender] = None
         for sender in senders:
-            self._tell_statuses(sender)
-
-    def _tell_statuses(self, user: CountingUser) -> None:
-        if self.users.get(user.name.key) is user:
-            for status in user.says.to_tell():
-                user.tell(status)
+            if self.users.get(sender.name.key) is sender:
+                sender.tell_statuses()
+                sender.flow_changed()
 
     # Talking
 
@@ -300,7 +335,7 @@ class ChatFactory(Factory):
         elif not text:
             caller.tell(Error("to", "unknown", "Say who: To:bob"))
         elif callee is None:
-            caller.tell(Error("to", "unknown", f"The user {text} does not exist."))
+            caller.tell(Error("to", "unknown", f"The user {text[:SHOWN]} does not exist."))
         elif callee is caller:
             caller.tell(Error("to", "self", "Please don't try to talk with yourself."))
         elif self.pairs.get(caller) is callee:
@@ -343,6 +378,10 @@ class ChatFactory(Factory):
         peer = self.pairs.pop(user, None)
         if peer is not None:
             del self.pairs[peer]
+            for listener, sender in ((peer, user), (user, peer)):
+                unsettled = tuple(listener.unsettled(sender))
+                if unsettled:
+                    self._late.start(unsettled)
             peer.tell(Left(user.name.text, why))
             peer.pair_changed()
 
@@ -364,16 +403,21 @@ class ChatFactory(Factory):
                 if status is not None:
                     user.tell(status)
                 return
-            self._tell_statuses(user)
+            user.tell_statuses()
             receipt = Receipt(user, say.id)
         peer = self.pairs.get(user)
-        if peer is not None and (not say.to or self._find(say.to) is peer):
+        if peer is not None and (say.to is UNSET or self._find(say.to) is peer):
             now = Timestamp(self.clock.seconds())
             peer.tell(Message(user.name.text, say.text, now), receipt)
             return
         user.tell(Error("say", "nobody", NOBODY if peer is None else f"You talk with {peer}."))
         if receipt is not None:
             self._settle([receipt], "failed", "nobody")
+
+    def fail(self, user: CountingUser, say: Say) -> None:
+        """Settle a text that nothing is done with because the server stops."""
+        if user.says.take(say.id):
+            self._settle([Receipt(user, say.id)], "failed", "stopped")
 
     def type(self, user: User) -> None:
         """Let the peer's client show that a user is typing, if it can."""
@@ -399,10 +443,16 @@ class ChatFactory(Factory):
         """
         for connection in list(self.connections):
             connection.drain()
-        for user in list(self.users.values()):
+        for receipts in list(self._late):
+            self._late.stop(receipts)
+            self._settle(receipts, "failed", "lost")
+        for user in self.users.values():
             self.activity.went(user.name.text, "stopped")
             self._settle(user.gone(), "failed", "stopped")
-            self.held.stop(user)
+            self._unhold(user)
+        for user in self.users.values():
+            if isinstance(user, CountingUser):
+                user.tell_statuses(at_last=True)
         self.users.clear()
         self.pairs.clear()
         self.activity.close()

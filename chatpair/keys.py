@@ -61,6 +61,9 @@ class Keyring(Generic[Owner]):
         self._wrong: Counter[str | None] = Counter()
         self._forgive: Delay[str | None] = Delay(clock, WRONG_KEYS_SECONDS, self._wrong.pop)
 
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
     def add(self, key: str, owner: Owner) -> None:
         """Let a key be somebody's."""
         self._keys[_handle(key)][owner] = key.encode()
@@ -74,14 +77,19 @@ class Keyring(Generic[Owner]):
         del self._near_misses[owner]
 
     def owner_of(self, key: str, host: str | None) -> Owner | None:
-        """Return whose key it is; raises TooManyTries to a host that has guessed too often."""
+        """Return whose key it is; raises TooManyTries to a host that has guessed too often.
+
+        There is no host where there is only this machine.
+        """
         if self._wrong[host] >= WRONG_KEYS:
             raise TooManyTries
-        for owner, right in list(self._keys.get(_handle(key), {}).items()):
+        alike = list(self._keys.get(_handle(key), {}).items())
+        for owner, right in alike:
             if hmac.compare_digest(key.encode(), right):
                 return owner
+        for owner, right in alike:
             self._near_miss(owner, right.decode())
-        if self._spoilt is not None:
+        if self._spoilt is not None and host is not None:
             if not self._wrong[host]:
                 self._forgive.start(host)
             self._wrong[host] += 1

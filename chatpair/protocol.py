@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from chatpair.codecs import json, plain
 from chatpair.command_queue import CommandQueue
-from chatpair.connection import LineConnection
+from chatpair.connection import CLOSING_SECONDS, LineConnection
 from chatpair.factory import SILENT_SECONDS, UNNAMED_SECONDS
 from chatpair.messages import (
     Acknowledge,
@@ -44,7 +44,7 @@ from chatpair.messages import (
 )
 from chatpair.names import LENGTHS
 from chatpair.text import clean, is_clean
-from chatpair.user import User
+from chatpair.user import CountingUser, User
 
 BAD_LINES = 3
 """Lines that are no JSON objects, after which the connection is closed."""
@@ -81,7 +81,7 @@ class ChatProtocol(LineConnection):
         self._host = getattr(self.transport.getPeer(), "host", None)
         if not self.factory.connected(self, self._host):
             self._refuse(_CROWDED, "too many from one host")
-        elif self.factory.is_full():
+        elif self.factory.is_full() and not self.factory.may_come_back():
             self._refuse(_FULL, "full")
         else:
             self.factory.unnamed.start(self)
@@ -189,7 +189,8 @@ class ChatProtocol(LineConnection):
     def _take(self, command: AnyCommand, size: int) -> None:
         """Obey a command once there is room for what it causes, but acknowledgements at once."""
         assert self._queue is not None
-        if isinstance(command, Acknowledge) or (isinstance(command, Ping) and not self.full):
+        done = isinstance(command, Acknowledge) and self.user and self.user.is_told(command.seq)
+        if done or (isinstance(command, Ping) and not self.full):
             self._obey(command)
         else:
             self._queue.append(command, size)
@@ -202,8 +203,10 @@ class ChatProtocol(LineConnection):
             return False
         if self.user is None:
             return self.full
-        speaks_to = self._peer if isinstance(command, Say) else None
-        return self.user.full or (speaks_to is not None and speaks_to.full)
+        if self.user.full or not isinstance(command, Say):
+            return self.user.full
+        assert self.user.says is not None
+        return self.user.says.full or (self._peer is not None and self._peer.full)
 
     def _all_obeyed(self) -> None:
         """Read on after commands have waited, or close."""
@@ -310,7 +313,7 @@ class ChatProtocol(LineConnection):
             else:
                 self.tell(_FULL)
             return
-        answer = self.factory.claim(name, self, counting=self._queue is not None)
+        answer = self.factory.claim(name, self, self._host, counting=self._queue is not None)
         if isinstance(answer, Error):
             self.tell(answer)
         else:
@@ -398,23 +401,34 @@ class ChatProtocol(LineConnection):
         self._refuse(_TOO_SLOW, "no name")
 
     def no_line_came(self) -> None:
-        """End a connection that is silent, if it is not just not read."""
-        if self.paused:
+        """End a connection that is silent, if it is not just not read.
+
+        One that is not read because it does not acknowledge can't do so: the acknowledgements
+        are behind commands that wait for them. To resume on another connection helps then.
+        """
+        if self.paused and not (self.user is not None and self.user.full):
             self.factory.silent.start(self)
         else:
             self._answer(_SILENT)
             self.end("silent")
 
     def taken_over(self) -> None:
-        """Leave the user to another connection, and close."""
+        """Leave the user to another connection, and close; that one is told all again."""
+        if self._queue is None:
+            self.drain()
         self.user = self._peer = None
         self.tell(_TAKEN_OVER)
-        self.end("taken over")
+        self._leave("lost", "taken over")
+        self.hang_up(CLOSING_SECONDS)
 
     def drain(self) -> None:
-        """Handle what has come, unless its sender will say it again."""
+        """Handle what has come, unless its sender will say it again, or tell that it failed."""
         if self._queue is None:
             super().drain()
+        elif isinstance(self.user, CountingUser) and not self.lost:
+            for command in self._queue.clear():
+                if isinstance(command, Say):
+                    self.factory.fail(self.user, command)
 
     def stop(self) -> None:
         """Tell that the server is stopping, and close."""
@@ -452,4 +466,4 @@ class ChatProtocol(LineConnection):
             if why == "quit":
                 self.factory.leave(user, why, reason)
             else:
-                self.factory.lose(user, reason)
+                self.factory.lose(user, self._host, reason)

@@ -9,6 +9,10 @@ RUNS = 1_000
 """Runs of equal outcomes that are remembered, for a client that says an id again."""
 
 
+OPEN = 1_000
+"""Says that may wait for their status before no more are taken."""
+
+
 class Says:
     """A client's says, by the ids that it counts them with.
 
@@ -16,20 +20,22 @@ class Says:
     those are settled, and one is enough for many that are settled alike.
     """
 
-    __slots__ = ("_forgotten", "_open", "_runs", "_settled", "_told", "got")
+    __slots__ = ("_due", "_forgotten", "_open", "_runs", "_settled", "_told", "got")
 
     def __init__(self) -> None:
         self.got = 0
         """The last id that the server has."""
-        self._open: deque[int] = deque()  # those that no status was told of, in order
-        self._settled: dict[int, Status] = {}  # what is to be told of some of them
-        self._runs: list[Status] = []
+        self._open: deque[int] = deque()  # those that are not settled, or not all before them
+        self._settled: dict[int, Status] = {}  # what became of some of them
+        self._due: list[Status] = []  # what is to be told
+        self._runs: list[Status] = []  # what was told
         self._told = 0  # the last id that a status was told of
         self._forgotten = 0  # the last one whose status is not remembered
 
-    def __len__(self) -> int:
-        """Return how many wait for their status."""
-        return len(self._open)
+    @property
+    def full(self) -> bool:
+        """Whether no more should be taken until some are settled, and their statuses told."""
+        return len(self._open) >= OPEN or len(self._due) >= OPEN
 
     def take(self, say: int) -> bool:
         """Note that the server has a say; return whether it is new.
@@ -46,15 +52,15 @@ class Says:
         return True
 
     def settle(self, say: int, outcome: Outcome, why: Failing | None = None) -> None:
-        """Note what became of one that waits."""
+        """Note what became of one that is open."""
         self._settled[say] = Status(say, outcome, why) if why else Status(say, outcome)
+        while self._open and self._open[0] in self._settled:
+            _extend(self._due, self._settled.pop(self._open.popleft()))
 
     def to_tell(self) -> list[Status]:
         """Return the statuses that are due, and take them for told."""
-        due: list[Status] = []
-        while self._open and self._open[0] in self._settled:
-            status = self._settled.pop(self._open.popleft())
-            _extend(due, status)
+        due, self._due = self._due, []
+        for status in due:
             _extend(self._runs, status)
             self._told = status.id
         while len(self._runs) > RUNS:

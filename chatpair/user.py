@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from msgspec.structs import replace
 
@@ -15,6 +15,7 @@ from chatpair.messages import (
     Paired,
     Repeated,
     Resumed,
+    Status,
     Timestamp,
 )
 from chatpair.names import Name
@@ -22,6 +23,11 @@ from chatpair.receipts import Says
 
 KEPT_EVENTS, KEPT_BYTES = 1_000, 2**20
 """Events, or bytes of them, that are kept for a user before whoever speaks to it must wait."""
+
+KEPT_STATUSES = 100
+"""Statuses that a client has not acknowledged, after which they are put together before more
+are told: else a client that says much would have to stop and acknowledge what it has not read.
+"""
 
 EVENT_BYTES = 200
 """Bytes that an event is taken for, beside its text."""
@@ -70,11 +76,15 @@ class Connection(Protocol):
         """Close at once."""
 
 
-class Receipt(NamedTuple):
+class Receipt:
     """A say whose sender is to be told what became of it."""
 
-    sender: "CountingUser"
-    say: int
+    __slots__ = ("say", "sender", "settled")
+
+    def __init__(self, sender: "CountingUser", say: int) -> None:
+        self.sender = sender
+        self.say = say
+        self.settled = False
 
 
 Entry = TypeVar("Entry")
@@ -97,9 +107,7 @@ class Kept(Generic[Entry]):
 
     def append(self, event: AnyEvent, entry: Entry, events: int = 1) -> None:
         """Keep what stands for an event, which counts as so many."""
-        size = EVENT_BYTES * events
-        if isinstance(event, Message):
-            size += len(event.text.encode())
+        size = EVENT_BYTES * events + len(getattr(event, "text", "").encode())
         self._entries.append((entry, events, size))
         self.events += events
         self.bytes += size
@@ -138,6 +146,14 @@ class Recall:
         self.pending = False  # the kernel has not taken all of it
         self.peer = ""  # when the connection was lost
 
+    @property
+    def full(self) -> bool:
+        """Whether no more should be kept for a user who is away.
+
+        What the kernel has not taken counts too: else it would grow with each drop.
+        """
+        return self.waiting.full or (self.pending and self.lately.full)
+
     def forget(self, now: float) -> None:
         """Keep of what was told only what a dead connection may have swallowed."""
         while self.lately and not self.pending:
@@ -154,6 +170,7 @@ class User:
         "_receipts",
         "away_told",
         "connection",
+        "host",
         "key",
         "name",
         "recall",
@@ -167,6 +184,7 @@ class User:
     def __init__(self, name: Name, connection: Connection) -> None:
         self.name = name
         self.connection: Connection | None = connection
+        self.host: str | None = None  # of the connection that was lost
         self.key = ""
         self.recall: Recall | None = None
         self._receipts: list[Receipt] = []  # of what the kernel has not taken
@@ -182,7 +200,7 @@ class User:
         """Whether whoever speaks to this user must wait."""
         if self.connection is not None:
             return self.connection.full
-        return self.recall is not None and self.recall.waiting.full
+        return self.recall is not None and self.recall.full
 
     def tell(self, event: AnyEvent, receipt: Receipt | None = None) -> None:
         """Pass an event on, or keep it until the user is back."""
@@ -239,6 +257,10 @@ class User:
         receipts, self._receipts = self._receipts, []
         return receipts
 
+    def unsettled(self, sender: "User") -> Iterator[Receipt]:
+        """Yield the receipts of what somebody said and the kernel has not taken."""
+        return (receipt for receipt in self._receipts if receipt.sender is sender)
+
     def gone(self) -> list[Receipt]:
         """Return the receipts of what will not arrive."""
         return self.handed()
@@ -276,12 +298,13 @@ class User:
 class CountingUser(User):
     """Somebody whose client counts what it says and acknowledges what it is told."""
 
-    __slots__ = ("_kept", "_seq", "says")
+    __slots__ = ("_kept", "_seq", "_statuses", "says")
 
     def __init__(self, name: Name, connection: Connection) -> None:
         super().__init__(name, connection)
         self.says: Says = Says()
         self._seq = 0
+        self._statuses = 0  # of what was not acknowledged
         # What was not acknowledged: its number, and who is to know when it is.
         self._kept: Kept[tuple[int, AnyEvent, Receipt | None]] = Kept()
 
@@ -296,6 +319,7 @@ class CountingUser(User):
             self._seq += 1
             event = replace(event, seq=self._seq)
             self._kept.append(event, (self._seq, event, receipt))
+            self._statuses += isinstance(event, Status)
         if self.connection is not None:
             self.connection.tell(event)
 
@@ -313,10 +337,23 @@ class CountingUser(User):
         """Forget all events up to one; return whose senders are to know that it arrived."""
         receipts = []
         while self._kept and self._kept.oldest()[0] <= seq:
-            _, _, receipt = self._kept.popleft()
+            _, event, receipt = self._kept.popleft()
+            self._statuses -= isinstance(event, Status)
             if receipt is not None:
                 receipts.append(receipt)
         return receipts
+
+    def tell_statuses(self, *, at_last: bool = False) -> None:
+        """Tell what is known of what was said, unless that may wait: many are unacknowledged."""
+        if at_last or self._statuses < KEPT_STATUSES:
+            for status in self.says.to_tell():
+                self.tell(status)
+
+    def unsettled(self, sender: User) -> Iterator[Receipt]:
+        """Yield the receipts of what somebody said and was not acknowledged."""
+        for _, _, receipt in self._kept:
+            if receipt is not None and receipt.sender is sender:
+                yield receipt
 
     def gone(self) -> list[Receipt]:
         """Return the receipts of what was not acknowledged."""

@@ -59,7 +59,8 @@ def _keys(about: dict[str, Any], tag: str) -> Iterator[str]:
     for key, value in about["properties"].items():
         if key == tag or (key, tag) == ("seq", "event"):  # that has a column
             continue
-        optional = "" if key in about["required"] else ", may be missing"
+        always = key in about["required"] or len(value.get("enum", ())) == 1
+        optional = "" if always else ", may be missing"
         described = f". {value['description']}" if "description" in value else ""
         yield f"``{key}``: {_type(value)}{optional}{described}"
 

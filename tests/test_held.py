@@ -1,11 +1,13 @@
 """Held lines: who is held, for how long, what is kept, and how one comes back."""
 
+import json
 from typing import Any
 
 import pytest
 
+from chatpair.factory import LATE_SECONDS, SILENT_SECONDS
 from chatpair.keys import NEAR_MISSES, WRONG_KEYS, words
-from chatpair.user import KEPT_EVENTS, LATELY_SECONDS
+from chatpair.user import KEPT_EVENTS, KEPT_STATUSES, LATELY_SECONDS
 from tests.exchange import PAIRED, Exchange, JsonParty, Party, said
 
 AWAY = "{} has lost the connection. What you say is kept for a while."
@@ -267,8 +269,99 @@ def test_whoever_acknowledges_nothing_is_read_no_further_than_needed(exchange: E
         alice.does("to", name="nobody")
     assert alice.paused
     assert len(alice.events()) == KEPT_EVENTS - 1
-    exchange.clock.advance(120)  # it may be saying much
-    assert not alice.closed
+    # Its acknowledgements, if there are any, are behind all that: so another connection is due.
+    exchange.clock.advance(SILENT_SECONDS)
+    assert alice.events()[-1]["code"] == "try-later"
+    assert alice.closed
+    again = exchange.connect_json()
+    assert again.resumes(alice, seen=KEPT_EVENTS + 1)[0]["event"] == "resumed"
+    again.does("who")
+    assert again.events()[0]["event"] == "who"
+
+
+def test_commands_that_waited_go_on_when_room_was_made(exchange: Exchange) -> None:
+    alice = exchange.enter_json("alice")
+    for _ in range(KEPT_EVENTS + 1):
+        alice.does("foo")
+    alice.does("bye")
+    assert alice.events()[-1]["seq"] == KEPT_EVENTS
+    alice.does("ack", seq=KEPT_EVENTS)
+    assert [event["of"] for event in alice.events()] == ["foo", "foo", "bye"]
+
+
+def test_wrong_acknowledgements_are_bounded_like_all_else(exchange: Exchange) -> None:
+    alice = exchange.enter_json("alice")
+    for _ in range(3_000):
+        alice.does("ack", seq=999_999)
+    assert len(alice.events()) == KEPT_EVENTS - 1
+    assert alice.paused
+
+
+def test_what_is_shown_of_nonsense_is_short(exchange: Exchange) -> None:
+    alice = exchange.enter_json("alice")
+    alice.does("x" * 60_000)
+    alice.does("to", name="y" * 60_000)
+    assert all(len(json.dumps(event)) < 500 for event in alice.events())
+
+
+def test_one_who_says_much_to_a_plain_user_does_not_wait_for_ever(exchange: Exchange) -> None:
+    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
+    alice.does("to", name="bob")
+    for number in range(1, 5_001):
+        alice.say(number, str(number))
+    assert len(bob.heard()) == 5_001
+    told = alice.events()
+    assert len(told) == 2 + KEPT_STATUSES - 2 + 1
+    alice.does("ack", seq=told[-1]["seq"])
+    assert alice.uncounted() == [status(5_000, "handed")]
+
+
+def test_a_peer_of_old_that_acknowledges_nothing_holds_up_no_statuses(exchange: Exchange) -> None:
+    alice, bob = exchange.enter_json("alice"), exchange.enter_json("bob")
+    exchange.enter("carol")
+    alice.does("to", name="bob")
+    alice.say(1, "to bob")
+    alice.does("to", name="carol")
+    for number in range(2, 1_101):
+        alice.say(number, "to carol")
+    alice.events()
+    alice.does("ping")
+    bob.does("ping")
+    exchange.clock.advance(LATE_SECONDS)
+    exchange.clock.pump([0] * 10)
+    told = [event for event in alice.uncounted() if event["event"] == "status"]
+    assert told[0] == status(1, "failed", why="lost")
+    assert told[-1]["status"] == "handed"
+    assert told[-1]["id"] > 1_000
+    bob.does("ack", seq=3)
+    assert alice.events() == []
+
+
+def test_one_host_can_not_fill_the_server_with_held_users() -> None:
+    exchange = Exchange(max_per_host=3)
+    for number in range(3):
+        party = exchange.connect_json("bad")
+        party.does("name", name=f"user{number}")
+        party.events()
+        party.drops()
+    party = exchange.connect_json("bad")
+    party.does("name", name="user3")
+    assert party.events()[0]["code"] == "try-later"
+    exchange.enter("alice")
+    exchange.clock.advance(60)
+    party.does("name", name="user3")
+    assert party.events()[0]["event"] == "named"
+    assert not exchange.factory._held_of_host
+
+
+def test_one_may_come_back_to_a_full_server() -> None:
+    exchange = Exchange(max_users=2)
+    alice, bob = pair(exchange)
+    bob.drops()
+    assert exchange.connect_json().resumes(bob, seen=2)[0]["event"] == "resumed"
+    late = exchange.connect()
+    late.says("carol")
+    assert late.heard() == ["The server is full."]
 
 
 def test_ten_thousand_held_users_cost_one_timer(exchange: Exchange) -> None:
@@ -467,3 +560,48 @@ def test_a_key_of_one_kind_is_none_of_the_other(exchange: Exchange) -> None:
     other = exchange.connect_json()
     other.does("resume", key=key)
     assert other.events()[0]["code"] == "bad-key"
+
+
+def test_a_new_key_forgets_nothing(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    first = key_of(bob).partition("-")[0]
+    alice.says("one")
+    for _ in range(NEAR_MISSES):
+        back(exchange, f"{first}-x-y")
+    bob.heard()
+    key = key_of(bob)
+    bob.drops()
+    assert said(exchange, "one", "alice (again)") in back(exchange, key).heard()
+
+
+def test_the_last_lines_of_a_connection_that_is_taken_over_are_said(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(alice)
+    bob.fills()
+    alice.says("one", "two")
+    back(exchange, key)
+    assert bob.heard() == [said(exchange, "one"), said(exchange, "two")]
+
+
+def test_a_line_whose_last_word_was_quit_can_not_be_taken_over(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(alice)
+    bob.fills()
+    alice.says("one", "Quit")
+    assert back(exchange, key).heard() == [NO_LINE]
+    assert bob.heard() == [said(exchange, "one"), "Quit."]
+
+
+def test_a_plain_user_who_never_reads_does_not_fill_the_memory(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    for _ in range(10):
+        bob.drops()
+        alice.says(*["x" * 10_000] * 120)
+        exchange.clock.pump([0] * 50)
+        bob = exchange.connect()
+        bob.transport.full = True
+        bob.says(f"Back:{key}")
+    recall = exchange.factory.users["bob"].recall
+    assert recall is not None
+    assert recall.lately.bytes < 4 * 2**20

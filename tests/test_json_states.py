@@ -206,11 +206,14 @@ def test_what_is_meant_for_one_goes_to_nobody_else(exchange: Exchange) -> None:
     alice.events()
     alice.does("say", id=1, text="for bob", to="bob")
     alice.does("say", id=2, text="for carol", to="Carol")
+    alice.does("say", id=3, text="for nobody", to="")
     assert carol.heard()[1:] == [said(exchange, "for carol")]
     assert alice.uncounted() == [
         error("say", "nobody", "You talk with carol."),
         status(1, "failed", why="nobody"),
         status(2, "handed"),
+        error("say", "nobody", "You talk with carol."),
+        status(3, "failed", why="nobody"),
     ]
 
 
@@ -373,6 +376,20 @@ def test_a_stop_is_told(exchange: Exchange) -> None:
     assert alice.uncounted() == [status(1, "failed", why="stopped"), left, stopping]
     assert carol.uncounted() == [stopping]
     assert bob.closed
+
+
+def test_a_stop_tells_what_became_of_all_that_came() -> None:
+    exchange = Exchange()
+    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
+    alice.does("to", name="bob")
+    bob.fills()
+    alice.events()
+    for number in range(1, 301):
+        alice.say(number, "hi")
+    exchange.factory.stop()
+    *statuses, _, _ = alice.uncounted()
+    assert {event["why"] for event in statuses} == {"stopped"}
+    assert statuses[-1]["id"] == 300
 
 
 def test_half_closed_and_paired(exchange: Exchange) -> None:

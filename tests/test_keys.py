@@ -76,6 +76,20 @@ def test_a_key_that_was_nearly_guessed_too_often_opens_nothing() -> None:
     assert ring.owner_of("red-fox-nine", "host") == "bob"
 
 
+def test_a_right_key_is_no_miss_of_another() -> None:
+    ring: Keyring[str] = Keyring(Clock(), pytest.fail)
+    ring.add("blue-fox-nine", "alice")
+    ring.add("blue-dog-ten", "bob")
+    for _ in range(NEAR_MISSES + 1):
+        assert ring.owner_of("blue-dog-ten", "host") == "bob"
+
+
+def test_this_machine_is_no_host_to_guess_from() -> None:
+    ring: Keyring[str] = Keyring(Clock(), pytest.fail)
+    for _ in range(WRONG_KEYS + 1):
+        assert ring.owner_of("wrong", None) is None
+
+
 def test_nothing_is_kept_of_wrong_tokens() -> None:
     ring: Keyring[str] = Keyring(Clock())
     right = token()

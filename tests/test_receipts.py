@@ -22,7 +22,7 @@ def test_one_status_speaks_for_many() -> None:
         says.settle(number, "confirmed")
     assert says.to_tell() == [Status(2, "confirmed")]
     assert says.to_tell() == []
-    assert len(says) == 1
+    assert says.status_of(3) is None
 
 
 def test_none_is_told_before_those_before_it_are_settled() -> None:

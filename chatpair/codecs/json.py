@@ -25,6 +25,10 @@ MAX_LENGTH = 2**20
 """Bytes that a line of a server's may have: a text of 64 KiB, all of it escaped, and the rest."""
 
 
+SHOWN = 100
+"""Characters that are shown of what is no command."""
+
+
 class _NotUnique(ValueError):
     """An object has a key twice, and so readers of JSON differ on what it says."""
 
@@ -101,7 +105,7 @@ def _explain(line: bytes, why: Exception) -> Invalid:
     of = found.get("do")
     of = of.encode(errors="replace").decode() if isinstance(of, str) else None
     if of is not None and of not in COMMAND_WORDS:
-        return Invalid(Error(of, "no-such", f"No such command: {of}"))
+        return Invalid(Error(of[:SHOWN], "no-such", f"No such command: {of[:SHOWN]}"))
     return Invalid(Error(of, "bad-line", problem))
 
 

@@ -123,6 +123,14 @@ class ChatProtocol(LineConnection):
         else:
             self.user.tell(Error("say", "too-long", text))
 
+    def end_of_input(self) -> None:
+        """Handle what is left, but for half an object: the connection was cut in the middle."""
+        if self._queue is not None:
+            whole, newline, rest = self._buffer.rpartition(b"\n")
+            if isinstance(json.parse(rest), Invalid):
+                self._buffer = whole + newline
+        super().end_of_input()
+
     def all_said(self) -> None:
         """Stay while there is somebody to listen to; else close."""
         self.factory.silent.stop(self)

@@ -15,6 +15,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Self
 
+from chatpair.codecs import json
+from chatpair.messages import Acknowledge, Claim, JsonCommand, JsonEvent, Mode, Named
+from tests.played import parsed
 from tests.server import BIN, TIMEOUT, Process, Server
 
 COMMAND = [str(BIN / "chatpair")]
@@ -175,6 +178,9 @@ class Terminal(Process):
         os.close(self._keyboard)
 
 
+BAD_NAME = "Bad name: no space and none of : [ ] ( ) / * , in a name"
+
+
 class Host:
     """A server that says what a test wants, to one client."""
 
@@ -185,13 +191,38 @@ class Host:
         self._client = ExitStack()
         self.address = ["127.0.0.1", "--port", str(self.port)]
 
-    def accepts(self, name: str) -> None:
-        """Take the connection, and the name that must come first."""
+    def takes(self, first: str) -> None:
+        """Take a connection, and the line that must come first."""
+        self._client.close()
         self.socket = self._client.enter_context(self._listening.accept()[0])
         self.socket.settimeout(TIMEOUT)
         self._lines = self._client.enter_context(self.socket.makefile("rb"))
-        assert self.line() == name.encode() + b"\r\n"
+        assert self.line() == first.encode() + b"\r\n"
+
+    def accepts(self, name: str) -> None:
+        """Take Mode:json for a name, as older servers do, and then a plain connection."""
+        self.takes("Mode:json")
+        self.says(BAD_NAME)
+        assert self.line() == b""
+        self.takes(name)
         self.says("OK")
+
+    def accepts_json(self, name: str) -> None:
+        """Take a connection that speaks JSON, and the name that must come first."""
+        self.takes("Mode:json")
+        self.tells(Mode(mode="json", version=1, hold=60))
+        assert self.hears() == Claim(name)
+        self.tells(Named(name, "key", seq=1))
+
+    def hears(self) -> JsonCommand:
+        """Return the next command that is no acknowledgement."""
+        while isinstance(command := parsed(self.line()), Acknowledge):
+            pass
+        return command
+
+    def tells(self, *events: JsonEvent) -> None:
+        """Send events."""
+        self.socket.sendall(b"".join(map(json.render, events)))
 
     def line(self) -> bytes:
         """Return the next line with its end, or nothing at the end."""

@@ -105,28 +105,21 @@ def parsed(line: bytes) -> JsonCommand:
     return command
 
 
-class Play:
-    """A line, what it tells its program, and the server that the test plays."""
+class Stage:
+    """The server that the test plays, to one line at a time."""
 
     remote: Remote
 
-    def __init__(
-        self, name: str = "build", on_event: Callable[[JsonEvent], object] | None = None
-    ) -> None:
+    def __init__(self) -> None:
         self.clock = Clock()
         self.endpoint = Endpoint()
-        self.events: list[JsonEvent] = []
-        self.links: list[bool] = []
-        handle = on_event or self.events.append
-        self.line = Line(self.endpoint, name, handle, self.links.append, clock=self.clock)
-        self.finished = outcome(self.line.finished)
         self.seq = 0
 
     def accepts(self) -> None:
         """Let the line connect, and speak JSON."""
         self.remote = self.endpoint.accept()
         assert self.remote.lines() == [b"Mode:json"]
-        self.remote.says(Mode(hold=60))
+        self.remote.says(Mode(mode="json", version=1, hold=60))
 
     def said(self) -> list[JsonCommand]:
         """Return the commands sent since the last time, once all is sent that was due."""
@@ -144,11 +137,6 @@ class Play:
         """Tell events at once, each with its number."""
         self.remote.says(*map(self.counted, events))
 
-    def heard(self) -> list[JsonEvent]:
-        """Return what the program was told since the last time, without its numbers."""
-        heard, self.events[:] = list(self.events), []
-        return [plain(event) for event in heard]
-
     def drops(self) -> None:
         """Lose the connection, and let the line try again."""
         self.remote.drops()
@@ -163,7 +151,7 @@ class Play:
         """
         self.accepts()
         assert self.said() == [Resume("key", seen)]
-        self.remote.says(Resumed(self.line.name, peer, got), *missed)
+        self.remote.says(Resumed("build", peer, got), *missed)
         ping, *others = self.said()
         assert ping == Ping()
         self.remote.says(Pong())
@@ -177,6 +165,47 @@ class Play:
         self.remote.drops()
         assert self.endpoint.attempts == []
         assert [call for call in self.clock.getDelayedCalls() if call.getTime() > 0.5] == []
+
+
+class Play(Stage):
+    """A line, what it tells its program, and the server that the test plays."""
+
+    def __init__(
+        self, name: str = "build", on_event: Callable[[JsonEvent], object] | None = None
+    ) -> None:
+        super().__init__()
+        self.events: list[JsonEvent] = []
+        self.links: list[bool] = []
+        handle = on_event or self.events.append
+        self.line = Line(self.endpoint, name, handle, self.links.append, clock=self.clock)
+        self.finished = outcome(self.line.finished)
+
+    def heard(self) -> list[JsonEvent]:
+        """Return what the program was told since the last time, without its numbers."""
+        heard, self.events[:] = list(self.events), []
+        return [plain(event) for event in heard]
+
+
+class Shown:
+    """A screen that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.notices: list[str] = []
+        self.questions = 0
+        self.wanted = False
+
+    def show(self, text: str) -> None:
+        self.lines.append(text)
+
+    def notice(self, text: str) -> None:
+        self.notices.append(text)
+
+    def ask_name(self) -> None:
+        self.questions += 1
+
+    def take_lines(self, wanted: bool) -> None:
+        self.wanted = wanted
 
 
 def plain(event: JsonEvent) -> JsonEvent:

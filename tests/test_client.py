@@ -5,12 +5,15 @@ import socket
 import sys
 import threading
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from chatpair import __version__
+from chatpair.messages import Call, Message, Paired, Quit, Timestamp
 from tests.clients import (
+    BAD_NAME,
     COMMAND,
     MODULE,
     Host,
@@ -29,11 +32,12 @@ MIB = 2**20
 
 TO_BOB = ["--name", "alice", "--to", "bob"]
 WELCOME = "Welcome, alice."
+LOST = "The connection is lost. Trying again ..."
+PLAIN = "The server speaks no JSON: what is lost with a connection stays lost."
 PAIRED = "You are chatting with bob."
 UNKNOWN = "The user carol does not exist."
-BAD_NAME = "Bad name: no space and none of : [ ] ( ) / * , in a name"
 NO_NAME = "There is no name; give one with --name."
-TOO_LONG = "That line was not sent: it has over 65536 bytes."
+TOO_LONG = "That line was not sent: it has over 65536 bytes in JSON."
 
 
 @pytest.fixture
@@ -54,7 +58,6 @@ LINES = [
     "/bye",
     "no newline at the end",
 ]
-SAID = [" " + line if line in ("Quit", "To:carol", "/bye") else line for line in LINES]
 
 
 @pytest.mark.parametrize("command", [COMMAND, MODULE], ids=["command", "module"])
@@ -72,7 +75,7 @@ def test_two_programs_talk(server: Server, command: list[str]) -> None:
         assert alice.notice() == "bob has left."
         alice.close_input()
         alice.ends(0)
-        assert texts(alice.output) == SAID
+        assert texts(alice.output) == LINES
 
 
 def test_a_file_is_said_to_whoever_calls(server: Server, tmp_path: Path) -> None:
@@ -82,7 +85,7 @@ def test_a_file_is_said_to_whoever_calls(server: Server, tmp_path: Path) -> None
     with path.open("rb") as file, Piped(*at(server), stdin=file) as alice:
         assert alice.notice() == "Welcome, alice."
         bob.calls("alice")
-        assert [bob.text() for _ in range(3)] == ["not a call", " To:bob", "fin"]
+        assert [bob.text() for _ in range(3)] == ["not a call", "To:bob", "fin"]
         assert bob.line() == "Quit."
         alice.ends(0, "You are chatting with bob.")
 
@@ -106,7 +109,7 @@ def test_what_can_t_be_text_does_not_steer_the_server(server: Server) -> None:
         alice.write(b"caf\xe9\n\xff\xf4\n\0Quit\n\xe2\x80\x8e/bye\na\r\0Quit\nend\n")
         alice.close_input()
         assert bob.line() == "You are chatting with alice."
-        heard = [bob.text().lstrip(" ") for _ in range(6)]
+        heard = [bob.text() for _ in range(6)]
         assert heard == ["caf\ufffd", "\ufffd\ufffd", "Quit", "/bye", "aQuit", "end"]
         alice.ends(0, "Welcome, alice.", "You are chatting with bob.")
 
@@ -217,11 +220,30 @@ def test_a_peer_who_leaves_when_all_was_said_is_none(server: Server) -> None:
         assert texts(alice.output) == ["bye"]
 
 
-def test_a_server_that_stops_is_a_problem(server: Server) -> None:
+def test_a_server_that_stops_with_lines_still_to_say_is_a_problem(server: Server) -> None:
+    server.client("bob")
+    with Piped(*at(server, *TO_BOB)) as alice:
+        assert [alice.notice() for _ in range(2)] == [WELCOME, PAIRED]
+        server.stop()
+        stops = ["bob has left.", "The server is stopping.", LOST]
+        assert [alice.notice() for _ in range(3)] == stops
+        alice.write(b"hi\n")
+        alice.ends(1, "bob left before all was said.")
+
+
+def test_a_server_that_starts_again_is_found(server: Server) -> None:
     with Piped(*at(server, "--name", "alice")) as alice:
         assert alice.notice() == WELCOME
         server.stop()
-        alice.ends(1, "The server is stopping.", "The connection to the server was lost.")
+        assert [alice.notice() for _ in range(2)] == ["The server is stopping.", LOST]
+        with Server(port=f"epoll:{server.port}") as again:
+            assert alice.notice() == "Connected again."
+            bob = again.client("bob")
+            bob.calls("alice")
+            alice.write(b"hi\n")
+            alice.close_input()
+            assert bob.text() == "hi"
+            alice.ends(0, PAIRED)
 
 
 def test_a_port_that_nobody_listens_on_is_a_problem() -> None:
@@ -267,6 +289,20 @@ def test_an_interrupt_quits_and_is_a_problem(server: Server) -> None:
     assert [bob.line() for _ in range(2)] == ["You are chatting with alice.", "Quit."]
 
 
+def test_a_server_that_is_full_is_a_problem() -> None:
+    with Host() as host, Piped(*host.address, *TO_BOB) as alice:
+        host.takes("Mode:json")
+        host.says("The server is full.")
+        alice.ends(1, "The server is full.")
+
+
+def test_a_server_that_hangs_up_at_once_is_a_problem() -> None:
+    with Host() as host, Piped(*host.address, *TO_BOB) as alice:
+        host.takes("Mode:json")
+        host.hangs_up()
+        alice.ends(1, "The connection to the server was lost.")
+
+
 def test_an_interrupt_while_connecting_is_a_problem() -> None:
     with (
         Host() as host,
@@ -279,12 +315,16 @@ def test_an_interrupt_while_connecting_is_a_problem() -> None:
         assert alice.wait() != 0
 
 
-def test_a_client_that_is_told_to_terminate_has_a_problem(server: Server) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_client_that_is_told_to_terminate_quits_and_has_a_problem(
+    server: Server, number: signal.Signals
+) -> None:
     bob = server.client("bob")
-    with Piped(*at(server, *TO_BOB)) as alice:
+    heeds = partial(signal.signal, number, signal.SIG_DFL)
+    with Piped(*at(server, *TO_BOB), preexec_fn=heeds) as alice:
         assert [alice.notice() for _ in range(2)] == [WELCOME, PAIRED]
-        alice.kill(signal.SIGTERM)
-        assert alice.wait() != 0
+        alice.kill(number)
+        alice.ends(1, "Terminated.")
     assert [bob.line() for _ in range(2)] == ["You are chatting with alice.", "Quit."]
 
 
@@ -330,13 +370,11 @@ def test_an_output_that_nobody_reads_makes_the_peer_wait_and_loses_nothing(serve
 
 def test_a_second_interrupt_ends_even_if_nobody_reads_the_output() -> None:
     with Host() as host, unread(*host.address, *TO_BOB) as (alice, _):
-        host.accepts("alice")
-        host.says(PAIRED)
-        assert host.line() == b"To:bob\r\n"
-        while not (host.pends() and sleeps(alice)):
-            if not host.pends():
-                host.socket.send(b"[Sun Nov 22 20:22:01 2026] bob: (%s)\r\n" % (b"x" * 16_000))
+        host.accepts_json("alice")
+        assert host.hears() == Call("bob")
+        messages = [Message("bob", "x" * 16_000, Timestamp(0.0)) for _ in range(60)]
+        host.tells(Paired("bob"), *messages)
         alice.send_signal(signal.SIGINT)
-        assert host.line() == b"Quit\r\n"
+        assert host.hears() == Quit()
         alice.send_signal(signal.SIGINT)
         assert alice.wait(TIMEOUT) == 1

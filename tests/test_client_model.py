@@ -115,7 +115,7 @@ class Server:
 
     def _obey(self, line: bytes) -> None:
         if line == b"Mode:json":
-            self._write(Mode(hold=60))
+            self._write(Mode(mode="json", version=1, hold=60))
             return
         match json.parse(line):
             case Claim(name) if self.known:

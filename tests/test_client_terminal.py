@@ -4,10 +4,12 @@ import socket
 
 import pytest
 
-from tests.clients import Host, Terminal, at, spins_until
+from chatpair.messages import Goodbye, Quit, Tried
+from tests.clients import BAD_NAME, Host, Terminal, at, spins_until
 from tests.server import TIMEOUT, Server
 
 CTRL_C, CTRL_D = "\x03", "\x04"
+PLAIN = "The server speaks no JSON: what is lost with a connection stays lost.\n"
 WELCOME = "Welcome, alice.\n"
 PAIRED = "You are chatting with bob.\n"
 
@@ -64,26 +66,65 @@ def test_who_gives_no_name_leaves(server: Server, keys: str) -> None:
 @pytest.mark.parametrize("key", [CTRL_C, CTRL_D], ids=["Ctrl-C", "Ctrl-D"])
 def test_the_key_quits_and_waits_for_the_answer(key: str) -> None:
     with Host() as host, Terminal(*host.address, "--name", "alice") as alice:
-        host.accepts("alice")
+        host.accepts_json("alice")
         alice.shows(WELCOME)
         alice.types(key)
-        assert host.line() == b"Quit\r\n"
-        host.says("carol tried to reach you.")
+        assert host.hears() == Quit()
+        host.tells(Tried("carol", seq=2))
         alice.shows(WELCOME + "carol tried to reach you.\n")
         assert alice.popen.poll() is None
-        host.says("Quit")
+        host.tells(Goodbye(seq=3))
         assert host.line() == b""
         alice.ends(0, WELCOME + "carol tried to reach you.\n")
 
 
 def test_a_second_ctrl_c_does_not_wait() -> None:
     with Host() as host, Terminal(*host.address, "--name", "alice") as alice:
-        host.accepts("alice")
+        host.accepts_json("alice")
         alice.shows(WELCOME)
+        alice.types(CTRL_C)
+        assert host.hears() == Quit()
+        alice.types(CTRL_C)
+        alice.ends(1, WELCOME + "The server did not answer.\n")
+
+
+# An older server
+
+
+@pytest.mark.parametrize("key", [CTRL_C, CTRL_D], ids=["Ctrl-C", "Ctrl-D"])
+def test_the_key_says_quit_to_an_older_server(key: str) -> None:
+    with Host() as host, Terminal(*host.address, "--name", "alice") as alice:
+        host.accepts("alice")
+        screen = PLAIN + WELCOME
+        alice.shows(screen)
+        alice.types("/who\n")
+        assert host.line() == b"/who\r\n"
+        alice.types(key)
+        assert host.line() == b"Quit\r\n"
+        host.says("carol tried to reach you.")
+        screen += "carol tried to reach you.\n"
+        alice.shows(screen)
+        assert alice.popen.poll() is None
+        host.says("Quit")
+        assert host.line() == b""
+        alice.ends(0, screen)
+
+
+def test_a_second_ctrl_c_does_not_wait_for_an_older_server() -> None:
+    with Host() as host, Terminal(*host.address) as alice:
+        host.takes("Mode:json")
+        host.says(BAD_NAME)
+        screen = PLAIN + "Your name: "
+        alice.shows(screen)
+        alice.types("alice\n")
+        host.takes("alice")
+        host.says("OK")
+        screen += WELCOME
+        alice.shows(screen)
         alice.types(CTRL_C)
         assert host.line() == b"Quit\r\n"
         alice.types(CTRL_C)
-        alice.ends(1, WELCOME + "The server did not answer.\n")
+        alice.ends(1, screen + "The server did not answer.\n")
 
 
 def test_ctrl_c_tells_the_peer(server: Server) -> None:
@@ -107,12 +148,12 @@ def test_an_unfinished_line_is_said_when_the_input_ends(server: Server) -> None:
         alice.ends(0, WELCOME + PAIRED)
 
 
-def test_a_server_that_goes_away_is_a_problem() -> None:
+def test_an_older_server_that_goes_away_is_a_problem() -> None:
     with Host() as host, Terminal(*host.address, "--name", "alice") as alice:
         host.accepts("alice")
-        alice.shows(WELCOME)
+        alice.shows(PLAIN + WELCOME)
         host.hangs_up()
-        alice.ends(1, WELCOME + "The connection to the server was lost.\n")
+        alice.ends(1, PLAIN + WELCOME + "The connection to the server was lost.\n")
 
 
 def test_nobody_listening_leaves_the_terminal_as_it_was() -> None:

@@ -8,35 +8,11 @@ from twisted.python.failure import Failure
 from chatpair.client.__main__ import parse_arguments
 from chatpair.client.conversation import Conversation
 from chatpair.factory import NOBODY
+from tests.played import Shown
 
 FROM_BOB = "[Sun Nov 22 20:22:01 2026] bob: (hi)"
 PAIRED = "You are chatting with bob."
 BAD_NAME = "Bad name: no space and none of : [ ] ( ) / * , in a name"
-
-
-class Shown:
-    """A screen that keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.notices: list[str] = []
-        self.questions = 0
-        self.wanted = False
-
-    def show(self, text: str) -> None:
-        self.lines.append(text)
-
-    def notice(self, text: str) -> None:
-        self.notices.append(text)
-
-    def ask_name(self) -> None:
-        self.questions += 1
-
-    def take_lines(self, wanted: bool) -> None:
-        self.wanted = wanted
-
-    def abort(self) -> None:
-        self.wanted = False
 
 
 class Talk:

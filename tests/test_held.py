@@ -356,7 +356,7 @@ def test_one_host_can_not_fill_the_server_with_held_users() -> None:
 
 def test_one_may_come_back_to_a_full_server() -> None:
     exchange = Exchange(max_users=2)
-    alice, bob = pair(exchange)
+    _, bob = pair(exchange)
     bob.drops()
     assert exchange.connect_json().resumes(bob, seen=2)[0]["event"] == "resumed"
     late = exchange.connect()

@@ -405,6 +405,15 @@ def test_half_closed_and_paired(exchange: Exchange) -> None:
     assert alice.closed
 
 
+def test_a_line_that_was_cut_in_the_middle_is_no_bad_line(exchange: Exchange) -> None:
+    alice = exchange.enter_json("alice")
+    for _ in range(BAD_LINES):
+        alice.sends(b'{"do":"foo"}\n{"do":"say","id":1,"te')
+        alice.ends_input()
+        alice, old = exchange.connect_json(), alice
+        assert [event.get("code") for event in alice.resumes(old)[-1:]] == ["no-such"]
+
+
 def test_half_closed_and_unpaired(exchange: Exchange) -> None:
     party = exchange.connect_json()
     party.sends(b'{"do":"name","name":"alice"}\n{"do":"who"}')

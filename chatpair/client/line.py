@@ -147,8 +147,7 @@ class Line:
         return starting
 
     def _not_connected(self, why: Failure) -> None:
-        assert isinstance(why.value, Exception)
-        self._end(why.value)
+        self._clock.callLater(0, self._end, why.value)  # the service can't be stopped in here
 
     def _start_cancelled(self, starting: Deferred[None]) -> None:
         self._starting.remove(starting)

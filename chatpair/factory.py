@@ -1,31 +1,24 @@
 """The exchange: who is here, who talks with whom, and the rules of both."""
 
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections import defaultdict
 
 from msgspec import UNSET
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 
-from chatpair import keys
 from chatpair.activity import ActivityLog
 from chatpair.delay import Delay
+from chatpair.held import HeldLines
 from chatpair.liveness import DELIVERY_CHECK, Watch
 from chatpair.messages import (
-    Back,
     Ending,
     Error,
-    Failing,
     Free,
-    Held,
     Here,
-    Key,
     Left,
     Message,
-    Notice,
-    Outcome,
     Paired,
     PeerTyping,
     Present,
@@ -34,13 +27,10 @@ from chatpair.messages import (
     Tried,
 )
 from chatpair.names import BadName, NameTable, fold, parse
-from chatpair.user import Connection, CountingUser, Recall, Receipt, User
+from chatpair.user import Connection, CountingUser, Receipt, User
 
 UNNAMED_SECONDS = 30.0
 """How long a connection may go without a name."""
-
-LATE_SECONDS = 60.0
-"""How long what was said in a pair that has ended may still be confirmed."""
 
 SHOWN = 128
 """Characters that are shown of what somebody sent; no name is longer."""
@@ -59,12 +49,8 @@ STOPPING_SECONDS = 4.0
 
 NOBODY = "Nobody is chatting with you. Maybe the one you talked with is talking with someone else."
 
-_KEY_IS_SPOILT = Notice(
-    "Others have tried to guess your key. It opens nothing now: ask for a new one."
-)
 
-
-class ChatFactory(Factory):
+class ChatFactory(HeldLines, Factory):
     """Owns the users and the pairs, and decides what a command does to them.
 
     It does no I/O: what it decides it tells the users, and they their connections.
@@ -89,10 +75,9 @@ class ChatFactory(Factory):
         the connection and is told nothing; hold for how many one with a key is kept whose
         connection is lost; max_per_host counts connections.
         """
-        self.clock = clock
+        super().__init__(clock, hold)
         self.max_line = max_line
         self.linger = linger
-        self.hold = hold
         self.max_users = max_users
         self.max_per_host = max_per_host
         self.motd = motd
@@ -107,17 +92,10 @@ class ChatFactory(Factory):
         self.silent: Delay[Connection] = Delay(
             clock, SILENT_SECONDS, lambda connection: connection.no_line_came()
         )
-        self.held: Delay[User] = Delay(clock, hold, self._hold_ended)
-        self._late: Delay[tuple[Receipt, ...]] = Delay(
-            clock, LATE_SECONDS, lambda receipts: self._settle(receipts, "failed", "lost")
-        )
-        self._tokens: keys.Keyring[User] = keys.Keyring(clock)
-        self._words: keys.Keyring[User] = keys.Keyring(clock, self._key_is_spoilt)
         self.delivery_checks: Delay[Watch] = Delay(clock, DELIVERY_CHECK, Watch.look)
         self._when_all_closed: Deferred[None] | None = None
         self._names = NameTable()
         self._connections_of_host: defaultdict[str, int] = defaultdict(int)
-        self._held_of_host: Counter[str] = Counter()
 
     def _summary(self) -> str:
         return f"{len(self.users)} here, {len(self.pairs) // 2} pairs"
@@ -151,10 +129,6 @@ class ChatFactory(Factory):
             if not self._connections_of_host[host]:
                 del self._connections_of_host[host]
 
-    def may_come_back(self) -> bool:
-        """Tell whether a connection may be that of somebody who has a key."""
-        return bool(self._tokens or self._words)
-
     def claim(
         self, text: str, connection: Connection, host: str | None, *, counting: bool = False
     ) -> User | Error:
@@ -162,7 +136,7 @@ class ChatFactory(Factory):
 
         A counting one acknowledges what it is told, and has a key at once.
         """
-        if host is not None and self._held_of_host[host] >= self.max_per_host:
+        if host is not None and self.held_of_host[host] >= self.max_per_host:
             return Error("name", "try-later", "There are too many users from your address.")
         try:
             name = parse(text)
@@ -173,8 +147,7 @@ class ChatFactory(Factory):
         user = CountingUser(name, connection) if counting else User(name, connection)
         self.users[name.key] = user
         if counting:
-            user.key = keys.token()
-            self._tokens.add(user.key, user)
+            self.give_token(user)
         self._names.add(name)
         self.activity.came(name.text)
         return user
@@ -185,140 +158,11 @@ class ChatFactory(Factory):
         del self.users[name.key]
         self._names.remove(name)
         self.activity.went(name.text, reason)
-        if user.key:
-            self._keyring_of(user).remove(user.key, user)
-        self._unhold(user)
+        self.let_go(user)
         undelivered = user.gone()
         if undelivered:
-            self._settle(undelivered, "failed", "quit" if why == "quit" else "lost")
+            self.settle(undelivered, "failed", "quit" if why == "quit" else "lost")
         self._end_pair(user, why)
-
-    # Being away and back
-
-    def _keyring_of(self, user: User) -> keys.Keyring[User]:
-        return self._tokens if isinstance(user, CountingUser) else self._words
-
-    def give_key(self, user: User) -> None:
-        """Give a user a key, and hold the line from now on when the connection is lost."""
-        if not user.key:
-            user.key = keys.words()
-            user.recall = user.recall or Recall()
-            self._words.add(user.key, user)
-        user.tell(Key(user.key))
-
-    def _key_is_spoilt(self, user: User) -> None:
-        user.key = ""
-        user.tell(_KEY_IS_SPOILT)
-
-    def lose(self, user: User, host: str | None, reason: str) -> None:
-        """Hold the line of a user whose connection is lost, or else end the user."""
-        if not (user.key and self.hold):
-            self.leave(user, "lost", reason)
-            return
-        peer = self.pairs.get(user)
-        user.disconnected(peer, self.clock.seconds())
-        self._hold(user, host)
-        if peer is not None:
-            self._tell_whether_away(peer)
-            peer.flow_changed()
-
-    def _hold(self, user: User, host: str | None) -> None:
-        self.held.start(user)
-        user.host = host
-        if host is not None:
-            self._held_of_host[host] += 1
-
-    def _unhold(self, user: User) -> None:
-        self.held.stop(user)
-        host, user.host = user.host, None
-        if host is not None:
-            self._held_of_host[host] -= 1
-            if not self._held_of_host[host]:
-                del self._held_of_host[host]
-
-    def _hold_ended(self, user: User) -> None:
-        self.leave(user, "lost", "did not come back")
-
-    def resume(
-        self, key: str, seen: int, connection: Connection, host: str | None, *, counting: bool
-    ) -> User | Error:
-        """Give whoever has a user's key the user's line, or say why not.
-
-        A connection that the user is on already is closed. Call welcome next.
-        """
-        keyring = self._tokens if counting else self._words
-        try:
-            user = keyring.owner_of(key, host)
-        except keys.TooManyTries:
-            return Error("resume", "try-later", "There were too many wrong keys. Try later.")
-        if user is not None and not user.is_told(seen):
-            return Error("resume", "bad-line", f"You can't have seen {seen} events.")
-        if user is not None and user.connection is not None:
-            user.connection.taken_over()  # whose last line may have been Quit
-            user.disconnected(self.pairs.get(user), self.clock.seconds())
-        if user is None or self.users.get(user.name.key) is not user:
-            return Error("resume", "bad-key", "No line is held for that key.")
-        self._unhold(user)
-        self.acknowledge(user, seen)
-        user.connection = connection
-        return user
-
-    def welcome(self, user: User) -> None:
-        """Tell a user who is back all that was missed, and the peer that it is."""
-        peer = self.pairs.get(user)
-        if peer is not None:
-            self._tell_whether_away(peer)
-        user.replay(peer, self.clock.seconds())
-        self.has_room(user)
-
-    def _tell_whether_away(self, user: User) -> None:
-        """Tell a user if the peer's connection has gone or come back; a slow one, later."""
-        peer = self.pairs.get(user)
-        if peer is None or user.full:
-            return
-        away = peer.connection is None
-        if away != user.away_told:
-            user.away_told = away
-            user.tell(Held(peer.name.text) if away else Back(peer.name.text))
-
-    # Receipts
-
-    def acknowledge(self, user: User, seq: int) -> bool:
-        """Note that a user is done with all events up to one; return whether there is that one."""
-        if not user.is_told(seq):
-            return False
-        self._settle(user.acknowledged(seq), "confirmed")
-        if isinstance(user, CountingUser):
-            user.tell_statuses()
-        self.has_room(user)
-        return True
-
-    def handed(self, user: User) -> None:
-        """Note that the kernel has all that a user was told."""
-        self._settle(user.handed(), "handed")
-
-    def has_room(self, user: User) -> None:
-        """Let a user, and whoever speaks to it, go on if that is possible."""
-        user.flow_changed()
-        peer = self.pairs.get(user)
-        if peer is not None:
-            self._tell_whether_away(user)
-            peer.flow_changed()
-
-    def _settle(
-        self, receipts: Iterable[Receipt], outcome: Outcome, why: Failing | None = None
-    ) -> None:
-        """Tell the senders what became of what they said."""
-        senders: dict[CountingUser, None] = {}
-        for receipt in receipts:
-            if not receipt.settled:
-                receipt.settled = True
-                receipt.sender.says.settle(receipt.say, outcome, why)
-                senders[receipt.sender] = None
-        for sender in senders:
-            if self.users.get(sender.name.key) is sender:
-                sender.tell_statuses()
-                sender.flow_changed()
 
     # Talking
 
@@ -371,7 +215,7 @@ class ChatFactory(Factory):
             user.away_told = False
             user.pair_changed()
             user.tell(Paired(peer.name.text))
-        self._tell_whether_away(caller)
+        self.tell_whether_away(caller)
 
     def _end_pair(self, user: User, why: Ending) -> None:
         """Free the peer of a user, who is told by whoever called this what comes next."""
@@ -381,7 +225,7 @@ class ChatFactory(Factory):
             for listener, sender in ((peer, user), (user, peer)):
                 unsettled = tuple(listener.unsettled(sender))
                 if unsettled:
-                    self._late.start(unsettled)
+                    self.late.start(unsettled)
             peer.tell(Left(user.name.text, why))
             peer.pair_changed()
 
@@ -412,12 +256,12 @@ class ChatFactory(Factory):
             return
         user.tell(Error("say", "nobody", NOBODY if peer is None else f"You talk with {peer}."))
         if receipt is not None:
-            self._settle([receipt], "failed", "nobody")
+            self.settle([receipt], "failed", "nobody")
 
     def fail(self, user: CountingUser, say: Say) -> None:
         """Settle a text that nothing is done with because the server stops."""
         if user.says.take(say.id):
-            self._settle([Receipt(user, say.id)], "failed", "stopped")
+            self.settle([Receipt(user, say.id)], "failed", "stopped")
 
     def type(self, user: User) -> None:
         """Let the peer's client show that a user is typing, if it can."""
@@ -443,13 +287,13 @@ class ChatFactory(Factory):
         """
         for connection in list(self.connections):
             connection.drain()
-        for receipts in list(self._late):
-            self._late.stop(receipts)
-            self._settle(receipts, "failed", "lost")
+        for receipts in list(self.late):
+            self.late.stop(receipts)
+            self.settle(receipts, "failed", "lost")
         for user in self.users.values():
             self.activity.went(user.name.text, "stopped")
-            self._settle(user.gone(), "failed", "stopped")
-            self._unhold(user)
+            self.settle(user.gone(), "failed", "stopped")
+            self.let_go(user)
         for user in self.users.values():
             if isinstance(user, CountingUser):
                 user.tell_statuses(at_last=True)

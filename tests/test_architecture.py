@@ -26,10 +26,16 @@ BELOW = {
     "chatpair.receipts": {"chatpair.messages"},
     "chatpair.keys": {"chatpair.delay"},
     "chatpair.user": {"chatpair.messages", "chatpair.names", "chatpair.receipts"},
+    "chatpair.held": {
+        "chatpair.delay",
+        "chatpair.keys",
+        "chatpair.messages",
+        "chatpair.user",
+    },
     "chatpair.factory": {
         "chatpair.activity",
         "chatpair.delay",
-        "chatpair.keys",
+        "chatpair.held",
         "chatpair.liveness",
         "chatpair.messages",
         "chatpair.names",

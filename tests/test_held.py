@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from chatpair.factory import LATE_SECONDS, SILENT_SECONDS
+from chatpair.factory import SILENT_SECONDS
+from chatpair.held import LATE_SECONDS
 from chatpair.keys import NEAR_MISSES, WRONG_KEYS, words
 from chatpair.user import KEPT_EVENTS, KEPT_STATUSES, LATELY_SECONDS
 from tests.exchange import PAIRED, Exchange, JsonParty, Party, said
@@ -351,7 +352,7 @@ def test_one_host_can_not_fill_the_server_with_held_users() -> None:
     exchange.clock.advance(60)
     party.does("name", name="user3")
     assert party.events()[0]["event"] == "named"
-    assert not exchange.factory._held_of_host
+    assert not exchange.factory.held_of_host
 
 
 def test_one_may_come_back_to_a_full_server() -> None:

@@ -4,10 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from twisted.internet.address import IPv4Address
+from twisted.protocols.policies import WrappingFactory
 
 from chatpair.factory import NOBODY, SILENT_SECONDS, UNNAMED_SECONDS
 from chatpair.protocol import BAD_LINES
-from tests.exchange import Exchange, said
+from tests.exchange import Exchange, Transport, said
 
 MESSAGE = {"event": "message", "from": "alice", "time": "2026-11-23T00:22:01.000Z"}
 
@@ -258,6 +260,27 @@ def test_handed_is_what_has_left_the_server(exchange: Exchange) -> None:
     assert alice.uncounted() == [status(2, "handed")]
     alice.say(3, "hi")
     assert alice.uncounted() == [status(3, "handed")]
+
+
+def test_what_a_wrapped_transport_has_is_not_handed(exchange: Exchange) -> None:
+    alice = exchange.enter_json("alice")
+    inner = Transport(peerAddress=IPv4Address("TCP", "192.0.2.1", 40_000))
+    wrapping = WrappingFactory(exchange.factory)
+    wrapping.noisy = False
+    wrapper = wrapping.buildProtocol(inner.getPeer())
+    assert wrapper is not None
+    wrapper.makeConnection(inner)
+    wrapper.dataReceived(b"bob\n")
+    alice.does("to", name="bob")
+    alice.events()
+    inner.full = True
+    alice.say(1, "hi")
+    assert alice.events() == []
+    inner.full = False
+    assert inner.producer is not None
+    inner.producer.resumeProducing()
+    assert alice.uncounted() == [status(1, "handed")]
+    assert inner.bufferSize == 65_536
 
 
 def test_what_has_not_left_the_server_when_the_peer_drops_has_failed(exchange: Exchange) -> None:

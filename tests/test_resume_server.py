@@ -197,6 +197,27 @@ def test_a_speaker_to_a_full_store_waits_and_loses_nothing(server: Server) -> No
     assert server.resident_kib() < 200_000
 
 
+def test_what_was_handed_arrives_though_the_server_is_killed(port: str) -> None:
+    with Server(port=port) as server:
+        alice, _ = json_client(server, "alice")
+        bob = server.client("bob")
+        alice.does("to", name="bob")
+        alice.events("paired")
+        said = handed = 0
+        while said < handed + 5:  # until nothing leaves the server any more
+            said += 1
+            assert said < 2_000, "more than any kernel takes"
+            alice.does("say", id=said, text="x" * 60_000)
+            alice.does("ping")
+            while (event := alice.event())["event"] != "pong":
+                assert event["status"] == "handed"
+                handed = event["id"]
+        server.kill(signal.SIGKILL)
+        assert bob.line() == "You are chatting with alice."
+        for _ in range(handed):
+            assert bob.text() == "x" * 60_000
+
+
 def test_ten_thousand_wrong_keys_open_nothing(server: Server) -> None:
     alice, bob, key = pair(server)
     bob.resets()

@@ -283,6 +283,18 @@ def test_what_a_wrapped_transport_has_is_not_handed(exchange: Exchange) -> None:
     assert inner.bufferSize == 65_536
 
 
+def test_nothing_is_handed_to_a_connection_that_is_being_aborted(exchange: Exchange) -> None:
+    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
+    alice.does("to", name="bob")
+    alice.events()
+    bob.protocol.abort()
+    alice.say(1, "hi")
+    assert alice.events() == []
+    bob.drops()
+    left = {"event": "left", "peer": "bob", "why": "lost"}
+    assert alice.uncounted() == [status(1, "failed", why="lost"), left]
+
+
 def test_what_has_not_left_the_server_when_the_peer_drops_has_failed(exchange: Exchange) -> None:
     alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
     alice.does("to", name="bob")

@@ -228,4 +228,5 @@ def settle(*talkers: Talker | Person, seconds: float = 0.0) -> None:
             continue
         if clock.seconds() >= end:
             return
-        clock.advance(min(0.5, end - clock.seconds()))
+        due = min((call.getTime() for call in clock.getDelayedCalls()), default=end)
+        clock.advance(max(0.0, min(due, end) - clock.seconds()))

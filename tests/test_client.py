@@ -26,7 +26,7 @@ from tests.clients import (
     texts,
     unread,
 )
-from tests.server import TIMEOUT, Server
+from tests.server import TIMEOUT, Process, Server
 
 MIB = 2**20
 
@@ -47,6 +47,23 @@ def port() -> str:
 
 
 # In a pipe
+
+
+@pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-", "2>&1 >/dev/null | true; exit 0"])
+def test_notices_that_nobody_takes_keep_nothing_from_being_said(
+    server: Server, redirection: str
+) -> None:
+    bob = server.client("bob")
+    command = " ".join([*COMMAND, *at(server, *TO_BOB), redirection])
+    with Process(["sh", "-c", command]) as alice:
+        alice.write(b"one\ntwo\n")
+        alice.close_input()
+        assert bob.line() == "You are chatting with alice."
+        assert [bob.text(), bob.text()] == ["one", "two"]
+        assert bob.line() == "Quit."
+        assert alice.wait() == 0
+        assert alice.output == b""
+
 
 LINES = [
     "grüß dich",
@@ -225,10 +242,9 @@ def test_a_server_that_stops_with_lines_still_to_say_is_a_problem(server: Server
     with Piped(*at(server, *TO_BOB)) as alice:
         assert [alice.notice() for _ in range(2)] == [WELCOME, PAIRED]
         server.stop()
-        stops = ["bob has left.", "The server is stopping.", LOST]
-        assert [alice.notice() for _ in range(3)] == stops
+        assert [alice.notice() for _ in range(2)] == ["The server is stopping.", LOST]
         alice.write(b"hi\n")
-        alice.ends(1, "bob left before all was said.")
+        alice.ends(1, "The server stopped before all was said.")
 
 
 def test_a_server_that_starts_again_is_found(server: Server) -> None:

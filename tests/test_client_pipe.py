@@ -215,6 +215,14 @@ def test_a_peer_that_leaves_with_lines_still_to_come_is_a_problem() -> None:
     scene.answers_quit(LEFT)
 
 
+def test_a_server_that_stops_with_lines_still_to_come_is_the_problem() -> None:
+    scene = piped_to_bob()
+    scene.tells(Left("bob", "stopped"))
+    assert scene.notices() == []
+    scene.types("one")
+    scene.answers_quit("The server stopped before all was said.")
+
+
 def test_a_peer_that_leaves_when_all_was_said_is_no_problem() -> None:
     scene = piped_to_bob()
     scene.types("one")

@@ -4,7 +4,9 @@ import re
 import runpy
 import sys
 from pathlib import Path
+from signal import SIGCHLD, SIGTERM
 
+from tests.clients import spins_until
 from tests.server import Client, Process, Server
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -54,8 +56,22 @@ def test_the_program_for_programs_is_one(server: Server) -> None:
     assert bob.text() == "The build is done."
     assert bob.line() == "Quit."
     with Process([*say, "carol", "hi"]) as program:
-        program.wait_for(r"The user carol does not exist\. \(unknown\)\n")
         assert program.wait() == 1
+        assert program.output == b"The user carol does not exist. (unknown)\n"
+    with Process(say) as program:
+        assert program.wait() == 1
+        program.wait_for("say.py HOST PORT NAME TO TEXT")
+    with Process([*say[:3], "1", "build", "bob", "nobody is there"]) as program:
+        spins_until(lambda: tries(program))
+        program.kill(SIGTERM)
+        assert program.wait() == -SIGTERM
+
+
+def tries(program: Process) -> bool:
+    """Tell whether a reactor runs that leaves SIGTERM to the kernel."""
+    status = Path(f"/proc/{program.popen.pid}/status").read_text()
+    handled = int(re.findall(r"SigCgt:\s+(\w+)", status)[0], 16)
+    return bool(handled & 1 << SIGCHLD - 1 and not handled & 1 << SIGTERM - 1)
 
 
 def page() -> list[str]:

@@ -14,7 +14,7 @@ class PipeTalk(Talk):
     """
 
     _peer: str | None = None  # to whom all lines go
-    _peer_left = False
+    _left_why = ""  # how the peer went, if it has
     _first_line: str | None = None
     _input_ended = False
     _names_are_lines = False  # none was given, and none is accepted yet
@@ -61,8 +61,8 @@ class PipeTalk(Talk):
     def _said(self, line: str) -> None:
         if self._peer is None:
             self._said_early(line)
-        elif self._peer_left or self._line.peer != self._peer:
-            self.fail(f"{self._peer} left before all was said.")
+        elif self._left_why or self._line.peer != self._peer:
+            self._not_delivered(line, self._left_why or "lost")
         else:
             self._say(line)
 
@@ -99,8 +99,8 @@ class PipeTalk(Talk):
                 return
             case Paired(peer) if self._peer is None and not self._asked:
                 self._called(peer)
-            case Left(peer) if peer == self._peer:
-                self._peer_left = True
+            case Left(peer, why) if peer == self._peer:
+                self._left_why = why
         super()._heard(event)
         self._went_on()
 

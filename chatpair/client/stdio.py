@@ -1,6 +1,7 @@
 """A conversation on standard input and output."""
 
 import sys
+from contextlib import suppress
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -57,10 +58,11 @@ class StandardScreen(LineReceiver):
 
     def notice(self, text: str) -> None:
         """Show a line about the conversation."""
-        if self._from_pipe:
-            print(text, file=sys.stderr, flush=True)
-        else:
+        if not self._from_pipe:
             self.show(text)
+        elif sys.stderr is not None:
+            with suppress(OSError):  # what is said matters more than what is told of it
+                print(text, file=sys.stderr, flush=True)
 
     def ask_name(self) -> None:
         """Ask for a name, where somebody sees the question."""

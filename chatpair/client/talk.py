@@ -257,7 +257,13 @@ class Talk(ABC):
 
     def _heard(self, event: JsonEvent) -> None:
         """Act upon an event that is no text, and show it."""
-        self._show(Notice(f"{event.peer} has left.") if isinstance(event, Left) else event)
+        match event:
+            case Left(why="stopped"):
+                pass  # the server says so next
+            case Left(peer):
+                self._show(Notice(f"{peer} has left."))
+            case _:
+                self._show(event)
 
     def _line_ended(self, why: Exception | None) -> None:
         self._has_line = False

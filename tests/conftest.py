@@ -3,9 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.exchange import Exchange
 from tests.server import Server
+
+# How fast the machine is must not matter.
+settings.register_profile("chatpair", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("chatpair")
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def still_talks(exchange: Exchange, one: Party, other: Party, name: str) -> None
     assert not other.closed
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(hostile, st.sampled_from(STATES), st.booleans(), st.booleans())
 def test_any_bytes_in_any_state(
     chunks: list[bytes], state: str, joined: bool, half_closes: bool

@@ -49,7 +49,7 @@ def suffer(talkers: tuple[Talker, Talker], rounds: list[Round]) -> None:
         settle(*talkers, seconds=seconds)
 
 
-@settings(max_examples=RUNS, deadline=None)
+@settings(max_examples=RUNS)
 @given(st.lists(ROUND, min_size=CUTS_A_RUN, max_size=CUTS_A_RUN))
 def test_each_message_arrives_once_and_in_order(rounds: list[Round]) -> None:
     alice, bob = talkers = pair(exchange(hold=180))
@@ -67,7 +67,7 @@ def test_there_were_ten_thousand_cuts_of_all_kinds() -> None:
         assert min(counted.values()) > 500
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(ROUND, max_size=20), st.integers(0, 10), BYTES, BYTES, CUT)
 def test_when_the_hold_runs_out_just_what_was_not_confirmed_has_failed(
     rounds: list[Round], count: int, up: int, down: int, how: Cut
@@ -108,7 +108,7 @@ def spy(factory: ChatFactory) -> dict[str, int]:
     return told
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.tuples(st.integers(0, 5), BYTES, CUT, st.sampled_from([0.0, 1.0, 20.0])), max_size=20

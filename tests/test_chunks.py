@@ -79,7 +79,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
     return [data[start:end] for start, end in pairwise(at)]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(
     LINES,
     st.lists(st.integers(0, 1_000), max_size=6),

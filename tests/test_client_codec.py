@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatpair.codecs import plain
@@ -60,13 +60,11 @@ EVENTS: st.SearchStrategy[AnyEvent] = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(EVENTS)
 def test_a_client_reads_what_a_server_tells(event: AnyEvent) -> None:
     assert plain.parse_event(plain.render(event).decode().removesuffix("\r\n")) == event
 
 
-@settings(deadline=None)
 @given(NAMES, CLEAN, SECONDS)
 @example("bob", "a) carol: (b", 0)
 def test_a_client_reads_what_a_peer_says(sender: str, text: str, second: int) -> None:
@@ -79,7 +77,6 @@ def test_a_client_reads_what_a_peer_says(sender: str, text: str, second: int) ->
     assert time.ctime(event.time) == time.ctime(second)  # an hour a year has two times
 
 
-@settings(deadline=None)
 @given(st.text())
 @example("[Mon Feb 30 00:00:00 2026] bob: (x)")
 @example("[Mon Jan  1 00:00:00 99999999999] bob: (x)")
@@ -103,7 +100,6 @@ def test_any_other_line_is_a_notice(line: str) -> None:
     assert plain.parse_event(line) == Notice(line)
 
 
-@settings(deadline=None)
 @given(SAID.map(lambda text: clean(text.encode("utf-8", "surrogateescape"))))
 def test_what_a_program_says_is_text_to_the_server(text: str) -> None:
     data = plain.render_command(Say(0, text))

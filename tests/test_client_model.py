@@ -156,7 +156,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(STEPS)
 def test_everything_arrives_once_and_in_order_whatever_is_lost(
     steps: list[tuple[str, int | None]],

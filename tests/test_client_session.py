@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 from twisted.internet.defer import Deferred
@@ -223,7 +223,6 @@ CONVERSATION: list[JsonEvent] = [
 ]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 1_000)))
 def test_it_does_not_matter_where_the_bytes_are_cut(cuts: list[int]) -> None:
     play = named()
@@ -239,7 +238,6 @@ def test_it_does_not_matter_where_the_bytes_are_cut(cuts: list[int]) -> None:
     assert play.said()[-1] == Acknowledge(8)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60), st.sampled_from(["connected", "asked for JSON", "named", "held"]))
 def test_no_bytes_of_a_server_raise_anything(data: bytes, state: str) -> None:
     play = named() if state in ("named", "held") else Play()

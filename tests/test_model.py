@@ -299,6 +299,6 @@ class FlowModel(RuleBasedStateMachine):
 
 
 TestExchangeModel = ExchangeModel.TestCase
-TestExchangeModel.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestExchangeModel.settings = settings(max_examples=150, stateful_step_count=40)
 TestFlowModel = FlowModel.TestCase
-TestFlowModel.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestFlowModel.settings = settings(max_examples=150, stateful_step_count=40)

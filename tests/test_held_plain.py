@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chatpair.keys import NEAR_MISSES, WRONG_KEYS, words
-from chatpair.user import LATELY_SECONDS
+from chatpair.user import KEPT_EVENTS, LATELY_SECONDS
 from tests.exchange import PAIRED, Exchange, Party, said
 
 AWAY = "{} has lost the connection. What you say is kept for a while."
@@ -74,6 +74,17 @@ def test_lines_are_repeated_that_a_dead_connection_may_have_swallowed(exchange: 
     assert len(again) == 5
     assert "(again): (lately)" in again[1]
     assert again[3] == at_two
+
+
+def test_no_more_than_a_store_full_is_repeated(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    alice.says(*map(str, range(KEPT_EVENTS + 500)))
+    bob.drops()
+    again = [line for line in back(exchange, key).heard() if "(again)" in line]
+    assert KEPT_EVENTS - 1 <= len(again) <= KEPT_EVENTS
+    last = range(KEPT_EVENTS + 500 - len(again), KEPT_EVENTS + 500)
+    assert [line.partition(": ")[2] for line in again] == [f"({number})" for number in last]
 
 
 def test_what_is_repeated_may_be_lost_again(exchange: Exchange) -> None:

@@ -4,11 +4,13 @@ import re
 
 # Bytes of ASCII that are no text: C0 without tab, and DEL.
 _ASCII_CONTROLS = bytes(set(range(0x20)) - {0x09} | {0x7F})
-_CONTROLS = re.compile(
-    "[\x00-\x08\x0a-\x1f\x7f-\x9f"  # C0 without tab, DEL, C1
+_OTHERS = (
+    "\x0b-\x1f\x7f-\x9f"  # C0 after tab and newline, DEL, C1
     "\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional controls
-    "\u2028\u2029]"  # line and paragraph separators
+    "\u2028\u2029"  # line and paragraph separators
 )
+_CONTROLS = re.compile(f"[\x00-\x08\n{_OTHERS}]")
+_CONTROLS_BUT_NEWLINES = re.compile(f"[\x00-\x08{_OTHERS}]")
 
 
 # What UTF-8 makes of those controls that are not ASCII; each begins with a byte to look for.
@@ -42,7 +44,4 @@ def clean(line: bytes) -> str:
 
 def clean_text(text: str) -> str:
     """Do the same for text that is decoded and may have several lines."""
-    if text.isprintable():
-        return text
-    lines = text.replace("\r\n", "\n").split("\n")
-    return "\n".join(_CONTROLS.sub("", line) for line in lines)
+    return text if text.isprintable() else _CONTROLS_BUT_NEWLINES.sub("", text)

@@ -56,14 +56,6 @@ def at(server: Server, *options: str) -> list[str]:
     return ["--port", str(server.port), *options]
 
 
-def texts(output: bytes) -> list[str]:
-    """Return what is in the brackets of lines that are all bob's."""
-    lines = output.decode().split("\n")
-    assert lines.pop() == ""
-    assert all(line.startswith("[") and line[25:33] == "] bob: (" for line in lines)
-    return [line[33:-1] for line in lines]
-
-
 def sleeps(process: "subprocess.Popen[bytes]") -> bool:
     """Tell whether a process waits for something to happen."""
     status = Path(f"/proc/{process.pid}/stat").read_text()
@@ -116,7 +108,7 @@ def unread(*arguments: str) -> Iterator[tuple["subprocess.Popen[bytes]", IO[byte
 
 
 class Terminal(Process):
-    """The client on a terminal of its own, which does not echo what is typed."""
+    """The client without its editor, on a terminal of its own that echoes nothing."""
 
     # A session's leader gets its terminal so; Ctrl-C is a signal only there.
     _TAKE = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
@@ -129,7 +121,7 @@ class Terminal(Process):
         attributes[3] &= ~termios.ECHO
         termios.tcsetattr(self._line, termios.TCSANOW, attributes)
         super().__init__(
-            [sys.executable, "-c", self._PROGRAM, *COMMAND, *arguments],
+            [sys.executable, "-c", self._PROGRAM, *COMMAND, "--plain", *arguments],
             **dict.fromkeys(("stdin", "stdout", "stderr"), self._line),
             start_new_session=True,
         )

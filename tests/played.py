@@ -13,9 +13,12 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from chatpair.client import screen
 from chatpair.client.line import Line
+from chatpair.client.screen import Standing
 from chatpair.codecs import json
 from chatpair.messages import (
+    AnyEvent,
     CountedEvent,
     Error,
     Goodbye,
@@ -93,8 +96,22 @@ class Remote:
         """Tell events at once."""
         self.protocol.dataReceived(b"".join(map(json.render, events)))
 
+    def prints(self, *lines: str) -> None:
+        """Say plain lines at once."""
+        self.protocol.dataReceived("".join(f"{line}\r\n" for line in lines).encode())
+
+    def takes_more(self, more: bool) -> None:
+        """Take what the client says, or let it wait."""
+        producer: Any = self.transport.producer
+        if more:
+            producer.resumeProducing()
+        else:
+            producer.pauseProducing()
+
     def drops(self) -> None:
-        """Lose the connection."""
+        """Lose the connection, as a transport of TCP tells it: to its producer first."""
+        if self.transport.producer is not None:
+            self.transport.producer.stopProducing()
         self.protocol.connectionLost(Failure(ConnectionLost()))
 
 
@@ -187,16 +204,21 @@ class Play(Stage):
 
 
 class Shown:
-    """A screen that keeps what it is given."""
+    """A screen that keeps what it is given, and rings no bell aloud."""
 
     def __init__(self) -> None:
-        self.lines: list[str] = []
+        self.messages: list[Message] = []
         self.notices: list[str] = []
-        self.questions = 0
-        self.wanted = False
+        self.standings: list[Standing] = []
+        self.sizes: list[int] = []
+        self.questions = self.rings = self.departures = 0
+        self.wanted = self.many = False
 
-    def show(self, text: str) -> None:
-        self.lines.append(text)
+    def show(self, event: AnyEvent) -> None:
+        if isinstance(event, Message):
+            self.messages.append(event)
+        else:
+            self.notices += screen.lines(event)
 
     def notice(self, text: str) -> None:
         self.notices.append(text)
@@ -204,8 +226,21 @@ class Shown:
     def ask_name(self) -> None:
         self.questions += 1
 
-    def take_lines(self, wanted: bool) -> None:
-        self.wanted = wanted
+    def take_lines(self, wanted: bool, many: bool) -> None:
+        self.wanted, self.many = wanted, many
+
+    def stands(self, standing: Standing) -> None:
+        assert [standing] != self.standings[-1:]
+        self.standings.append(standing)
+
+    def arrived(self, size: int) -> None:
+        self.sizes.append(size)
+
+    def ring(self) -> None:
+        self.rings += 1
+
+    def peer_left(self) -> None:
+        self.departures += 1
 
 
 def plain(event: JsonEvent) -> JsonEvent:

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from chatpair.client.ending import Ending, ExitStatus
 from chatpair.client.person import PersonTalk
 from chatpair.client.pipe import PipeTalk
+from chatpair.client.talk import NO_JSON
 from chatpair.messages import (
+    Call,
     Claim,
     Goodbye,
     Named,
@@ -14,19 +17,38 @@ from chatpair.messages import (
 from tests.played import Shown, Stage, outcome, refused
 
 BAD_NAME = "Bad name: no space and none of : [ ] ( ) / * , in a name"
-NO_NAME = "There is no name; give one with --name."
-LOST = "The connection is lost. Trying again ..."
 AGAIN = "Connected again."
 PAIRED = "You are chatting with bob."
+LEFT = Ending(ExitStatus.PEER_LEFT, "bob left before all was said.")
+LOST = Ending(ExitStatus.NO_CONNECTION, "The connection to the server was lost.")
+STOPPED = Ending(ExitStatus.NOT_DELIVERED, "The server stopped before all was said.")
+INTERRUPTED = Ending(130, "Interrupted.")
 
 
 class Scene(Stage):
     """A talk, the screen it uses, and the server that the test plays."""
 
-    def __init__(self, kind: type[PersonTalk | PipeTalk], name: str = "", to: str = "") -> None:
+    def __init__(
+        self,
+        kind: type[PersonTalk | PipeTalk],
+        name: str = "",
+        to: str = "",
+        *,
+        wait: bool = False,
+        **options: bool,
+    ) -> None:
+        """Start a talk; the options are those that only a pipe's has."""
         super().__init__()
         self.screen = Shown()
-        self.talk = kind(self.screen, self.endpoint, name=name, to=to, clock=self.clock)
+        self.talk: Any = kind(
+            self.screen,
+            self.endpoint,
+            name=name,
+            to=to,
+            wait=wait,
+            clock=self.clock,
+            **options,
+        )
         self.results = outcome(self.talk.finished)
         self.talk.start()
 
@@ -59,28 +81,33 @@ class Scene(Stage):
         self.tells(Named(name, "key"))
         self.clock.advance(0)
 
-    def answers_quit(self, problem: str) -> None:
+    def answers_quit(self, ending: Ending) -> None:
         """Answer to Quit, and see how the talk ended."""
         assert Quit() in self.said()
         assert self.results == []
-        self.ends_with(problem)
+        self.ends_with(ending)
 
-    def ends_with(self, problem: str) -> None:
+    def ends_with(self, ending: Ending) -> None:
         """Say goodbye, and see how the talk ended."""
         self.tells(Goodbye())
         self.remote.drops()
-        assert self.results == [problem]
+        assert self.results == [ending]
         assert not self.screen.wanted
         assert self.endpoint.attempts == []
 
 
-def person(to: str = "") -> Scene:
-    """Return the talk of somebody at a terminal who has a name."""
-    scene = Scene(PersonTalk, "alice", to)
+def settled(kind: type[PersonTalk | PipeTalk], to: str = "", **options: bool) -> Scene:
+    """Return a talk that has the name alice."""
+    scene = Scene(kind, "alice", to, **options)
     scene.claims("alice")
     scene.grants("alice")
     assert scene.notices() == ["Welcome, alice."]
     return scene
+
+
+def person(to: str = "", **options: bool) -> Scene:
+    """Return the talk of somebody at a terminal who has a name."""
+    return settled(PersonTalk, to, **options)
 
 
 def chatting() -> Scene:
@@ -90,3 +117,39 @@ def chatting() -> Scene:
     assert scene.notices() == [PAIRED]
     scene.said()
     return scene
+
+
+def piped(to: str = "", **options: bool) -> Scene:
+    """Return the talk of a program named alice."""
+    return settled(PipeTalk, to, **options)
+
+
+def piped_to_bob(**options: bool) -> Scene:
+    """Return the talk of a program that is paired with bob."""
+    scene = piped("bob", **options)
+    assert Call("bob") in scene.said()
+    assert not scene.screen.wanted
+    scene.tells(Paired("bob"))
+    assert scene.notices() == [PAIRED]
+    scene.said()
+    return scene
+
+
+def without_json(
+    kind: type[PersonTalk | PipeTalk], name: str = "alice", to: str = "", **options: bool
+) -> Scene:
+    """Return a talk that has found a plain server, and connects to it anew if it has a name."""
+    scene = Scene(kind, name, to, **options)
+    remote = scene.endpoint.accept()
+    assert remote.lines() == [b"Mode:json"]
+    remote.prints("OK")
+    remote.drops()
+    assert scene.notices() == [NO_JSON]
+    return scene
+
+
+def claims_plainly(scene: Scene, name: str) -> None:
+    """See that a name is claimed on a connection of its own."""
+    assert not scene.screen.wanted
+    scene.remote = scene.endpoint.accept()
+    assert scene.remote.lines() == [name.encode()]

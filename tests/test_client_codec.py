@@ -14,6 +14,7 @@ from chatpair.messages import (
     Call,
     Claim,
     Error,
+    Free,
     Goodbye,
     Left,
     Message,
@@ -53,7 +54,7 @@ def refusals(name: str) -> list[AnyEvent]:
 
 
 EVENTS: st.SearchStrategy[AnyEvent] = st.one_of(
-    st.sampled_from([Named("", ""), Left("", "quit"), Goodbye()]),
+    st.sampled_from([Named("", ""), Left("", "quit"), Free(), Goodbye()]),
     NAMES.map(Paired),
     NAMES.flatmap(lambda name: st.sampled_from(refusals(name))),
     CLEAN.map(lambda text: Error(None, "unknown", f"The user {text} does not exist.")),

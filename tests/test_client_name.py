@@ -1,14 +1,14 @@
 """How the client gets a connection and a name, without sockets."""
 
+from signal import SIGINT
+
 import pytest
 from twisted.internet.error import ConnectError
 
+from chatpair.client.ending import DONE, Ending, ExitStatus
 from chatpair.client.person import PersonTalk
-from chatpair.client.session import NotJson
-from chatpair.messages import (
-    Named,
-)
-from tests.scene import BAD_NAME, Scene
+from chatpair.messages import Named
+from tests.scene import BAD_NAME, INTERRUPTED, Scene
 
 # The name
 
@@ -42,16 +42,19 @@ def test_a_person_may_quit_instead_of_a_name(name: str) -> None:
     scene.claims("")
     scene.refuses("bad-name")
     scene.types(name)
-    assert (scene.results, scene.screen.wanted) == ([""], False)
+    assert (scene.results, scene.screen.wanted) == ([DONE], False)
 
 
-@pytest.mark.parametrize("leave", ["input_ended", "interrupt"])
-def test_a_person_may_leave_when_a_name_is_asked_for(leave: str) -> None:
+@pytest.mark.parametrize("interrupts", [False, True])
+def test_a_person_may_leave_when_a_name_is_asked_for(interrupts: bool) -> None:
     scene = Scene(PersonTalk)
     scene.claims("")
     scene.refuses("bad-name")
-    getattr(scene.talk, leave)()
-    assert scene.results == [""]
+    if interrupts:
+        scene.talk.interrupt(SIGINT)
+    else:
+        scene.talk.input_ended()
+    assert scene.results == [DONE]
 
 
 def test_a_person_s_refused_option_makes_the_client_ask() -> None:
@@ -74,49 +77,24 @@ def test_a_server_that_can_t_be_reached_is_a_problem_at_once() -> None:
     assert scene.clock.getDelayedCalls() == []
 
 
-@pytest.mark.parametrize("answer", [b"OK", b"Reuse", b"Bad name: none of : in a name"])
-def test_a_server_that_takes_the_mode_for_a_name_is_left_to_another(answer: bytes) -> None:
-    scene = Scene(PersonTalk, "alice")
-    remote = scene.endpoint.accept()
-    remote.protocol.dataReceived(answer + b"\r\n")
-    remote.drops()
-    assert [type(why) for why in scene.results] == [NotJson]
-    assert not scene.screen.wanted
-
-
-@pytest.mark.parametrize(
-    ("answer", "problem"),
-    [
-        (b"The server is full.", "The server is full."),
-        (b"HTTP/1.1 400 Bad\x1b Request", "HTTP/1.1 400 Bad Request"),
-        (b"", "The server says nothing."),
-    ],
-)
-def test_a_server_that_says_another_thing_is_a_problem(answer: bytes, problem: str) -> None:
-    scene = Scene(PersonTalk, "alice")
-    remote = scene.endpoint.accept()
-    remote.protocol.dataReceived(answer + b"\r\n")
-    remote.drops()
-    assert scene.results == [problem]
-
-
 def test_a_server_that_is_full_is_a_problem() -> None:
     scene = Scene(PersonTalk, "alice")
     scene.claims("alice")
     scene.refuses("try-later")
-    assert scene.results == ["No."]
+    assert scene.results == [Ending(ExitStatus.NO_CONNECTION, "No.")]
 
 
 def test_a_connection_that_is_lost_before_there_is_a_name_is_a_problem() -> None:
     scene = Scene(PersonTalk, "alice")
     scene.claims("alice")
     scene.remote.drops()
-    assert scene.results == ["The connection to the server was lost."]
+    lost = "The connection to the server was lost."
+    assert scene.results == [Ending(ExitStatus.NO_CONNECTION, lost)]
     assert scene.clock.getDelayedCalls() == []
 
 
 def test_an_interrupt_while_connecting_is_a_problem() -> None:
     scene = Scene(PersonTalk, "alice")
-    scene.talk.interrupt()
+    scene.talk.interrupt(SIGINT)
     scene.endpoint.refuse()
-    assert scene.results == ["Interrupted."]
+    assert scene.results == [INTERRUPTED]

@@ -2,9 +2,10 @@
 
 import pytest
 
-from chatpair.client.pipe import PipeTalk
+from chatpair.client.ending import DONE, Ending, ExitStatus
+from chatpair.client.pipe import NO_NAME, PIECE, PipeTalk
 from chatpair.client.session import UNSETTLED_BYTES, UNSETTLED_SAYS
-from chatpair.client.talk import TOO_LONG
+from chatpair.client.talk import LINK_LOST
 from chatpair.factory import NOBODY
 from chatpair.messages import (
     Acknowledge,
@@ -19,30 +20,7 @@ from chatpair.messages import (
     Timestamp,
 )
 from tests.played import HI, refused, status
-from tests.scene import AGAIN, LOST, NO_NAME, PAIRED, Scene
-
-LEFT = "bob left before all was said."
-
-
-def piped(to: str = "") -> Scene:
-    """Return the talk of a program named alice."""
-    scene = Scene(PipeTalk, "alice", to)
-    scene.claims("alice")
-    scene.grants("alice")
-    assert scene.notices() == ["Welcome, alice."]
-    return scene
-
-
-def piped_to_bob() -> Scene:
-    """Return the talk of a program that is paired with bob."""
-    scene = piped("bob")
-    assert Call("bob") in scene.said()
-    assert not scene.screen.wanted
-    scene.tells(Paired("bob"))
-    assert scene.notices() == [PAIRED]
-    scene.said()
-    return scene
-
+from tests.scene import AGAIN, LEFT, STOPPED, Scene, piped, piped_to_bob
 
 # The name
 
@@ -51,7 +29,7 @@ def test_a_refused_option_is_a_problem() -> None:
     scene = Scene(PipeTalk, "bob")
     scene.claims("bob")
     scene.refuses("reuse")
-    assert (scene.screen.questions, scene.results) == (0, ["No."])
+    assert (scene.screen.questions, scene.results) == (0, [Ending(ExitStatus.NAME, "No.")])
 
 
 def test_the_first_lines_are_tried_as_names_when_no_option_gives_one() -> None:
@@ -98,7 +76,7 @@ def test_a_name_that_was_lost_is_not_looked_for_in_the_text() -> None:
     scene.accepts()
     scene.remote.says(refused("resume", "bad-key"), refused("name", "reuse"))
     scene.remote.drops()
-    assert (scene.screen.questions, scene.results) == (1, ["No."])
+    assert (scene.screen.questions, scene.results) == (1, [Ending(ExitStatus.NAME, "No.")])
 
 
 # Lines
@@ -162,6 +140,54 @@ def test_no_more_bytes_are_read_than_may_be_on_their_way() -> None:
     assert scene.screen.wanted
 
 
+@pytest.mark.parametrize("character", ["x", "ö", "\t", '"', "\U0001f600"])
+def test_a_line_that_is_too_long_for_a_message_arrives_in_pieces(character: str) -> None:
+    scene = piped_to_bob()
+    long = character * 70_000
+    scene.talk.typed(long)
+    texts: list[str] = []
+    while said := [command for command in scene.said() if isinstance(command, Say)]:
+        texts += [say.text for say in said]
+        scene.tells(status(said[-1].id))
+    assert [len(text) for text in texts] == [PIECE] * 4 + [6_000]
+    assert "".join(texts) == long
+    assert scene.notices() == ["A line is too long for a message; it arrives as several."]
+    scene.types(long)
+    assert scene.notices() == []
+
+
+def test_the_longest_line_that_fits_is_not_cut() -> None:
+    scene = piped_to_bob()
+    line = "x" * 65_000
+    scene.types(line)
+    assert (scene.said(), scene.notices()) == ([Say(1, line, "bob")], [])
+
+
+def test_a_first_line_that_is_too_long_is_cut_as_well() -> None:
+    scene = piped()
+    scene.types("x" * 65_536)
+    scene.tells(Paired("bob"))
+    assert len([command for command in scene.said() if isinstance(command, Say)]) == 5
+
+
+def test_only_lines_to_a_peer_may_come_many_at_once() -> None:
+    scene = piped()
+    assert (scene.screen.wanted, scene.screen.many) == (True, False)
+    scene.tells(Paired("bob"))
+    assert (scene.screen.wanted, scene.screen.many) == (True, True)
+    scene.types("one\nTo:carol\n")
+    assert Say(1, "one\nTo:carol\n", "bob") in scene.said()
+
+
+def test_the_screen_is_told_how_much_has_arrived() -> None:
+    scene = piped_to_bob()
+    scene.types("grüß", "x" * 100, "")
+    scene.tells(status(2))
+    assert scene.screen.sizes == [6, 100]
+    scene.tells(status(3, "failed", why="quit"))
+    assert scene.screen.sizes == [6, 100]
+
+
 # The end
 
 
@@ -173,16 +199,16 @@ def test_the_end_of_the_input_waits_until_all_has_arrived() -> None:
     assert Quit() not in scene.said()
     scene.drops()
     scene.resumes(3, 2)
-    assert scene.notices() == [LOST, AGAIN]
+    assert scene.notices() == [LINK_LOST, AGAIN]
     assert Quit() not in scene.said()
     scene.tells(status(2))
-    scene.answers_quit("")
+    scene.answers_quit(DONE)
 
 
 def test_an_empty_input_quits() -> None:
     scene = piped()
     scene.talk.input_ended()
-    scene.answers_quit("")
+    scene.answers_quit(DONE)
 
 
 def test_an_input_that_ends_early_waits_for_the_pair() -> None:
@@ -191,7 +217,7 @@ def test_an_input_that_ends_early_waits_for_the_pair() -> None:
     scene.talk.input_ended()
     assert Quit() not in scene.said()
     scene.tells(Paired("bob"), status(1))
-    scene.answers_quit("")
+    scene.answers_quit(DONE)
 
 
 def test_the_end_waits_until_the_output_has_taken_what_the_peer_said() -> None:
@@ -199,70 +225,28 @@ def test_the_end_waits_until_the_output_has_taken_what_the_peer_said() -> None:
     scene.talk.pauseProducing()
     scene.tells(HI, Message("bob", "bye", Timestamp(0.0)))
     scene.talk.input_ended()
-    assert (len(scene.screen.lines), scene.said()) == (1, [])
+    assert (len(scene.screen.messages), scene.said()) == (1, [])
     scene.talk.resumeProducing()
-    assert len(scene.screen.lines) == 2
+    assert len(scene.screen.messages) == 2
     assert scene.said() == [Acknowledge(4), Quit()]
-    scene.ends_with("")
-
-
-def test_a_peer_that_leaves_with_lines_still_to_come_is_a_problem() -> None:
-    scene = piped_to_bob()
-    scene.types("one")
-    scene.tells(status(1), Left("bob", "quit"))
-    assert scene.notices() == ["bob has left."]
-    scene.types("two")
-    scene.answers_quit(LEFT)
-
-
-def test_a_server_that_stops_with_lines_still_to_come_is_the_problem() -> None:
-    scene = piped_to_bob()
-    scene.tells(Left("bob", "stopped"))
-    assert scene.notices() == []
-    scene.types("one")
-    scene.answers_quit("The server stopped before all was said.")
-
-
-def test_a_peer_that_leaves_when_all_was_said_is_no_problem() -> None:
-    scene = piped_to_bob()
-    scene.types("one")
-    scene.tells(status(1), Left("bob", "quit"))
-    scene.talk.input_ended()
-    scene.answers_quit("")
-
-
-@pytest.mark.parametrize("caller", ["carol", "bob"])
-def test_lines_meant_for_one_who_left_are_not_said_to_the_next_who_calls(caller: str) -> None:
-    scene = piped_to_bob()
-    scene.tells(Left("bob", "quit"), Paired(caller))
-    scene.types("one")
-    scene.answers_quit(LEFT)
-
-
-def test_nor_when_the_output_is_too_full_to_tell_that_one_left() -> None:
-    scene = piped_to_bob()
-    scene.talk.pauseProducing()
-    scene.tells(HI, Left("bob", "quit"), Paired("carol"))
-    assert scene.notices() == []
-    scene.types("one")
-    scene.answers_quit(LEFT)
+    scene.ends_with(DONE)
 
 
 @pytest.mark.parametrize(
-    ("why", "problem"),
+    ("why", "ending"),
     [
         ("quit", LEFT),
         ("lost", LEFT),
         ("nobody", LEFT),
-        ("stopped", "The server stopped before all was said."),
+        ("stopped", STOPPED),
     ],
 )
-def test_a_line_that_does_not_arrive_is_a_problem(why: str, problem: str) -> None:
+def test_a_line_that_does_not_arrive_is_a_problem(why: str, ending: Ending) -> None:
     scene = piped_to_bob()
     scene.types("one")
     nobody: list[JsonEvent] = [Error("say", "nobody", NOBODY)] if why == "nobody" else []
     scene.tells(*nobody, status(1, "failed", why=why))
-    scene.answers_quit(problem)
+    scene.answers_quit(ending)
 
 
 def test_a_line_that_is_held_no_longer_is_a_problem() -> None:
@@ -273,39 +257,20 @@ def test_a_line_that_is_held_no_longer_is_a_problem() -> None:
     scene.remote.says(refused("resume", "bad-key"))
     # Without a name there is nothing to quit.
     scene.remote.drops()
-    assert scene.results == ["The connection was lost for too long; not all was said."]
-
-
-def test_a_refused_call_is_a_problem() -> None:
-    scene = piped("carol")
-    scene.tells(Error("to", "unknown", "The user carol\x1b does not exist."))
-    scene.answers_quit("The user carol does not exist.")
-
-
-def test_a_line_that_is_too_long_is_a_problem() -> None:
-    scene = piped_to_bob()
-    scene.types("x" * 65_536)
-    scene.answers_quit(TOO_LONG)
+    text = "The connection was lost for too long; not all was said."
+    assert scene.results == [Ending(ExitStatus.NOT_DELIVERED, text)]
 
 
 def test_a_line_that_the_server_finds_too_long_is_a_problem() -> None:
     scene = piped_to_bob()
     scene.types("x" * 50)
     scene.tells(Error(None, "too-long", "It has over 40 bytes."))
-    scene.answers_quit("It has over 40 bytes.")
+    scene.answers_quit(Ending(ExitStatus.NOT_DELIVERED, "It has over 40 bytes."))
 
 
 def test_a_server_that_stops_is_none_as_it_may_be_back() -> None:
     scene = piped()
     scene.tells(Error(None, "try-later", "The server is stopping."))
     scene.drops()
-    assert scene.notices() == ["The server is stopping.", LOST]
+    assert scene.notices() == ["The server is stopping.", LINK_LOST]
     assert (scene.results, scene.screen.wanted) == ([], True)
-
-
-def test_an_interrupt_is_a_problem_and_a_second_one_leaves_the_first() -> None:
-    scene = piped_to_bob()
-    scene.talk.interrupt()
-    scene.talk.interrupt()
-    assert scene.results == ["Interrupted."]
-    scene.remote.drops()

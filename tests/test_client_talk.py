@@ -1,8 +1,11 @@
 """What the client makes of what a person types and of what the server tells, without sockets."""
 
+from signal import SIGINT
+
 import pytest
 
-from chatpair.client.talk import TOO_LONG
+from chatpair.client.ending import DONE, Ending, ExitStatus
+from chatpair.client.talk import LINK_LOST, TOO_LONG
 from chatpair.codecs import plain
 from chatpair.factory import NOBODY
 from chatpair.messages import (
@@ -27,7 +30,7 @@ from chatpair.messages import (
     Tried,
 )
 from tests.played import HI, refused, status
-from tests.scene import AGAIN, LOST, PAIRED, chatting, person
+from tests.scene import AGAIN, PAIRED, chatting, person
 
 # What is typed
 
@@ -49,7 +52,7 @@ def test_what_is_typed_is_said_or_done() -> None:
     scene.tells(Error("to", "unknown", "The user carol does not exist."))
     assert scene.notices() == ["The user carol does not exist."]
     scene.types("/Quit")
-    scene.answers_quit("")
+    scene.answers_quit(DONE)
 
 
 def test_help_tells_of_no_key() -> None:
@@ -99,14 +102,13 @@ def test_a_line_that_is_too_long_is_not_said() -> None:
 
 def test_the_peer_s_lines_are_shown_apart_from_the_rest() -> None:
     scene = chatting()
+    text = "hi\nOK\x1b[2J"
     scene.tells(
-        *(Message("bob", "hi\nOK\x1b[2J\r\x9b", Timestamp(0.0)), PeerTyping("bob"), Held("bob")),
+        *(Message("bob", text, Timestamp(0.0)), PeerTyping("bob"), Held("bob")),
         *(Back("bob"), Tried("carol"), Error(None, "try-later", "The server is stopping.")),
         *(Error(None, "bad-line", "This is no JSON object."), Left("bob", "switched")),
     )
-    assert [line.partition("] ")[2] for line in scene.screen.lines] == [
-        *("bob: (hi)", "bob: (OK[2J)"),
-    ]
+    assert [(said.sender, said.text) for said in scene.screen.messages] == [("bob", text)]
     assert scene.notices() == [
         "bob has lost the connection. What you say is kept for a while.",
         "bob is back.",
@@ -141,9 +143,9 @@ def test_an_event_is_not_done_with_before_the_output_takes_it() -> None:
     scene = chatting()
     scene.talk.pauseProducing()
     scene.tells(HI, HI)
-    assert (len(scene.screen.lines), scene.said()) == (1, [])
+    assert (len(scene.screen.messages), scene.said()) == (1, [])
     scene.talk.resumeProducing()
-    assert (len(scene.screen.lines), scene.said()) == (2, [Acknowledge(4)])
+    assert (len(scene.screen.messages), scene.said()) == (2, [Acknowledge(4)])
 
 
 # Drops
@@ -153,7 +155,7 @@ def test_a_lost_connection_is_told_and_what_is_typed_meanwhile_is_said_later() -
     scene = chatting()
     scene.types("one")
     scene.drops()
-    assert scene.notices() == [LOST]
+    assert scene.notices() == [LINK_LOST]
     scene.types("two")
     assert scene.resumes(2, 1, scene.counted(status(1))) == [Acknowledge(3)]
     assert scene.notices() == [AGAIN]
@@ -170,7 +172,7 @@ def test_who_was_held_no_longer_learns_what_is_lost() -> None:
     assert scene.said()[0] == Resume("key", 2)
     scene.remote.says(refused("resume", "bad-key"))
     scene.grants("alice")
-    assert sorted(scene.notices()) == [AGAIN, "Not delivered: one", LOST, "bob has left."]
+    assert sorted(scene.notices()) == [AGAIN, "Not delivered: one", LINK_LOST, "bob has left."]
     scene.types("To:bob")
     scene.said()
     scene.tells(Paired("bob"))
@@ -183,7 +185,7 @@ def test_who_lost_the_name_meanwhile_is_asked_for_another() -> None:
     scene.accepts()
     scene.remote.says(refused("resume", "bad-key"), refused("name", "reuse"))
     scene.remote.drops()
-    assert scene.notices() == [LOST, "bob has left.", "No."]
+    assert scene.notices() == [LINK_LOST, "bob has left.", "No."]
     scene.types("alice2")
     scene.claims("alice2")
     scene.grants("alice2")
@@ -197,22 +199,25 @@ def test_a_line_that_another_has_taken_over_is_a_problem() -> None:
     scene.remote.says(refused(None, "bad-key"))
     scene.remote.drops()
     assert scene.notices() == ["Not delivered: one"]
-    assert (scene.results, scene.endpoint.attempts) == (["No."], [])
+    refusal = Ending(ExitStatus.NO_CONNECTION, "No.")
+    assert (scene.results, scene.endpoint.attempts) == ([refusal], [])
 
 
 # The end
 
 
-@pytest.mark.parametrize("leave", ["input_ended", "interrupt", "quit"])
-def test_a_person_who_leaves_waits_for_the_answer(leave: str) -> None:
+@pytest.mark.parametrize(
+    ("leave", "arguments"), [("input_ended", []), ("interrupt", [SIGINT]), ("quit", [])]
+)
+def test_a_person_who_leaves_waits_for_the_answer(leave: str, arguments: list[int]) -> None:
     scene = chatting()
     scene.types("last")
-    getattr(scene.talk, leave)()
+    getattr(scene.talk, leave)(*arguments)
     assert not scene.screen.wanted
     assert scene.said() == [Say(1, "last", "bob"), Quit()]
     scene.talk.typed("too late")
     assert scene.said() == []
-    scene.ends_with("")
+    scene.ends_with(DONE)
 
 
 def test_who_has_quit_has_no_problem_any_more() -> None:
@@ -220,14 +225,14 @@ def test_who_has_quit_has_no_problem_any_more() -> None:
     scene.talk.quit()
     scene.remote.says(refused(None, "bad-key"))
     scene.remote.drops()
-    assert scene.results == [""]
+    assert scene.results == [DONE]
 
 
 def test_a_second_interrupt_does_not_wait_for_the_answer() -> None:
     scene = chatting()
-    scene.talk.interrupt()
-    scene.talk.interrupt()
-    assert scene.results == ["The server did not answer."]
+    scene.talk.interrupt(SIGINT)
+    scene.talk.interrupt(SIGINT)
+    assert scene.results == [Ending(130, "The server did not answer.")]
     scene.remote.drops()
 
 
@@ -239,12 +244,12 @@ def test_who_quits_without_a_connection_is_gone_at_once(typed: str) -> None:
         scene.types(typed)
     scene.types("/quit")
     scene.endpoint.refuse()
-    assert scene.results == [""]
+    assert scene.results == [DONE]
     lost = ["Not delivered: said meanwhile"] if typed else []
-    assert scene.notices() == [LOST, *lost]
+    assert scene.notices() == [LINK_LOST, *lost]
 
 
 def test_a_closed_output_is_a_problem() -> None:
     scene = chatting()
     scene.talk.stopProducing()
-    scene.answers_quit("The output was closed.")
+    scene.answers_quit(Ending(141, "The output was closed."))

@@ -1,39 +1,101 @@
 """A person's talk: what is typed at a terminal is text or a command."""
 
+from signal import SIGINT
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall
+
+from chatpair.client.plain_line import PlainLine
+from chatpair.client.session import Refused
 from chatpair.client.talk import Talk
 from chatpair.codecs import plain
 from chatpair.messages import (
+    AnyEvent,
     AskHelp,
     AskKey,
     AskWho,
     Call,
     Free,
     HangUp,
+    Here,
     Invalid,
-    JsonEvent,
     Left,
+    Message,
+    Notice,
     Paired,
+    PeerTyping,
     Quit,
     Say,
 )
 
 HELP = "\n".join(line for line in plain.HELP.split("\n") if not line.startswith("/key"))
 
+COMMANDS = ("To:", "/to ", "/bye", "/who", "/help", "/quit")
+"""What to begin a line with that is no text; the server has the same."""
+
+AWAY_SECONDS = 30.0
+"""Who has typed nothing for so long looks elsewhere, and is called with a bell."""
+
+TYPING_SECONDS = 3.0
+"""How often the peer is told at most that something is being typed."""
+
+TYPED_SECONDS = 6.0
+"""How long the peer counts as typing after it was told so."""
+
 
 class PersonTalk(Talk):
     """The talk of somebody who types, and reads what became of it."""
 
     _peer: str | None = None
+    _expected: str | None = None  # who has answered a call, and is paired next
+    _active = _told_typing = float("-inf")  # seconds, by the clock
+    _rang = False  # since the last key
+    _peer_types: IDelayedCall | None = None
 
     def input_ended(self) -> None:
         """Quit."""
         self.quit()
 
-    def _interrupted(self) -> None:
-        if self._has_line and not self._named:
-            self.fail("Interrupted.")
-        else:
+    def typed(self, text: str) -> None:
+        """Take a line, or several with newlines between them, which are one text."""
+        self._is_here()
+        self._told_typing = float("-inf")
+        super().typed(text)
+
+    def is_typing(self) -> None:
+        """Let the peer see it, now and then."""
+        self._is_here()
+        if self._peer is not None and self._active - self._told_typing >= TYPING_SECONDS:
+            self._told_typing = self._active
+            self._line.typing()
+
+    def others(self) -> Deferred[list[str]]:
+        """Return the names of those who are here, as far as that can be known at once."""
+        if isinstance(self._line, PlainLine) or not self._line.connected:
+            return succeed([])
+        asked = self._line.who().addCallback(self._names_of_others)
+        return asked.addErrback(lambda _: [])
+
+    def _names_of_others(self, here: Here) -> list[str]:
+        return [one.name for one in here.names if one.name != self._name]
+
+    def interrupt(self, number: int) -> None:
+        """Quit; a person who asks for that after there was a name has no problem."""
+        if number == SIGINT and not self._quitting and (self._named or not self._has_line):
             self.quit()
+        else:
+            super().interrupt(number)
+
+    def _is_here(self) -> None:
+        self._active = self._clock.seconds()
+        self._rang = False
+
+    def _ring(self) -> None:
+        """Call somebody who looks elsewhere, once."""
+        if not self._rang and self._clock.seconds() - self._active >= AWAY_SECONDS:
+            self._rang = True
+            self._screen.ring()
 
     def _may_ask_name(self) -> bool:
         return True
@@ -45,42 +107,72 @@ class PersonTalk(Talk):
         self._takes_lines = True
         self._flow()
         if self._to:
-            self._call(self._to)
+            self._call_first()
 
-    def _said(self, line: str) -> None:
-        match plain.parse(line):
+    def _said(self, text: str) -> None:
+        if "\n" in text:
+            self._say(text)
+            return
+        match plain.parse(text):
             case Say(text=text):
                 self._say(text)
             case Call(name):
+                self._to = ""  # nobody else is waited for any more
                 self._call(name)
             case HangUp():
                 self._ask(self._line.hang_up(), lambda _: None)
             case AskWho():
-                self._ask(self._line.who(), self._show)
+                who: Deferred[Any] = self._line.who()
+                self._ask(who, self._show_who)
             case AskHelp():
-                self._notice(HELP)
+                self._screen.show(Notice(HELP))
             case AskKey():
-                self._notice("You need no key: this client comes back by itself.")
+                self._screen.notice("You need no key: this client comes back by itself.")
             case Quit():
                 self.quit()
             case Invalid(error):
-                self._show(error)
+                self._screen.show(error)
+
+    def _show_who(self, here: Here | None) -> None:
+        if here is not None:  # else the server's answer is an event
+            self._screen.show(here)
 
     def _called(self, peer: str) -> None:
-        if peer == self._peer:
-            self._notice(f"You are already chatting with {peer}.")
+        if peer != self._peer:
+            self._expected = peer
+        else:
+            self._screen.notice(f"You are already chatting with {peer}.")
 
-    def _heard(self, event: JsonEvent) -> None:
+    def _still_waits(self) -> bool:
+        return bool(self._to) and not self._quitting
+
+    def _heard(self, event: AnyEvent) -> None:
         match event:
             case Paired(peer):
                 self._peer = peer
+                self._to = ""
+                if peer != self._expected:
+                    self._ring()
+                self._expected = None
             case Left() | Free():
                 self._peer = None
+            case Message():
+                self._ring()
+            case PeerTyping():
+                self._peer_is_typing()
         super()._heard(event)
 
-    def _complain(self, text: str) -> None:
-        self._notice(text)
+    def _peer_is_typing(self) -> None:
+        self._stands(peer_is_typing=True)
+        if self._peer_types is not None and self._peer_types.active():
+            self._peer_types.reset(TYPED_SECONDS)
+        else:
+            stop = self._stands
+            self._peer_types = self._clock.callLater(TYPED_SECONDS, stop, peer_is_typing=False)
+
+    def _complain(self, why: Refused) -> None:
+        self._screen.notice(why.text)
 
     def _not_delivered(self, text: str, why: str) -> None:
         if why != "nobody" or self._line.peer is not None:  # else the server has said so
-            self._notice(f"Not delivered: {text}")
+            self._screen.notice(f"Not delivered: {text}")

@@ -1,9 +1,20 @@
 """A pipe's talk: its lines are said to one peer, and then it leaves."""
 
-from chatpair.client.conversation import NO_NAME
-from chatpair.client.talk import Talk
+from typing import Any
+
+from twisted.internet.interfaces import IStreamClientEndpoint
+
+from chatpair.client.ending import Ending, ExitStatus
+from chatpair.client.screen import Screen
+from chatpair.client.session import Refused, fits, is_same_name
+from chatpair.client.talk import Talk, refusal
 from chatpair.codecs import plain
-from chatpair.messages import Call, Error, JsonEvent, Left, Paired
+from chatpair.messages import AnyEvent, Call, Error, Left, Paired
+
+NO_NAME = Ending(ExitStatus.USAGE, "There is no name; give one with --name.")
+
+PIECE = 16_000
+"""Characters of a line that is too long for a message: their bytes, in JSON, are not."""
 
 
 class PipeTalk(Talk):
@@ -18,13 +29,35 @@ class PipeTalk(Talk):
     _first_line: str | None = None
     _input_ended = False
     _names_are_lines = False  # none was given, and none is accepted yet
+    _told_of_pieces = False
+
+    def __init__(
+        self,
+        screen: Screen,
+        endpoint: IStreamClientEndpoint,
+        *,
+        linger: bool = False,
+        reads_early: bool = True,
+        has_end: bool = True,
+        **common: Any,
+    ) -> None:
+        """Take what every talk takes, and what is special about the input.
+
+        Who lingers listens on when all has been said, until the peer leaves. Lines may be read
+        before there is a peer: the first may call somebody. Only an input that has an end, as no
+        keyboard has, can tell whether the peer left too early.
+        """
+        super().__init__(screen, endpoint, **common)
+        self._lingers = linger
+        self._reads_early = reads_early
+        self._has_end = has_end
 
     def start(self) -> None:
         """Say the name, if there is one."""
-        if self._to and not self.name:
+        if not self._name and (self._to or not self._reads_early):
             self.fail(NO_NAME)  # its first line is meant for somebody
         else:
-            self._names_are_lines = not self.name
+            self._names_are_lines = not self._name
             super().start()
 
     def input_ended(self) -> None:
@@ -34,9 +67,6 @@ class PipeTalk(Talk):
             self.fail(NO_NAME)
         else:
             self._went_on()
-
-    def _interrupted(self) -> None:
-        self.fail("Interrupted.")
 
     def _may_ask_name(self) -> bool:
         return self._names_are_lines
@@ -53,64 +83,117 @@ class PipeTalk(Talk):
     def _welcomed(self) -> None:
         self._names_are_lines = False
         if self._to:
-            self._call(self._to)
+            self._call_first()
         else:
-            self._takes_lines = True
+            self._takes_lines = self._reads_early
         self._went_on()
 
-    def _said(self, line: str) -> None:
+    # Lines
+
+    def _said(self, text: str) -> None:
         if self._peer is None:
-            self._said_early(line)
+            self._said_early(text)
         elif self._left_why or self._line.peer != self._peer:
-            self._not_delivered(line, self._left_why or "lost")
+            self._not_delivered(text, self._left_why or "lost")
         else:
-            self._say(line)
+            self._say_all(text)
 
     def _said_early(self, line: str) -> None:
         """Take the first line: it may call somebody, or else waits for somebody who calls."""
         self._takes_lines = False
         command = plain.parse(line)
         if isinstance(command, Call):
-            self._call(command.name)
+            self._to = command.name
+            self._call_first()
         else:
             self._first_line = line
-            self._flow()
-
-    def _called(self, peer: str) -> None:
-        self._peer = peer
-        if self._first_line is not None:
-            self._say(self._first_line)
-            self._first_line = None
-        self._takes_lines = True
         self._flow()
 
-    def _went_on(self) -> None:
-        super()._went_on()
-        waits = self._asked or self._unsettled or self._room or self._first_line is not None
-        if self._input_ended and self._named and not waits:
-            self.quit()
+    def _say_all(self, text: str) -> None:
+        if fits(text):
+            self._say(text)
+            return
+        if not self._told_of_pieces:
+            self._told_of_pieces = True
+            self._screen.notice("A line is too long for a message; it arrives as several.")
+        for start in range(0, len(text), PIECE):
+            self._say(text[start : start + PIECE])
 
-    def _heard(self, event: JsonEvent) -> None:
+    # The peer
+
+    def _called(self, peer: str) -> None:
+        if self._peer is not None:
+            return
+        self._peer = peer
+        self._many_lines = self._takes_lines = True
+        if self._first_line is not None:
+            self._say_all(self._first_line)
+            self._first_line = None
+        self._flow()
+
+    def _still_waits(self) -> bool:
+        return self._peer is None and not self._quitting
+
+    def _is_awaited(self, peer: str) -> bool:
+        """Tell whether all is for somebody who is paired with this line now."""
+        return not self._to or is_same_name(self._to, peer)
+
+    def _heard(self, event: AnyEvent) -> None:
         match event:
             case Error(of="say", code="nobody"):
                 return  # the status of what was said tells the same
             case Error(code=code, text=text) if code != "try-later":
-                self.fail(text)
+                self.fail(refusal(code, text))
                 return
-            case Paired(peer) if self._peer is None and not self._asked:
+            case Paired(peer) if self._peer is None and self._is_awaited(peer):
                 self._called(peer)
             case Left(peer, why) if peer == self._peer:
                 self._left_why = why
+                self._screen.peer_left()
         super()._heard(event)
         self._went_on()
 
-    def _complain(self, text: str) -> None:
-        self.fail(text)
+    # The end
+
+    def _went_on(self) -> None:
+        super()._went_on()
+        if self._quitting or not self._named or self._asked or self._unsettled or self._room:
+            return
+        if self._left_why:
+            if self._input_ended or not self._has_end:
+                self.quit()
+            elif self._has_line:
+                # Whether more should have been said is not known yet, but nobody need call.
+                self._line.quit()
+        elif self._input_ended and not self._lingers and not self._has_early_lines():
+            self.quit()
+
+    def _has_early_lines(self) -> bool:
+        return self._first_line is not None or bool(self._to and self._peer is None)
+
+    def _line_ended(self, why: BaseException | None) -> None:
+        reads_on = why is None and self._left_why and not self._quitting
+        if reads_on:
+            self._has_line = False
+        else:
+            super()._line_ended(why)
+
+    def _lost(self) -> Ending:
+        if not self._named:
+            return super()._lost()
+        text = "The connection was lost; not all may have arrived."
+        return Ending(ExitStatus.NOT_DELIVERED, text)
+
+    def _complain(self, why: Refused) -> None:
+        self.fail(refusal(why.code, why.text))
 
     def _not_delivered(self, text: str, why: str) -> None:
+        undelivered = ExitStatus.NOT_DELIVERED
         if why == "stopped":
-            self.fail("The server stopped before all was said.")
+            self.fail(Ending(undelivered, "The server stopped before all was said."))
         elif why == "lost" and not self._line.connected:
-            self.fail("The connection was lost for too long; not all was said.")
+            text = "The connection was lost for too long; not all was said."
+            self.fail(Ending(undelivered, text))
         elif why != "ended":
-            self.fail(f"{self._peer} left before all was said.")
+            text = f"{self._peer} left before all was said."
+            self.fail(Ending(ExitStatus.PEER_LEFT, text))

@@ -75,6 +75,15 @@ def check_length(command: JsonCommand) -> None:
         raise TooLong(f"Its line would have {length} bytes; {MAX_LINE} are allowed")
 
 
+def fits(text: str) -> bool:
+    """Tell whether a text can be said at once, whatever its id and whoever the peer is."""
+    try:
+        check_length(Say(2**53 - 1, text, "x" * 4 * 32))
+    except ValueError:
+        return False
+    return True
+
+
 class _Said(NamedTuple):
     text: str
     to: str | None  # whom it is meant for, if that was known
@@ -215,7 +224,7 @@ class Commands:
         """Take an event for an answer if it is one; return whether it is nothing but that."""
         command = self._asked[0].command if self._sent else None
         match command, event:
-            case Call(name), Paired(peer=other) if _is_same(name, other):
+            case Call(name), Paired(peer=other) if is_same_name(name, other):
                 self._first().callback(other)
             case HangUp(), Free():
                 self._first().callback(None)
@@ -224,7 +233,11 @@ class Commands:
             case _, Error(of="to", code="already"):
                 # Two who call each other are a pair with the first call. The answer to the
                 # second comes after that, and perhaps after another command.
-                if isinstance(command, Call) and peer is not None and _is_same(command.name, peer):
+                if (
+                    isinstance(command, Call)
+                    and peer is not None
+                    and is_same_name(command.name, peer)
+                ):
                     self._first().callback(peer)
                 return True
             case Call() | HangUp() | AskWho(), Error(of, code, text) if of == json.word(command):
@@ -244,7 +257,8 @@ class Commands:
             asked.answer.errback(why)
 
 
-def _is_same(name: str, other: str) -> bool:
+def is_same_name(name: str, other: str) -> bool:
+    """Tell whether a server takes two names for the same."""
     try:
         return fold(name) == fold(other)
     except BadName:

@@ -1,124 +1,135 @@
-"""A conversation on standard input and output."""
+"""A talk on standard input and output: of somebody without a line editor, or of a pipe."""
 
 import sys
-from contextlib import suppress
-from typing import Any, Protocol
+from codecs import getincrementaldecoder
+from contextlib import nullcontext, suppress
+from typing import Any
 
+from tqdm import tqdm
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHalfCloseableProtocol
-from twisted.internet.protocol import connectionDone
-from twisted.protocols.basic import LineReceiver
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from chatpair.text import clean
+from chatpair.client import screen
+from chatpair.client.screen import Speaker, Standing
+from chatpair.codecs import json
+from chatpair.messages import AnyEvent, JsonEvent, Message
+from chatpair.text import clean_text
+
+MANY = 2_048
+"""Characters that several lines may have which are said as one text.
+
+Small enough for a server that takes shorter lines than others do.
+"""
+
+tqdm.monitor_interval = 0  # a thread that would look after bars which are updated seldom
+
+LONGEST = 65_536
+"""Characters of a line after which no more of it is awaited."""
 
 
-class Speaker(Protocol):
-    """Whoever lines of standard input are for."""
+@implementer(IHalfCloseableProtocol, IPushProducer)
+class StandardScreen(Protocol):
+    """Passes lines of standard input on."""
 
-    def typed(self, line: str) -> None:
-        """Take a line."""
-
-    def input_ended(self) -> None:
-        """Quit, once what the user has said is said."""
-
-    def interrupt(self) -> None:
-        """Quit, or if that has been said already, end at once."""
-
-    def fail(self, problem: str) -> None:
-        """Quit because of a problem."""
-
-
-@implementer(IHalfCloseableProtocol)
-class StandardScreen(LineReceiver):
-    """Passes lines of standard input on, and shows what comes of them.
-
-    What the peer says goes to standard output. So does the rest on a terminal; with a pipe for
-    input the rest goes to standard error.
-    """
-
-    delimiter = b"\n"
-    MAX_LENGTH = 2**20
     transport: Any
     speaker: Speaker
 
-    def __init__(self, *, from_pipe: bool) -> None:
-        self._from_pipe = from_pipe
-        self._wanted = False
-        self._full = False
+    def __init__(self) -> None:
+        self._decoder = getincrementaldecoder("utf-8")("replace")
+        self._text = ""  # clean
+        self._at = 0  # how much of that has been passed on
+        self._input_ended = self._told_end = False
+        self._wanted = self._many = False
+        self._paused = self._passing = self._cut = False
         self.closed: Deferred[None] = Deferred()
         """Fires when all output is out, or nobody will take it."""
 
-    # Screen
-
-    def show(self, text: str) -> None:
-        """Show a line that the peer said."""
-        self.transport.write(text.encode() + b"\n")
-
-    def notice(self, text: str) -> None:
-        """Show a line about the conversation."""
-        if not self._from_pipe:
-            self.show(text)
-        elif sys.stderr is not None:
-            with suppress(OSError):  # what is said matters more than what is told of it
-                print(text, file=sys.stderr, flush=True)
-
-    def ask_name(self) -> None:
-        """Ask for a name, where somebody sees the question."""
-        if not self._from_pipe:
-            self.transport.write(b"Your name: ")
-
-    def take_lines(self, wanted: bool) -> None:
-        """Read on, or wait until lines are wanted."""
-        self._wanted = wanted
-        self._flow()
-
-    # The producer of what goes to the server
-
-    def pauseProducing(self) -> None:
-        """Wait until the server has taken what it was sent."""
-        self._full = True
-        self._flow()
-
-    def resumeProducing(self) -> None:
-        """Read on if lines are wanted."""
-        self._full = False
-        self._flow()
-
-    def stopProducing(self) -> None:
-        """Do nothing: the speaker ends with its connection, and says why."""
-
-    def _flow(self) -> None:
-        wait = self._full or not self._wanted
-        if wait != self.paused:
-            self.paused = wait
-            if wait:
-                self.transport.pauseProducing()
-            else:
-                self.transport.resumeProducing()
-                self.dataReceived(b"")
-
-    # Standard input and output
+    # Input
 
     def connectionMade(self) -> None:
         """Wait until lines are wanted."""
         self._flow()
 
-    def lineReceived(self, line: bytes) -> None:
-        """Pass a line on."""
-        self.speaker.typed(clean(line))
+    def dataReceived(self, data: bytes) -> None:
+        """Keep text until lines are wanted."""
+        self._take(self._decoder.decode(data))
+
+    def _take(self, text: str) -> None:
+        self._text = self._text[self._at :] + clean_text(text)
+        self._at = 0
+        self._pass_on()
 
     def readConnectionLost(self) -> None:
         """Pass on the end of input, and a last line that had none."""
-        rest = self.clearLineBuffer()
-        if rest:
-            self.lineReceived(rest)
-        self.speaker.input_ended()
+        self._input_ended = True
+        self._take(self._decoder.decode(b"", final=True))
 
-    def lineLengthExceeded(self, line: bytes) -> None:
-        """Give up: no server takes such a line."""
-        self.speaker.fail(f"A line has over {self.MAX_LENGTH} bytes.")
+    def take_lines(self, wanted: bool, many: bool) -> None:
+        """Pass on lines from now on, perhaps many at once, or keep them."""
+        self._wanted, self._many = wanted, many
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self._passing:
+            return
+        self._passing = True  # for the speaker says at each line whether more are wanted
+        while self._wanted and (piece := self._next()) is not None:
+            self.speaker.typed(piece)
+        self._passing = False
+        if self._input_ended and self._at == len(self._text) and not self._told_end:
+            self._told_end = True
+            self.speaker.input_ended()
+        self._flow()
+
+    def _next(self) -> str | None:
+        """Return a line, or several with newlines between them, without the last one's end."""
+        if self._cut and self._text.startswith("\n", self._at):
+            self._at += 1  # the end of a line whose text has all been passed on
+            self._cut = False
+        start = self._at
+        end = self._text.rfind("\n", start, start + MANY) if self._many else -1
+        if end < 0:
+            end = self._text.find("\n", start)
+        if end < 0 and (self._input_ended or len(self._text) - start >= LONGEST):
+            end = min(len(self._text), start + LONGEST)
+            self._at = end
+            self._cut = True
+            return self._text[start:end] or None
+        if end < 0:
+            return None
+        self._at = end + 1
+        self._cut = False
+        return self._text[start:end]
+
+    def _flow(self) -> None:
+        pauses = not self._wanted
+        if pauses != self._paused and not self._input_ended:
+            self._paused = pauses
+            if pauses:
+                self.transport.pauseProducing()
+            else:
+                self.transport.resumeProducing()
+
+    # Output, of which this is the producer
+
+    def pauseProducing(self) -> None:
+        """Let the speaker wait until the output takes more."""
+        self.speaker.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Let the speaker go on."""
+        self.speaker.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """Tell the speaker that nobody reads the output any more."""
+        self.speaker.stopProducing()
+
+    def write(self, text: str) -> None:
+        """Write a line to standard output."""
+        self.transport.write(text.encode() + b"\n")
 
     def writeConnectionLost(self) -> None:
         """Wait for no more output; the speaker has been told, as its producer."""
@@ -132,3 +143,104 @@ class StandardScreen(LineReceiver):
         """Wait for no more output to be taken."""
         if not self.closed.called:
             self.closed.callback(None)
+
+    # What not every screen has
+
+    def stands(self, standing: Standing) -> None:
+        """Do nothing: that would be many lines."""
+
+    def arrived(self, size: int) -> None:
+        """Do nothing."""
+
+    def ring(self) -> None:
+        """Do nothing."""
+
+    def peer_left(self) -> None:
+        """Do nothing."""
+
+
+class PlainScreen(StandardScreen):
+    """A terminal on which one line follows another, whoever writes it."""
+
+    def __init__(self, *, bell: bool) -> None:
+        super().__init__()
+        self._bell = bell
+
+    def show(self, event: AnyEvent) -> None:
+        """Show what the server tells."""
+        for line in screen.lines(event):
+            self.write(line)
+
+    def notice(self, text: str) -> None:
+        """Show a line about the conversation."""
+        self.write(text)
+
+    def ask_name(self) -> None:
+        """Ask for a name."""
+        self.transport.write(b"Your name: ")
+
+    def ring(self) -> None:
+        """Ring the terminal's bell."""
+        if self._bell:
+            self.transport.write(b"\a")
+
+
+class PipeScreen(StandardScreen):
+    """Programs at both ends: what the peer says goes to one, all else to standard error."""
+
+    def __init__(self, *, json: bool, size: int | None) -> None:
+        """Take whether events go out instead of text, and how many bytes the input has if known.
+
+        Without an input whose progress matters the size is 0.
+        """
+        super().__init__()
+        self._json = json
+        self._progress: tqdm[Any] | None = None
+        if size != 0 and sys.stderr is not None:
+            self._progress = tqdm(
+                total=size,
+                desc="Arrived",
+                unit="B",
+                unit_scale=True,
+                unit_divisor=1024,
+                delay=1,  # seconds
+                mininterval=0.5,
+                leave=False,
+                disable=None,  # unless standard error is a terminal
+            )
+        self._shares_terminal = self._progress is not None and sys.stdout.isatty()
+
+    def show(self, event: AnyEvent) -> None:
+        """Write what the peer says, or as JSON what the server tells."""
+        if self._json and isinstance(event, JsonEvent):
+            self.write(json.render(event).decode().rstrip())
+        elif isinstance(event, Message):
+            self.write(clean_text(event.text))
+        else:
+            for line in screen.lines(event):
+                self.notice(line)
+
+    def write(self, text: str) -> None:
+        """Write a line to standard output."""
+        with tqdm.external_write_mode(sys.stdout) if self._shares_terminal else nullcontext():
+            super().write(text)
+
+    def notice(self, text: str) -> None:
+        """Write a line to standard error."""
+        if sys.stderr is not None:
+            with suppress(OSError):  # what is said matters more than what is told of it
+                tqdm.write(text, file=sys.stderr)
+                sys.stderr.flush()
+
+    def ask_name(self) -> None:
+        """Do nothing: the next line is one."""
+
+    def arrived(self, size: int) -> None:
+        """Show progress."""
+        if self._progress is not None:
+            self._progress.update(size + 1)
+
+    def close(self) -> None:
+        """Take the progress away."""
+        if self._progress is not None:
+            self._progress.close()

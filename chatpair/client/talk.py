@@ -2,16 +2,21 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import replace
+from signal import SIGPIPE
+from typing import TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from chatpair import names
-from chatpair.client.conversation import Screen
+from chatpair.client.ending import DONE, Ending, ExitStatus, interrupted
 from chatpair.client.line import Line
+from chatpair.client.plain_line import PlainLine
+from chatpair.client.screen import Screen, Standing
 from chatpair.client.session import (
     MAX_LINE,
     UNSETTLED_BYTES,
@@ -20,16 +25,21 @@ from chatpair.client.session import (
     NotDelivered,
     NotJson,
     Refused,
+    is_same_name,
 )
 from chatpair.codecs import plain
 from chatpair.messages import (
     AnyEvent,
+    Back,
     Error,
-    JsonEvent,
+    Free,
+    Held,
     Left,
     Message,
     Named,
     Notice,
+    Outcome,
+    Paired,
     PeerTyping,
     Quit,
     Status,
@@ -37,13 +47,29 @@ from chatpair.messages import (
 from chatpair.text import clean
 
 T = TypeVar("T")
+AnyLine: TypeAlias = Line | PlainLine
 
 TOO_LONG = f"That line was not sent: it has over {MAX_LINE} bytes in JSON."
+LINK_LOST = "The connection is lost. Trying again; what is typed meanwhile is said then."
+NO_JSON = "The server speaks no JSON: what is lost with a connection stays lost."
+
+WAIT_SECONDS = 1.0, 5.0
+"""How long to wait at first, and at most, before looking again whether somebody is free."""
+
+_STATUSES = {
+    "reuse": ExitStatus.NAME,
+    "bad-name": ExitStatus.NAME,
+    "unknown": ExitStatus.UNKNOWN,
+    "busy": ExitStatus.BUSY,
+    "self": ExitStatus.USAGE,
+    "nobody": ExitStatus.PEER_LEFT,
+    "too-long": ExitStatus.NOT_DELIVERED,
+}
 
 
-def _lines(event: AnyEvent) -> list[str]:
-    """Return the lines that show an event, clean whatever the server says."""
-    return [clean(line) for line in plain.render(event).removesuffix(b"\r\n").split(b"\r\n")]
+def refusal(code: str, text: str) -> Ending:
+    """Return how a talk ends that can't go on after a refusal."""
+    return Ending(_STATUSES.get(code, ExitStatus.NO_CONNECTION), text)
 
 
 class Talk(ABC):
@@ -52,8 +78,9 @@ class Talk(ABC):
     It lasts over as many connections as it takes, but for the first, which must be made at once.
     """
 
+    _line: AnyLine
     _room: Deferred[None] | None = None  # fires when more output is taken; none if it is
-    _line: Line
+    _many_lines = False  # what is typed may come as several lines at once
 
     def __init__(
         self,
@@ -62,19 +89,23 @@ class Talk(ABC):
         *,
         name: str,
         to: str,
-        clock: IReactorTime | None = None,
+        wait: bool,
+        clock: IReactorTime,
     ) -> None:
-        """Take where the server is, the name to claim and whom to call; both may be empty."""
-        self.name = name
-        self.finished: Deferred[str] = Deferred()
-        """Fires when all is over, with what went wrong or nothing.
+        """Take where the server is, the name to claim and whom to call; both may be empty.
 
-        Fails with why there was no connection, or with NotJson if the server is a plain one.
+        Who waits calls again until the other is there and free.
         """
+        self.finished: Deferred[Ending] = Deferred()
+        """Fires when all is over; fails with why there was no connection."""
+        self._name = name
         self._screen = screen
         self._endpoint = endpoint
         self._clock = clock
         self._to = to
+        self._wait = wait
+        self._kind: type[AnyLine] = Line
+        self._standing = Standing()
         self._has_line = False
         self._asking_name = False  # the next line is a name
         self._named = False
@@ -84,7 +115,7 @@ class Talk(ABC):
         self._unsettled = self._unsettled_bytes = 0  # says without a status
         self._full = False  # there are too many of those
         self._quitting = False
-        self._problem = ""
+        self._ending: Ending | None = None
 
     # What differs
 
@@ -105,15 +136,15 @@ class Talk(ABC):
         """Begin: the name is the user's."""
 
     @abstractmethod
-    def _said(self, line: str) -> None:
-        """Take a line that is no name."""
+    def _said(self, text: str) -> None:
+        """Take a line that is no name, or several."""
 
     @abstractmethod
     def _called(self, peer: str) -> None:
         """Take the answer to a call."""
 
     @abstractmethod
-    def _complain(self, text: str) -> None:
+    def _complain(self, why: Refused) -> None:
         """Tell why what the user asked for was not done."""
 
     @abstractmethod
@@ -121,29 +152,29 @@ class Talk(ABC):
         """Tell that a text has not arrived, for a reason that NotDelivered has."""
 
     @abstractmethod
-    def _interrupted(self) -> None:
-        """Quit."""
+    def _still_waits(self) -> bool:
+        """Tell whether the one to call is still waited for."""
 
     # From the user
 
     def start(self) -> None:
         """Say the name, if there is one."""
-        if self.name:
-            self._claim(self.name)
+        if self._name:
+            self._claim(self._name)
         else:
             # Nobody can be that. So the answer tells whether there is a server for programs,
             # before anybody is asked for a name.
             self._open("")
 
-    def typed(self, line: str) -> None:
-        """Take a line that the user typed, or that a pipe had."""
+    def typed(self, text: str) -> None:
+        """Take a line, or several with newlines between them."""
         if self._quitting:
             return
         if self._asking_name:
             self._asking_name = False
-            self._claim(line)
+            self._claim(text)
         else:
-            self._said(line)
+            self._said(text)
 
     def quit(self) -> None:
         """Leave, once all is sent that the user has said."""
@@ -156,24 +187,25 @@ class Talk(ABC):
         else:
             self._finish()
 
-    def interrupt(self) -> None:
-        """Quit, or if that has been said already, end at once."""
+    def interrupt(self, number: int) -> None:
+        """Quit because of a signal, or if that is under way already, end at once."""
         if self._quitting:
-            self._problem = self._problem or "The server did not answer."
+            self._ending = self._ending or Ending(128 + number, "The server did not answer.")
             self._finish()
         else:
-            self._interrupted()
+            self.fail(interrupted(number))
 
-    def fail(self, problem: str) -> None:
+    def fail(self, ending: Ending) -> None:
         """Quit because of a problem; the first one counts."""
-        self._problem = self._problem or problem
+        self._ending = self._ending or ending
         self.quit()
 
     # The producer of the output
 
     def pauseProducing(self) -> None:
         """Let the server keep what it has, until the output takes more."""
-        self._room = Deferred()
+        if self._room is None:
+            self._room = Deferred()
 
     def resumeProducing(self) -> None:
         """Go on."""
@@ -184,7 +216,7 @@ class Talk(ABC):
 
     def stopProducing(self) -> None:
         """Quit: nobody reads the output any more."""
-        self.fail("The output was closed.")
+        self.fail(interrupted(SIGPIPE))
 
     # The name
 
@@ -202,22 +234,23 @@ class Talk(ABC):
         try:
             names.parse(name)
         except names.BadName as why:
-            self._refused(f"Bad name: {why}")
+            self._refused("bad-name", str(why))
         else:
             self._open(name)
 
-    def _refused(self, why: str) -> None:
+    def _refused(self, code: str, text: str) -> None:
+        why = f"Bad name: {text}" if code == "bad-name" else text
         if self._may_ask_name():
-            self._notice(why)
+            self._screen.notice(why)
             self._ask_name()
         else:
-            self.fail(why)
+            self.fail(refusal(code, why))
 
     def _open(self, name: str) -> None:
-        self.name = name
+        self._name = name
         self._named = self._link_lost = False
         self._has_line = True
-        self._line = Line(self._endpoint, name, self._told, self._linked, clock=self._clock)
+        self._line = self._kind(self._endpoint, name, self._told, self._linked, clock=self._clock)
         self._line.finished.addCallback(self._line_ended)
         # It fails for the same reason as the line ends.
         self._line.start(patient=False).addErrback(lambda _: None)
@@ -226,70 +259,134 @@ class Talk(ABC):
         if self._named:
             return  # the server had forgotten the name
         self._named = True
-        self._notice(f"Welcome, {self.name}.")
+        self._stands(name=self._name)
+        self._screen.notice(f"Welcome, {self._name}.")
         if motd:
-            self._notice(motd)
+            self._screen.show(Notice(motd))
         self._welcomed()
 
     # From the line
 
     def _linked(self, up: bool) -> None:
+        self._stands(connected=up)
         if not up:
-            self._notice("The connection is lost. Trying again ...")
+            self._screen.notice(LINK_LOST)
         elif self._link_lost:
-            self._notice("Connected again.")
+            self._screen.notice("Connected again.")
         self._link_lost = not up
 
-    def _told(self, event: JsonEvent) -> Deferred[None] | None:
+    def _told(self, event: AnyEvent) -> Deferred[None] | None:
         match event:
-            case Message():
-                for line in _lines(event):
-                    self._screen.show(line)
-            case Status() | PeerTyping():
+            case Status():
                 pass
             case Error(of=None, code="bad-line"):
                 pass  # a line that a drop cut in two, and that has been said again
             case Named(motd=motd):
                 self._welcome(motd or "")
             case _:
+                self._note(event)
                 self._heard(event)
         return self._room
 
-    def _heard(self, event: JsonEvent) -> None:
-        """Act upon an event that is no text, and show it."""
+    def _note(self, event: AnyEvent) -> None:
+        """Keep in mind how things stand after an event."""
         match event:
-            case Left(why="stopped"):
-                pass  # the server says so next
-            case Left(peer):
-                self._show(Notice(f"{peer} has left."))
-            case _:
-                self._show(event)
+            case Paired(peer):
+                self._stands(peer=peer, peer_is_away=False, peer_is_typing=False)
+            case Left() | Free():
+                self._stands(peer=None, peer_is_away=False, peer_is_typing=False)
+            case Held():
+                self._stands(peer_is_away=True, peer_is_typing=False)
+            case Back():
+                self._stands(peer_is_away=False)
+            case Message():
+                self._stands(peer_is_typing=False)
 
-    def _line_ended(self, why: Exception | None) -> None:
+    def _heard(self, event: AnyEvent) -> None:
+        """Act upon an event that tells of others, and show it."""
+        if not isinstance(event, PeerTyping):
+            self._screen.show(event)
+
+    def _line_ended(self, why: BaseException | None) -> None:
         self._has_line = False
+        self._stands(connected=False, peer=None)
         match why:
+            case ConnectionLost():
+                self._end_with(self._lost())
             case _ if why is None or self._quitting:
                 self._finish()
-            case Refused(code="bad-name") if not self.name:
+            case Refused(code="bad-name") if not self._name:
                 self._ask_name()
-            case Refused(code="bad-name", text=text):
-                self._refused(f"Bad name: {text}")
-            case Refused(code="reuse", text=text):
-                self._refused(text)
-            case Refused(text=text):
-                self._end_with(text)
-            case ConnectionLost():
-                self._end_with("The connection to the server was lost.")
+            case Refused(code="bad-name" | "reuse" as code, text=text):
+                self._refused(code, text)
+            case Refused(code=code, text=text):
+                self._end_with(refusal(code, text))
             case NotJson() if isinstance(plain.parse_event(str(why)), Notice):
                 # That is no answer to a name: the server is full, or another kind of thing.
-                self._end_with(str(why) or "The server says nothing.")
+                text = str(why) or "The server says nothing."
+                self._end_with(Ending(ExitStatus.NO_CONNECTION, text))
+            case NotJson():
+                self._fall_back()
             case _:
                 self.finished.errback(why)
+
+    def _lost(self) -> Ending:
+        """Return how it ends when the connection has gone for good."""
+        return Ending(ExitStatus.NO_CONNECTION, "The connection to the server was lost.")
+
+    def _fall_back(self) -> None:
+        self._screen.notice(NO_JSON)
+        self._kind = PlainLine
+        if self._name:
+            self._open(self._name)
+        else:
+            self._ask_name()
 
     # What the user asks for, and what becomes of it
 
     def _call(self, name: str) -> None:
         self._ask(self._line.call(name), self._called)
+
+    def _call_first(self) -> None:
+        """Call the one who was to be called from the start."""
+        if self._wait:
+            Deferred.fromCoroutine(self._call_when_free())
+        else:
+            self._call(self._to)
+
+    async def _call_when_free(self) -> None:
+        seconds, most = WAIT_SECONDS
+        told = False
+        try:
+            while self._still_waits():
+                may_be_free = await self._may_be_free()
+                if may_be_free and self._still_waits():
+                    try:
+                        self._called(await self._line.call(self._to))
+                        return
+                    except Refused as why:
+                        if self._still_waits() and why.code not in ("unknown", "busy"):
+                            self._complain(why)
+                            return
+                if not self._still_waits():
+                    return
+                if not told:
+                    told = True
+                    self._screen.notice(f"Waiting for {self._to} ...")
+                await deferLater(self._clock, seconds)
+                seconds = min(2 * seconds, most)
+        except Ended:
+            pass  # the line tells why
+
+    async def _may_be_free(self) -> bool:
+        """Tell whether to call: whoever is called while busy is bothered with that."""
+        if isinstance(self._line, PlainLine):
+            return True  # an old one would take the question for text
+        here = await self._line.who()
+        for one in here.names:
+            if is_same_name(one.name, self._to):
+                return not one.paired
+        return here.more > 0
 
     def _ask(self, asked: Deferred[T], answered: Callable[[T], object]) -> None:
         # What is said next is meant for whoever the answer leads to. So no more is read.
@@ -299,12 +396,12 @@ class Talk(ABC):
 
     def _not_done(self, failure: Failure) -> None:
         match failure.value:
-            case Refused(text=text):
-                self._complain(text)
+            case Refused() as why:
+                self._complain(why)
             case Ended():
                 pass  # the line tells why
             case _:
-                self._complain(TOO_LONG)
+                self._complain(Refused("too-long", TOO_LONG))
 
     def _answered(self, _: object) -> None:
         self._asked -= 1
@@ -314,19 +411,29 @@ class Talk(ABC):
         size = len(text.encode())
         self._unsettled += 1
         self._unsettled_bytes += size
+        self._stands(waiting=self._unsettled, last="waiting")
         said = self._line.say(text)
-        said.addErrback(self._not_said, text).addBoth(self._settled, size)
+        said.addCallbacks(self._arrived, self._not_said, (size,), errbackArgs=(text,))
+        said.addBoth(self._settled, size)
         self._flow()
 
+    def _arrived(self, outcome: Outcome, size: int) -> None:
+        self._screen.arrived(size)
+        if self._unsettled == 1:
+            self._stands(last=outcome)
+
     def _not_said(self, failure: Failure, text: str) -> None:
+        if self._unsettled == 1:
+            self._stands(last="failed")
         if isinstance(failure.value, NotDelivered):
             self._not_delivered(text, failure.value.why)
         else:
-            self._complain(TOO_LONG)
+            self._complain(Refused("too-long", TOO_LONG))
 
     def _settled(self, _: object, size: int) -> None:
         self._unsettled -= 1
         self._unsettled_bytes -= size
+        self._stands(waiting=self._unsettled)
         self._went_on()
 
     def _went_on(self) -> None:
@@ -338,25 +445,23 @@ class Talk(ABC):
         share = max(self._unsettled / UNSETTLED_SAYS, self._unsettled_bytes / UNSETTLED_BYTES)
         self._full = share >= 1 or (self._full and share > 0.5)
         waits = self._asked or self._full or self._quitting
-        self._screen.take_lines(self._takes_lines and not waits)
+        self._screen.take_lines(self._takes_lines and not waits, self._many_lines)
 
-    # The screen
-
-    def _notice(self, text: str) -> None:
-        self._show(Notice(text))
-
-    def _show(self, event: AnyEvent) -> None:
-        for line in _lines(event):
-            self._screen.notice(line)
+    def _stands(self, **changes: object) -> None:
+        standing = replace(self._standing, **changes)  # type: ignore[arg-type]
+        if standing != self._standing:
+            self._standing = standing
+            self._screen.stands(standing)
 
     # The end
 
-    def _end_with(self, problem: str) -> None:
-        self._problem = self._problem or problem
+    def _end_with(self, ending: Ending) -> None:
+        self._ending = self._ending or ending
         self._finish()
 
     def _finish(self) -> None:
         if not self.finished.called:
             self._quitting = True
             self._flow()
-            self.finished.callback(clean(self._problem.encode()))
+            status, text = self._ending or DONE
+            self.finished.callback(Ending(status, clean(text.encode())))

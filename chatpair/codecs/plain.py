@@ -191,6 +191,8 @@ def parse_event(line: str) -> AnyEvent:
         return Left("", "quit")
     if line == "Quit":
         return Goodbye()
+    if line == "You are free.":
+        return Free()
     if line.startswith("Bad name: "):
         return Error("name", "bad-name", line.removeprefix("Bad name: "))
     if match := _PEER_LINE.fullmatch(line):

@@ -1,0 +1,48 @@
+"""How a client ended: its exit status, and what it says last."""
+
+from enum import IntEnum
+from signal import SIGINT, SIGPIPE, Signals
+from typing import NamedTuple
+
+
+class ExitStatus(IntEnum):
+    """What the shell is told; the texts are those of --help and the manual page.
+
+    Who is ended by a signal gives 128 and the signal's number, as shells do.
+    """
+
+    about: str
+
+    def __new__(cls, value: int, about: str) -> "ExitStatus":
+        """Make a member that tells what it means."""
+        status = int.__new__(cls, value)
+        status._value_ = value
+        status.about = about
+        return status
+
+    OK = 0, "all that was said has arrived"
+    USAGE = 1, "the command line, the settings or the input are wrong"
+    NO_CONNECTION = 2, "no server could be reached, or it was full, or it went away"
+    NAME = 3, "the name was refused"
+    UNKNOWN = 4, "nobody has the name to call"
+    BUSY = 5, "the one to call is busy"
+    PEER_LEFT = 6, "the other left before all was said"
+    NOT_DELIVERED = 7, "something was said that has not arrived, as far as anybody can tell"
+    COMMAND = 8, "the command of --exec failed"
+
+
+class Ending(NamedTuple):
+    """How a talk ended; no text is needed when all is well."""
+
+    status: int
+    text: str = ""
+
+
+DONE = Ending(ExitStatus.OK)
+
+_SIGNALS = {SIGINT: "Interrupted.", SIGPIPE: "The output was closed."}
+
+
+def interrupted(number: int) -> Ending:
+    """Return how it ends after a signal."""
+    return Ending(128 + number, _SIGNALS.get(Signals(number), "Terminated."))

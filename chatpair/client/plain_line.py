@@ -1,0 +1,272 @@
+"""A line to a server that speaks no JSON: the original's, or an old one."""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.endpoints import connectProtocol
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IPushProducer,
+    IReactorTime,
+    IStreamClientEndpoint,
+    ITCPTransport,
+)
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from chatpair.client.session import Ended, NotDelivered, Refused
+from chatpair.codecs import plain
+from chatpair.messages import (
+    AnyEvent,
+    Call,
+    Claim,
+    Error,
+    Free,
+    Goodbye,
+    Left,
+    Named,
+    Outcome,
+    Paired,
+    Quit,
+    Say,
+)
+from chatpair.text import clean
+
+ANSWER_SECONDS = 10.0
+"""How long a call may go without an answer that this program understands."""
+
+
+@implementer(IPushProducer)
+class _Room:
+    """Whether the server's connection takes more, and who waits until it does."""
+
+    def __init__(self) -> None:
+        self._full = False
+        self._waiting: list[Deferred[Outcome]] = []
+
+    def wait(self) -> Deferred[Outcome]:
+        """Return what fires as soon as there is room."""
+        if not self._full:
+            return succeed("handed")
+        waiting: Deferred[Outcome] = Deferred()
+        self._waiting.append(waiting)
+        return waiting
+
+    def pauseProducing(self) -> None:
+        """Let everybody wait."""
+        self._full = True
+
+    def resumeProducing(self) -> None:
+        """Let nobody wait any more."""
+        self._full = False
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.callback("handed")
+
+    def stopProducing(self) -> None:
+        """Do nothing: the line learns next that its connection is lost."""
+
+    def close(self) -> None:
+        """Fail those who wait."""
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.errback(NotDelivered("lost"))
+
+
+class PlainLine(LineReceiver):
+    """What chatpair.client.line.Line is, as far as a plain server goes.
+
+    It has one connection, and what is lost with that stays lost. "handed" means that the server's
+    connection took a text; that the server has all of them is known when it answers to Quit.
+    """
+
+    delimiter = b"\n"
+    MAX_LENGTH = 2**20  # a peer's line, three bytes for one that was no UTF-8
+    transport: Any
+
+    connected = False
+    """Whether the name is this line's, on a connection."""
+
+    peer: str | None = None
+    """Whom this line is paired with."""
+
+    def __init__(
+        self,
+        endpoint: IStreamClientEndpoint,
+        name: str,
+        on_event: Callable[[AnyEvent], object],
+        on_link: Callable[[bool], object],
+        *,
+        clock: IReactorTime,
+    ) -> None:
+        """Take where the server is and the name to claim there.
+
+        on_event is told all but answers to calls; while what it returns is a Deferred that has
+        not fired, the server waits. on_link is told when the line is connected.
+        """
+        self.name = name
+        self.finished: Deferred[BaseException | None] = Deferred()
+        """Fires when all is over: with nothing after quit, else with what ended the line."""
+        self._endpoint = endpoint
+        self._on_event = on_event
+        self._on_link = on_link
+        self._clock = clock
+        self._connecting: Deferred[Any] | None = None
+        self._starting: Deferred[None] = Deferred()
+        self._calling: Deferred[str] | None = None
+        self._call_expires: IDelayedCall | None = None
+        self._room = _Room()
+        self._quitting = self._ended = False
+
+    # What programs ask for
+
+    def start(self, *, patient: bool = False) -> Deferred[None]:
+        """Connect; fires when the name is this line's. There is one attempt."""
+        self._connecting = connectProtocol(self._endpoint, self)
+        self._connecting.addErrback(self._not_connected)
+        return self._starting
+
+    def _not_connected(self, why: Failure) -> None:
+        self._end(why.value)
+
+    def call(self, name: str) -> Deferred[str]:
+        """Call somebody; fires with the peer's name as they write it, or fails with Refused."""
+        if self._quitting:
+            return fail(Ended())
+        self._no_answer()
+        calling: Deferred[str] = Deferred()
+        self._calling = calling
+        self._call_expires = self._clock.callLater(ANSWER_SECONDS, self._no_answer)
+        self._send(Call(clean(name.encode())))
+        return calling
+
+    def _no_answer(self) -> None:
+        self._answered(Refused("try-later", "The server did not answer."))
+
+    def _answered(self, answer: str | Exception) -> bool:
+        """Answer the call, if there is one that waits for that."""
+        calling, self._calling = self._calling, None
+        if calling is None:
+            return False
+        if self._call_expires is not None and self._call_expires.active():
+            self._call_expires.cancel()
+        if isinstance(answer, str):
+            calling.callback(answer)
+        else:
+            calling.errback(answer)
+        return True
+
+    def hang_up(self) -> Deferred[None]:
+        """Stop talking with the peer; what the server says to that is an event."""
+        self.transport.write(b"/bye\r\n")
+        return succeed(None)
+
+    def who(self) -> Deferred[None]:
+        """Ask who is here; what the server says to that is an event."""
+        self.transport.write(b"/who\r\n")
+        return succeed(None)
+
+    def say(self, text: str) -> Deferred[Outcome]:
+        """Say a text; fires when the connection has taken it."""
+        if self._quitting:
+            return fail(NotDelivered("ended"))
+        for line in text.split("\n"):
+            self._send(Say(0, line))
+        return self._room.wait()
+
+    def typing(self) -> Deferred[None]:
+        """Do nothing: there is no word for it."""
+        return succeed(None)
+
+    def quit(self) -> Deferred[None]:
+        """Leave, once all is sent; the answer ends the line."""
+        if not self._quitting:
+            self._quitting = True
+            if self.transport is not None:
+                self._send(Quit())
+            elif self._connecting is not None:
+                self._connecting.cancel()
+        return succeed(None)
+
+    def _send(self, command: Claim | Call | Say | Quit) -> None:
+        self.transport.write(plain.render_command(command))
+
+    # The connection
+
+    def connectionMade(self) -> None:
+        """Say the name."""
+        self.connected = False  # Twisted means something else by that
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)
+        self.transport.registerProducer(self._room, True)
+        self._send(Claim(self.name))
+
+    def lineReceived(self, line: bytes) -> None:
+        """Act upon a line, and tell of it."""
+        text = clean(line)
+        event = plain.parse_event(text)
+        match event:
+            case Goodbye():
+                self._end(None)
+            case _ if self.connected:
+                self._heard(event)
+            case Named():
+                self.connected = True
+                self._tell(Named(self.name, ""))
+                self._on_link(True)
+                self._starting.callback(None)
+            case Error(code="reuse" as code):
+                self._end(Refused(code, f"The name {self.name} is taken."))
+            case Error(code="bad-name" as code, text=text):
+                self._end(Refused(code, text))
+            case _:
+                self._tell(event)
+
+    def _heard(self, event: AnyEvent) -> None:
+        match event:
+            case Paired(peer):
+                self.peer = peer
+                self._answered(peer)
+                self._tell(event)
+            case Free():
+                self.peer = None
+                self._tell(event)
+            case Left():
+                left, self.peer = self.peer, None
+                self._tell(Left(left or "The other", "quit"))
+            case Error(code=code, text=text) if self._answered(Refused(code, text)):
+                pass
+            case _:
+                self._tell(event)
+
+    def _tell(self, event: AnyEvent) -> None:
+        told = maybeDeferred(self._on_event, event)
+        if not told.called:
+            self.pauseProducing()
+            told.addCallback(lambda _: self.resumeProducing())
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Give up on a server that sends such lines."""
+        self._end(ConnectionLost())
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """End, if the answer to Quit has not done so."""
+        self._end(ConnectionLost())
+
+    def _end(self, why: BaseException | None) -> None:
+        if self._ended:
+            return
+        self._ended = self._quitting = True
+        self.connected = False
+        self.peer = None
+        if not self._starting.called:
+            self._starting.errback(why or Ended())
+        self._answered(Ended())
+        self._room.close()
+        if self.transport is not None:
+            self.transport.loseConnection()
+        self.finished.callback(why)

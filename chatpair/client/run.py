@@ -1,0 +1,150 @@
+"""The client from its start to its end: which talk it has, on which screen."""
+
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from os import fstat
+from stat import S_ISREG
+from typing import Any
+
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.fdesc import setBlocking
+from twisted.internet.stdio import StandardIO
+from twisted.internet.task import deferLater, react
+
+from chatpair.client.command import CommandScreen
+from chatpair.client.ending import DONE, Ending, ExitStatus, interrupted
+from chatpair.client.options import Options
+from chatpair.client.person import PersonTalk
+from chatpair.client.pipe import PipeTalk
+from chatpair.client.stdio import PipeScreen, PlainScreen, StandardScreen
+from chatpair.client.talk import Talk
+
+
+def _input_size() -> int | None:
+    """Return how many bytes there are to read, if that is known, and 0 if nobody minds."""
+    if sys.stdin.isatty():
+        return 0
+    status = fstat(sys.stdin.fileno())
+    return status.st_size if S_ISREG(status.st_mode) else None
+
+
+class _Client:
+    """Somebody's talk, where it is shown, and how it ends."""
+
+    def __init__(self, reactor: Any, options: Options) -> None:
+        self._reactor = reactor
+        self._options = options
+        self._common = {
+            "endpoint": HostnameEndpoint(reactor, options.host, options.port),
+            "name": options.name,
+            "to": options.to,
+            "wait": options.wait,
+            "clock": reactor,
+        }
+
+    async def run(self, is_person: bool) -> Ending:
+        """Talk until the end."""
+        if self._options.command is not None:
+            return await self._run_command(self._options.command)
+        if not is_person:
+            return await self._run_pipe()
+        if self._options.plain:
+            return await self._run_plain()
+        return await self._run_editor()
+
+    async def _run_plain(self) -> Ending:
+        screen = PlainScreen(bell=self._options.bell)
+        talk = PersonTalk(screen, **self._common)
+        return await self._talk_on(StandardIO(screen, reactor=self._reactor), screen, talk)
+
+    async def _run_command(self, command: str) -> Ending:
+        screen = CommandScreen(command, json=self._options.json)
+        talk = PipeTalk(screen, reads_early=False, linger=self._options.linger, **self._common)
+        ending = await self._talk_on(screen.open(self._reactor), screen, talk)
+        of_command = await screen.finish()
+        return of_command if ending == DONE else ending
+
+    async def _run_pipe(self) -> Ending:
+        screen = PipeScreen(json=self._options.json, size=_input_size())
+        talk = PipeTalk(
+            screen,
+            linger=self._options.linger,
+            has_end=not sys.stdin.isatty(),
+            **self._common,
+        )
+        try:
+            return await self._talk_on(StandardIO(screen, reactor=self._reactor), screen, talk)
+        finally:
+            screen.close()
+
+    async def _run_editor(self) -> Ending:
+        from chatpair.client.editor import EditorScreen
+
+        screen = EditorScreen(color=self._options.color, bell=self._options.bell)
+        talk = PersonTalk(screen, **self._common)
+        await deferLater(self._reactor, 0)  # its loop must run before the editor can
+        screen.start(talk)
+        try:
+            return await self._talk(talk, lambda: None)
+        finally:
+            await screen.stop()
+
+    async def _talk_on(self, stdio: StandardIO, screen: StandardScreen, talk: Talk) -> Ending:
+        screen.speaker = talk
+        stdio.registerProducer(screen, True)
+        try:
+            return await self._talk(talk, screen.give_up)
+        finally:
+            stdio.unregisterProducer()
+            stdio.loseConnection()
+            await screen.closed
+            # Both may be the terminal, and the shell wants it back as it was.
+            for stream in (sys.stdin, sys.stdout):
+                setBlocking(stream.fileno())
+
+    async def _talk(self, talk: Talk, give_up: Callable[[], object]) -> Ending:
+        self._heed_signals(talk, give_up)
+        options = self._options
+        try:
+            talk.start()
+            return await talk.finished
+        except Exception as why:  # a host that is no host name raises what it likes
+            text = f"Can't connect to {options.host}, port {options.port}: {why}"
+            return Ending(ExitStatus.NO_CONNECTION, text)
+
+    def _heed_signals(self, talk: Talk, give_up: Callable[[], object]) -> None:
+        interrupts = 0
+
+        def interrupt() -> None:
+            nonlocal interrupts
+            interrupts += 1
+            talk.interrupt(signal.SIGINT)
+            if interrupts > 1:
+                give_up()
+
+        def heed(number: signal.Signals, handle: Callable[[], object]) -> None:
+            signal.signal(number, lambda *_: self._reactor.callFromThread(handle))
+
+        heed(signal.SIGINT, interrupt)
+        # The peer would wait for one who was cut off. The reactor has a handler of its own from
+        # its start on, which would not wait for the answer to Quit.
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+                fail = partial(talk.fail, interrupted(number))
+                self._reactor.callWhenRunning(heed, number, fail)
+
+
+async def _run(reactor: Any, options: Options, is_person: bool) -> None:
+    status, text = await _Client(reactor, options).run(is_person)
+    if text and sys.stderr is not None:
+        with suppress(OSError):
+            print(text, file=sys.stderr)
+    raise SystemExit(int(status))
+
+
+def run(options: Options, *, is_person: bool) -> None:
+    """Run the client, for somebody at a terminal or for programs, and exit."""
+    react(_run, (options, is_person))

@@ -1,0 +1,87 @@
+"""What a talk needs of whoever shows it, and the words for what happens."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from chatpair.codecs import plain
+from chatpair.messages import AnyEvent, Left, Outcome
+from chatpair.text import clean
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How things stand for a user at a moment."""
+
+    name: str = ""
+    """What the user is called, or nothing before there is a name."""
+
+    connected: bool = False
+    peer: str | None = None
+
+    peer_is_away: bool = False
+    """The peer's connection is lost, and its line held."""
+
+    peer_is_typing: bool = False
+
+    waiting: int = 0
+    """How many texts were said of which nothing is known yet."""
+
+    last: Outcome | Literal["waiting"] | None = None
+    """What became of the last text, if any was said."""
+
+
+class Screen(Protocol):
+    """Where a talk shows what happens, and what it takes lines from."""
+
+    def show(self, event: AnyEvent) -> None:
+        """Show what the server tells: above all, what the peer says."""
+
+    def notice(self, text: str) -> None:
+        """Show a line about the conversation."""
+
+    def ask_name(self) -> None:
+        """Ask for a name."""
+
+    def take_lines(self, wanted: bool, many: bool) -> None:
+        """Pass on lines to the talk from now on, perhaps many at once, or keep them."""
+
+    def stands(self, standing: Standing) -> None:
+        """Show how things stand."""
+
+    def arrived(self, size: int) -> None:
+        """Note that a text of so many bytes has arrived."""
+
+    def ring(self) -> None:
+        """Call somebody who looks elsewhere."""
+
+    def peer_left(self) -> None:
+        """Expect no more of what is said."""
+
+
+class Speaker(Protocol):
+    """Whoever lines of a screen are for."""
+
+    def typed(self, text: str) -> None:
+        """Take a line, or several with newlines between them."""
+
+    def input_ended(self) -> None:
+        """Quit, once what the user has said is said."""
+
+    def pauseProducing(self) -> None:
+        """Let the server keep what it has, until the output takes more."""
+
+    def resumeProducing(self) -> None:
+        """Go on."""
+
+    def stopProducing(self) -> None:
+        """Quit: nobody reads the output any more."""
+
+
+def lines(event: AnyEvent) -> list[str]:
+    """Return the lines that tell of an event, clean whatever the server says."""
+    match event:
+        case Left(why="stopped"):
+            return []  # the server says so next
+        case Left(peer):
+            return [f"{clean(peer.encode())} has left."]
+    return [clean(line) for line in plain.render(event).removesuffix(b"\r\n").split(b"\r\n")]

@@ -1,0 +1,233 @@
+"""The client on a terminal with its line editor: what is typed and pasted."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import pytest
+
+from tests.clients import at
+from tests.emulator import ALONE, PAIRED, WELCOME, WITH_BOB, Emulator, pair, status
+from tests.server import Client, Server
+
+CTRL_A, CTRL_C, CTRL_D, CTRL_R = "\x01", "\x03", "\x04", "\x12"
+UP, LEFT = "\x1b[A", "\x1b[D"
+HANDED = status("alice", "with bob", "connected", "handed")
+HINT = "Ctrl-C again, or Ctrl-D, quits"
+HELP = [
+    "To:bob or /to bob: talk with bob",
+    "/bye: stop talking, and stay",
+    "/who: who is here; * marks those who are talking",
+    "/quit or Quit: leave",
+    "/help: these lines",
+    "Any other line is said to the one you talk with; one with a space first always is",
+]
+UNKNOWN = "No such command: /nonsense. Type /help, or put a space first to say it."
+TOO_LONG = "Too long: a text may have 65536 bytes in JSON. Shorten it, or paste a part."
+
+
+@pytest.fixture
+def port() -> str:
+    """Any port: a client does not notice which kind it is."""
+    return "0"
+
+
+@contextmanager
+def program(server: Server) -> Iterator[tuple[Emulator, Client]]:
+    """Start alice's client, which is called by a program."""
+    with Emulator(*at(server, "--name", "alice")) as alice:
+        alice.shows(WELCOME, ALONE, ">")
+        bob = server.client()
+        bob.says("Mode:json", '{"do":"name","name":"bob"}', '{"do":"to","name":"alice"}')
+        assert [event(bob)["event"] for _ in range(3)] == ["mode", "named", "paired"]
+        alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
+        yield alice, bob
+
+
+def event(user: Client) -> dict[str, str]:
+    """Return what a program is told next, but for that something is being typed."""
+    while (told := json.loads(user.line()))["event"] == "typing":
+        pass
+    return dict(told)
+
+
+def contains(line: str, lines: list[str]) -> bool:
+    """Tell whether a line is one of those that are seen."""
+    return line in lines
+
+
+# Pastes
+
+
+def test_a_pasted_text_is_shown_whole_and_is_one_message(server: Server) -> None:
+    with program(server) as (alice, bob):
+        alice.pastes("one\rTo:carol\r/quit")
+        alice.shows(WELCOME, PAIRED, WITH_BOB, "> one", "To:carol", "/quit", column=5)
+        alice.types("\r")
+        assert event(bob)["text"] == "one\nTo:carol\n/quit"
+        shown = [WELCOME, PAIRED, "HH:MM alice: one", "      To:carol", "      /quit"]
+        alice.shows(*shown, status("alice", "with bob", "connected", "1 waiting"), ">", column=2)
+        alice.types("next\r")
+        assert event(bob)["text"] == "next"
+
+
+def test_a_text_that_is_too_long_stays_in_the_line(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.pastes("x" * 70_000)
+        alice.types("\r")
+        alice.waits_until(lambda lines: TOO_LONG in lines[-1] and "x" * 50 in "".join(lines))
+        alice.types(CTRL_C)
+        hint = status("alice", "with bob", "connected", HINT)
+        alice.shows_last(hint, ">")
+        alice.types("hi\r")
+        assert bob.text() == "hi"
+        alice.shows_last(HANDED, ">")
+
+
+def test_nothing_that_is_pasted_steers_the_terminal(server: Server) -> None:
+    with program(server) as (alice, bob):
+        before = len(alice.output)
+        alice.pastes("a\x1b[31m\x07\x00b\u202e\x9bc")
+        alice.waits_until(lambda lines: lines[-1].endswith("c"))
+        alice.types("\r")
+        assert event(bob)["text"] == "a[31mbc"
+        waiting = status("alice", "with bob", "connected", "1 waiting")
+        alice.shows_last("HH:MM alice: a[31mbc", waiting, ">")
+        for bad in ("\x1b[31m", "\x07", "\x00", "\u202e", "\x9b"):
+            assert bad.encode() not in alice.output[before:]
+
+
+def test_keys_that_are_none_do_no_harm(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.types("a\x00b\x1b[99~c\x1b[1;31md\x1bOzx\r")
+        assert bob.text() == "ab[99~cdOzx"
+        alice.types("fine\r")
+        assert bob.text() == "fine"
+
+
+# Commands
+
+
+def test_the_commands(server: Server) -> None:
+    bob = server.client("bob")
+    with Emulator(*at(server, "--name", "alice")) as alice:
+        shown = [WELCOME]
+
+        def shows(line: str, *answer: str, peer: str = "nobody", more: str = "") -> None:
+            alice.types(f"{line}\r")
+            shown.extend([f"HH:MM > {line}", *(f"HH:MM * {told}" for told in answer)])
+            alice.shows(*shown, status("alice", f"with {peer}", "connected") + more, ">", column=2)
+
+        alice.shows(*shown, ALONE, ">")
+        shows("To:carol", "The user carol does not exist.")
+        shows("/who", "Here: alice, bob")
+        shows("/help", *HELP)
+        shows("To:bob", "You are chatting with bob.", peer="bob")
+        assert bob.line() == "You are chatting with alice."
+        shows("/TO bob", "You are already chatting with bob.", peer="bob")
+        shows("/who", "Here: alice*, bob*", peer="bob")
+        shows("/nonsense", UNKNOWN, peer="bob")
+        shows("/bye", "You are free.")
+        assert bob.line() == "Quit."
+        alice.types("/to bob\r")
+        shown += ["HH:MM > /to bob", PAIRED]
+        alice.shows(*shown, WITH_BOB, ">")
+        assert bob.line() == "You are chatting with alice."
+        alice.types(" /bye\r")
+        assert bob.text() == " /bye"
+        shown.append("HH:MM alice:  /bye")
+        alice.shows(*shown, HANDED, ">")
+        alice.types("/quit\r")
+        assert bob.line() == "Quit."
+        alice.ends(0)
+        alice.shows(*shown, "HH:MM > /quit")
+
+
+# Keys
+
+
+def test_tab_completes_commands(server: Server) -> None:
+    with pair(server) as (alice, _):
+        for begun, whole in (("/w", "/who"), ("t", "To:"), ("/q", "/quit")):
+            alice.types(f"{begun}\t")
+            alice.waits_until(partial(contains, f"> {whole}"))
+            alice.types(CTRL_C)
+            alice.shows_last(status("alice", "with bob", "connected", HINT), ">")
+
+
+@pytest.mark.parametrize("called", ["To:", "/to "])
+def test_tab_completes_names(server: Server, called: str) -> None:
+    with pair(server) as (alice, bob):
+        server.client("Carol")
+        alice.types(f"{called}c\t")
+        alice.waits_until(partial(contains, f"> {called}Carol"))
+        alice.types("\r")
+        assert bob.line() == "Quit."
+
+
+def test_what_was_typed_comes_back(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.types("first\rsecond\r")
+        assert [bob.text(), bob.text()] == ["first", "second"]
+        shown = [WELCOME, PAIRED, "HH:MM alice: first", "HH:MM alice: second"]
+        alice.shows(*shown, HANDED, ">")
+        alice.types(UP + UP)
+        alice.shows(*shown, HANDED, "> first", column=7)
+        alice.types("!\r")
+        assert bob.text() == "first!"
+        shown.append("HH:MM alice: first!")
+        alice.shows(*shown, HANDED, ">")
+        alice.types(f"{CTRL_R}sec")
+        alice.waits_until(lambda lines: "second" in lines[-1] + lines[-2])
+        alice.types("\r\r")
+        assert bob.text() == "second"
+
+
+def test_a_name_does_not_come_back(server: Server) -> None:
+    with Emulator(*at(server)) as alice:
+        alice.waits_until(lambda lines: lines[-1] == "Your name:")
+        alice.types("alice\r")
+        alice.shows(WELCOME, ALONE, ">")
+        alice.types("/nonsense\r")
+        alice.shows(WELCOME, "HH:MM > /nonsense", f"HH:MM * {UNKNOWN}", ALONE, ">")
+        alice.types(UP + UP)
+        alice.shows_last(ALONE, "> /nonsense")
+
+
+def test_ctrl_c_empties_the_line_and_the_second_quits(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.types("not this")
+        alice.shows(WELCOME, PAIRED, WITH_BOB, "> not this")
+        alice.types(CTRL_C)
+        hint = status("alice", "with bob", "connected", HINT)
+        alice.shows(WELCOME, PAIRED, hint, ">", column=2)
+        alice.types("hi\r")
+        assert bob.text() == "hi"
+        shown = [WELCOME, PAIRED, "HH:MM alice: hi"]
+        alice.shows(*shown, HANDED, ">")
+        alice.types(CTRL_C)
+        alice.shows(*shown, f"{HANDED} | {HINT}", ">")
+        alice.types(CTRL_C)
+        assert bob.line() == "Quit."
+        alice.ends(0)
+        alice.shows(*shown)
+
+
+def test_ctrl_d_deletes_and_quits_where_nothing_is(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.types(f"ab{CTRL_A}{CTRL_D}")
+        alice.shows(WELCOME, PAIRED, WITH_BOB, "> b", column=2)
+        alice.types(CTRL_D + CTRL_D)
+        assert bob.line() == "Quit."
+        alice.ends(0)
+        alice.shows(WELCOME, PAIRED)
+
+
+@pytest.mark.parametrize("keys", ["\r", CTRL_D, CTRL_C * 2], ids=["empty", "Ctrl-D", "Ctrl-C"])
+def test_who_gives_no_name_leaves(server: Server, keys: str) -> None:
+    with Emulator(*at(server)) as alice:
+        alice.waits_until(lambda lines: lines[-1] == "Your name:")
+        alice.types(keys)
+        alice.ends(0)
+        alice.shows("")

@@ -82,6 +82,20 @@ def test_what_became_of_the_last_text_is_shown() -> None:
 
 
 @pytest.mark.parametrize("event", [Left("bob", "lost"), Free(), Paired("carol")])
+def test_what_became_of_a_text_is_shown_while_its_peer_is_there(
+    event: Left | Free | Paired,
+) -> None:
+    scene = chatting()
+    scene.types("one", "two")
+    scene.tells(status(1), event)
+    assert scene.screen.standings[-1].last == "waiting"
+    scene.tells(status(2))
+    assert scene.screen.standings[-1].last == "confirmed"
+    scene.tells(event)
+    assert scene.screen.standings[-1].last is None
+
+
+@pytest.mark.parametrize("event", [Left("bob", "lost"), Free(), Paired("carol")])
 def test_a_peer_that_is_gone_is_neither_away_nor_typing(event: Left | Free | Paired) -> None:
     scene = chatting()
     scene.tells(Held("bob"), PeerTyping("bob"), event)

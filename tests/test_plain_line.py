@@ -129,7 +129,6 @@ def test_a_call_is_answered_with_the_name_of_the_peer() -> None:
         ("bob is not reading at the moment.", "busy"),
         ("Please don't try to talk with yourself.", "self"),
         ("That line was not sent: it has over 65536 bytes.", "too-long"),
-        (NOBODY, "nobody"),
     ],
 )
 def test_a_refused_call_is_answered_with_the_refusal_alone(answer: str, code: str) -> None:
@@ -152,6 +151,16 @@ def test_events_are_told_while_a_call_waits() -> None:
     assert (called, play.line.peer) == ([], None)
     play.remote.prints("You are chatting with carol.")
     assert called == ["carol"]
+
+
+def test_what_is_no_answer_to_a_call_leaves_it_waiting() -> None:
+    play = named()
+    called = outcome(play.line.call("BOB"))
+    play.remote.prints(NOBODY, "You are chatting with carol.", "Quit.")
+    assert play.heard() == [Error(None, "nobody", NOBODY), Paired("carol"), Left("carol", "quit")]
+    assert called == []
+    play.remote.prints(PAIRED)
+    assert (called, play.line.peer) == (["bob"], "bob")
 
 
 def test_an_unknown_server_may_never_answer_a_call() -> None:

@@ -50,8 +50,8 @@ def lets_go(scene: Scene, ending: Ending) -> None:
 
 def test_what_a_person_types_is_said_or_done() -> None:
     scene = paired(PersonTalk)
-    scene.types("/who", "", " grüß dich", " To:carol", "To be\nor not\nTo:be", "/help", "/bye")
-    lines = ["/who", "", " grüß dich", " To:carol", "To be", "or not", " To:be", "/bye"]
+    scene.types("/who", " grüß dich", " To:carol", "To be\nor not\nTo:be", "/help", "/bye")
+    lines = ["/who", " grüß dich", " To:carol", "To be", "or not", " To:be", "/bye"]
     assert [line.decode() for line in scene.remote.lines()] == lines
     assert scene.notices() == HELP.split("\n")
     scene.types("To:carol")
@@ -203,7 +203,6 @@ def test_a_peer_that_leaves_is_a_problem_if_lines_still_come(gone: bool, says_mo
         ("bob is not reading at the moment.", 5),
         ("Please don't try to talk with yourself.", 1),
         ("That line was not sent: it has over 65536 bytes.", 7),
-        (NOBODY, 6),
     ],
 )
 @pytest.mark.parametrize("calls", [False, True])
@@ -214,6 +213,37 @@ def test_a_refused_command_is_a_problem_for_a_pipe_and_the_first_one_counts(
     scene.remote.prints(text, "The user carol does not exist.")
     assert scene.notices() == []
     lets_go(scene, Ending(number, text))
+
+
+def test_who_calls_before_the_one_that_is_called_answers_gets_nothing_of_a_pipe() -> None:
+    scene = settled(PipeTalk, "bob")
+    scene.remote.prints("You are chatting with carol.")
+    assert not scene.screen.wanted
+    scene.remote.prints("Quit.", PAIRED)
+    scene.types("for bob")
+    assert scene.remote.lines() == [b"To:bob", b"for bob"]
+
+
+def test_a_line_that_nobody_got_is_a_problem_for_a_pipe() -> None:
+    scene = paired(PipeTalk)
+    scene.types("one")
+    scene.remote.prints(NOBODY)
+    lets_go(scene, Ending(6, NOBODY))
+
+
+def test_others_events_and_a_refusal_leave_a_person_with_whom_they_are() -> None:
+    scene = settled(PersonTalk)
+    scene.types("hello?", "To:bob")
+    scene.remote.prints(NOBODY, "You are chatting with carol.", "dave tried to reach you.")
+    assert not scene.screen.wanted
+    scene.remote.prints("bob is talking with someone else.")
+    assert scene.notices() == [
+        *(NOBODY, "You are chatting with carol.", "dave tried to reach you."),
+        "bob is talking with someone else.",
+    ]
+    assert scene.screen.standings[-1].peer == "carol"
+    scene.types("hello!")
+    assert scene.remote.lines() == [b"hello?", b"To:bob", b"hello!"]
 
 
 def test_a_call_without_an_answer_is_a_problem_for_a_pipe() -> None:

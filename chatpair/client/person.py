@@ -114,6 +114,8 @@ class PersonTalk(Talk):
             self._say(text)
             return
         match plain.parse(text):
+            case Say(text=""):
+                pass  # Enter alone says nothing
             case Say(text=text):
                 self._say(text)
             case Call(name):

@@ -18,7 +18,7 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from chatpair.client.session import Ended, NotDelivered, Refused
+from chatpair.client.session import Ended, NotDelivered, Refused, is_same_name
 from chatpair.codecs import plain
 from chatpair.messages import (
     AnyEvent,
@@ -118,6 +118,7 @@ class PlainLine(LineReceiver):
         self._connecting: Deferred[Any] | None = None
         self._starting: Deferred[None] = Deferred()
         self._calling: Deferred[str] | None = None
+        self._called = ""  # whom that is for
         self._call_expires: IDelayedCall | None = None
         self._room = _Room()
         self._quitting = self._ended = False
@@ -139,9 +140,9 @@ class PlainLine(LineReceiver):
             return fail(Ended())
         self._no_answer()
         calling: Deferred[str] = Deferred()
-        self._calling = calling
+        self._calling, self._called = calling, clean(name.encode())
         self._call_expires = self._clock.callLater(ANSWER_SECONDS, self._no_answer)
-        self._send(Call(clean(name.encode())))
+        self._send(Call(self._called))
         return calling
 
     def _no_answer(self) -> None:
@@ -230,7 +231,8 @@ class PlainLine(LineReceiver):
         match event:
             case Paired(peer):
                 self.peer = peer
-                self._answered(peer)
+                if is_same_name(peer, self._called):  # else another has called meanwhile
+                    self._answered(peer)
                 self._tell(event)
             case Free():
                 self.peer = None
@@ -238,10 +240,14 @@ class PlainLine(LineReceiver):
             case Left():
                 left, self.peer = self.peer, None
                 self._tell(Left(left or "The other", "quit"))
-            case Error(code=code, text=text) if self._answered(Refused(code, text)):
+            case Error(code=code, text=text) if self._refuses_call(code, text):
                 pass
             case _:
                 self._tell(event)
+
+    def _refuses_call(self, code: str, text: str) -> bool:
+        # "nobody" is the answer to a text that was said before.
+        return code != "nobody" and self._answered(Refused(code, text))
 
     def _tell(self, event: AnyEvent) -> None:
         told = maybeDeferred(self._on_event, event)

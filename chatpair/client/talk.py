@@ -222,6 +222,7 @@ class Talk(ABC):
 
     def _ask_name(self) -> None:
         self._asking_name = self._takes_lines = True
+        self._stands(name="", last=None)
         self._screen.ask_name()
         self._flow()
 
@@ -292,15 +293,20 @@ class Talk(ABC):
         """Keep in mind how things stand after an event."""
         match event:
             case Paired(peer):
-                self._stands(peer=peer, peer_is_away=False, peer_is_typing=False)
+                self._is_with(peer)
             case Left() | Free():
-                self._stands(peer=None, peer_is_away=False, peer_is_typing=False)
+                self._is_with(None)
             case Held():
                 self._stands(peer_is_away=True, peer_is_typing=False)
             case Back():
                 self._stands(peer_is_away=False)
             case Message():
                 self._stands(peer_is_typing=False)
+
+    def _is_with(self, peer: str | None) -> None:
+        """Show another peer, of whom nothing is known yet, or none."""
+        last = "waiting" if self._unsettled else None
+        self._stands(peer=peer, peer_is_away=False, peer_is_typing=False, last=last)
 
     def _heard(self, event: AnyEvent) -> None:
         """Act upon an event that tells of others, and show it."""

@@ -25,7 +25,7 @@ from tests.emulator import ALONE, PAIRED, WELCOME, WITH_BOB, Emulator, pair, sta
 from tests.proxy import Proxy
 from tests.server import Client, Server
 
-NAMELESS = status("no name yet", "with nobody", "not connected")
+NAMELESS = status("no name yet")
 LOST = "HH:MM * The connection is lost. Trying again; what is typed meanwhile is said then."
 CONNECTED_AGAIN = "HH:MM * Connected again."
 LEFT = "\x1b[D"
@@ -111,8 +111,7 @@ def test_the_line_below_tells_how_things_stand() -> None:
             lambda lines: lines[-2] == status("alice", "with bob", "connected", "not delivered")
         )
         host.tells(Left("bob", "quit", seq=next(seq)))
-        alice.waits_until(lambda lines: "* bob has left." in lines[-3])
-        alice.waits_until(lambda lines: lines[-2].startswith(ALONE))
+        alice.waits_until(lambda lines: "* bob has left." in lines[-3] and lines[-2] == ALONE)
 
 
 def test_what_a_real_server_tells_of_a_peer_by_hand(server: Server) -> None:
@@ -211,6 +210,25 @@ def test_further_lines_of_a_message_pass_for_nothing_else(server: Server) -> Non
         further = ["      12:34 * carol has left.", "      12:34 alice: no"]
         with_carol = status("alice", "with carol", "connected")
         alice.shows_last("HH:MM carol: hi", *further, with_carol, ">")
+
+
+# This terminal takes it for two letters, which have four columns.
+WAVE = "\U0001f44b\U0001f3fd"
+
+
+def test_the_rest_of_a_long_line_passes_for_nothing_else(server: Server) -> None:
+    with pair(server, columns=40) as (alice, bob):
+        bob.says("x" * 29 + "12:34 * bob has left. Now you are alone, alice.")
+        rows = [
+            "HH:MM bob: " + "x" * 29,
+            "      12:34 * bob has left. Now you are",
+            "      alone, alice.",
+        ]
+        alice.shows(WELCOME, PAIRED, *rows, WITH_BOB, ">")
+        bob.says(WAVE * 14 + " 12:34 * bob has left.")
+        cut = alice.waits_until(lambda lines: lines[-3].endswith("12:34 * bob has left."))
+        assert len(cut) == len([WELCOME, PAIRED, *rows, "cut", "the rest", WITH_BOB, ">"])
+        assert cut[-3].startswith(" " * 6)
 
 
 def test_nothing_that_comes_steers_the_terminal() -> None:

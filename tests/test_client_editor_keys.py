@@ -14,7 +14,7 @@ from tests.server import Client, Server
 CTRL_A, CTRL_C, CTRL_D, CTRL_R = "\x01", "\x03", "\x04", "\x12"
 UP, LEFT = "\x1b[A", "\x1b[D"
 HANDED = status("alice", "with bob", "connected", "handed")
-HINT = "Ctrl-C again, or Ctrl-D, quits"
+HINT = status("Ctrl-C again, or Ctrl-D, quits")
 HELP = [
     "To:bob or /to bob: talk with bob",
     "/bye: stop talking, and stay",
@@ -78,8 +78,7 @@ def test_a_text_that_is_too_long_stays_in_the_line(server: Server) -> None:
         alice.types("\r")
         alice.waits_until(lambda lines: TOO_LONG in lines[-1] and "x" * 50 in "".join(lines))
         alice.types(CTRL_C)
-        hint = status("alice", "with bob", "connected", HINT)
-        alice.shows_last(hint, ">")
+        alice.shows_last(HINT, ">")
         alice.types("hi\r")
         assert bob.text() == "hi"
         alice.shows_last(HANDED, ">")
@@ -96,6 +95,13 @@ def test_nothing_that_is_pasted_steers_the_terminal(server: Server) -> None:
         alice.shows_last("HH:MM alice: a[31mbc", waiting, ">")
         for bad in ("\x1b[31m", "\x07", "\x00", "\u202e", "\x9b"):
             assert bad.encode() not in alice.output[before:]
+
+
+def test_enter_alone_says_nothing(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.types("\r\r \rhi\r")
+        assert [bob.text(), bob.text()] == [" ", "hi"]
+        alice.shows(WELCOME, PAIRED, "HH:MM alice:", "HH:MM alice: hi", HANDED, ">")
 
 
 def test_keys_that_are_none_do_no_harm(server: Server) -> None:
@@ -153,7 +159,7 @@ def test_tab_completes_commands(server: Server) -> None:
             alice.types(f"{begun}\t")
             alice.waits_until(partial(contains, f"> {whole}"))
             alice.types(CTRL_C)
-            alice.shows_last(status("alice", "with bob", "connected", HINT), ">")
+            alice.shows_last(HINT, ">")
 
 
 @pytest.mark.parametrize("called", ["To:", "/to "])
@@ -200,14 +206,13 @@ def test_ctrl_c_empties_the_line_and_the_second_quits(server: Server) -> None:
         alice.types("not this")
         alice.shows(WELCOME, PAIRED, WITH_BOB, "> not this")
         alice.types(CTRL_C)
-        hint = status("alice", "with bob", "connected", HINT)
-        alice.shows(WELCOME, PAIRED, hint, ">", column=2)
+        alice.shows(WELCOME, PAIRED, HINT, ">", column=2)
         alice.types("hi\r")
         assert bob.text() == "hi"
         shown = [WELCOME, PAIRED, "HH:MM alice: hi"]
         alice.shows(*shown, HANDED, ">")
         alice.types(CTRL_C)
-        alice.shows(*shown, f"{HANDED} | {HINT}", ">")
+        alice.shows(*shown, HINT, ">")
         alice.types(CTRL_C)
         assert bob.line() == "Quit."
         alice.ends(0)

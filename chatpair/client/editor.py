@@ -23,9 +23,11 @@ from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 from prompt_toolkit.validation import Validator
 from twisted.internet.defer import Deferred
+from wcwidth import width
 
 from chatpair.client import screen
 from chatpair.client.ending import interrupted
+from chatpair.client.fold import fold
 from chatpair.client.person import COMMANDS, PersonTalk
 from chatpair.client.screen import Standing
 from chatpair.client.session import MAX_LINE, fits
@@ -48,6 +50,10 @@ STYLE = Style.from_dict(
 TOO_LONG = f"Too long: a text may have {MAX_LINE} bytes in JSON. Shorten it, or paste a part."
 QUIT_HINT = "Ctrl-C again, or Ctrl-D, quits"
 
+# Where a terminal finds a letter wider than this program does, the row is cut and not folded.
+_NO_FOLDING = ("[ZeroWidthEscape]", "\x1b[?7l")
+_FOLDING = ("[ZeroWidthEscape]", "\x1b[?7h")
+
 
 def _clock(seconds: float) -> str:
     """Return a time of the day in the user's own zone, with the date unless that is today's."""
@@ -56,19 +62,29 @@ def _clock(seconds: float) -> str:
     return time.strftime("%H:%M" if is_today else "%Y-%m-%d %H:%M", then)
 
 
-def _spoken(seconds: float, who: str, name: str, text: str) -> StyleAndTextTuples:
-    """Return a text after when and by whom it was said.
+def _entry(
+    seconds: float, lead: tuple[str, str], text: str, columns: int, style: str = ""
+) -> StyleAndTextTuples:
+    """Return a text after when and by whom it was said, in rows of so many columns.
 
-    All but its first line are indented: none can pass for another's, or the program's own.
+    `lead` is a style and a text. All rows but the first are indented: none can pass for
+    another's, or the program's own.
     """
-    clock = _clock(seconds)
-    text = clean_text(text).replace("\n", "\n" + " " * (len(clock) + 1))
-    return [("class:time", f"{clock} "), (f"class:{who}", f"{name}:"), ("", f" {text}\n")]
+    clock = f"{_clock(seconds)} "
+    indent = " " * min(len(clock), columns // 4)
+    room = columns - len(indent)
+    first, *others = text.split("\n")
+    rows = fold(first, room, max(0, columns - width(clock + lead[1])))
+    for line in others:
+        rows += fold(line, room, room)
+    return [("class:time", clock), lead, (style, f"\n{indent}".join(rows) + "\n")]
 
 
-def standing_line(standing: Standing, kept: int, hint: str) -> str:
+def standing_line(standing: Standing, kept: int) -> str:
     """Return how things stand, and how many lines wait to be sent or for an answer."""
-    parts = [standing.name or "no name yet"]
+    if not standing.name:
+        return "no name yet"
+    parts = [standing.name]
     if standing.peer is None:
         parts.append("with nobody")
     elif standing.peer_is_away:
@@ -85,8 +101,6 @@ def standing_line(standing: Standing, kept: int, hint: str) -> str:
         parts.append(standing.last)
     if standing.peer_is_typing:
         parts.append(f"{standing.peer} is typing")
-    if hint:
-        parts.append(hint)
     return " | ".join(parts)
 
 
@@ -212,11 +226,13 @@ class EditorScreen:
         """Take what was typed; return whether it stays in the line, which it does not."""
         text = clean_text(buffer.text)
         if self._asks_name:
-            buffer.reset()
+            buffer.reset()  # it shall not come back among what was typed before
+        elif not text:
+            return False
         elif _is_text(text):
-            self._add(_spoken(time.time(), "me", self._standing.name, text))
+            self._add(time.time(), ("class:me", f"{self._standing.name}: "), text)
         else:
-            self._add([("class:command", f"{_clock(time.time())} > {text}\n")])
+            self._add(time.time(), ("class:command", "> "), text, "class:command")
         self._typed.append(text)
         self._pass_on()
         return False
@@ -239,8 +255,9 @@ class EditorScreen:
     # What is shown
 
     def _prompt(self) -> StyleAndTextTuples:
-        hint = QUIT_HINT if self._interrupted else ""
-        standing = standing_line(self._standing, len(self._typed), hint)
+        standing = standing_line(self._standing, len(self._typed))
+        if self._interrupted:
+            standing = QUIT_HINT  # instead: a narrow terminal would cut it
         question = "Your name: " if self._asks_name else "> "
         # Not filled up to the margin: a terminal that is made narrower would fold it.
         return [("class:standing", f" {clean(standing.encode())} "), ("", f"\n{question}")]
@@ -248,11 +265,12 @@ class EditorScreen:
     def _draw(self) -> None:
         self._session.app.invalidate()
 
-    def _add(self, shown: StyleAndTextTuples) -> None:
+    def _add(self, seconds: float, lead: tuple[str, str], text: str, style: str = "") -> None:
         if not self._unseen:
             # In a turn of its own: so the line below is drawn anew once for all that came.
             get_running_loop().call_soon(self._see)
-        self._unseen.extend(shown)
+        columns = self._output.get_size().columns
+        self._unseen += _entry(seconds, lead, text, columns, style)
 
     def _see(self) -> None:
         """Put all that was added above the line."""
@@ -262,13 +280,16 @@ class EditorScreen:
         # Not by way of run_in_terminal: that would echo keys which are typed meanwhile.
         renderer = self._session.app.renderer
         renderer.erase()
-        print_formatted_text(self._output, shown, STYLE, color_depth=self._color)
+        print_formatted_text(
+            self._output, [_NO_FOLDING, *shown, _FOLDING], STYLE, color_depth=self._color
+        )
         self._draw()
 
     def show(self, event: AnyEvent) -> None:
         """Show what the server tells."""
         if isinstance(event, Message):
-            self._add(_spoken(event.time, "peer", clean(event.sender.encode()), event.text))
+            sender = clean(event.sender.encode())
+            self._add(event.time, ("class:peer", f"{sender}: "), clean_text(event.text))
         else:
             for line in screen.lines(event):
                 self._tell(line, "error" if isinstance(event, Error) else "notice")
@@ -279,7 +300,7 @@ class EditorScreen:
 
     def _tell(self, line: str, kind: str) -> None:
         # No name has a star. So this can't be what somebody says.
-        self._add([("class:time", f"{_clock(time.time())} "), (f"class:{kind}", f"* {line}\n")])
+        self._add(time.time(), (f"class:{kind}", "* "), line, f"class:{kind}")
 
     def stands(self, standing: Standing) -> None:
         """Show how things stand."""

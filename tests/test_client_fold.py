@@ -1,0 +1,53 @@
+"""Text as rows of a terminal."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from wcwidth import width
+
+from chatpair.client.fold import fold
+
+LETTERS = [" ", "a", "é", "日", "\U0001f600", "\u0301", "\u200d", "\ufe0f", "\u200b", "-", "\t"]
+TEXTS = st.text(st.sampled_from(LETTERS), max_size=80)
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "rows"),
+    [
+        ("", 10, [""]),
+        ("fits a row", 10, ["fits a row"]),
+        ("two words more", 10, ["two words ", "more"]),
+        ("this, one goes on", 7, ["this, ", "one goes ", "on"]),
+        ("a-word-that-is-longer", 4, ["a-wo", "rd-that-is", "-longer"]),
+        ("so   many     spaces", 10, ["so   many ", "spaces"]),
+        ("  of code", 10, ["  of code"]),
+        ("日本語日本語", 5, ["日本", "語日本語"]),
+        (
+            "\U0001f468\u200d\U0001f469" * 3,
+            3,
+            ["\U0001f468\u200d\U0001f469", "\U0001f468\u200d\U0001f469" * 2],
+        ),
+        ("one", 0, ["", "one"]),
+    ],
+)
+def test_words_go_to_the_next_row(text: str, first: int, rows: list[str]) -> None:
+    assert fold(text, 10, first) == rows
+
+
+@given(TEXTS, st.integers(2, 30), st.integers(0, 30))
+@example("日", 2, 1)
+def test_no_row_is_too_wide_and_nothing_but_spaces_is_dropped(
+    text: str, columns: int, first: int
+) -> None:
+    first = min(first, columns)
+    rows = fold(text, columns, first)
+    assert width(rows[0]) <= first
+    assert all(width(row) <= columns for row in rows)
+    assert "".join(rows).replace(" ", "") == text.replace(" ", "").replace("\t", "")
+
+
+@given(TEXTS)
+def test_a_letter_wider_than_a_row_stands_alone(text: str) -> None:
+    rows = fold(text, 1, 1)
+    assert all(row.rstrip(" ") == "" or width(row) <= 2 for row in rows)
+    assert "".join(rows).replace(" ", "") == text.replace(" ", "").replace("\t", "")

@@ -87,12 +87,9 @@ def test_what_became_of_a_text_is_shown_while_its_peer_is_there(
 ) -> None:
     scene = chatting()
     scene.types("one", "two")
-    scene.tells(status(1), event)
-    assert scene.screen.standings[-1].last == "waiting"
-    scene.tells(status(2))
-    assert scene.screen.standings[-1].last == "confirmed"
-    scene.tells(event)
-    assert scene.screen.standings[-1].last is None
+    for told, last in ((event, "waiting"), (status(2), "confirmed"), (event, None)):
+        scene.tells(told)
+        assert scene.screen.standings[-1].last == last
 
 
 @pytest.mark.parametrize("event", [Left("bob", "lost"), Free(), Paired("carol")])
@@ -208,6 +205,14 @@ def test_who_is_back_can_be_called_again(types: bool) -> None:
         scene.clock.advance(30)
         scene.tells(HI)
         assert scene.screen.rings == rings
+
+
+def test_whoever_calls_somebody_is_there_until_the_answer_takes_a_while() -> None:
+    for seconds in (29.75, 30):
+        scene = person("bob")
+        scene.clock.advance(seconds)
+        scene.tells(Paired("bob"))
+        assert scene.screen.rings == (seconds == 30)
 
 
 def test_a_call_rings_but_no_other_event() -> None:

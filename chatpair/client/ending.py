@@ -46,3 +46,19 @@ _SIGNALS = {SIGINT: "Interrupted.", SIGPIPE: "The output was closed."}
 def interrupted(number: int) -> Ending:
     """Return how it ends after a signal."""
     return Ending(128 + number, _SIGNALS.get(Signals(number), "Terminated."))
+
+
+_STATUSES = {
+    "reuse": ExitStatus.NAME,
+    "bad-name": ExitStatus.NAME,
+    "unknown": ExitStatus.UNKNOWN,
+    "busy": ExitStatus.BUSY,
+    "self": ExitStatus.USAGE,
+    "nobody": ExitStatus.PEER_LEFT,
+    "too-long": ExitStatus.NOT_DELIVERED,
+}
+
+
+def refusal(code: str, text: str) -> Ending:
+    """Return how a talk ends that can't go on after a refusal."""
+    return Ending(_STATUSES.get(code, ExitStatus.NO_CONNECTION), text)

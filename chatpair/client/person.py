@@ -16,11 +16,9 @@ from chatpair.messages import (
     AskKey,
     AskWho,
     Call,
-    Free,
     HangUp,
     Here,
     Invalid,
-    Left,
     Message,
     Notice,
     Paired,
@@ -47,8 +45,6 @@ TYPED_SECONDS = 6.0
 class PersonTalk(Talk):
     """The talk of somebody who types, and reads what became of it."""
 
-    _peer: str | None = None
-    _expected: str | None = None  # who has answered a call, and is paired next
     _active = _told_typing = float("-inf")  # seconds, by the clock
     _rang = False  # since the last key
     _peer_types: IDelayedCall | None = None
@@ -66,7 +62,7 @@ class PersonTalk(Talk):
     def is_typing(self) -> None:
         """Let the peer see it, now and then."""
         self._is_here()
-        if self._peer is not None and self._active - self._told_typing >= TYPING_SECONDS:
+        if self._standing.peer is not None and self._active - self._told_typing >= TYPING_SECONDS:
             self._told_typing = self._active
             self._line.typing()
 
@@ -107,6 +103,7 @@ class PersonTalk(Talk):
         self._takes_lines = True
         self._flow()
         if self._to:
+            self._is_here()
             self._call_first()
 
     def _said(self, text: str) -> None:
@@ -140,9 +137,7 @@ class PersonTalk(Talk):
             self._screen.show(here)
 
     def _called(self, peer: str) -> None:
-        if peer != self._peer:
-            self._expected = peer
-        else:
+        if peer == self._standing.peer:
             self._screen.notice(f"You are already chatting with {peer}.")
 
     def _still_waits(self) -> bool:
@@ -150,14 +145,9 @@ class PersonTalk(Talk):
 
     def _heard(self, event: AnyEvent) -> None:
         match event:
-            case Paired(peer):
-                self._peer = peer
+            case Paired():
                 self._to = ""
-                if peer != self._expected:
-                    self._ring()
-                self._expected = None
-            case Left() | Free():
-                self._peer = None
+                self._ring()
             case Message():
                 self._ring()
             case PeerTyping():

@@ -4,10 +4,10 @@ from typing import Any
 
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-from chatpair.client.ending import Ending, ExitStatus
+from chatpair.client.ending import Ending, ExitStatus, refusal
 from chatpair.client.screen import Screen
 from chatpair.client.session import Refused, fits, is_same_name
-from chatpair.client.talk import Talk, refusal
+from chatpair.client.talk import Talk
 from chatpair.codecs import plain
 from chatpair.messages import AnyEvent, Call, Error, Left, Paired
 

@@ -4,16 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from signal import SIGPIPE
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
-from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from chatpair import names
-from chatpair.client.ending import DONE, Ending, ExitStatus, interrupted
+from chatpair.client.ending import DONE, Ending, ExitStatus, interrupted, refusal
 from chatpair.client.line import Line
 from chatpair.client.plain_line import PlainLine
 from chatpair.client.screen import Screen, Standing
@@ -25,8 +24,8 @@ from chatpair.client.session import (
     NotDelivered,
     NotJson,
     Refused,
-    is_same_name,
 )
+from chatpair.client.waiting import AnyLine, call_when_free
 from chatpair.codecs import plain
 from chatpair.messages import (
     AnyEvent,
@@ -47,29 +46,10 @@ from chatpair.messages import (
 from chatpair.text import clean
 
 T = TypeVar("T")
-AnyLine: TypeAlias = Line | PlainLine
 
 TOO_LONG = f"That line was not sent: it has over {MAX_LINE} bytes in JSON."
 LINK_LOST = "The connection is lost. Trying again; what is typed meanwhile is said then."
 NO_JSON = "The server speaks no JSON: what is lost with a connection stays lost."
-
-WAIT_SECONDS = 1.0, 5.0
-"""How long to wait at first, and at most, before looking again whether somebody is free."""
-
-_STATUSES = {
-    "reuse": ExitStatus.NAME,
-    "bad-name": ExitStatus.NAME,
-    "unknown": ExitStatus.UNKNOWN,
-    "busy": ExitStatus.BUSY,
-    "self": ExitStatus.USAGE,
-    "nobody": ExitStatus.PEER_LEFT,
-    "too-long": ExitStatus.NOT_DELIVERED,
-}
-
-
-def refusal(code: str, text: str) -> Ending:
-    """Return how a talk ends that can't go on after a refusal."""
-    return Ending(_STATUSES.get(code, ExitStatus.NO_CONNECTION), text)
 
 
 class Talk(ABC):
@@ -361,38 +341,17 @@ class Talk(ABC):
             self._call(self._to)
 
     async def _call_when_free(self) -> None:
-        seconds, most = WAIT_SECONDS
-        told = False
         try:
-            while self._still_waits():
-                may_be_free = await self._may_be_free()
-                if may_be_free and self._still_waits():
-                    try:
-                        self._called(await self._line.call(self._to))
-                        return
-                    except Refused as why:
-                        if self._still_waits() and why.code not in ("unknown", "busy"):
-                            self._complain(why)
-                            return
-                if not self._still_waits():
-                    return
-                if not told:
-                    told = True
-                    self._screen.notice(f"Waiting for {self._to} ...")
-                await deferLater(self._clock, seconds)
-                seconds = min(2 * seconds, most)
+            peer = await call_when_free(
+                self._line, self._to, self._clock, self._still_waits, self._screen.notice
+            )
+        except Refused as why:
+            self._complain(why)
         except Ended:
             pass  # the line tells why
-
-    async def _may_be_free(self) -> bool:
-        """Tell whether to call: whoever is called while busy is bothered with that."""
-        if isinstance(self._line, PlainLine):
-            return True  # an old one would take the question for text
-        here = await self._line.who()
-        for one in here.names:
-            if is_same_name(one.name, self._to):
-                return not one.paired
-        return here.more > 0
+        else:
+            if peer is not None:
+                self._called(peer)
 
     def _ask(self, asked: Deferred[T], answered: Callable[[T], object]) -> None:
         # What is said next is meant for whoever the answer leads to. So no more is read.

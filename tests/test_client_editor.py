@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from itertools import count
 
 import pytest
@@ -134,6 +135,11 @@ def test_two_clients(server: Server) -> None:
         alice.shows(*shown, confirmed, ">")
         bob.types("\x04")
         alice.waits_until(lambda lines: "* bob has left." in lines[-3])
+
+
+def ends_with(text: str, lines: list[str]) -> bool:
+    """Tell whether one of the lines that are seen ends with a text."""
+    return any(line.endswith(text) for line in lines)
 
 
 @contextmanager
@@ -271,6 +277,29 @@ def test_a_lost_connection_is_shown_and_nothing_is_lost(server: Server) -> None:
         alice.shows(*shown, handed, ">")
         alice.types("five\r")
         assert bob.text() == "five"
+
+
+def test_two_people_go_on_over_a_link_that_is_cut_again_and_again(server: Server) -> None:
+    with Proxy(server.port) as proxy, Emulator(*proxy.address, "--name", "bob") as bob:
+        bob.shows("HH:MM * Welcome, bob.", status("bob", "with nobody", "connected"), ">")
+        with Emulator(*proxy.address, "--name", "alice", "--to", "bob") as alice:
+            alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
+            said = [f"{number} {when}" for number in range(8) for when in ("before", "while")]
+            for before, meanwhile in zip(said[::2], said[1::2], strict=True):
+                for user in (alice, bob):
+                    user.types(f"{before}\r")
+                proxy.cut()
+                for user in (alice, bob):
+                    user.waits_until(lambda lines: "not connected" in lines[-2])
+                    user.types(f"{meanwhile}\r")
+                proxy.mend()
+                for user in (alice, bob):
+                    user.waits_until(lambda lines: "| connected" in lines[-2])
+            for user, peer in ((alice, "bob"), (bob, "alice")):
+                user.waits_until(lambda lines: "confirmed" in lines[-2])
+                lines = user.waits_until(partial(ends_with, f" {peer}: {said[-1]}"))
+                heard = [line[5:] for line in lines if line[5:].startswith(f" {peer}: ")]
+                assert heard == [f" {peer}: {text}" for text in said]
 
 
 def test_a_peer_that_lost_the_connection_is_shown_so(server: Server) -> None:

@@ -4,73 +4,51 @@ from __future__ import annotations
 
 import re
 
-from msgspec import UNSET
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from chatpair.codecs import json, plain
-from chatpair.command_queue import CommandQueue
-from chatpair.connection import CLOSING_SECONDS, LineConnection
+from chatpair.commands import FULL, CommandConnection
+from chatpair.connection import CLOSING_SECONDS
 from chatpair.factory import SILENT_SECONDS, UNNAMED_SECONDS
 from chatpair.messages import (
     Acknowledge,
     AnyCommand,
     AnyEvent,
-    AskHelp,
-    AskKey,
-    AskWho,
     Call,
     Claim,
-    Ending,
     Error,
-    Goodbye,
     HangUp,
-    Help,
     Invalid,
     Left,
     Listening,
     Message,
-    Mode,
-    Named,
     Notice,
     Ping,
     Pong,
     Quit,
-    Resume,
     Say,
-    SpeakJson,
-    StartTyping,
 )
 from chatpair.names import LENGTHS
 from chatpair.text import clean, is_clean
 from chatpair.user import CountingUser, User
 
-BAD_LINES = 3
-"""Lines that are no JSON objects, after which the connection is closed."""
-
 _HTTP_REQUEST = re.compile(r"[A-Z]+ \S+ HTTP/[0-9]")
 
 _NO_TLS = Notice("This port talks plain text, not TLS.")
 _NO_HTTP = Notice("This is not a web server: talk to it with telnet, nc or the chatpair client.")
-_FULL = Error("name", "try-later", "The server is full.")
 _CROWDED = Notice("There are too many connections from your address.")
 _TOO_SLOW = Notice(f"No name came within {UNNAMED_SECONDS:.0f} seconds.")
 _SILENT = Error(None, "try-later", f"Nothing came for {SILENT_SECONDS:.0f} seconds.")
 _TAKEN_OVER = Error(None, "bad-key", "Another connection has taken this line over.")
 _STOPPING = Error(None, "try-later", "The server is stopping.")
-_NOT_HELD = Notice("Lines are not held here.")
 
 
-class ChatProtocol(LineConnection):
+class ChatProtocol(CommandConnection):
     """Somebody at the other end, who is unnamed, idle or paired: a line handler for each."""
 
-    user: User | None = None
-    _peer: User | None = None
     _command_waits = False  # until what was told before is taken
-    _render = staticmethod(plain.render)
-    _queue: CommandQueue | None = None  # if JSON is spoken
-    _bad_lines = 0
 
     # The transport's side
 
@@ -82,7 +60,7 @@ class ChatProtocol(LineConnection):
         if not self.factory.connected(self, self._host):
             self._refuse(_CROWDED, "too many from one host")
         elif self.factory.is_full() and not self.factory.may_come_back():
-            self._refuse(_FULL, "full")
+            self._refuse(FULL, "full")
         else:
             self.factory.unnamed.start(self)
 
@@ -189,7 +167,7 @@ class ChatProtocol(LineConnection):
         self._obey(command)
         return False
 
-    def _speaks_json(self, line: bytes) -> bool:
+    def json_received(self, line: bytes) -> bool:
         self.factory.silent.start(self)
         self._take(json.parse(line), len(line))
         return False
@@ -205,7 +183,7 @@ class ChatProtocol(LineConnection):
             if self._queue.full:
                 super().flow_changed()
 
-    def _is_blocked(self, command: AnyCommand) -> bool:
+    def is_blocked(self, command: AnyCommand) -> bool:
         """Tell whether there is no room for what a command causes."""
         if isinstance(command, Quit):
             return False
@@ -216,7 +194,7 @@ class ChatProtocol(LineConnection):
         assert self.user.says is not None
         return self.user.says.full or (self._peer is not None and self._peer.full)
 
-    def _all_obeyed(self) -> None:
+    def all_obeyed(self) -> None:
         """Read on after commands have waited, or close."""
         if self.input_ended and self._may_go():
             self.end("closed")
@@ -227,126 +205,7 @@ class ChatProtocol(LineConnection):
         """Tell whether there is nothing to listen to once the input has ended."""
         return self._peer is None and not self._queue
 
-    # What commands do
-
-    def _obey(self, command: AnyCommand) -> None:
-        match command:
-            case Say():
-                self._say(command)
-                return
-            case Acknowledge(seq) if self.user is not None:
-                if not self.factory.acknowledge(self.user, seq):
-                    self._answer(Error("ack", "bad-line", f"There is no event {seq}."))
-                return
-        self.turn = 0  # it may cost as much as many lines
-        if self.draining and not isinstance(command, Quit):
-            return  # nobody waits for the answer
-        match command:
-            case Quit():
-                self._quit()
-            case Invalid(error, is_object):
-                self._answer(error)
-                self._bad_lines += not is_object
-                if self._bad_lines >= BAD_LINES:
-                    self.end("no JSON")
-            case Ping():
-                self.tell(Pong())
-            case AskHelp():
-                self.tell(Help())
-            case _ if self.user is None:
-                self._obey_unnamed(command)
-            case _:
-                self._obey_named(command, self.user)
-
-    def _say(self, say: Say) -> None:
-        if self.user is None:
-            self._obey_unnamed(say)
-            return
-        self.factory.say(self.user, say)
-        if self._peer is not None and self._peer.full:
-            self.flow_changed()
-
-    def _obey_unnamed(self, command: AnyCommand) -> None:
-        match command:
-            case Claim(name):
-                self._claim(name)
-            case Resume(key, seen):
-                user = self.factory.resume(
-                    key, seen, self, self._host, counting=self._queue is not None
-                )
-                if isinstance(user, Error):
-                    self.tell(user)
-                else:
-                    self._enter(user)
-                    self.factory.welcome(user)
-                    self.flow_changed()
-            case SpeakJson():
-                self._speak_json()
-            case _:
-                self.tell(Error(json.word(command), "bad-name", "Say a name first."))
-
-    def _obey_named(self, command: AnyCommand, user: User) -> None:
-        match command:
-            case Call(name):
-                self.factory.call(user, name)
-            case HangUp():
-                self.factory.hang_up(user)
-            case AskWho():
-                self.tell(self.factory.who())
-            case StartTyping():
-                self.factory.type(user)
-            case AskKey() if self.factory.hold:
-                self.factory.give_key(user)
-            case AskKey():
-                self.tell(_NOT_HELD)
-            case Claim() | Resume():
-                self._answer(Error(json.word(command), "already", f"You are {user}."))
-
-    def _speak_json(self) -> None:
-        clock = self.factory.clock
-        self._queue = CommandQueue(clock, self._obey, self._is_blocked, self._all_obeyed)
-        self._render = json.render  # type: ignore[assignment]
-        self._handle_line = self._speaks_json
-        self.factory.unnamed.stop(self)
-        self.factory.silent.start(self)
-        self.tell(Mode(hold=self.factory.hold))
-
-    def _claim(self, name: str) -> None:
-        self.turn = 0
-        if self.draining:
-            return
-        if self.factory.is_full():
-            if self._queue is None:
-                self._refuse(_FULL, "full")
-            else:
-                self.tell(_FULL)
-            return
-        answer = self.factory.claim(name, self, self._host, counting=self._queue is not None)
-        if isinstance(answer, Error):
-            self.tell(answer)
-        else:
-            self._enter(answer)
-            answer.tell(Named(answer.name.text, answer.key, self.factory.motd or UNSET))
-
-    def _enter(self, user: User) -> None:
-        self.user = user
-        self.factory.unnamed.stop(self)
-        self._bind(user)
-
     # The user's side
-
-    def _answer(self, event: AnyEvent) -> None:
-        """Tell what is to be told again after a drop, if there is a user who may come back."""
-        if self.user is not None:
-            self.user.tell(event)
-        else:
-            self.tell(event)
-
-    def tell(self, event: AnyEvent) -> None:
-        """Write an event."""
-        self.write(self._render(event))
-        if self.input_ended and isinstance(event, Message):
-            self.resetTimeout()
 
     def tell_for_receipt(self, event: AnyEvent) -> None:
         """Write an event, and tell the factory when the kernel has it."""
@@ -369,13 +228,13 @@ class ChatProtocol(LineConnection):
         """Bind the handler of the new state."""
         if self.user is None or self.closing:
             return
-        self._bind(self.user)
+        self.bind(self.user)
         if self.input_ended and self._may_go():
             self.end("closed")
         else:
             self.flow_changed()
 
-    def _bind(self, user: User) -> None:
+    def bind(self, user: User) -> None:
         self._peer = self.factory.peer_of(user)
         if self._queue is None:
             self._handle_line = self._idle if self._peer is None else self._paired
@@ -445,33 +304,3 @@ class ChatProtocol(LineConnection):
         self._answer(_STOPPING)
         self.user = self._peer = None  # the factory has forgotten it
         self.end("stopped")
-
-    def _quit(self) -> None:
-        self._answer(Goodbye())
-        self._end("quit", "quit")
-
-    def _refuse(self, answer: Notice | Error, reason: str) -> None:
-        self.tell(answer)
-        self.factory.activity.refused(reason)
-        self.end(reason)
-
-    def end(self, reason: str) -> None:
-        """Leave, or be held, and close the connection."""
-        self._end("lost", reason)
-
-    def _end(self, why: Ending, reason: str) -> None:
-        self._leave(why, reason)
-        self.hang_up()
-
-    def _leave(self, why: Ending, reason: str) -> None:
-        self.factory.unnamed.stop(self)
-        self.factory.silent.stop(self)
-        self.takes_chunks = False
-        if self._queue is not None:
-            self._queue.clear()
-        if self.user is not None:
-            user, self.user, self._peer = self.user, None, None
-            if why == "quit":
-                self.factory.leave(user, why, reason)
-            else:
-                self.factory.lose(user, self._host, reason)

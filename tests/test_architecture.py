@@ -43,9 +43,16 @@ BELOW = {
     },
     "chatpair.connection": {"chatpair.factory", "chatpair.framing", "chatpair.liveness"},
     "chatpair.command_queue": {"chatpair.messages"},
-    "chatpair.protocol": {
+    "chatpair.commands": {
         "chatpair.codecs",
         "chatpair.command_queue",
+        "chatpair.connection",
+        "chatpair.messages",
+        "chatpair.user",
+    },
+    "chatpair.protocol": {
+        "chatpair.codecs",
+        "chatpair.commands",
         "chatpair.connection",
         "chatpair.factory",
         "chatpair.messages",

@@ -7,8 +7,8 @@ import pytest
 from twisted.internet.address import IPv4Address
 from twisted.protocols.policies import WrappingFactory
 
+from chatpair.commands import BAD_LINES
 from chatpair.factory import NOBODY, SILENT_SECONDS, UNNAMED_SECONDS
-from chatpair.protocol import BAD_LINES
 from tests.exchange import Exchange, Transport, said
 
 MESSAGE = {"event": "message", "from": "alice", "time": "2026-11-23T00:22:01.000Z"}

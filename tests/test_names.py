@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatpair import held, protocol
+from chatpair import commands, held, protocol
 from chatpair.codecs import plain
 from chatpair.messages import (
     AnyEvent,
@@ -116,7 +116,7 @@ def test_no_program_can_take_a_name_for_a_word_of_the_servers() -> None:
         Free(),
         Key("blue-fox-nine"),
         protocol._TAKEN_OVER,
-        protocol._NOT_HELD,
+        commands._NOT_HELD,
         held._KEY_IS_SPOILT,
     ]
     notices = ["The server is full.", "No such command: /x.", "No line is held for that key."]

@@ -1,0 +1,225 @@
+"""What the commands of a connection do, in the order that they came."""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+
+from chatpair.codecs import json, plain
+from chatpair.command_queue import CommandQueue
+from chatpair.connection import LineConnection
+from chatpair.messages import (
+    Acknowledge,
+    AnyCommand,
+    AnyEvent,
+    AskHelp,
+    AskKey,
+    AskWho,
+    Call,
+    Claim,
+    Ending,
+    Error,
+    Goodbye,
+    HangUp,
+    Help,
+    Invalid,
+    Message,
+    Mode,
+    Named,
+    Notice,
+    Ping,
+    Pong,
+    Quit,
+    Resume,
+    Say,
+    SpeakJson,
+    StartTyping,
+)
+from chatpair.user import Connection, User
+
+BAD_LINES = 3
+"""Lines that are no JSON objects, after which the connection is closed."""
+
+FULL = Error("name", "try-later", "The server is full.")
+_NOT_HELD = Notice("Lines are not held here.")
+
+
+class CommandConnection(LineConnection, Connection):
+    """Obeys commands, and closes when they or their lack ask for that."""
+
+    user: User | None = None
+    _peer: User | None = None
+    _host: str | None = None
+    _render = staticmethod(plain.render)
+    _queue: CommandQueue | None = None  # if JSON is spoken
+    _bad_lines = 0
+
+    # What a subclass adds
+
+    def bind(self, user: User) -> None:
+        """Override this to bind the handler of the state that a user is in."""
+        raise NotImplementedError
+
+    def json_received(self, line: bytes) -> bool:
+        """Override this to handle a line of a client that speaks JSON."""
+        raise NotImplementedError
+
+    def is_blocked(self, command: AnyCommand) -> bool:
+        """Override this: whether there is no room for what a command causes."""
+        raise NotImplementedError
+
+    def all_obeyed(self) -> None:
+        """Override this for when no command waits any more."""
+        raise NotImplementedError
+
+    # What commands do
+
+    def _obey(self, command: AnyCommand) -> None:
+        match command:
+            case Say():
+                self._say(command)
+                return
+            case Acknowledge(seq) if self.user is not None:
+                if not self.factory.acknowledge(self.user, seq):
+                    self._answer(Error("ack", "bad-line", f"There is no event {seq}."))
+                return
+        self.turn = 0  # it may cost as much as many lines
+        if self.draining and not isinstance(command, Quit):
+            return  # nobody waits for the answer
+        match command:
+            case Quit():
+                self._quit()
+            case Invalid(error, is_object):
+                self._answer(error)
+                self._bad_lines += not is_object
+                if self._bad_lines >= BAD_LINES:
+                    self.end("no JSON")
+            case Ping():
+                self.tell(Pong())
+            case AskHelp():
+                self.tell(Help())
+            case _ if self.user is None:
+                self._obey_unnamed(command)
+            case _:
+                self._obey_named(command, self.user)
+
+    def _say(self, say: Say) -> None:
+        if self.user is None:
+            self._obey_unnamed(say)
+            return
+        self.factory.say(self.user, say)
+        if self._peer is not None and self._peer.full:
+            self.flow_changed()
+
+    def _obey_unnamed(self, command: AnyCommand) -> None:
+        match command:
+            case Claim(name):
+                self._claim(name)
+            case Resume(key, seen):
+                user = self.factory.resume(
+                    key, seen, self, self._host, counting=self._queue is not None
+                )
+                if isinstance(user, Error):
+                    self.tell(user)
+                else:
+                    self._enter(user)
+                    self.factory.welcome(user)
+                    self.flow_changed()
+            case SpeakJson():
+                self._speak_json()
+            case _:
+                self.tell(Error(json.word(command), "bad-name", "Say a name first."))
+
+    def _obey_named(self, command: AnyCommand, user: User) -> None:
+        match command:
+            case Call(name):
+                self.factory.call(user, name)
+            case HangUp():
+                self.factory.hang_up(user)
+            case AskWho():
+                self.tell(self.factory.who())
+            case StartTyping():
+                self.factory.type(user)
+            case AskKey() if self.factory.hold:
+                self.factory.give_key(user)
+            case AskKey():
+                self.tell(_NOT_HELD)
+            case Claim() | Resume():
+                self._answer(Error(json.word(command), "already", f"You are {user}."))
+
+    def _speak_json(self) -> None:
+        clock = self.factory.clock
+        self._queue = CommandQueue(clock, self._obey, self.is_blocked, self.all_obeyed)
+        self._render = json.render  # type: ignore[assignment]
+        self._handle_line = self.json_received
+        self.factory.unnamed.stop(self)
+        self.factory.silent.start(self)
+        self.tell(Mode(hold=self.factory.hold))
+
+    def _claim(self, name: str) -> None:
+        self.turn = 0
+        if self.draining:
+            return
+        if self.factory.is_full():
+            if self._queue is None:
+                self._refuse(FULL, "full")
+            else:
+                self.tell(FULL)
+            return
+        answer = self.factory.claim(name, self, self._host, counting=self._queue is not None)
+        if isinstance(answer, Error):
+            self.tell(answer)
+        else:
+            self._enter(answer)
+            answer.tell(Named(answer.name.text, answer.key, self.factory.motd or UNSET))
+
+    def _enter(self, user: User) -> None:
+        self.user = user
+        self.factory.unnamed.stop(self)
+        self.bind(user)
+
+    # Answers
+
+    def _answer(self, event: AnyEvent) -> None:
+        """Tell what is to be told again after a drop, if there is a user who may come back."""
+        if self.user is not None:
+            self.user.tell(event)
+        else:
+            self.tell(event)
+
+    def tell(self, event: AnyEvent) -> None:
+        """Write an event."""
+        self.write(self._render(event))
+        if self.input_ended and isinstance(event, Message):
+            self.resetTimeout()
+
+    # The end
+
+    def end(self, reason: str) -> None:
+        """Leave, or be held, and close the connection."""
+        self._end("lost", reason)
+
+    def _end(self, why: Ending, reason: str) -> None:
+        self._leave(why, reason)
+        self.hang_up()
+
+    def _leave(self, why: Ending, reason: str) -> None:
+        self.factory.unnamed.stop(self)
+        self.factory.silent.stop(self)
+        self.takes_chunks = False
+        if self._queue is not None:
+            self._queue.clear()
+        if self.user is not None:
+            user, self.user, self._peer = self.user, None, None
+            if why == "quit":
+                self.factory.leave(user, why, reason)
+            else:
+                self.factory.lose(user, self._host, reason)
+
+    def _quit(self) -> None:
+        self._answer(Goodbye())
+        self._end("quit", "quit")
+
+    def _refuse(self, answer: Notice | Error, reason: str) -> None:
+        self.tell(answer)
+        self.factory.activity.refused(reason)
+        self.end(reason)

@@ -1,15 +1,23 @@
 """A command as the party, and a client in a pipe as the other: both as they are started."""
 
+import os
+import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from chatpair.client.ending import ExitStatus
-from tests.clients import Piped, at, sleeps, spins_until
+from chatpair.codecs import json
+from chatpair.messages import Message, Paired
+from tests.clients import Piped, at, fill, resident, sleeps, spins_until
+from tests.played import plain
 from tests.server import Server
+
+MIB = 2**20
 
 WELCOME = "Welcome, alice."
 PAIRED = "You are chatting with tool."
@@ -23,10 +31,36 @@ def port() -> str:
     return "0"
 
 
+class Words:
+    """What a command says, and when it ends."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        self.command = f"cat {path}"
+        # Who opens it for both need not wait for somebody to read.
+        self._file = os.fdopen(os.open(path, os.O_RDWR), "wb", buffering=0)
+
+    def says(self, line: str) -> None:
+        """Let the command say a line."""
+        self._file.write(line.encode() + b"\n")
+
+    def end(self) -> None:
+        """Let the command end."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+
 @contextmanager
-def pair(server: Server, command: str, *options: str) -> Iterator[tuple[Piped, Piped]]:
+def pair(
+    server: Server, command: str, *options: str, of_command: Sequence[str] = ()
+) -> Iterator[tuple[Piped, Piped]]:
     """Start a command's client and alice, who calls it with some options; yield her first."""
-    with Piped(*at(server, "--name", "tool", "--exec", command)) as tool:
+    with Piped(*at(server, "--name", "tool", "--exec", command, *of_command)) as tool:
         assert tool.notice() == "Welcome, tool."
         with Piped(*at(server, "--name", "alice", "--to", "tool", *options)) as alice:
             assert [alice.notice(), alice.notice()] == [WELCOME, PAIRED]
@@ -106,3 +140,77 @@ def test_a_command_hears_the_last_line_however_slow_it_reads(
         tool.ends(ExitStatus.OK, CALLED, "alice has left.")
         assert heard.read_text().split("\n") == [*lines, ""]
         assert done.read_text() == "done\n"
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Iterator[Words]:
+    """What a command says when the test wants it."""
+    with Words(tmp_path / "fifo") as words:
+        yield words
+
+
+def test_a_command_that_reads_nothing_makes_the_peer_wait_and_may_talk_all_the_while(
+    server: Server, words: Words
+) -> None:
+    with pair(server, words.command) as (alice, tool):
+        words.says("first")
+        alice.wait_for("^first\n")
+        before = resident(tool)
+        fill(alice)
+        assert resident(tool) - before < 8 * MIB
+        words.says("last")
+        alice.wait_for("^first\nlast\n")
+        words.end()
+        assert alice.notice() == LEFT
+        with suppress(BrokenPipeError):  # more was to be said already
+            alice.write(b"late\n")
+        alice.ends(ExitStatus.PEER_LEFT, "tool left before all was said.")
+        tool.ends(ExitStatus.OK, CALLED)
+
+
+def test_a_command_that_closes_its_input_goes_on_talking(server: Server, words: Words) -> None:
+    with pair(server, f"exec <&-; {words.command}") as (alice, tool):
+        words.says("first")
+        alice.wait_for("^first\n")
+        for _ in range(64):
+            alice.write(b"x" * 16_000 + b"\n")
+        words.says("last")
+        alice.wait_for("^first\nlast\n")
+        alice.close_input()
+        alice.ends(ExitStatus.OK)
+        words.end()
+        tool.ends(ExitStatus.OK, CALLED, "alice has left.")
+
+
+def test_a_command_that_never_ends_is_hung_up_on_when_the_peer_leaves(server: Server) -> None:
+    with pair(server, "yes") as (alice, tool):
+        alice.wait_for("^y\n")
+        alice.close_input()
+        alice.ends(ExitStatus.OK)
+        # Its standard error ends, which is the command's too.
+        tool.ends(
+            ExitStatus.PEER_LEFT, CALLED, "alice has left.", "alice left before all was said."
+        )
+
+
+def test_a_command_that_waits_for_ever_is_hung_up_on_when_its_client_is_told_to_end(
+    server: Server,
+) -> None:
+    with pair(server, "exec sleep infinity") as (alice, tool):
+        assert tool.notice() == CALLED
+        tool.kill(signal.SIGTERM)
+        tool.ends(128 + signal.SIGTERM, "Terminated.")
+        assert alice.notice() == LEFT
+        alice.close_input()
+        alice.ends(ExitStatus.OK)
+
+
+def test_a_command_may_be_given_events(server: Server) -> None:
+    with pair(server, "head -n 2", "--linger", of_command=["--json"]) as (alice, tool):
+        alice.write("grüß dich\n".encode())
+        alice.close_input()
+        alice.ends(ExitStatus.OK, LEFT)
+        paired, message = map(json.parse_event, alice.output.splitlines())
+        assert isinstance(message, Message)
+        assert (plain(paired), message.text) == (Paired("alice"), "grüß dich")
+        tool.ends(ExitStatus.OK)

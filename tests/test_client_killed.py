@@ -7,7 +7,7 @@ import pytest
 from chatpair.client.ending import ExitStatus
 from chatpair.client.pipe import FORGOTTEN
 from chatpair.client.talk import LINK_LOST
-from tests.clients import Piped, at, is_full, sleeps, spins_until
+from tests.clients import Piped, at, fill, spins_until
 from tests.server import Client, Server
 
 WELCOME = "Welcome, alice."
@@ -27,16 +27,6 @@ def kill(server: Server) -> Server:
     server.kill()
     server.wait()
     return Server(port=f"epoll:{server.port}")
-
-
-def fill(client: Piped) -> list[str]:
-    """Write lines until a client reads no more of them; return those."""
-    lines: list[str] = []
-    while not (is_full(client.popen.stdin) and sleeps(client.popen)):
-        if not is_full(client.popen.stdin):
-            lines.append(f"{len(lines)} {'x' * 1_000}")
-            client.write(lines[-1].encode() + b"\n")
-    return lines
 
 
 def here(client: Client) -> str:

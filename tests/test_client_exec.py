@@ -13,7 +13,7 @@ import pytest
 from chatpair.client.ending import ExitStatus
 from chatpair.codecs import json
 from chatpair.messages import Message, Paired
-from tests.clients import Piped, at, fill, resident, sleeps, spins_until
+from tests.clients import Piped, at, fill, resident
 from tests.played import plain
 from tests.server import Server
 
@@ -128,14 +128,13 @@ def test_a_command_hears_the_last_line_however_slow_it_reads(
 ) -> None:
     heard, done = tmp_path / "heard", tmp_path / "done"
     may_read = tmp_path / "fifo"
-    subprocess.check_call(["mkfifo", may_read])
+    os.mkfifo(may_read)
     lines = [f"{number} {'x' * 100}" for number in range(500)]
     command = f"cat {may_read}; cat >{heard}; echo done >{done}"
     with pair(server, command) as (alice, tool):
         alice.write("\n".join(lines).encode())
         alice.close_input()
         alice.ends(ExitStatus.OK)  # what pipes and buffers hold is confirmed
-        spins_until(lambda: sleeps(tool.popen))
         may_read.write_text("")
         tool.ends(ExitStatus.OK, CALLED, "alice has left.")
         assert heard.read_text().split("\n") == [*lines, ""]

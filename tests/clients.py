@@ -51,6 +51,16 @@ class Piped(Process):
         self._errors.close()
 
 
+def fill(client: Piped) -> list[str]:
+    """Write lines until a client reads no more of them; return those."""
+    lines: list[str] = []
+    while not (is_full(client.popen.stdin) and sleeps(client.popen)):
+        if not is_full(client.popen.stdin):
+            lines.append(f"{len(lines)} {'x' * 1_000}")
+            client.write(lines[-1].encode() + b"\n")
+    return lines
+
+
 def at(server: Server, *options: str) -> list[str]:
     """Return the arguments that lead to a server."""
     return ["--port", str(server.port), *options]

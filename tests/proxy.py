@@ -12,6 +12,7 @@ class Link:
     """One connection through a proxy."""
 
     def __init__(self, client: socket.socket, server: socket.socket, limit: int | None) -> None:
+        self.told = bytearray()  # by the server
         self._sockets = (client, server)
         self._left = limit  # bytes, of both directions together
         self._lock = threading.Lock()
@@ -26,6 +27,8 @@ class Link:
         with suppress(OSError):
             while data := self._allowed(source.recv(65_536)):
                 sink.sendall(data)
+                if sink is self._sockets[0]:
+                    self.told += data
         self.cut()
 
     def _allowed(self, data: bytes) -> bytes:
@@ -92,6 +95,11 @@ class Proxy:
         """Carry connections again."""
         with self._lock:
             self._is_open = True
+
+    def has_told(self, data: bytes) -> bool:
+        """Tell whether the server has said something, on any connection."""
+        with self._lock:
+            return any(data in link.told for link in self._links)
 
     @property
     def limits_left(self) -> int:

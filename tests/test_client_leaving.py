@@ -3,9 +3,10 @@
 import pytest
 
 from chatpair.client.ending import DONE, Ending
-from chatpair.client.pipe import NO_NAME, PipeTalk
+from chatpair.client.pipe import FORGOTTEN, NO_NAME, PipeTalk
+from chatpair.client.talk import LINK_LOST
 from chatpair.messages import Error, Goodbye, JsonEvent, Left, Message, Paired, Quit, Say, Timestamp
-from tests.played import HI, status
+from tests.played import HI, refused, status
 from tests.scene import LEFT, STOPPED, Scene, piped, piped_to_bob
 
 
@@ -31,8 +32,11 @@ def leaves_the_server(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("gone", [False, True])
-def test_nobody_can_call_a_pipe_whose_peer_has_left_but_its_lines_are_read(gone: bool) -> None:
-    scene = left_by()
+@pytest.mark.parametrize("why", ["quit", "lost"])
+def test_nobody_can_call_a_pipe_whose_peer_has_left_but_its_lines_are_read(
+    why: str, gone: bool
+) -> None:
+    scene = left_by(why)
     if gone:
         leaves_the_server(scene)
     scene.types("two")
@@ -41,6 +45,17 @@ def test_nobody_can_call_a_pipe_whose_peer_has_left_but_its_lines_are_read(gone:
     else:
         scene.ends_with(LEFT)
     assert not scene.screen.wanted
+
+
+def test_lines_that_come_when_the_server_has_forgotten_the_line_are_the_problem() -> None:
+    scene = piped_to_bob()
+    scene.drops()
+    scene.accepts()
+    scene.remote.says(refused("resume", "bad-key"))
+    assert scene.notices() == [LINK_LOST, "bob has left."]
+    scene.remote.drops()
+    scene.types("one")
+    assert scene.results == [FORGOTTEN]
 
 
 @pytest.mark.parametrize("gone", [False, True])

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from chatpair.client.ending import ExitStatus
+from chatpair.client.pipe import FORGOTTEN
 from chatpair.client.talk import LINK_LOST
 from tests.clients import Piped, Terminal
 from tests.proxy import Proxy
@@ -95,11 +96,7 @@ def test_a_pipe_whose_line_was_held_no_longer_says_that_not_all_was_said(
             assert bob.line() == "Quit."
             proxy.mend()
             assert [alice.notice() for _ in range(3)] == ["Welcome, alice.", PAIRED, LINK_LOST]
-            alice.ends(
-                ExitStatus.NOT_DELIVERED,
-                "bob has left.",
-                "The connection was lost for too long; not all was said.",
-            )
+            alice.ends(ExitStatus.NOT_DELIVERED, "bob has left.", FORGOTTEN.text)
 
 
 def test_a_person_whose_line_was_held_no_longer_learns_what_was_not_delivered(

@@ -12,6 +12,10 @@ from chatpair.codecs import plain
 from chatpair.messages import AnyEvent, Call, Error, Left, Paired
 
 NO_NAME = Ending(ExitStatus.USAGE, "There is no name; give one with --name.")
+FORGOTTEN = Ending(
+    ExitStatus.NOT_DELIVERED,
+    "Not all was said: the connection was lost for too long, or the server was restarted.",
+)
 
 PIECE = 16_000
 """Characters of a line that is too long for a message: their bytes, in JSON, are not."""
@@ -26,6 +30,7 @@ class PipeTalk(Talk):
 
     _peer: str | None = None  # to whom all lines go
     _left_why = ""  # how the peer went, if it has
+    _is_forgotten = False  # the server knows the line no more, and so the peer did not go by itself
     _first_line: str | None = None
     _input_ended = False
     _names_are_lines = False  # none was given, and none is accepted yet
@@ -94,7 +99,7 @@ class PipeTalk(Talk):
         if self._peer is None:
             self._said_early(text)
         elif self._left_why or self._line.peer != self._peer:
-            self._not_delivered(text, self._left_why or "lost")
+            self._undeliverable(self._left_why or "lost", self._is_forgotten)
         else:
             self._say_all(text)
 
@@ -149,6 +154,8 @@ class PipeTalk(Talk):
                 self._called(peer)
             case Left(peer, why) if peer == self._peer:
                 self._left_why = why
+                # What the server itself tells is counted.
+                self._is_forgotten = not event.seq and why == "lost"
                 self._screen.peer_left()
         super()._heard(event)
         self._went_on()
@@ -188,12 +195,14 @@ class PipeTalk(Talk):
         self.fail(refusal(why.code, why.text))
 
     def _not_delivered(self, text: str, why: str) -> None:
-        undelivered = ExitStatus.NOT_DELIVERED
-        if why == "stopped":
-            self.fail(Ending(undelivered, "The server stopped before all was said."))
-        elif why == "lost" and not self._line.connected:
-            text = "The connection was lost for too long; not all was said."
-            self.fail(Ending(undelivered, text))
+        self._undeliverable(why, why == "lost" and not self._line.connected)
+
+    def _undeliverable(self, why: str, is_forgotten: bool) -> None:
+        if is_forgotten:
+            self.fail(FORGOTTEN)
+        elif why == "stopped":
+            text = "The server stopped before all was said."
+            self.fail(Ending(ExitStatus.NOT_DELIVERED, text))
         elif why != "ended":
             text = f"{self._peer} left before all was said."
             self.fail(Ending(ExitStatus.PEER_LEFT, text))

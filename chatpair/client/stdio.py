@@ -2,7 +2,8 @@
 
 import sys
 from codecs import getincrementaldecoder
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
+from time import time
 from typing import Any
 
 from tqdm import tqdm
@@ -28,6 +29,9 @@ tqdm.monitor_interval = 0  # a thread that would look after bars which are updat
 
 LONGEST = 65_536
 """Characters of a line after which no more of it is awaited."""
+
+SHOWN_SECONDS = 1.0
+"""How long it takes until progress is shown."""
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
@@ -185,6 +189,34 @@ class PlainScreen(StandardScreen):
             self.transport.write(b"\a")
 
 
+class _OneTerminal:
+    """The terminal that standard output and standard error both are.
+
+    What is said is written a moment later than it is told to; so is all else that goes here, or
+    the progress would be in its way.
+    """
+
+    def __init__(self, screen: StandardScreen) -> None:
+        self._screen = screen
+        self.encoding = sys.stderr.encoding
+
+    def write(self, text: str) -> None:
+        """Write text, after what was written before."""
+        if self._screen.closed.called:
+            sys.stderr.write(text)
+        else:
+            self._screen.transport.write(text.encode())
+
+    def flush(self) -> None:
+        """Let nothing of it wait that need not."""
+        if self._screen.closed.called:
+            sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        """Tell that it is a terminal."""
+        return True
+
+
 class PipeScreen(StandardScreen):
     """Programs at both ends: what the peer says goes to one, all else to standard error."""
 
@@ -195,20 +227,31 @@ class PipeScreen(StandardScreen):
         """
         super().__init__()
         self._json = json
+        self._errors: Any = sys.stderr
         self._progress: tqdm[Any] | None = None
-        if size != 0 and sys.stderr is not None:
+        # It is for a terminal.
+        if size != 0 and sys.stderr is not None and sys.stderr.isatty():
+            if sys.stdout.isatty():
+                self._errors = _OneTerminal(self)
             self._progress = tqdm(
                 total=size,
                 desc="Arrived",
                 unit="B",
                 unit_scale=True,
                 unit_divisor=1024,
-                delay=1,  # seconds
+                delay=SHOWN_SECONDS,
                 mininterval=0.5,
                 leave=False,
-                disable=None,  # unless standard error is a terminal
+                file=self._errors,
             )
-        self._shares_terminal = self._progress is not None and sys.stdout.isatty()
+
+    def _beside_progress(self) -> AbstractContextManager[None]:
+        """Return what keeps the progress, once there is some, below what is written."""
+        bar = self._progress
+        # It would show itself otherwise, before its time has come.
+        if bar is None or time() < bar.start_t + SHOWN_SECONDS:
+            return nullcontext()
+        return tqdm.external_write_mode(self._errors)
 
     def show(self, event: AnyEvent) -> None:
         """Write what the peer says, or as JSON what the server tells."""
@@ -222,15 +265,16 @@ class PipeScreen(StandardScreen):
 
     def write(self, text: str) -> None:
         """Write a line to standard output."""
-        with tqdm.external_write_mode(sys.stdout) if self._shares_terminal else nullcontext():
+        shares = isinstance(self._errors, _OneTerminal)
+        with self._beside_progress() if shares else nullcontext():
             super().write(text)
 
     def notice(self, text: str) -> None:
         """Write a line to standard error."""
-        if sys.stderr is not None:
-            with suppress(OSError):  # what is said matters more than what is told of it
-                tqdm.write(text, file=sys.stderr)
-                sys.stderr.flush()
+        if self._errors is not None:
+            # What is said matters more than what is told of it.
+            with suppress(OSError), self._beside_progress():
+                print(text, file=self._errors, flush=True)
 
     def ask_name(self) -> None:
         """Do nothing: the next line is one."""

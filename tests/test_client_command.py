@@ -29,6 +29,11 @@ def test_a_command_talks_until_the_peer_leaves(server: Server) -> None:
         ("echo one", 0, []),
         ("echo one; exit 3", 8, ["The command ended with status 3."]),
         ("echo one; kill -9 $$", 8, ["The command ended with signal 9."]),
+        (
+            "echo one; exec sleep infinity >&-",
+            8,
+            ["The command did not end when it had said all."],
+        ),
     ],
 )
 def test_how_a_command_ended_is_told(

@@ -17,6 +17,8 @@ from chatpair.client.stdio import PipeScreen
 ENDING_SECONDS = 5.0
 """How long a command may take to end when it has said all, or was told to."""
 
+_NO_END = Ending(ExitStatus.COMMAND, "The command did not end when it had said all.")
+
 
 class _Shell(ProcessProtocol):
     """The shell that runs the command; its streams are others' business."""
@@ -93,11 +95,13 @@ class CommandScreen(PipeScreen):
         if self._process is None:
             return DONE
         if not self._input_ended:
-            self._hang_up()
-        await self._exited.addTimeout(ENDING_SECONDS, self._reactor, lambda *_: self._hang_up())
+            self._hang_up(DONE)
+        await self._exited.addTimeout(
+            ENDING_SECONDS, self._reactor, lambda *_: self._hang_up(_NO_END)
+        )
         return self._ending or DONE
 
-    def _hang_up(self) -> None:
-        self._ending = DONE  # how it ends now says nothing about it
+    def _hang_up(self, ending: Ending) -> None:
+        self._ending = self._ending or ending  # how it ends now says nothing about it
         with suppress(ProcessExitedAlready):
             self._process.signalProcess("HUP")

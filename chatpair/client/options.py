@@ -273,8 +273,8 @@ def make_parser() -> ArgumentParser:
     add(
         "--json",
         action="store_true",
-        help="write each event (message, paired, left, held, back, tried, error and others) as "
-        "one JSON object a line, as docs/protocol.rst describes them",
+        help="write each event (message, paired, left, held, back, tried and others) as one JSON "
+        "object a line, as docs/protocol.rst describes them; what is refused ends the client",
     )
     add(
         "--exec",

@@ -3,11 +3,17 @@
 So a peer could make the rest of a long line look like a line of the program's own.
 """
 
-import re
+from collections.abc import Iterator
+from itertools import groupby
 
 from wcwidth import iter_graphemes, width
 
-_PARTS = re.compile(" +|[^ ]+")
+
+def _parts(text: str) -> Iterator[tuple[bool, list[tuple[str, int]]]]:
+    """Yield words and the spaces between them as letters and their widths, and which they are."""
+    letters = ((letter, width(letter)) for letter in iter_graphemes(text.expandtabs()))
+    for is_space, part in groupby(letters, lambda letter: letter[0] == " "):
+        yield is_space, list(part)
 
 
 def fold(text: str, columns: int, first: int) -> list[str]:
@@ -25,19 +31,15 @@ def fold(text: str, columns: int, first: int) -> list[str]:
         rows.append("".join(row))
         row, room = [], columns
 
-    for part in _PARTS.findall(text.expandtabs()):
-        size = width(part)
-        if part.startswith(" "):
-            row.append(part[:room])
-            room -= min(size, room)
-            continue
-        if room < size <= columns // 2:
+    for is_space, part in _parts(text):
+        if is_space:
+            del part[room:]
+        elif room < sum(size for _, size in part) <= columns // 2:
             begin()
-        for piece in (part,) if size <= room else iter_graphemes(part):
-            size = width(piece)
+        for letter, size in part:
             if size > room < columns:
                 begin()
-            row.append(piece)
+            row.append(letter)
             room = max(0, room - size)
     begin()
     return rows

@@ -11,6 +11,7 @@ _OTHERS = (
 )
 _CONTROLS = re.compile(f"[\x00-\x08\n{_OTHERS}]")
 _CONTROLS_BUT_NEWLINES = re.compile(f"[\x00-\x08{_OTHERS}]")
+_SURROGATES = re.compile("[\ud800-\udfff]")  # what some programs make of bytes that are not UTF-8
 
 
 # What UTF-8 makes of those controls that are not ASCII; each begins with a byte to look for.
@@ -44,4 +45,11 @@ def clean(line: bytes) -> str:
 
 def clean_text(text: str) -> str:
     """Do the same for text that is decoded and may have several lines."""
-    return text if text.isprintable() else _CONTROLS_BUT_NEWLINES.sub("", text)
+    if text.isprintable():
+        return text
+    return _SURROGATES.sub("\ufffd", _CONTROLS_BUT_NEWLINES.sub("", text))
+
+
+def clean_line(text: str) -> str:
+    """Do the same for text that is to be one line."""
+    return clean_text(text).replace("\n", "")

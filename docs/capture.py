@@ -38,7 +38,7 @@ def screen() -> str:
         bob.shows_last(status("bob", "with alice", "connected", "confirmed"), ">")
         bob.pastes("612 passed, 3 skipped in 9:41\nTo:nobody is a text when it is pasted")
         bob.types("\r")
-        bob.shows_last(status("bob", "with alice", "connected", "confirmed"), ">")
+        alice.waits_until(lambda lines: "To:nobody" in lines[-3])
         alice.types("Good! I'll tell the oth")
         alice.shows_last("> Good! I'll tell the oth")
         bob.types("Wait")

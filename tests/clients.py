@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import IO, Self
 
 from chatpair.codecs import json
-from chatpair.messages import Acknowledge, Claim, JsonCommand, JsonEvent, Mode, Named
+from chatpair.messages import (
+    Acknowledge,
+    Claim,
+    JsonCommand,
+    JsonEvent,
+    Mode,
+    Named,
+    StartTyping,
+)
 from tests.played import parsed
 from tests.server import BIN, TIMEOUT, Process, Server
 
@@ -217,8 +225,8 @@ class Host:
         self.tells(Named(name, "key", seq=1))
 
     def hears(self) -> JsonCommand:
-        """Return the next command that is no acknowledgement."""
-        while isinstance(command := parsed(self.line()), Acknowledge):
+        """Return the next command that a user gives: none of those that a client adds."""
+        while isinstance(command := parsed(self.line()), Acknowledge | StartTyping):
             pass
         return command
 

@@ -85,7 +85,10 @@ class Emulator(Process):
 
     def types(self, text: str) -> None:
         """Type text; a control character is a key such as Ctrl-C, and a return that of Enter."""
-        data = text.encode()
+        self.types_bytes(text.encode())
+
+    def types_bytes(self, data: bytes) -> None:
+        """Type what may be no text."""
         while data:
             data = data[os.write(self._master, data) :]
 

@@ -31,7 +31,7 @@ MIB = 2**20
 
 TO_BOB = ["--name", "alice", "--to", "bob"]
 WELCOME = "Welcome, alice."
-LOST = "The connection is lost. Trying again; what is typed meanwhile is said then."
+LOST = "The connection is lost. Trying again; what is typed meanwhile waits."
 PLAIN = "The server speaks no JSON: what is lost with a connection stays lost."
 PAIRED = "You are chatting with bob."
 UNKNOWN = "The user carol does not exist."

@@ -11,13 +11,18 @@ import pytest
 
 from chatpair.messages import (
     Back,
+    Call,
+    Claim,
+    Error,
+    Goodbye,
     Held,
     Left,
     Message,
+    Mode,
     Paired,
     PeerTyping,
+    Quit,
     Say,
-    StartTyping,
     Status,
     Timestamp,
 )
@@ -27,7 +32,7 @@ from tests.proxy import Proxy
 from tests.server import Client, Server
 
 NAMELESS = status("no name yet")
-LOST = "HH:MM * The connection is lost. Trying again; what is typed meanwhile is said then."
+LOST = "HH:MM * The connection is lost. Trying again; what is typed meanwhile waits."
 CONNECTED_AGAIN = "HH:MM * Connected again."
 LEFT = "\x1b[D"
 
@@ -78,8 +83,7 @@ def test_the_line_below_tells_how_things_stand() -> None:
         def says(text: str) -> None:
             alice.types(f"{text}\r")
             shown.append(f"HH:MM alice: {text}")
-            while isinstance(command := host.hears(), StartTyping):
-                pass
+            command = host.hears()
             assert isinstance(command, Say)
             assert command.text == text
 
@@ -173,6 +177,50 @@ def test_a_time_of_another_day_has_its_date() -> None:
         )
 
 
+# Before there is a name, and when somebody leaves
+
+
+def test_what_is_typed_before_there_is_a_name_is_no_name() -> None:
+    with Host() as host, Emulator(*host.address, "--name", "bob") as bob:
+        host.takes("Mode:json")
+        bob.shows(status("connecting"), ">")
+        bob.types("for somebody's eyes\r")
+        bob.shows(status("connecting"), "> for somebody's eyes")
+        host.tells(Mode(mode="json", version=1, hold=60))
+        assert host.hears() == Claim("bob")
+        host.tells(Error("name", "reuse", "The name bob is taken."))
+        taken = "HH:MM * The name bob is taken."
+        bob.shows(taken, NAMELESS, "Your name:", column=11)
+
+
+def test_what_waits_for_an_answer_is_said_before_the_client_leaves() -> None:
+    with played() as (alice, host):
+        alice.types("To:carol\rone\rtwo\r\x04three\r")
+        assert host.hears() == Call("carol")
+        leaving = status("alice", "with bob", "leaving", "2 waiting")
+        alice.waits_until(lambda lines: lines[-2:] == [leaving, "> three"])
+        host.tells(Paired("carol", seq=3))
+        assert [host.hears(), host.hears()] == [Say(1, "one", "carol"), Say(2, "two", "carol")]
+        assert host.hears() == Quit()
+        host.tells(Status(2, "confirmed", seq=4), Goodbye(seq=5))
+        host.hangs_up()
+        alice.ends(0)
+
+
+@pytest.mark.parametrize("keys", ["\x04\x04", "\x03\x03"], ids=["Ctrl-D", "Ctrl-C"])
+def test_what_is_not_said_when_the_client_leaves_is_shown(keys: str) -> None:
+    with played() as (alice, host):
+        alice.types("To:carol\rone\r")
+        assert host.hears() == Call("carol")
+        alice.waits_until(lambda lines: "1 waiting" in lines[-2])
+        alice.types(keys)
+        assert host.hears() == Quit()
+        host.tells(Goodbye(seq=3))
+        host.hangs_up()
+        alice.ends(0)
+        alice.shows_last("HH:MM alice: one", "HH:MM * Not delivered: one")
+
+
 # What is typed stays as it is
 
 
@@ -235,6 +283,38 @@ def test_the_rest_of_a_long_line_passes_for_nothing_else(server: Server) -> None
         cut = alice.waits_until(lambda lines: lines[-3].endswith("12:34 * bob has left."))
         assert len(cut) == len([WELCOME, PAIRED, *rows, "cut", "the rest", WITH_BOB, ">"])
         assert cut[-3].startswith(" " * 6)
+
+
+def test_nor_when_the_terminal_has_become_narrower_or_wider(server: Server) -> None:
+    with pair(server, columns=80) as (alice, bob):
+        bob.says("see " + "x" * 25 + " 12:34 * bob has left.")
+        row = "HH:MM bob: see " + "x" * 25 + " 12:34 * bob has left."
+        alice.shows(WELCOME, PAIRED, row, WITH_BOB, ">")
+        alice.types("half")
+        alice.resize(24, 40)
+        rows = [row[:40], "      12:34 * bob has left."]
+        alice.shows(WELCOME, PAIRED, *rows, WITH_BOB, "> half", column=6)
+        alice.resize(24, 100)
+        alice.shows(WELCOME, PAIRED, row, WITH_BOB, "> half", column=6)
+
+
+def test_a_screenful_is_shown_again_when_the_terminal_has_other_columns(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        bob.says(*map(str, range(30)))
+        said = [f"HH:MM bob: {number}" for number in range(30)]
+        alice.shows(WELCOME, PAIRED, *said, WITH_BOB, ">")
+        above = alice.lines()[:10]
+        alice.resize(24, 60)
+        alice.shows_last(*said[-22:], WITH_BOB, ">")
+        assert alice.lines()[:10] == above
+
+
+def test_no_refusal_steers_the_terminal() -> None:
+    with played() as (alice, host):
+        alice.types("To:carol\r")
+        assert host.hears() == Call("carol")
+        host.tells(Error("to", "unknown", "No\x1b[31m\u202e\nnobody\x9b", seq=3))
+        alice.waits_until(lambda lines: lines[-3].endswith(" * No[31mnobody"))
 
 
 def test_nothing_that_comes_steers_the_terminal() -> None:

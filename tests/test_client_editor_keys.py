@@ -14,7 +14,7 @@ from tests.server import Client, Server
 CTRL_A, CTRL_C, CTRL_D, CTRL_R = "\x01", "\x03", "\x04", "\x12"
 UP, LEFT = "\x1b[A", "\x1b[D"
 HANDED = status("alice", "with bob", "connected", "handed")
-HINT = status("Ctrl-C again, or Ctrl-D, quits")
+HINT = status("Ctrl-C again, or Ctrl-D, quits", "alice", "with bob", "connected")
 HELP = [
     "To:bob or /to bob: talk with bob",
     "/bye: stop talking, and stay",
@@ -74,14 +74,37 @@ def test_a_pasted_text_is_shown_whole_and_is_one_message(server: Server) -> None
 
 def test_a_text_that_is_too_long_stays_in_the_line(server: Server) -> None:
     with pair(server) as (alice, bob):
-        alice.pastes("x" * 70_000)
+        alice.pastes("\u201c" * 30_000)  # three bytes each
         alice.types("\r")
-        alice.waits_until(lambda lines: TOO_LONG in lines[-1] and "x" * 50 in "".join(lines))
+        alice.waits_until(lambda lines: TOO_LONG in lines[-1] and "\u201c" * 50 in "".join(lines))
         alice.types(CTRL_C)
         alice.shows_last(HINT, ">")
         alice.types("hi\r")
         assert bob.text() == "hi"
         alice.shows_last(HANDED, ">")
+
+
+def test_a_paste_that_can_t_be_said_is_refused_at_once(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.types("and")
+        alice.pastes("x" * 70_000)
+        alice.shows(WELCOME, PAIRED, f"HH:MM * {TOO_LONG}", WITH_BOB, "> and", column=5)
+        alice.types(" so on\r")
+        assert bob.text() == "and so on"
+
+
+def test_a_command_that_is_pasted_with_its_end_is_a_command(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.pastes("/bye\n")
+        alice.types("\r")
+        assert bob.line() == "Quit."
+        alice.shows(WELCOME, PAIRED, "HH:MM > /bye", "HH:MM * You are free.", ALONE, ">")
+
+
+def test_bytes_that_are_no_text_are_replaced(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.types_bytes(b"a\xff\xfeb\r")
+        assert bob.text() == "a\ufffd\ufffdb"
 
 
 def test_nothing_that_is_pasted_steers_the_terminal(server: Server) -> None:
@@ -106,7 +129,7 @@ def test_enter_alone_says_nothing(server: Server) -> None:
 
 def test_keys_that_are_none_do_no_harm(server: Server) -> None:
     with pair(server) as (alice, bob):
-        alice.types("a\x00b\x1b[99~c\x1b[1;31md\x1bOzx\r")
+        alice.types("a\x00b\x1b[99~c\x1b[1;31md\x1bOz\x0fx\x1b#\r")
         assert bob.text() == "ab[99~cdOzx"
         alice.types("fine\r")
         assert bob.text() == "fine"
@@ -190,10 +213,12 @@ def test_what_was_typed_comes_back(server: Server) -> None:
         assert bob.text() == "second"
 
 
-def test_a_name_does_not_come_back(server: Server) -> None:
+def test_a_name_does_not_come_back_and_is_not_completed(server: Server) -> None:
     with Emulator(*at(server)) as alice:
         alice.waits_until(lambda lines: lines[-1] == "Your name:")
-        alice.types("alice\r")
+        alice.types("To\t")
+        alice.waits_until(lambda lines: lines[-1] == "Your name: To")
+        alice.types("\x7f\x7falice\r")
         alice.shows(WELCOME, ALONE, ">")
         alice.types("/nonsense\r")
         alice.shows(WELCOME, "HH:MM > /nonsense", f"HH:MM * {UNKNOWN}", ALONE, ">")
@@ -212,7 +237,7 @@ def test_ctrl_c_empties_the_line_and_the_second_quits(server: Server) -> None:
         shown = [WELCOME, PAIRED, "HH:MM alice: hi"]
         alice.shows(*shown, HANDED, ">")
         alice.types(CTRL_C)
-        alice.shows(*shown, HINT, ">")
+        alice.shows(*shown, f"{HINT} | handed", ">")
         alice.types(CTRL_C)
         assert bob.line() == "Quit."
         alice.ends(0)
@@ -229,10 +254,22 @@ def test_ctrl_d_deletes_and_quits_where_nothing_is(server: Server) -> None:
         alice.shows(WELCOME, PAIRED)
 
 
-@pytest.mark.parametrize("keys", ["\r", CTRL_D, CTRL_C * 2], ids=["empty", "Ctrl-D", "Ctrl-C"])
+def test_any_other_key_makes_ctrl_c_the_first_again(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        for _ in range(2):
+            alice.types(CTRL_C)
+            alice.shows(WELCOME, PAIRED, HINT, ">")
+            alice.types(LEFT)
+            alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
+        alice.types("hi\r")
+        assert bob.text() == "hi"
+
+
+@pytest.mark.parametrize("keys", [CTRL_D, CTRL_C * 2], ids=["Ctrl-D", "Ctrl-C"])
 def test_who_gives_no_name_leaves(server: Server, keys: str) -> None:
     with Emulator(*at(server)) as alice:
         alice.waits_until(lambda lines: lines[-1] == "Your name:")
+        alice.types("\r")  # says nothing, as everywhere
         alice.types(keys)
         alice.ends(0)
         alice.shows("")

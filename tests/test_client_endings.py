@@ -8,7 +8,7 @@ from chatpair.client.ending import DONE, Ending, interrupted
 from chatpair.client.person import PersonTalk
 from chatpair.client.pipe import PipeTalk
 from chatpair.messages import Error, Quit
-from tests.played import refused
+from tests.played import refused, status
 from tests.scene import INTERRUPTED, Scene, chatting, person, piped, piped_to_bob
 
 KINDS = [PersonTalk, PipeTalk]
@@ -114,6 +114,17 @@ def test_a_second_interrupt_does_not_wait_for_the_answer() -> None:
     scene.talk.interrupt(SIGINT)
     scene.remote.drops()
     assert len(scene.results) == 1
+
+
+def test_a_second_interrupt_tells_what_may_not_have_arrived() -> None:
+    scene = chatting()
+    scene.types("one", "two", "three")
+    scene.tells(status(1))
+    scene.talk.interrupt(SIGINT)
+    scene.talk.interrupt(SIGINT)
+    text = "The server did not answer. What is not known to have arrived: 2."
+    assert scene.results == [Ending(130, text)]
+    scene.remote.drops()
 
 
 def test_a_second_interrupt_leaves_the_first_problem() -> None:

@@ -60,7 +60,7 @@ def test_how_things_stand_is_shown_from_the_name_to_the_end() -> None:
     assert changes(scene) == [{"peer": None}]
     scene.talk.quit()
     scene.answers_quit(DONE)
-    assert changes(scene) == [{"connected": False}]
+    assert changes(scene) == [{"leaving": True}, {"connected": False}]
 
 
 def test_what_became_of_the_last_text_is_shown() -> None:
@@ -105,7 +105,7 @@ def test_a_lost_line_has_no_peer() -> None:
     scene = chatting()
     scene.talk.quit()
     scene.answers_quit(DONE)
-    assert scene.screen.standings[-1] == Standing("alice")
+    assert scene.screen.standings[-1] == Standing("alice", leaving=True)
 
 
 # The peer's typing

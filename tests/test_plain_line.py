@@ -217,9 +217,9 @@ def test_a_server_s_line_has_no_controls() -> None:
 # Texts
 
 
-def test_a_text_is_handed_as_soon_as_the_connection_has_taken_it() -> None:
+def test_a_text_is_sent_as_soon_as_the_connection_has_taken_it() -> None:
     play = paired()
-    assert outcome(play.line.say("one\n\nTo:carol\nQuit\n grüß")) == ["handed"]
+    assert outcome(play.line.say("one\n\nTo:carol\nQuit\n grüß")) == ["sent"]
     lines = [line.decode() for line in play.remote.lines()]
     assert lines == ["one", "", " To:carol", " Quit", " grüß"]
 
@@ -231,8 +231,8 @@ def test_a_text_waits_while_the_connection_is_full() -> None:
     results = [outcome(play.line.say(text)) for text in ("one", "two")]
     assert results == [[], []]
     play.remote.takes_more(True)
-    assert results == [["handed"]] * 2
-    assert outcome(play.line.say("three")) == ["handed"]
+    assert results == [["sent"]] * 2
+    assert outcome(play.line.say("three")) == ["sent"]
 
 
 def test_a_text_that_the_connection_has_not_taken_is_lost_with_it() -> None:

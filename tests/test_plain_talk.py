@@ -70,6 +70,17 @@ def test_the_peer_s_lines_are_shown_apart_from_the_server_s() -> None:
     assert scene.screen.wanted
 
 
+def test_a_text_is_sent_and_not_delivered_where_nobody_is() -> None:
+    scene = paired(PersonTalk)
+    lasts = []
+    for answer in ("Quit.", NOBODY):
+        scene.types("hi")
+        lasts.append(scene.screen.standings[-1].last)
+        scene.remote.prints(answer)
+        lasts.append(scene.screen.standings[-1].last)
+    assert lasts == ["sent", None, "sent", "failed"]
+
+
 def test_who_has_hung_up_has_no_peer() -> None:
     scene = paired(PersonTalk)
     assert scene.screen.standings[-1].peer == "bob"

@@ -97,6 +97,13 @@ def written(screen: StandardScreen, *events: JsonEvent | Notice) -> bytes:
     return data
 
 
+def test_a_notice_is_one_line_and_steers_nothing() -> None:
+    screen = PlainScreen(bell=True)
+    transport, _ = opened(screen)
+    screen.notice("No\x1b[31m\u202e\nbody\ud800\x9b")
+    assert transport.value() == "No[31mbody\ufffd\n".encode()
+
+
 # Input
 
 

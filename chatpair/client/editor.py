@@ -6,6 +6,8 @@ import time
 from asyncio import Future, ensure_future, get_running_loop
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable
+from dataclasses import replace
+from itertools import chain
 from signal import SIGHUP, SIGINT
 from typing import Any
 
@@ -20,88 +22,30 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.renderer import print_formatted_text
-from prompt_toolkit.styles import Style
 from prompt_toolkit.validation import Validator
 from twisted.internet.defer import Deferred
-from wcwidth import width
+from twisted.python.failure import Failure
 
 from chatpair.client import screen
 from chatpair.client.ending import interrupted
-from chatpair.client.fold import fold
+from chatpair.client.entries import STYLE, Entry, standing_line
 from chatpair.client.person import COMMANDS, PersonTalk
 from chatpair.client.screen import Standing
 from chatpair.client.session import MAX_LINE, fits
 from chatpair.codecs import plain
 from chatpair.messages import AnyEvent, Error, Message, Say
-from chatpair.text import clean, clean_text
-
-STYLE = Style.from_dict(
-    {
-        "time": "ansibrightblack",
-        "me": "bold ansigreen",
-        "peer": "bold ansicyan",
-        "notice": "ansiyellow",
-        "error": "ansired",
-        "command": "ansibrightblack",
-        "standing": "reverse",
-    }
-)
+from chatpair.text import clean_line, clean_text
 
 TOO_LONG = f"Too long: a text may have {MAX_LINE} bytes in JSON. Shorten it, or paste a part."
 QUIT_HINT = "Ctrl-C again, or Ctrl-D, quits"
+UNSAID = "Not delivered"
+
+SHOWN_AGAIN = 200
+"""Entries that are shown again when the terminal has other columns."""
 
 # Where a terminal finds a letter wider than this program does, the row is cut and not folded.
 _NO_FOLDING = ("[ZeroWidthEscape]", "\x1b[?7l")
 _FOLDING = ("[ZeroWidthEscape]", "\x1b[?7h")
-
-
-def _clock(seconds: float) -> str:
-    """Return a time of the day in the user's own zone, with the date unless that is today's."""
-    then = time.localtime(seconds)
-    is_today = then[:3] == time.localtime()[:3]
-    return time.strftime("%H:%M" if is_today else "%Y-%m-%d %H:%M", then)
-
-
-def _entry(
-    seconds: float, lead: tuple[str, str], text: str, columns: int, style: str = ""
-) -> StyleAndTextTuples:
-    """Return a text after when and by whom it was said, in rows of so many columns.
-
-    `lead` is a style and a text. All rows but the first are indented: none can pass for
-    another's, or the program's own.
-    """
-    clock = f"{_clock(seconds)} "
-    indent = " " * min(len(clock), columns // 4)
-    room = columns - len(indent)
-    first, *others = text.split("\n")
-    rows = fold(first, room, max(0, columns - width(clock + lead[1])))
-    for line in others:
-        rows += fold(line, room, room)
-    return [("class:time", clock), lead, (style, f"\n{indent}".join(rows) + "\n")]
-
-
-def standing_line(standing: Standing, kept: int) -> str:
-    """Return how things stand, and how many lines wait to be sent or for an answer."""
-    if not standing.name:
-        return "no name yet"
-    parts = [standing.name]
-    if standing.peer is None:
-        parts.append("with nobody")
-    elif standing.peer_is_away:
-        parts.append(f"with {standing.peer}, who has lost the connection")
-    else:
-        parts.append(f"with {standing.peer}")
-    parts.append("connected" if standing.connected else "not connected")
-    waiting = standing.waiting + kept
-    if waiting:
-        parts.append(f"{waiting} waiting")
-    elif standing.last == "failed":
-        parts.append("not delivered")
-    elif standing.last is not None:
-        parts.append(standing.last)
-    if standing.peer_is_typing:
-        parts.append(f"{standing.peer} is typing")
-    return " | ".join(parts)
 
 
 class _Completer(Completer):
@@ -117,7 +61,9 @@ class _Completer(Completer):
     async def get_completions_async(
         self, document: Document, event: CompleteEvent
     ) -> AsyncGenerator[Completion, None]:
-        """Yield names after To: or /to, and commands else."""
+        """Yield names after To: or /to, and commands else; nothing where a name is due."""
+        if not self._talk.is_named:
+            return
         text = document.text_before_cursor
         for called in ("to:", "/to "):
             if text.lower().startswith(called):
@@ -146,8 +92,11 @@ class EditorScreen:
         self._asks_name = False
         self._wanted = self._passing = False
         self._typed: deque[str] = deque()  # lines that the talk does not want yet
-        self._unseen: StyleAndTextTuples = []  # to be shown in the next turn
-        self._interrupted = False  # by the last key
+        self._quits = False  # once those are said
+        self._unseen: list[Entry] = []  # to be shown in the next turn
+        self._seen: deque[Entry] = deque(maxlen=SHOWN_AGAIN)
+        self._columns = self._output.get_size().columns
+        self._interrupted = self._interrupts = False  # by the key before, and by the present one
 
     def start(self, talk: PersonTalk) -> None:
         """Begin to read keys; the loop of asyncio must be running."""
@@ -168,6 +117,10 @@ class EditorScreen:
         buffer = self._session.default_buffer
         buffer.accept_handler = self._accept
         buffer.on_text_changed += self._changed
+        self._fitting = buffer.document  # the last that could be said
+        app = self._session.app
+        app.before_render += self._fit_columns
+        app.key_processor.after_key_press += self._key_pressed
         self._running: Future[Any] = ensure_future(
             self._session.prompt_async(set_exception_handler=False, handle_sigint=False)
         )
@@ -177,10 +130,15 @@ class EditorScreen:
         """Give the terminal back; fires when that is done."""
         if not self._running.done():
             self._session.app.exit()
-        stopped = Deferred.fromFuture(self._running)
-        return stopped.addErrback(lambda why: why.trap(EOFError, OSError) and None)
+        # It fails if the terminal is gone; there is nothing to give back then.
+        return Deferred.fromFuture(self._running).addErrback(self._terminal_is_gone)
+
+    def _terminal_is_gone(self, why: Failure) -> None:
+        why.trap(EOFError, OSError)
 
     def _ended(self, _: object) -> None:
+        for text in self._typed:
+            self.notice(f"{UNSAID}: {text}")
         self._see()
         self._talk.fail(interrupted(SIGHUP))  # the terminal is gone, unless the talk has ended
 
@@ -195,44 +153,61 @@ class EditorScreen:
             if self._interrupted:
                 self._talk.interrupt(SIGINT)
             event.current_buffer.reset()
-            self._interrupted = True
+            self._interrupts = True
 
         @keys.add("c-d", filter=typing)
         def _(event: KeyPressEvent) -> None:
             if event.current_buffer.text:
                 event.current_buffer.delete()
+            elif self._quits:
+                self._talk.input_ended()  # whatever is still to be said
             else:
-                self._talk.input_ended()
+                self._quits = True
+                self._pass_on()
 
         @keys.add("c-@", filter=typing)  # would begin to select; what is typed then is lost
+        @keys.add("escape", "#", filter=typing)  # would say the line as a comment of a shell's
+        @keys.add("c-o", filter=typing)  # would wait for a next line of the history
         @keys.add("<vt100-mouse-event>")  # no mouse is used, and other sequences look like it
         def _(event: KeyPressEvent) -> None:
             pass
 
         return keys
 
+    def _key_pressed(self, _: object) -> None:
+        self._interrupted, self._interrupts = self._interrupts, False
+        self._talk.is_here()
+
     def _changed(self, buffer: Buffer) -> None:
-        self._interrupted = False
         document = buffer.document
+        if len(document.text) > MAX_LINE:
+            self.notice(TOO_LONG)
+            buffer.document = self._fitting  # comes here again
+            return
         before = clean_text(document.text_before_cursor)
         text = before + clean_text(document.text_after_cursor)
         if text != buffer.text:
-            buffer.document = Document(text, len(before))  # comes here again
+            buffer.document = Document(text, len(before))  # comes here again, too
             return
+        self._fitting = document
         if not self._asks_name and buffer.text and _is_text(buffer.text):
             self._talk.is_typing()
 
     def _accept(self, buffer: Buffer) -> bool:
-        """Take what was typed; return whether it stays in the line, which it does not."""
-        text = clean_text(buffer.text)
+        """Take what was typed; return whether it stays in the line."""
+        text = buffer.text.strip("\n")  # a line is often copied with its end
+        if not text:
+            return False
+        if self._standing.leaving or self._quits:
+            return True
         if self._asks_name:
             buffer.reset()  # it shall not come back among what was typed before
-        elif not text:
-            return False
+        elif not self._standing.name:
+            return True  # it is for nobody yet, and must not be taken for a name
         elif _is_text(text):
-            self._add(time.time(), ("class:me", f"{self._standing.name}: "), text)
+            self._add(("class:me", f"{self._standing.name}: "), text)
         else:
-            self._add(time.time(), ("class:command", "> "), text, "class:command")
+            self._add(("class:command", "> "), text, "class:command")
         self._typed.append(text)
         self._pass_on()
         return False
@@ -250,46 +225,72 @@ class EditorScreen:
             self._asks_name = False
             self._talk.typed(self._typed.popleft())
         self._passing = False
+        if self._quits and not (self._typed and self._standing.connected):
+            self._talk.input_ended()
         self._draw()
 
     # What is shown
 
     def _prompt(self) -> StyleAndTextTuples:
-        standing = standing_line(self._standing, len(self._typed))
-        if self._interrupted:
-            standing = QUIT_HINT  # instead: a narrow terminal would cut it
+        standing = standing_line(
+            replace(self._standing, leaving=self._standing.leaving or self._quits),
+            len(self._typed),
+            self._asks_name,
+        )
+        if self._interrupted or self._interrupts:
+            standing = f"{QUIT_HINT} | {standing}"  # first: a narrow terminal cuts the end
         question = "Your name: " if self._asks_name else "> "
         # Not filled up to the margin: a terminal that is made narrower would fold it.
-        return [("class:standing", f" {clean(standing.encode())} "), ("", f"\n{question}")]
+        return [("class:standing", f" {clean_line(standing)} "), ("", f"\n{question}")]
 
     def _draw(self) -> None:
         self._session.app.invalidate()
 
-    def _add(self, seconds: float, lead: tuple[str, str], text: str, style: str = "") -> None:
+    def _add(
+        self, lead: tuple[str, str], text: str, style: str = "", seconds: float | None = None
+    ) -> None:
         if not self._unseen:
             # In a turn of its own: so the line below is drawn anew once for all that came.
             get_running_loop().call_soon(self._see)
-        columns = self._output.get_size().columns
-        self._unseen += _entry(seconds, lead, text, columns, style)
+        self._unseen.append(Entry(time.time() if seconds is None else seconds, lead, text, style))
 
     def _see(self) -> None:
         """Put all that was added above the line."""
-        shown, self._unseen = self._unseen, []
-        if not shown:
+        unseen, self._unseen = self._unseen, []
+        if not unseen:
             return
+        self._seen += unseen
         # Not by way of run_in_terminal: that would echo keys which are typed meanwhile.
-        renderer = self._session.app.renderer
-        renderer.erase()
-        print_formatted_text(
-            self._output, [_NO_FOLDING, *shown, _FOLDING], STYLE, color_depth=self._color
-        )
+        self._session.app.renderer.erase()
+        self._print([row for entry in unseen for row in entry.rows(self._columns)])
         self._draw()
+
+    def _print(self, rows: list[StyleAndTextTuples]) -> None:
+        shown = [_NO_FOLDING, *chain.from_iterable(rows), _FOLDING]
+        print_formatted_text(self._output, shown, STYLE, color_depth=self._color)
+
+    def _fit_columns(self, _: object) -> None:
+        """Show a screenful again if the terminal has other columns.
+
+        It has folded the rows itself: what a peer wrote may begin at its margin now.
+        """
+        size = self._output.get_size()
+        if size.columns == self._columns:
+            return
+        self._columns = size.columns
+        self._session.app.renderer.clear()
+        rows: list[StyleAndTextTuples] = []
+        for entry in reversed(self._seen):
+            rows[:0] = entry.rows(size.columns)
+            if len(rows) >= size.rows:
+                break
+        self._print(rows[-max(1, size.rows - 2) :])  # what is below has two rows
 
     def show(self, event: AnyEvent) -> None:
         """Show what the server tells."""
         if isinstance(event, Message):
-            sender = clean(event.sender.encode())
-            self._add(event.time, ("class:peer", f"{sender}: "), clean_text(event.text))
+            lead = ("class:peer", f"{clean_line(event.sender)}: ")
+            self._add(lead, clean_text(event.text), seconds=event.time)
         else:
             for line in screen.lines(event):
                 self._tell(line, "error" if isinstance(event, Error) else "notice")
@@ -300,7 +301,7 @@ class EditorScreen:
 
     def _tell(self, line: str, kind: str) -> None:
         # No name has a star. So this can't be what somebody says.
-        self._add(time.time(), (f"class:{kind}", "* "), line, f"class:{kind}")
+        self._add((f"class:{kind}", "* "), clean_line(line), f"class:{kind}")
 
     def stands(self, standing: Standing) -> None:
         """Show how things stand."""
@@ -308,7 +309,11 @@ class EditorScreen:
         self._draw()
 
     def ask_name(self) -> None:
-        """Ask for a name."""
+        """Ask for a name; what is being typed is none, and can be had back as what was typed."""
+        buffer = self._session.default_buffer
+        if buffer.text and not self._asks_name:
+            buffer.append_to_history()
+            buffer.reset()
         self._asks_name = True
         self._draw()
 

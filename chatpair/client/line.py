@@ -48,7 +48,7 @@ from chatpair.messages import (
     StartTyping,
     Status,
 )
-from chatpair.text import clean_text
+from chatpair.text import clean_line
 
 NOTICED_SECONDS = 90.0
 """How long a server may take to notice that a connection is lost."""
@@ -158,7 +158,7 @@ class Line:
 
         What was said before and is not sent yet goes to nobody then.
         """
-        return self._ask(Call(clean_text(name).replace("\n", "")))
+        return self._ask(Call(clean_line(name)))
 
     def hang_up(self) -> Deferred[None]:
         """Stop talking with the peer, and stay; fails with Refused if there is none."""

@@ -24,7 +24,7 @@ from msgspec import ValidationError, convert
 from chatpair import __version__
 from chatpair.client.ending import ExitStatus
 from chatpair.client.settings import HOST, PORT, SettingsError, read_settings, settings_path
-from chatpair.text import clean
+from chatpair.text import clean, clean_line
 
 WIDTH = 79
 """Columns of the help, whatever the terminal has: its examples can't be folded."""
@@ -310,5 +310,5 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     except SettingsError as error:
         parser.error(str(error))
     if "name" in settings:
-        settings["name"] = clean(settings["name"].encode())
+        settings["name"] = clean_line(settings["name"])
     return Options(**_of_environment() | settings | given)

@@ -55,20 +55,20 @@ class PersonTalk(Talk):
 
     def typed(self, text: str) -> None:
         """Take a line, or several with newlines between them, which are one text."""
-        self._is_here()
+        self.is_here()
         self._told_typing = float("-inf")
         super().typed(text)
 
     def is_typing(self) -> None:
         """Let the peer see it, now and then."""
-        self._is_here()
+        self.is_here()
         if self._standing.peer is not None and self._active - self._told_typing >= TYPING_SECONDS:
             self._told_typing = self._active
             self._line.typing()
 
     def others(self) -> Deferred[list[str]]:
         """Return the names of those who are here, as far as that can be known at once."""
-        if isinstance(self._line, PlainLine) or not self._line.connected:
+        if isinstance(self._line, PlainLine) or not self._line.connected or self._asked:
             return succeed([])
         asked = self._line.who().addCallback(self._names_of_others)
         return asked.addErrback(lambda _: [])
@@ -83,7 +83,8 @@ class PersonTalk(Talk):
         else:
             super().interrupt(number)
 
-    def _is_here(self) -> None:
+    def is_here(self) -> None:
+        """Note that a key was pressed."""
         self._active = self._clock.seconds()
         self._rang = False
 
@@ -103,7 +104,7 @@ class PersonTalk(Talk):
         self._takes_lines = True
         self._flow()
         if self._to:
-            self._is_here()
+            self.is_here()
             self._call_first()
 
     def _said(self, text: str) -> None:

@@ -1,7 +1,7 @@
 """A line to a server that speaks no JSON: the original's, or an old one."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.endpoints import connectProtocol
@@ -29,12 +29,13 @@ from chatpair.messages import (
     Goodbye,
     Left,
     Named,
-    Outcome,
     Paired,
     Quit,
     Say,
 )
-from chatpair.text import clean
+from chatpair.text import clean, clean_line
+
+Sent: TypeAlias = Literal["sent"]
 
 ANSWER_SECONDS = 10.0
 """How long a call may go without an answer that this program understands."""
@@ -46,13 +47,13 @@ class _Room:
 
     def __init__(self) -> None:
         self._full = False
-        self._waiting: list[Deferred[Outcome]] = []
+        self._waiting: list[Deferred[Sent]] = []
 
-    def wait(self) -> Deferred[Outcome]:
+    def wait(self) -> Deferred[Sent]:
         """Return what fires as soon as there is room."""
         if not self._full:
-            return succeed("handed")
-        waiting: Deferred[Outcome] = Deferred()
+            return succeed("sent")
+        waiting: Deferred[Sent] = Deferred()
         self._waiting.append(waiting)
         return waiting
 
@@ -65,7 +66,7 @@ class _Room:
         self._full = False
         waiting, self._waiting = self._waiting, []
         for one in waiting:
-            one.callback("handed")
+            one.callback("sent")
 
     def stopProducing(self) -> None:
         """Do nothing: the line learns next that its connection is lost."""
@@ -80,7 +81,7 @@ class _Room:
 class PlainLine(LineReceiver):
     """What chatpair.client.line.Line is, as far as a plain server goes.
 
-    It has one connection, and what is lost with that stays lost. "handed" means that the server's
+    It has one connection, and what is lost with that stays lost. "sent" means that the server's
     connection took a text; that the server has all of them is known when it answers to Quit.
     """
 
@@ -140,7 +141,7 @@ class PlainLine(LineReceiver):
             return fail(Ended())
         self._no_answer()
         calling: Deferred[str] = Deferred()
-        self._calling, self._called = calling, clean(name.encode())
+        self._calling, self._called = calling, clean_line(name)
         self._call_expires = self._clock.callLater(ANSWER_SECONDS, self._no_answer)
         self._send(Call(self._called))
         return calling
@@ -171,7 +172,7 @@ class PlainLine(LineReceiver):
         self.transport.write(b"/who\r\n")
         return succeed(None)
 
-    def say(self, text: str) -> Deferred[Outcome]:
+    def say(self, text: str) -> Deferred[Sent]:
         """Say a text; fires when the connection has taken it."""
         if self._quitting:
             return fail(NotDelivered("ended"))
@@ -203,6 +204,7 @@ class PlainLine(LineReceiver):
         self.connected = False  # Twisted means something else by that
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
+            self.transport.setTcpKeepAlive(True)
         self.transport.registerProducer(self._room, True)
         self._send(Claim(self.name))
 

@@ -108,10 +108,10 @@ class _Client:
     async def _talk(self, talk: Talk, give_up: Callable[[], object]) -> Ending:
         self._heed_signals(talk, give_up)
         options = self._options
+        talk.start()
         try:
-            talk.start()
             return await talk.finished
-        except Exception as why:  # a host that is no host name raises what it likes
+        except Exception as why:  # each kind of endpoint fails with what it likes
             text = f"Can't connect to {options.host}, port {options.port}: {why}"
             return Ending(ExitStatus.NO_CONNECTION, text)
 

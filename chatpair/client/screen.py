@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 from chatpair.codecs import plain
 from chatpair.messages import AnyEvent, Left, Outcome
-from chatpair.text import clean
+from chatpair.text import clean, clean_line
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,10 @@ class Standing:
     """What the user is called, or nothing before there is a name."""
 
     connected: bool = False
+
+    leaving: bool = False
+    """The user has quit, and the server has not answered yet."""
+
     peer: str | None = None
 
     peer_is_away: bool = False
@@ -26,7 +30,7 @@ class Standing:
     waiting: int = 0
     """How many texts were said of which nothing is known yet."""
 
-    last: Outcome | Literal["waiting"] | None = None
+    last: Outcome | Literal["waiting", "sent"] | None = None
     """What became of the last text, if any was said."""
 
 
@@ -83,5 +87,5 @@ def lines(event: AnyEvent) -> list[str]:
         case Left(why="stopped"):
             return []  # the server says so next
         case Left(peer):
-            return [f"{clean(peer.encode())} has left."]
+            return [f"{clean_line(peer)} has left."]
     return [clean(line) for line in plain.render(event).removesuffix(b"\r\n").split(b"\r\n")]

@@ -17,7 +17,7 @@ from chatpair.client import screen
 from chatpair.client.screen import Speaker, Standing
 from chatpair.codecs import json
 from chatpair.messages import AnyEvent, JsonEvent, Message
-from chatpair.text import clean_text
+from chatpair.text import clean_line, clean_text
 
 MANY = 2_048
 """Characters that several lines may have which are said as one text.
@@ -177,7 +177,7 @@ class PlainScreen(StandardScreen):
 
     def notice(self, text: str) -> None:
         """Show a line about the conversation."""
-        self.write(text)
+        self.write(clean_line(text))
 
     def ask_name(self) -> None:
         """Ask for a name."""

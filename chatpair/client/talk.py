@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from signal import SIGPIPE
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from chatpair import names
 from chatpair.client.ending import DONE, Ending, ExitStatus, interrupted, refusal
 from chatpair.client.line import Line
-from chatpair.client.plain_line import PlainLine
+from chatpair.client.plain_line import PlainLine, Sent
 from chatpair.client.screen import Screen, Standing
 from chatpair.client.session import (
     MAX_LINE,
@@ -43,13 +43,16 @@ from chatpair.messages import (
     Quit,
     Status,
 )
-from chatpair.text import clean
+from chatpair.text import clean_line
 
 T = TypeVar("T")
 
 TOO_LONG = f"That line was not sent: it has over {MAX_LINE} bytes in JSON."
-LINK_LOST = "The connection is lost. Trying again; what is typed meanwhile is said then."
-NO_JSON = "The server speaks no JSON: what is lost with a connection stays lost."
+LINK_LOST = "The connection is lost. Trying again; what is typed meanwhile waits."
+NO_JSON = (
+    "The server speaks no JSON: a lost connection ends the talk, what is sent may not arrive, "
+    "and it may take commands other than To: and Quit for text."
+)
 
 
 class Talk(ABC):
@@ -135,6 +138,11 @@ class Talk(ABC):
     def _still_waits(self) -> bool:
         """Tell whether the one to call is still waited for."""
 
+    @property
+    def is_named(self) -> bool:
+        """Whether there is a name, so that what is typed is text or a command."""
+        return self._named
+
     # From the user
 
     def start(self) -> None:
@@ -161,6 +169,7 @@ class Talk(ABC):
         if self._quitting:
             return
         self._quitting = True
+        self._stands(leaving=True)
         self._flow()
         if self._has_line:
             self._line.quit()
@@ -170,7 +179,10 @@ class Talk(ABC):
     def interrupt(self, number: int) -> None:
         """Quit because of a signal, or if that is under way already, end at once."""
         if self._quitting:
-            self._ending = self._ending or Ending(128 + number, "The server did not answer.")
+            text = "The server did not answer."
+            if self._unsettled:
+                text += f" What is not known to have arrived: {self._unsettled}."
+            self._ending = self._ending or Ending(128 + number, text)
             self._finish()
         else:
             self.fail(interrupted(number))
@@ -282,6 +294,8 @@ class Talk(ABC):
                 self._stands(peer_is_away=False)
             case Message():
                 self._stands(peer_is_typing=False)
+            case Error(code="nobody") if not self._unsettled:
+                self._stands(last="failed")  # a plain server says it no other way
 
     def _is_with(self, peer: str | None) -> None:
         """Show another peer, of whom nothing is known yet, or none."""
@@ -377,12 +391,12 @@ class Talk(ABC):
         self._unsettled += 1
         self._unsettled_bytes += size
         self._stands(waiting=self._unsettled, last="waiting")
-        said = self._line.say(text)
+        said: Deferred[Any] = self._line.say(text)
         said.addCallbacks(self._arrived, self._not_said, (size,), errbackArgs=(text,))
         said.addBoth(self._settled, size)
         self._flow()
 
-    def _arrived(self, outcome: Outcome, size: int) -> None:
+    def _arrived(self, outcome: Outcome | Sent, size: int) -> None:
         self._screen.arrived(size)
         if self._unsettled == 1:
             self._stands(last=outcome)
@@ -429,4 +443,4 @@ class Talk(ABC):
             self._quitting = True
             self._flow()
             status, text = self._ending or DONE
-            self.finished.callback(Ending(status, clean(text.encode())))
+            self.finished.callback(Ending(status, clean_line(text)))

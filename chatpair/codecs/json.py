@@ -19,7 +19,7 @@ from chatpair.messages import (
     Say,
     Timestamp,
 )
-from chatpair.text import clean_text
+from chatpair.text import clean_line, clean_text
 
 MAX_LENGTH = 2**20
 """Bytes that a line of a server's may have: a text of 64 KiB, all of it escaped, and the rest."""
@@ -82,7 +82,7 @@ def parse(line: bytes) -> JsonCommand | Invalid:
         case Say(text=text):
             return replace(command, text=clean_text(text))
         case Claim(name) | Call(name):
-            return replace(command, name=clean_text(name).replace("\n", ""))
+            return replace(command, name=clean_line(name))
         case _:
             return command
 

@@ -16,6 +16,9 @@ from chatpair.messages import (
 )
 from tests.played import Shown, Stage, outcome, refused
 
+TALK_IS_OVER = (
+    "The talk with bob is over: the connection was lost for too long, or the server was restarted."
+)
 BAD_NAME = "Bad name: no space and none of : [ ] ( ) / * , in a name"
 AGAIN = "Connected again."
 PAIRED = "You are chatting with bob."

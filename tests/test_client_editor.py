@@ -105,9 +105,9 @@ def test_the_line_below_tells_how_things_stand() -> None:
         alice.shows(*shown, status("alice", "with bob", "connected", "confirmed"), ">")
         host.tells(Held("bob", seq=next(seq)))
         shown.append("HH:MM * bob has lost the connection.")
-        alice.waits_until(lambda lines: "bob, who has lost the connection" in lines[-2])
+        alice.waits_until(lambda lines: "bob, who is away" in lines[-2])
         host.tells(Back("bob", seq=next(seq)))
-        alice.waits_until(lambda lines: "bob, who has lost the connection" not in lines[-2])
+        alice.waits_until(lambda lines: "bob, who is away" not in lines[-2])
         shown = alice.lines()[:-2]
         says("four")
         host.tells(Status(4, "failed", "lost", seq=next(seq)))
@@ -388,7 +388,7 @@ def test_a_peer_that_lost_the_connection_is_shown_so(server: Server) -> None:
         with Emulator(*at(server, "--name", "alice", "--to", "bob")) as alice:
             alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
             proxy.cut()
-            away = status("alice", "with bob, who has lost the connection", "connected")
+            away = status("alice", "with bob, who is away", "connected")
             held = "HH:MM * bob has lost the connection. What you say is kept for a while."
             shown = [WELCOME, PAIRED, held]
             alice.shows(*shown, away, ">")

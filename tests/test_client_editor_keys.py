@@ -24,7 +24,7 @@ HELP = [
     "Any other line is said to the one you talk with; one with a space first always is",
 ]
 UNKNOWN = "No such command: /nonsense. Type /help, or put a space first to say it."
-TOO_LONG = "Too long: a text may have 65536 bytes in JSON. Shorten it, or paste a part."
+TOO_LONG = "Too long: a message may have 64 KiB. Shorten it, or paste a part; a pipe takes all."
 
 
 @pytest.fixture

@@ -5,15 +5,17 @@ import signal
 import pytest
 
 from chatpair.client.ending import ExitStatus
-from chatpair.client.pipe import FORGOTTEN
+from chatpair.client.pipe import ENDED_EARLY
 from chatpair.client.talk import LINK_LOST
 from tests.clients import Piped, at, fill, spins_until
+from tests.scene import TALK_IS_OVER
 from tests.server import Client, Server
 
 WELCOME = "Welcome, alice."
 WAITING = "Waiting for bob ..."
 PAIRED = "You are chatting with bob."
 TO_BOB = ["--name", "alice", "--to", "bob"]
+OF_BOB = TALK_IS_OVER.replace("bob", "alice")
 
 
 @pytest.fixture
@@ -54,9 +56,9 @@ def test_a_server_that_is_killed_in_the_middle_is_a_problem_of_who_says_somethin
             alice.close_input()
         with kill(server):
             assert alice.notice() == LINK_LOST
-            alice.ends(ExitStatus.NOT_DELIVERED, "bob has left.", FORGOTTEN.text)
+            alice.ends(ExitStatus.NOT_DELIVERED, TALK_IS_OVER, ENDED_EARLY.text)
             bob.kill(signal.SIGCONT)
-            assert [bob.notice(), bob.notice()] == [LINK_LOST, "alice has left."]
+            assert [bob.notice(), bob.notice()] == [LINK_LOST, OF_BOB]
             bob.close_input()
             bob.ends(ExitStatus.OK)
             heard = bob.output.decode().splitlines()
@@ -71,16 +73,16 @@ def test_a_server_that_is_killed_while_nothing_is_said_is_a_problem_of_who_says_
         with Piped(*at(server, *TO_BOB)) as alice:
             assert [alice.notice(), alice.notice()] == [WELCOME, PAIRED]
             with kill(server) as again:
-                assert [alice.notice(), alice.notice()] == [LINK_LOST, "bob has left."]
+                assert [alice.notice(), alice.notice()] == [LINK_LOST, TALK_IS_OVER]
                 assert [bob.notice() for _ in range(3)] == [
                     "You are chatting with alice.",
                     LINK_LOST,
-                    "alice has left.",
+                    OF_BOB,
                 ]
                 # The names are nobody's now, and this text is for neither who has them next.
                 other = again.client("bob")
                 alice.write(b"late\n")
-                alice.ends(ExitStatus.NOT_DELIVERED, FORGOTTEN.text)
+                alice.ends(ExitStatus.NOT_DELIVERED, ENDED_EARLY.text)
                 assert here(other) == "Here: bob"
 
 

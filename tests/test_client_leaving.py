@@ -3,11 +3,11 @@
 import pytest
 
 from chatpair.client.ending import DONE, Ending
-from chatpair.client.pipe import FORGOTTEN, NO_NAME, PipeTalk
+from chatpair.client.pipe import ENDED_EARLY, NO_NAME, PipeTalk
 from chatpair.client.talk import LINK_LOST
 from chatpair.messages import Error, Goodbye, JsonEvent, Left, Message, Paired, Quit, Say, Timestamp
 from tests.played import HI, refused, status
-from tests.scene import LEFT, STOPPED, Scene, piped, piped_to_bob
+from tests.scene import LEFT, STOPPED, TALK_IS_OVER, Scene, piped, piped_to_bob
 
 
 def left_by(why: str = "quit", **options: bool) -> Scene:
@@ -52,10 +52,20 @@ def test_lines_that_come_when_the_server_has_forgotten_the_line_are_the_problem(
     scene.drops()
     scene.accepts()
     scene.remote.says(refused("resume", "bad-key"))
-    assert scene.notices() == [LINK_LOST, "bob has left."]
+    assert scene.notices() == [LINK_LOST, TALK_IS_OVER]
     scene.remote.drops()
     scene.types("one")
-    assert scene.results == [FORGOTTEN]
+    assert scene.results == [ENDED_EARLY]
+
+
+def test_who_lingers_may_have_missed_something_when_the_server_has_forgotten_the_line() -> None:
+    scene = piped_to_bob(linger=True)
+    scene.talk.input_ended()
+    scene.drops()
+    scene.accepts()
+    scene.remote.says(refused("resume", "bad-key"))
+    scene.remote.drops()
+    assert scene.results == [ENDED_EARLY]
 
 
 @pytest.mark.parametrize("gone", [False, True])

@@ -3,7 +3,7 @@
 import pytest
 
 from chatpair.client.ending import DONE, Ending, ExitStatus
-from chatpair.client.pipe import FORGOTTEN, NO_NAME, PIECE, PipeTalk
+from chatpair.client.pipe import ENDED_EARLY, NO_NAME, PIECE, PipeTalk
 from chatpair.client.session import UNSETTLED_BYTES, UNSETTLED_SAYS
 from chatpair.client.talk import LINK_LOST
 from chatpair.factory import NOBODY
@@ -257,7 +257,7 @@ def test_a_line_that_is_held_no_longer_is_a_problem() -> None:
     scene.remote.says(refused("resume", "bad-key"))
     # Without a name there is nothing to quit.
     scene.remote.drops()
-    assert scene.results == [FORGOTTEN]
+    assert scene.results == [ENDED_EARLY]
 
 
 def test_a_line_that_the_server_finds_too_long_is_a_problem() -> None:

@@ -5,10 +5,11 @@ from collections import Counter
 import pytest
 
 from chatpair.client.ending import ExitStatus
-from chatpair.client.pipe import FORGOTTEN
+from chatpair.client.pipe import ENDED_EARLY
 from chatpair.client.talk import LINK_LOST
 from tests.clients import Piped, Terminal
 from tests.proxy import Proxy
+from tests.scene import TALK_IS_OVER
 from tests.server import Server
 
 AGAIN = "Connected again."
@@ -96,7 +97,7 @@ def test_a_pipe_whose_line_was_held_no_longer_says_that_not_all_was_said(
             assert bob.line() == "Quit."
             proxy.mend()
             assert [alice.notice() for _ in range(3)] == ["Welcome, alice.", PAIRED, LINK_LOST]
-            alice.ends(ExitStatus.NOT_DELIVERED, "bob has left.", FORGOTTEN.text)
+            alice.ends(ExitStatus.NOT_DELIVERED, TALK_IS_OVER, ENDED_EARLY.text)
 
 
 def test_a_person_whose_line_was_held_no_longer_learns_what_was_not_delivered(
@@ -115,7 +116,7 @@ def test_a_person_whose_line_was_held_no_longer_learns_what_was_not_delivered(
             assert bob.line().startswith("alice has lost the connection.")
             assert bob.line() == "Quit."
             proxy.mend()
-            screen += f"bob has left.\nNot delivered: too late\n{AGAIN}\n"
+            screen += f"{TALK_IS_OVER}\nNot delivered: too late\n{AGAIN}\n"
             alice.shows(screen)
             alice.types("To:bob\n")
             screen += f"{PAIRED}\n"

@@ -30,7 +30,7 @@ from chatpair.messages import (
     Tried,
 )
 from tests.played import HI, refused, status
-from tests.scene import AGAIN, PAIRED, chatting, person
+from tests.scene import AGAIN, PAIRED, TALK_IS_OVER, chatting, person
 
 # What is typed
 
@@ -171,7 +171,7 @@ def test_who_was_held_no_longer_learns_what_is_lost() -> None:
     assert scene.said()[0] == Resume("key", 2)
     scene.remote.says(refused("resume", "bad-key"))
     scene.grants("alice")
-    assert sorted(scene.notices()) == [AGAIN, "Not delivered: one", LINK_LOST, "bob has left."]
+    assert sorted(scene.notices()) == [AGAIN, "Not delivered: one", LINK_LOST, TALK_IS_OVER]
     scene.types("To:bob")
     scene.said()
     scene.tells(Paired("bob"))
@@ -184,7 +184,7 @@ def test_who_lost_the_name_meanwhile_is_asked_for_another() -> None:
     scene.accepts()
     scene.remote.says(refused("resume", "bad-key"), refused("name", "reuse"))
     scene.remote.drops()
-    assert scene.notices() == [LINK_LOST, "bob has left.", "No."]
+    assert scene.notices() == [LINK_LOST, TALK_IS_OVER, "No."]
     scene.types("alice2")
     scene.claims("alice2")
     scene.grants("alice2")
@@ -197,7 +197,7 @@ def test_a_line_that_another_has_taken_over_is_a_problem() -> None:
     scene.types("one")
     scene.remote.says(refused(None, "bad-key"))
     scene.remote.drops()
-    assert scene.notices() == ["Not delivered: one"]
+    assert scene.notices() == ["Not delivered, as far as is known: one"]
     refusal = Ending(ExitStatus.NO_CONNECTION, "No.")
     assert (scene.results, scene.endpoint.attempts) == ([refusal], [])
 
@@ -244,7 +244,7 @@ def test_who_quits_without_a_connection_is_gone_at_once(typed: str) -> None:
     scene.types("/quit")
     scene.endpoint.refuse()
     assert scene.results == [DONE]
-    lost = ["Not delivered: said meanwhile"] if typed else []
+    lost = ["Not delivered, as far as is known: said meanwhile"] if typed else []
     assert scene.notices() == [LINK_LOST, *lost]
 
 

@@ -4,12 +4,13 @@ import socket
 
 import pytest
 
+from chatpair.client.talk import NO_JSON
 from chatpair.messages import Goodbye, Quit, Tried
 from tests.clients import BAD_NAME, Host, Terminal, at, spins_until
 from tests.server import TIMEOUT, Server
 
 CTRL_C, CTRL_D = "\x03", "\x04"
-PLAIN = "The server speaks no JSON: what is lost with a connection stays lost.\n"
+PLAIN = f"{NO_JSON}\n"
 WELCOME = "Welcome, alice.\n"
 PAIRED = "You are chatting with bob.\n"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.internet.testing import StringTransport
 
 from chatpair.client.screen import Standing
-from chatpair.client.stdio import LONGEST, MANY, PipeScreen, PlainScreen, StandardScreen
+from chatpair.client.stdio import LONGEST, LOSSY, MANY, PipeScreen, PlainScreen, StandardScreen
 from chatpair.codecs import json
 from chatpair.messages import (
     Error,
@@ -105,6 +105,24 @@ def test_a_notice_is_one_line_and_steers_nothing() -> None:
 
 
 # Input
+
+
+@pytest.mark.parametrize(
+    ("data", "lossy"),
+    [
+        ("grüß\tdich\r\n日本語 🙂\n".encode(), False),
+        (b"\x1b[1mbold\n", True),
+        (b"caf\xe9\n", True),
+        ("\u202e\n".encode(), True),
+    ],
+)
+def test_a_pipe_is_told_once_what_is_no_text(
+    data: bytes, lossy: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    screen, _ = reading()
+    for at in range(len(data)):
+        screen.dataReceived(data[at : at + 1])
+    assert capsys.readouterr().err == (f"{LOSSY}\n" if lossy else "")
 
 
 @pytest.mark.parametrize("make", SCREENS)

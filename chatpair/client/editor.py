@@ -36,9 +36,12 @@ from chatpair.codecs import plain
 from chatpair.messages import AnyEvent, Error, Message, Say
 from chatpair.text import clean_line, clean_text
 
-TOO_LONG = f"Too long: a text may have {MAX_LINE} bytes in JSON. Shorten it, or paste a part."
+TOO_LONG = "Too long: a message may have 64 KiB. Shorten it, or paste a part; a pipe takes all."
 QUIT_HINT = "Ctrl-C again, or Ctrl-D, quits"
 UNSAID = "Not delivered"
+
+SEE_SECONDS = 0.05
+"""How much time passes at least between two times that something is put above the line."""
 
 SHOWN_AGAIN = 200
 """Entries that are shown again when the terminal has other columns."""
@@ -95,6 +98,7 @@ class EditorScreen:
         self._quits = False  # once those are said
         self._unseen: list[Entry] = []  # to be shown in the next turn
         self._seen: deque[Entry] = deque(maxlen=SHOWN_AGAIN)
+        self._seen_at = float("-inf")  # seconds, by the loop's clock
         self._columns = self._output.get_size().columns
         self._interrupted = self._interrupts = False  # by the key before, and by the present one
 
@@ -250,8 +254,9 @@ class EditorScreen:
         self, lead: tuple[str, str], text: str, style: str = "", seconds: float | None = None
     ) -> None:
         if not self._unseen:
-            # In a turn of its own: so the line below is drawn anew once for all that came.
-            get_running_loop().call_soon(self._see)
+            # Together with what comes soon: else the line below is hardly ever there in a flood.
+            loop = get_running_loop()
+            loop.call_at(max(loop.time(), self._seen_at + SEE_SECONDS), self._see)
         self._unseen.append(Entry(time.time() if seconds is None else seconds, lead, text, style))
 
     def _see(self) -> None:
@@ -260,6 +265,7 @@ class EditorScreen:
         if not unseen:
             return
         self._seen += unseen
+        self._seen_at = get_running_loop().time()
         # Not by way of run_in_terminal: that would echo keys which are typed meanwhile.
         self._session.app.renderer.erase()
         self._print([row for entry in unseen for row in entry.rows(self._columns)])

@@ -47,15 +47,18 @@ class Entry(NamedTuple):
         clock = f"{_clock(self.seconds)} "
         indent = " " * min(len(clock), columns // 4)
         room = columns - len(indent)
-        first, *others = self.text.split("\n")
-        texts = fold(first, room, max(0, columns - width(clock + self.lead[1])))
+        lead, text = self.lead, self.text
+        if width(clock + lead[1]) > columns:  # it must be folded as well
+            lead, text = ("", ""), lead[1] + text
+        first, *others = text.split("\n")
+        texts = fold(first, room, max(0, columns - width(clock + lead[1])))
         for line in others:
             texts += fold(line, room, room)
         rows: list[StyleAndTextTuples] = [
             [("", indent), (self.style, f"{text}\n")] for text in texts
         ]
         rows[0][0] = ("class:time", clock)
-        rows[0].insert(1, self.lead)
+        rows[0].insert(1, lead)
         return rows
 
 
@@ -67,7 +70,7 @@ def standing_line(standing: Standing, kept: int, asks_name: bool) -> str:
     if standing.peer is None:
         parts.append("with nobody")
     elif standing.peer_is_away:
-        parts.append(f"with {standing.peer}, who has lost the connection")
+        parts.append(f"with {standing.peer}, who is away")
     else:
         parts.append(f"with {standing.peer}")
     if standing.leaving:

@@ -8,6 +8,9 @@ from itertools import groupby
 
 from wcwidth import iter_graphemes, width
 
+WORD = 20
+"""Columns that a word may have to stay whole even where that is more than half a row."""
+
 
 def _parts(text: str) -> Iterator[tuple[bool, list[tuple[str, int]]]]:
     """Yield words and the spaces between them as letters and their widths, and which they are."""
@@ -19,9 +22,10 @@ def _parts(text: str) -> Iterator[tuple[bool, list[tuple[str, int]]]]:
 def fold(text: str, columns: int, first: int) -> list[str]:
     """Return a clean line as rows of so many columns, the first of them of `first`; at least one.
 
-    Words stay whole unless they are longer than half a row. Spaces at a row's end are dropped
-    where they don't fit, and a letter that is wider than a row stands alone.
+    Words stay whole unless they are longer than WORD and half a row. Spaces at a row's end are
+    dropped where they don't fit, and a letter that is wider than a row stands alone.
     """
+    whole = min(columns, max(columns // 2, WORD))
     rows: list[str] = []
     row: list[str] = []
     room = first
@@ -34,7 +38,7 @@ def fold(text: str, columns: int, first: int) -> list[str]:
     for is_space, part in _parts(text):
         if is_space:
             del part[room:]
-        elif room < sum(size for _, size in part) <= columns // 2:
+        elif room < sum(size for _, size in part) <= whole:
             begin()
         for letter, size in part:
             if size > room < columns:

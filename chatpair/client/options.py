@@ -52,8 +52,9 @@ DESCRIPTION = (
     "they are said to whoever calls first, and a first line such as To:bob calls bob; without "
     "--name the first line is the name. When the input ends and all has arrived, the client quits. "
     "What arrives goes to standard output as it was said, a line a line. All else goes to standard "
-    "error, with a progress line when that is a terminal.",
-    "A connection that is lost is made again.",
+    "error, with a progress line after a second when that is a terminal. Bytes that are no "
+    "UTF-8 arrive as \N{REPLACEMENT CHARACTER}, and control characters are taken out.",
+    "A connection that is lost is made again, but the first must be made at once.",
 )
 
 
@@ -77,13 +78,14 @@ def sections(settings: str) -> tuple[Section, ...]:
             (
                 ("Tab", "complete a command or a name"),
                 ("Up, Down, Ctrl-R", "what was typed before, a line at a time or by a part of it"),
-                ("Ctrl-C", "empty the line; twice, quit"),
-                ("Ctrl-D", "quit"),
+                ("Ctrl-C", "empty the line; twice, quit; with --plain, quit at once"),
+                ("Ctrl-D", "where nothing is typed, quit, once what waits is said"),
                 ("Ctrl-Z", "suspend; the shell's fg comes back"),
             ),
         ),
         Section(
             "exit status",
+            "Of a pipe. On a terminal it is 0 for whoever quits.",
             items=(
                 *((str(status.value), status.about) for status in ExitStatus),
                 (
@@ -110,7 +112,7 @@ def sections(settings: str) -> tuple[Section, ...]:
             "The command line and the settings override it.",
             (
                 ("NO_COLOR", "set and not empty, it means --no-color"),
-                ("TERM", "unset, empty, dumb or unknown, it means --plain"),
+                ("TERM", 'unset, empty, "dumb" or "unknown", it means --plain'),
             ),
         ),
         Section(
@@ -121,7 +123,10 @@ def sections(settings: str) -> tuple[Section, ...]:
                     "tail -f build.log | chatpair --name build --to bob --wait",
                     "say a log to bob as it grows, from when he is there",
                 ),
-                ("chatpair --name bob > file", "write what arrives from whoever calls to a file"),
+                (
+                    "chatpair --name bob --linger < /dev/null > file",
+                    "write what arrives from whoever calls to a file",
+                ),
                 (
                     "chatpair --name python --exec 'python3 -i'",
                     "let whoever calls talk with a program",
@@ -199,6 +204,9 @@ def _host(text: str) -> str:
         convert(text, HOST.type)
     except ValidationError:
         raise ArgumentTypeError(f"must be {HOST.words}, not {text!r}") from None
+    host, colon, port = text.partition(":")
+    if colon and ":" not in port:  # else it is an address of IPv6
+        raise ArgumentTypeError(f"a port has an option of its own: {host} --port {port}")
     return text
 
 
@@ -283,7 +291,7 @@ def make_parser() -> ArgumentParser:
         metavar="COMMAND",
         help="let a program be the party: the shell runs COMMAND as soon as the pair is made; its "
         "standard output is said, its standard input gets what arrives, and the end of its output "
-        "is the end of what is said",
+        "is the end of what is said. Whoever pairs with it can do what COMMAND lets them do",
     )
     return parser
 

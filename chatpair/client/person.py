@@ -101,11 +101,11 @@ class PersonTalk(Talk):
         self.quit()
 
     def _welcomed(self) -> None:
-        self._takes_lines = True
-        self._flow()
         if self._to:
             self.is_here()
             self._call_first()
+        self._takes_lines = True  # no sooner: what is typed is for who is called
+        self._flow()
 
     def _said(self, text: str) -> None:
         if "\n" in text:
@@ -168,4 +168,5 @@ class PersonTalk(Talk):
 
     def _not_delivered(self, text: str, why: str) -> None:
         if why != "nobody" or self._line.peer is not None:  # else the server has said so
-            self._screen.notice(f"Not delivered: {text}")
+            known = "Not delivered" if why != "ended" else "Not delivered, as far as is known"
+            self._screen.notice(f"{known}: {text}")

@@ -5,17 +5,14 @@ from typing import Any
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from chatpair.client.ending import Ending, ExitStatus, refusal
-from chatpair.client.screen import Screen
+from chatpair.client.screen import FORGOTTEN, Screen
 from chatpair.client.session import Refused, fits, is_same_name
 from chatpair.client.talk import Talk
 from chatpair.codecs import plain
 from chatpair.messages import AnyEvent, Call, Error, Left, Paired
 
 NO_NAME = Ending(ExitStatus.USAGE, "There is no name; give one with --name.")
-FORGOTTEN = Ending(
-    ExitStatus.NOT_DELIVERED,
-    "Not all was said: the connection was lost for too long, or the server was restarted.",
-)
+ENDED_EARLY = Ending(ExitStatus.NOT_DELIVERED, f"The talk ended early: {FORGOTTEN}.")
 
 PIECE = 16_000
 """Characters of a line that is too long for a message: their bytes, in JSON, are not."""
@@ -167,7 +164,9 @@ class PipeTalk(Talk):
         if self._quitting or not self._named or self._asked or self._unsettled or self._room:
             return
         if self._left_why:
-            if self._input_ended or not self._has_end:
+            if self._is_forgotten and self._lingers:
+                self.fail(ENDED_EARLY)  # more might have been heard
+            elif self._input_ended or not self._has_end:
                 self.quit()
             elif self._has_line:
                 # Whether more should have been said is not known yet, but nobody need call.
@@ -199,7 +198,7 @@ class PipeTalk(Talk):
 
     def _undeliverable(self, why: str, is_forgotten: bool) -> None:
         if is_forgotten:
-            self.fail(FORGOTTEN)
+            self.fail(ENDED_EARLY)
         elif why == "stopped":
             text = "The server stopped before all was said."
             self.fail(Ending(ExitStatus.NOT_DELIVERED, text))

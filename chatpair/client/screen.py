@@ -7,6 +7,8 @@ from chatpair.codecs import plain
 from chatpair.messages import AnyEvent, Left, Outcome
 from chatpair.text import clean, clean_line
 
+FORGOTTEN = "the connection was lost for too long, or the server was restarted"
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -86,6 +88,8 @@ def lines(event: AnyEvent) -> list[str]:
     match event:
         case Left(why="stopped"):
             return []  # the server says so next
+        case Left(peer, "lost", seq=seq) if not seq:  # what the server itself tells is counted
+            return [f"The talk with {clean_line(peer)} is over: {FORGOTTEN}."]
         case Left(peer):
             return [f"{clean_line(peer)} has left."]
     return [clean(line) for line in plain.render(event).removesuffix(b"\r\n").split(b"\r\n")]

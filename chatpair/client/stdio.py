@@ -25,6 +25,8 @@ MANY = 2_048
 Small enough for a server that takes shorter lines than others do.
 """
 
+LOSSY = "Not all of the input is text: what is none is replaced or taken out."
+
 tqdm.monitor_interval = 0  # a thread that would look after bars which are updated seldom
 
 LONGEST = 65_536
@@ -45,7 +47,7 @@ class StandardScreen(Protocol):
         self._decoder = getincrementaldecoder("utf-8")("replace")
         self._text = ""  # clean
         self._at = 0  # how much of that has been passed on
-        self._input_ended = self._told_end = False
+        self._input_ended = self._told_end = self._is_lossy = False
         self._wanted = self._many = False
         self._paused = self._passing = self._cut = False
         self.closed: Deferred[None] = Deferred()
@@ -62,7 +64,11 @@ class StandardScreen(Protocol):
         self._take(self._decoder.decode(data))
 
     def _take(self, text: str) -> None:
-        self._text = self._text[self._at :] + clean_text(text)
+        cleaned = clean_text(text)
+        if not self._is_lossy and ("\ufffd" in text or len(cleaned) < len(text) - text.count("\r")):
+            self._is_lossy = True
+            self.input_is_lossy()
+        self._text = self._text[self._at :] + cleaned
         self._at = 0
         self._pass_on()
 
@@ -149,6 +155,9 @@ class StandardScreen(Protocol):
             self.closed.callback(None)
 
     # What not every screen has
+
+    def input_is_lossy(self) -> None:
+        """Do nothing: who types sees what is said."""
 
     def stands(self, standing: Standing) -> None:
         """Do nothing: that would be many lines."""
@@ -252,6 +261,10 @@ class PipeScreen(StandardScreen):
         if bar is None or time() < bar.start_t + SHOWN_SECONDS:
             return nullcontext()
         return tqdm.external_write_mode(self._errors)
+
+    def input_is_lossy(self) -> None:
+        """Tell it."""
+        self.notice(LOSSY)
 
     def show(self, event: AnyEvent) -> None:
         """Write what the peer says, or as JSON what the server tells."""

@@ -9,6 +9,7 @@ from chatpair.client.talk import NO_JSON
 from chatpair.messages import (
     Call,
     Claim,
+    Error,
     Goodbye,
     Named,
     Paired,
@@ -17,6 +18,7 @@ from chatpair.messages import (
 from tests.played import Shown, Stage, outcome, refused
 
 BAD_NAME = "Bad name: no space and none of : [ ] ( ) / * , in a name"
+NEEDED = "alice needs its password."
 AGAIN = "Connected again."
 PAIRED = "You are chatting with bob."
 LEFT = Ending(ExitStatus.PEER_LEFT, "bob left before all was said.")
@@ -35,6 +37,7 @@ class Scene(Stage):
         to: str = "",
         *,
         wait: bool = False,
+        password: str = "",
         **options: bool,
     ) -> None:
         """Start a talk; the options are those that only a pipe's has."""
@@ -46,6 +49,7 @@ class Scene(Stage):
             name=name,
             to=to,
             wait=wait,
+            password=password,
             clock=self.clock,
             **options,
         )
@@ -68,6 +72,16 @@ class Scene(Stage):
         assert not self.screen.wanted
         self.accepts()
         assert self.said() == [Claim(name)]
+
+    def asks_password(self, text: str = NEEDED) -> None:
+        """Answer to the claim of a name as a server does that wants its password."""
+        self.remote.says(Error("name", "password", text))
+
+    def asks_in_vain(self, text: str = NEEDED) -> None:
+        """Do the same, and let the client hang up, as it has none."""
+        self.asks_password(text)
+        assert self.remote.transport.disconnecting
+        self.remote.drops()
 
     def refuses(self, code: Any) -> None:
         """Refuse the name, and let the client hang up."""
@@ -96,7 +110,7 @@ class Scene(Stage):
         assert self.endpoint.attempts == []
 
 
-def settled(kind: type[PersonTalk | PipeTalk], to: str = "", **options: bool) -> Scene:
+def settled(kind: type[PersonTalk | PipeTalk], to: str = "", **options: Any) -> Scene:
     """Return a talk that has the name alice."""
     scene = Scene(kind, "alice", to, **options)
     scene.claims("alice")
@@ -136,7 +150,7 @@ def piped_to_bob(**options: bool) -> Scene:
 
 
 def without_json(
-    kind: type[PersonTalk | PipeTalk], name: str = "alice", to: str = "", **options: bool
+    kind: type[PersonTalk | PipeTalk], name: str = "alice", to: str = "", **options: Any
 ) -> Scene:
     """Return a talk that has found a plain server, and connects to it anew if it has a name."""
     scene = Scene(kind, name, to, **options)

@@ -11,10 +11,11 @@ from typing import Any
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.clipboard import InMemoryClipboard
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER
-from prompt_toolkit.filters import has_focus
+from prompt_toolkit.filters import Condition, has_focus
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth
@@ -143,7 +144,7 @@ class EditorScreen:
         self._output.enable_cpr = False
         self._color = self._output.get_default_color_depth() if color else ColorDepth.DEPTH_1_BIT
         self._standing = Standing()
-        self._asks_name = False
+        self._asks_name = self._asks_password = False
         self._wanted = self._passing = False
         self._typed: deque[str] = deque()  # lines that the talk does not want yet
         self._unseen: StyleAndTextTuples = []  # to be shown in the next turn
@@ -159,6 +160,7 @@ class EditorScreen:
             output=self._output,
             completer=_Completer(talk),
             complete_while_typing=False,
+            is_password=Condition(lambda: self._asks_password),
             validator=Validator.from_callable(fits, TOO_LONG),
             validate_while_typing=False,
             key_bindings=self._keys(),
@@ -189,6 +191,7 @@ class EditorScreen:
     def _keys(self) -> KeyBindings:
         keys = KeyBindings()
         typing = has_focus(DEFAULT_BUFFER)
+        hidden = Condition(lambda: self._asks_password)
 
         @keys.add("c-c", filter=typing)
         def _(event: KeyPressEvent) -> None:
@@ -204,6 +207,11 @@ class EditorScreen:
             else:
                 self._talk.input_ended()
 
+        @keys.add("c-i", filter=typing & hidden)  # nothing completes a password
+        @keys.add("c-r", filter=typing & hidden)
+        @keys.add("c-s", filter=typing & hidden)
+        @keys.add("up", filter=typing & hidden)
+        @keys.add("down", filter=typing & hidden)
         @keys.add("c-@", filter=typing)  # would begin to select; what is typed then is lost
         @keys.add("<vt100-mouse-event>")  # no mouse is used, and other sequences look like it
         def _(event: KeyPressEvent) -> None:
@@ -219,14 +227,15 @@ class EditorScreen:
         if text != buffer.text:
             buffer.document = Document(text, len(before))  # comes here again
             return
-        if not self._asks_name and buffer.text and _is_text(buffer.text):
+        if not (self._asks_name or self._asks_password) and buffer.text and _is_text(buffer.text):
             self._talk.is_typing()
 
     def _accept(self, buffer: Buffer) -> bool:
         """Take what was typed; return whether it stays in the line, which it does not."""
         text = clean_text(buffer.text)
-        if self._asks_name:
+        if self._asks_name or self._asks_password:
             buffer.reset()  # it shall not come back among what was typed before
+            self._session.app.clipboard = InMemoryClipboard()  # nor as what was cut
         elif not text:
             return False
         elif _is_text(text):
@@ -247,7 +256,7 @@ class EditorScreen:
             return
         self._passing = True  # for the talk says at each line whether more are wanted
         while self._wanted and self._typed:
-            self._asks_name = False
+            self._asks_name = self._asks_password = False
             self._talk.typed(self._typed.popleft())
         self._passing = False
         self._draw()
@@ -258,7 +267,11 @@ class EditorScreen:
         standing = standing_line(self._standing, len(self._typed))
         if self._interrupted:
             standing = QUIT_HINT  # instead: a narrow terminal would cut it
-        question = "Your name: " if self._asks_name else "> "
+        question = "> "
+        if self._asks_name:
+            question = "Your name: "
+        elif self._asks_password:
+            question = "Your password: "
         # Not filled up to the margin: a terminal that is made narrower would fold it.
         return [("class:standing", f" {clean(standing.encode())} "), ("", f"\n{question}")]
 
@@ -310,6 +323,11 @@ class EditorScreen:
     def ask_name(self) -> None:
         """Ask for a name."""
         self._asks_name = True
+        self._draw()
+
+    def ask_password(self) -> None:
+        """Ask for a password; stars stand for it."""
+        self._asks_password = True
         self._draw()
 
     def ring(self) -> None:

@@ -11,17 +11,19 @@ from twisted.python.failure import Failure
 
 from chatpair.commands import CommandConnection
 from chatpair.messages import AskPassword, Claim, Ending, Error
-from chatpair.names import LENGTHS
+from chatpair.names import LENGTHS, BadName, parse
 from chatpair.privacy import NEEDS_TLS, is_private
 
 _log = Logger()
 
+PERHAPS_A_PASSWORD = "if that is a password, say your name first; else say it again"
 _WRONG = Error("name", "password", "Wrong password.")
 
 
 class LoginConnection(CommandConnection):
     """Asks for passwords, and does nothing else while one is checked."""
 
+    _doubted: str | None = None  # a name if it is said again; empty before any is in doubt
     _asked = ""  # the name whose password the next line is
     _check: Deferred[Any] | None = None
     _input_ended_early = False  # while a password was checked
@@ -33,6 +35,32 @@ class LoginConnection(CommandConnection):
         raise NotImplementedError
 
     # The question
+
+    def _claim(self, claim: Claim) -> None:
+        if self._queue is None and self._may_be_password(claim.name):
+            self.tell(Error("name", "bad-name", PERHAPS_A_PASSWORD))
+        else:
+            super()._claim(claim)
+
+    def _may_be_password(self, text: str) -> bool:
+        """Tell whether a name is said too early after one that has a password.
+
+        Whoever did not wait for the answer, or takes the question for open still, says a
+        password there. A name is seen by all.
+        """
+        if self.factory.accounts is None:
+            return False
+        try:
+            name = parse(text)
+        except BadName:
+            return False
+        if self.factory.has_account(name):
+            self._doubted = ""
+            return False
+        doubtful = self._doubted not in (None, text)
+        if doubtful:
+            self._doubted = text
+        return doubtful
 
     def prove(self, claim: Claim, why: Error) -> None:
         """Have a password checked, or ask for it, if nobody on the way can read it."""

@@ -10,11 +10,13 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from zope.interface import directlyProvides
 
+from chatpair.login import PERHAPS_A_PASSWORD
 from chatpair.names import parse
 from chatpair.privacy import is_private
 from tests.accounts import LOOPBACK, Guarded, known, slow
-from tests.exchange import NOBODY, PAIRED, said
+from tests.exchange import PAIRED, said
 
+PERHAPS = f"Bad name: {PERHAPS_A_PASSWORD}"
 SECRET = {"alice": "secret", "Bob": "hunter2"}
 
 
@@ -51,8 +53,8 @@ def test_what_counts_as_the_name_is_the_name(guarded: Guarded, name: str) -> Non
 @pytest.mark.parametrize("line", ["Quit", "/quit", "Mode:json", "To:bob", "Back:x", "", "bob"])
 def test_whatever_comes_next_is_the_password(guarded: Guarded, line: str) -> None:
     alice = guarded.local()
-    alice.says("alice", line, "carol")
-    assert alice.heard() == ["Password:", "Wrong password.", "OK"]
+    alice.says("alice", line, "carol", "carol")
+    assert alice.heard() == ["Password:", "Wrong password.", PERHAPS, "OK"]
     opened = Guarded(known(alice=line or "x"))
     alice = opened.local()
     alice.says("alice", line)
@@ -68,8 +70,21 @@ def test_a_password_is_bytes_that_nothing_is_taken_from() -> None:
 
 def test_a_password_that_is_too_long_is_wrong(guarded: Guarded) -> None:
     alice = guarded.local()
-    alice.says("alice", "x" * 70_000, "carol")
-    assert alice.heard() == ["Password:", "Wrong password.", "OK"]
+    alice.says("alice", "x" * 70_000, "carol", "carol")
+    assert alice.heard() == ["Password:", "Wrong password.", PERHAPS, "OK"]
+
+
+def test_a_password_where_a_name_is_due_is_no_name_at_once(guarded: Guarded) -> None:
+    alice = guarded.local()
+    alice.says("alice", "wrong", "secret", "also wrong", "a b", "x" * 40, "alice", "secret")
+    bad = ["Bad name: no space and none of : [ ] ( ) / * , in a name"] * 2
+    bad.append("Bad name: 1 to 32 characters")
+    assert alice.heard() == ["Password:", "Wrong password.", PERHAPS, *bad, "Password:"]
+    guarded.clock.advance(1)
+    assert alice.heard() == ["OK"]
+    carol = guarded.local()
+    carol.says("Bob", "", "dave", "carol", "dave", "dave")
+    assert carol.heard() == ["Password:", "Wrong password.", *[PERHAPS] * 3, "OK"]
 
 
 def test_a_password_in_pieces_is_not_the_line_before(guarded: Guarded) -> None:
@@ -89,8 +104,8 @@ def test_telnet_s_ctrl_c_quits_at_the_question(guarded: Guarded) -> None:
 
 def test_nobody_is_asked_where_others_can_read(guarded: Guarded) -> None:
     alice = guarded.connect("192.0.2.1")
-    alice.says("alice", "secret", "bob", "ALICE")
-    assert alice.heard() == ["This needs TLS.", "OK", NOBODY, NOBODY]
+    alice.says("alice", "secret", "Bob", "carol", "carol")
+    assert alice.heard() == ["This needs TLS.", PERHAPS, "This needs TLS.", PERHAPS, "OK"]
 
 
 def test_a_name_in_use_is_taken_whoever_asks(guarded: Guarded) -> None:
@@ -98,8 +113,8 @@ def test_a_name_in_use_is_taken_whoever_asks(guarded: Guarded) -> None:
     first.says("alice", "secret")
     assert first.heard() == ["Password:", "OK"]
     second = guarded.local()
-    second.says("alice", "аlice")
-    assert second.heard() == ["Reuse", "Reuse"]
+    second.says("alice", "secret", "аlice", "secret")
+    assert second.heard() == ["Reuse", PERHAPS] * 2
     first.says("Quit")
     second.says("alice", "secret")
     assert second.heard() == ["Password:", "OK"]
@@ -187,10 +202,10 @@ def test_lines_after_the_password_wait() -> None:
 def test_the_lines_after_a_wrong_one_are_names_again() -> None:
     exchange, checker = slow("alice")
     alice = exchange.local()
-    alice.sends(b"alice\nwrong\ncarol\n/who\n")
+    alice.sends(b"alice\nwrong\ncarol\ncarol\n/who\n")
     checker.answers(False)
     exchange.clock.advance(0)
-    assert alice.heard() == ["Password:", "Wrong password.", "OK", "Here: carol"]
+    assert alice.heard() == ["Password:", "Wrong password.", PERHAPS, "OK", "Here: carol"]
 
 
 def test_the_end_of_input_waits_too() -> None:

@@ -278,7 +278,8 @@ class Talk(ABC):
                 pass
             case Error(of=None, code="bad-line"):
                 pass  # a line that a drop cut in two, and that has been said again
-            case Named(motd=motd):
+            case Named(name=name, motd=motd):
+                self._name = name  # which may be written otherwise where it has a password
                 self._welcome(motd or "")
             case _:
                 self._note(event)

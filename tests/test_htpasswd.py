@@ -264,6 +264,17 @@ def test_the_options_reach_the_factory(path: Path) -> None:
     assert (factory.registered_only, factory.accounts) == (False, None)
 
 
+def test_nothing_of_it_is_loaded_without_the_option() -> None:
+    program = (
+        "import sys; from chatpair import tap; options = tap.Options(); options.parseOptions([]);"
+        "tap.makeService(options); print(*sys.modules)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    modules = set(loaded.stdout.decode().split())
+    assert "chatpair.factory" in modules
+    assert not modules & {"chatpair.accounts", "chatpair.password_file", "bcrypt"}
+
+
 def test_what_is_wrong_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def why(*arguments: str) -> str:
         with pytest.raises(UsageError) as raised:

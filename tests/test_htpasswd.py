@@ -272,7 +272,7 @@ def test_nothing_of_it_is_loaded_without_the_option() -> None:
     loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
     modules = set(loaded.stdout.decode().split())
     assert "chatpair.factory" in modules
-    assert not modules & {"chatpair.accounts", "chatpair.password_file", "bcrypt"}
+    assert not modules & {"chatpair.accounts", "chatpair.htpasswd", "chatpair.password_file"}
 
 
 def test_what_is_wrong_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Names with passwords on a real server: who asks, who waits, and what is never written down."""
 
+import os
 import re
 import socket
 import ssl
@@ -7,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from signal import SIGTERM
 from typing import Any
 
 import bcrypt
@@ -172,6 +174,15 @@ def test_a_password_needs_tls_unless_it_stays_on_this_machine(path: Path, tmp_pa
     assert b"tr0ub4dor" not in server.output
 
 
+def test_who_comes_through_a_proxy_is_where_the_proxy_says(path: Path) -> None:
+    with Server("--auth", f"htpasswd:{path}", port="haproxy:tcp:0") as server:
+        server.port = int(server.wait_for(r"\(PROXY\) starting on (\d+)")[1])
+        for host, answer in (("192.0.2.7", "This needs TLS."), ("127.0.0.1", "Password:")):
+            client = server.client()
+            client.says(f"PROXY TCP4 {host} 192.0.2.8 5000 9999\r", "alice")
+            assert client.line() == answer
+
+
 # While passwords are checked
 
 
@@ -241,6 +252,24 @@ def test_a_wrong_option_is_one_line(tmp_path: Path) -> None:
         with Process([*twistd, option]) as ended:
             assert ended.wait() == 1
         assert why in ended.output.decode().splitlines()[-1]
+
+
+def test_a_server_in_the_background_checks_too(path: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    twistd = [str(BIN / "twistd"), "--pidfile", "pid", "--logfile", "log", "chatpair"]
+    where = ("--port", f"tcp:{port}:interface=127.0.0.1", "--auth", f"htpasswd:{path.name}")
+    subprocess.run([*twistd, *where], check=True, cwd=tmp_path, timeout=TIMEOUT)
+    pid = int((tmp_path / "pid").read_text())
+    try:
+        with Client(port) as alice:
+            assert logs_in(alice, "alice", SECRET) == "OK"
+    finally:
+        os.kill(pid, SIGTERM)
+        spins_until(lambda: not (tmp_path / "pid").exists())
+    log = (tmp_path / "log").read_text()
+    assert "tr0ub4dor" not in log
+    assert "Traceback" not in log
 
 
 # The client

@@ -67,6 +67,10 @@ class CommandConnection(LineConnection, Connection):
         """Override this: whether there is no room for what a command causes."""
         raise NotImplementedError
 
+    def prove(self, claim: Claim, why: Error) -> None:
+        """Override this to see whether a name that has a password is the claimer's."""
+        raise NotImplementedError
+
     def all_obeyed(self) -> None:
         """Override this for when no command waits any more."""
         raise NotImplementedError
@@ -112,8 +116,8 @@ class CommandConnection(LineConnection, Connection):
 
     def _obey_unnamed(self, command: AnyCommand) -> None:
         match command:
-            case Claim(name):
-                self._claim(name)
+            case Claim():
+                self._claim(command)
             case Resume(key, seen):
                 user = self.factory.resume(
                     key, seen, self, self._host, counting=self._queue is not None
@@ -155,22 +159,30 @@ class CommandConnection(LineConnection, Connection):
         self.factory.silent.start(self)
         self.tell(Mode(hold=self.factory.hold))
 
-    def _claim(self, name: str) -> None:
+    def _claim(self, claim: Claim) -> None:
         self.turn = 0
-        if self.draining:
-            return
+        if not self.draining:
+            answer = self._try_name(claim.name)
+            if answer is not None and answer.code == "password":
+                self.prove(claim, answer)
+            elif answer is not None:
+                self.tell(answer)
+
+    def _try_name(self, name: str, proven: bool = False) -> Error | None:
+        """Enter, if the name can be claimed; or return why not, or refuse if the server is full."""
         if self.factory.is_full():
-            if self._queue is None:
-                self._refuse(FULL, "full")
-            else:
-                self.tell(FULL)
-            return
-        answer = self.factory.claim(name, self, self._host, counting=self._queue is not None)
+            if self._queue is not None:
+                return FULL
+            self._refuse(FULL, "full")
+            return None
+        answer = self.factory.claim(
+            name, self, self._host, counting=self._queue is not None, proven=proven
+        )
         if isinstance(answer, Error):
-            self.tell(answer)
-        else:
-            self._enter(answer)
-            answer.tell(Named(answer.name.text, answer.key, self.factory.motd or UNSET))
+            return answer
+        self._enter(answer)
+        answer.tell(Named(answer.name.text, answer.key, self.factory.motd or UNSET))
+        return None
 
     def _enter(self, user: User) -> None:
         self.user = user

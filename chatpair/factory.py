@@ -2,6 +2,7 @@
 
 import sys
 from collections import defaultdict
+from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 from twisted.internet.defer import Deferred
@@ -26,8 +27,11 @@ from chatpair.messages import (
     Timestamp,
     Tried,
 )
-from chatpair.names import BadName, NameTable, fold, parse
+from chatpair.names import BadName, Name, NameTable, fold, parse
 from chatpair.user import Connection, CountingUser, Receipt, User
+
+if TYPE_CHECKING:
+    from chatpair.accounts import Accounts
 
 UNNAMED_SECONDS = 30.0
 """How long a connection may go without a name."""
@@ -46,6 +50,8 @@ MAX_TRIED = 5
 
 STOPPING_SECONDS = 4.0
 """How long users have to read their last lines when the server stops."""
+
+ONLY_REGISTERED = "only registered names are here"
 
 NOBODY = "Nobody is chatting with you. Maybe the one you talked with is talking with someone else."
 
@@ -68,12 +74,15 @@ class ChatFactory(HeldLines, Factory):
         max_users: int = 10_000,
         max_per_host: int = 100,
         motd: str = "",
+        accounts: "Accounts | None" = None,
+        registered_only: bool = False,
     ) -> None:
         """Start with nobody here.
 
         max_line is in bytes; linger is for how many seconds a user stays who has half-closed
         the connection and is told nothing; hold for how many one with a key is kept whose
-        connection is lost; max_per_host counts connections.
+        connection is lost; max_per_host counts connections. With registered_only there are no
+        names but those of accounts.
         """
         super().__init__(clock, hold)
         self.max_line = max_line
@@ -81,6 +90,8 @@ class ChatFactory(HeldLines, Factory):
         self.max_users = max_users
         self.max_per_host = max_per_host
         self.motd = motd
+        self.accounts = accounts
+        self.registered_only = registered_only
         self.max_connections = sys.maxsize  # until somebody knows how many files may be open
         self.users: dict[str, User] = {}
         self.pairs: dict[User, User] = {}
@@ -129,12 +140,31 @@ class ChatFactory(HeldLines, Factory):
             if not self._connections_of_host[host]:
                 del self._connections_of_host[host]
 
+    def has_account(self, name: Name) -> bool:
+        """Tell whether a name is somebody's own, who proves it with a password."""
+        return self.accounts is not None and self.accounts.has(name)
+
+    def check_password(self, text: str, password: bytes, host: str | None) -> Deferred[str | Error]:
+        """Fire with the name to claim if the password of a name is right, or with why not.
+
+        The name must be one that claim refuses for its password.
+        """
+        assert self.accounts is not None
+        return self.accounts.check(parse(text), password, host)
+
     def claim(
-        self, text: str, connection: Connection, host: str | None, *, counting: bool = False
+        self,
+        text: str,
+        connection: Connection,
+        host: str | None,
+        *,
+        counting: bool = False,
+        proven: bool = False,
     ) -> User | Error:
         """Make a user of whoever is on the connection, or say why not.
 
-        A counting one acknowledges what it is told, and has a key at once.
+        A counting one acknowledges what it is told, and has a key at once. A name that has a
+        password must be proven to be the claimer's.
         """
         if host is not None and self.held_of_host[host] >= self.max_per_host:
             return Error("name", "try-later", "There are too many users from your address.")
@@ -144,6 +174,10 @@ class ChatFactory(HeldLines, Factory):
             return Error("name", "bad-name", str(why))
         if self._names.has(name):
             return Error("name", "reuse", f"The name {name} is taken.")
+        if not proven and self.has_account(name):
+            return Error("name", "password", f"{name} needs its password.")
+        if not proven and self.registered_only:
+            return Error("name", "bad-name", ONLY_REGISTERED)
         user = CountingUser(name, connection) if counting else User(name, connection)
         self.users[name.key] = user
         if counting:

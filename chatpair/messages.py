@@ -35,6 +35,13 @@ class Claim(Command, frozen=True, tag="name"):
     """Be known by a name."""
 
     name: str
+    password: (
+        Annotated[str, Meta(description="If the name has one: see the code password.")] | UnsetType
+    ) = UNSET
+
+    def __repr__(self) -> str:
+        """Return what may be in a log."""
+        return f"Claim({self.name!r})"
 
 
 class Resume(Command, frozen=True, tag="resume"):
@@ -139,6 +146,7 @@ ErrorCode = Literal[
     "bad-key",
     "no-such",
     "try-later",
+    "password",
 ]
 """Why a command was refused."""
 
@@ -302,6 +310,10 @@ class Key(Struct, frozen=True):
     key: str
 
 
+class AskPassword(Struct, frozen=True):
+    """The name has a password; it is the next line."""
+
+
 class Listening(Struct, frozen=True):
     """The input has ended; you may listen on."""
 
@@ -316,4 +328,4 @@ class Notice(Struct, frozen=True):
     text: str
 
 
-AnyEvent: TypeAlias = JsonEvent | Repeated | Key | Listening | Help | Notice
+AnyEvent: TypeAlias = JsonEvent | Repeated | Key | AskPassword | Listening | Help | Notice

@@ -143,6 +143,32 @@ def parse(text: str) -> Name:
     return Name(text, key, tuple({skeleton(key), shape}))
 
 
+class NameIndex:
+    """Names that are written somewhere, and which of them another counts as."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, str] = {}
+        self._ascii: dict[str, str] = {}
+        self._others: dict[str, str] = {}
+
+    def add(self, name: Name) -> None:
+        """Put in a name that counts as none that is in already."""
+        if name.text.isascii():
+            self._keys[name.key] = name.text
+        by_look = self._ascii if name.text.isascii() else self._others
+        for look in name.skeletons:
+            by_look.setdefault(look, name.text)
+
+    def find(self, name: Name) -> str | None:
+        """Return as it is written the name that another counts as, if there is one."""
+        for look in name.skeletons:
+            if look in self._others:
+                return self._others[look]
+        if name.text.isascii():
+            return self._keys.get(name.key)
+        return next((self._ascii[look] for look in name.skeletons if look in self._ascii), None)
+
+
 class NameTable:
     """The names that are taken."""
 

@@ -9,9 +9,10 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from chatpair.codecs import json, plain
-from chatpair.commands import FULL, CommandConnection
+from chatpair.commands import FULL
 from chatpair.connection import CLOSING_SECONDS
 from chatpair.factory import SILENT_SECONDS, UNNAMED_SECONDS
+from chatpair.login import LoginConnection
 from chatpair.messages import (
     Acknowledge,
     AnyCommand,
@@ -30,7 +31,6 @@ from chatpair.messages import (
     Quit,
     Say,
 )
-from chatpair.names import LENGTHS
 from chatpair.text import clean, is_clean
 from chatpair.user import CountingUser, User
 
@@ -45,7 +45,7 @@ _TAKEN_OVER = Error(None, "bad-key", "Another connection has taken this line ove
 _STOPPING = Error(None, "try-later", "The server is stopping.")
 
 
-class ChatProtocol(CommandConnection):
+class ChatProtocol(LoginConnection):
     """Somebody at the other end, who is unnamed, idle or paired: a line handler for each."""
 
     _command_waits = False  # until what was told before is taken
@@ -55,7 +55,7 @@ class ChatProtocol(CommandConnection):
     def connectionMade(self) -> None:
         """Let in whoever connects, or say why not."""
         super().connectionMade()
-        self._handle_line = self._unnamed
+        self._handle_line = self.unnamed
         self._host = getattr(self.transport.getPeer(), "host", None)
         if not self.factory.connected(self, self._host):
             self._refuse(_CROWDED, "too many from one host")
@@ -97,7 +97,7 @@ class ChatProtocol(CommandConnection):
         if self._queue is not None:
             self._take(Invalid(Error(None, "too-long", text)), 0)
         elif self.user is None:
-            self.tell(Error("name", "bad-name", LENGTHS))
+            self.refuse_long()
         else:
             self.user.tell(Error("say", "too-long", text))
 
@@ -134,13 +134,13 @@ class ChatProtocol(CommandConnection):
 
     # The states: each handles a line, and the present one's handler is bound
 
-    def _unnamed(self, line: bytes) -> bool:
+    def unnamed(self, line: bytes) -> bool:
         text = clean(line)
         command = plain.parse_unnamed(text)
         if _HTTP_REQUEST.match(text):
             self._refuse(_NO_HTTP, "HTTP")
         elif isinstance(command, Claim):
-            self._claim(command.name)
+            self._claim(command)
         else:
             self._obey(command)
         return False
@@ -188,7 +188,7 @@ class ChatProtocol(CommandConnection):
         if isinstance(command, Quit):
             return False
         if self.user is None:
-            return self.full
+            return self.full or self.is_checked
         if self.user.full or not isinstance(command, Say):
             return self.user.full
         assert self.user.says is not None
@@ -247,7 +247,7 @@ class ChatProtocol(CommandConnection):
         if self._queue is not None:
             return self._queue.full
         if self._peer is None:
-            return self.full
+            return self.full or self.is_checked
         return self._peer.full or (self.full and self._command_waits)
 
     def flow_changed(self) -> None:

@@ -6,10 +6,17 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import MultiService
 from twisted.application.strports import service
+from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.strcred import (
+    AuthOptionMixin,
+    InvalidAuthType,
+    UnsupportedInterfaces,
+    makeChecker,
+)
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
@@ -24,6 +31,9 @@ from chatpair.liveness import set_options
 from chatpair.messages import Notice
 from chatpair.protocol import ChatProtocol
 from chatpair.text import clean
+
+if TYPE_CHECKING:
+    from chatpair.accounts import Accounts, Source
 
 SPARE_FILES = 250
 """Files that may be open beside those of connections.
@@ -48,9 +58,10 @@ def _at_least(option: str, minimum: int, number: type[int] | type[float]) -> Cal
     return coerce
 
 
-class Options(usage.Options):
+class Options(usage.Options, AuthOptionMixin):
     """What an operator can choose."""
 
+    supportedInterfaces = (IUsernamePassword,)
     synopsis = "[options]"
     longdesc = (
         "Two parties, people or programs, talk over one private line: with nc, telnet, or the "
@@ -96,9 +107,12 @@ class Options(usage.Options):
         ("motd", None, None, "A file of UTF-8 text to send to whoever has said a name."),
     )
 
+    optFlags = (("registered-only", None, "Let nobody in but those whose name has a password."),)
+
     def __init__(self) -> None:
         super().__init__()
         self["ports"] = []
+        self["sources"] = []
         self["motd-text"] = ""
 
     def opt_port(self, description: str) -> None:
@@ -112,6 +126,32 @@ class Options(usage.Options):
     )
     opt_p = opt_port
 
+    def opt_auth(self, description: str) -> None:
+        kind = description.partition(":")[0]  # the rest may hold passwords
+        try:
+            checker = makeChecker(description)
+            self.addChecker(checker)
+            from chatpair.accounts import Source
+
+            self["sources"].append(Source(checker))
+        except InvalidAuthType:
+            why = "there is no such kind; --help-auth lists them"
+        except UnsupportedInterfaces:
+            why = "it checks no passwords"
+        except OSError as error:
+            why = f"can't read {error.filename}: {error.strerror}"
+        except Exception as error:  # each kind of checker raises what it likes
+            why = str(error)
+        else:
+            return
+        raise usage.UsageError(f"--auth {kind}: {why}")
+
+    opt_auth.__doc__ = (
+        "Which names have a password, and what checks it: htpasswd:FILE has lines as htpasswd -B "
+        "writes them, and --help-auth lists others. A name that is not in there is anybody's. A "
+        "checker that can't tell its names, as unix, has all. May be given more than once."
+    )
+
     def opt_version(self) -> None:
         """Show the version of chatpair and exit."""
         print(f"chatpair {__version__}")
@@ -119,6 +159,8 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """Read the message of the day, and fill in the default port."""
+        if self["registered-only"] and not self["sources"]:
+            raise usage.UsageError("--registered-only needs --auth: who is registered")
         if not self["ports"]:
             self.opt_port("9999")
         if self["motd"] is not None:
@@ -219,6 +261,14 @@ def _allow_open_files(wanted: int) -> int:
     return wanted
 
 
+def _accounts(sources: "list[Source]", clock: Any) -> "Accounts | None":
+    if not sources:
+        return None
+    from chatpair.accounts import Accounts
+
+    return Accounts(sources, clock)
+
+
 def makeService(options: Options) -> ChatService:
     """Return the service that the options ask for."""
     from twisted.internet import reactor
@@ -231,6 +281,8 @@ def makeService(options: Options) -> ChatService:
         max_users=options["max-users"],
         max_per_host=options["max-per-host"],
         motd=options["motd-text"],
+        accounts=_accounts(options["sources"], reactor),
+        registered_only=options["registered-only"],
     )
     factory.protocol = ChatProtocol  # type: ignore[assignment]  # the stub wants less
     chat = ChatService(factory)

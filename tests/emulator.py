@@ -106,6 +106,11 @@ class Emulator(Process):
         os.write(self._woken, b"!")
         self._reader.join(TIMEOUT)
 
+    @property
+    def echoes(self) -> bool:
+        """Whether the terminal itself shows what is typed."""
+        return bool(termios.tcgetattr(self._line)[3] & termios.ECHO)
+
     # What is seen
 
     def lines(self) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import UnsetType
 from msgspec.structs import replace
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectError, ConnectionLost
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
@@ -52,6 +53,8 @@ def outcome(deferred: Deferred[Any]) -> list[Any]:
 class Endpoint:
     """The way to a server: each attempt waits for the test to decide upon it."""
 
+    host = "127.0.0.1"
+
     def __init__(self) -> None:
         self.attempts: list[tuple[IProtocolFactory, Deferred[IProtocol]]] = []
 
@@ -65,7 +68,7 @@ class Endpoint:
         ((factory, connecting),) = self.attempts
         self.attempts.clear()
         protocol: Any = factory.buildProtocol(None)  # type: ignore[arg-type]
-        remote = Remote(protocol)
+        remote = Remote(protocol, self.host)
         protocol.makeConnection(remote.transport)
         connecting.callback(protocol)
         return remote
@@ -80,9 +83,9 @@ class Endpoint:
 class Remote:
     """The server's end of a connection."""
 
-    def __init__(self, protocol: Any) -> None:
+    def __init__(self, protocol: Any, host: str) -> None:
         self.protocol = protocol
-        self.transport = StringTransport()
+        self.transport = StringTransport(peerAddress=IPv4Address("TCP", host, 9_999))
         self._buffer = b""
 
     def lines(self) -> list[bytes]:
@@ -211,7 +214,7 @@ class Shown:
         self.notices: list[str] = []
         self.standings: list[Standing] = []
         self.sizes: list[int] = []
-        self.questions = self.rings = self.departures = 0
+        self.questions = self.passwords = self.rings = self.departures = 0
         self.wanted = self.many = False
 
     def show(self, event: AnyEvent) -> None:
@@ -225,6 +228,9 @@ class Shown:
 
     def ask_name(self) -> None:
         self.questions += 1
+
+    def ask_password(self) -> None:
+        self.passwords += 1
 
     def take_lines(self, wanted: bool, many: bool) -> None:
         self.wanted, self.many = wanted, many

@@ -9,6 +9,7 @@ from chatpair.client.talk import NO_JSON
 from chatpair.messages import (
     Call,
     Claim,
+    Error,
     Goodbye,
     Named,
     Paired,
@@ -20,6 +21,7 @@ TALK_IS_OVER = (
     "The talk with bob is over: the connection was lost for too long, or the server was restarted."
 )
 BAD_NAME = "Bad name: no space and none of : [ ] ( ) / * , in a name"
+NEEDED = "alice needs its password."
 AGAIN = "Connected again."
 PAIRED = "You are chatting with bob."
 LEFT = Ending(ExitStatus.PEER_LEFT, "bob left before all was said.")
@@ -38,6 +40,7 @@ class Scene(Stage):
         to: str = "",
         *,
         wait: bool = False,
+        password: str = "",
         **options: bool,
     ) -> None:
         """Start a talk; the options are those that only a pipe's has."""
@@ -49,6 +52,7 @@ class Scene(Stage):
             name=name,
             to=to,
             wait=wait,
+            password=password,
             clock=self.clock,
             **options,
         )
@@ -71,6 +75,16 @@ class Scene(Stage):
         assert not self.screen.wanted
         self.accepts()
         assert self.said() == [Claim(name)]
+
+    def asks_password(self, text: str = NEEDED) -> None:
+        """Answer to the claim of a name as a server does that wants its password."""
+        self.remote.says(Error("name", "password", text))
+
+    def asks_in_vain(self, text: str = NEEDED) -> None:
+        """Do the same, and let the client hang up, as it has none."""
+        self.asks_password(text)
+        assert self.remote.transport.disconnecting
+        self.remote.drops()
 
     def refuses(self, code: Any) -> None:
         """Refuse the name, and let the client hang up."""
@@ -99,7 +113,7 @@ class Scene(Stage):
         assert self.endpoint.attempts == []
 
 
-def settled(kind: type[PersonTalk | PipeTalk], to: str = "", **options: bool) -> Scene:
+def settled(kind: type[PersonTalk | PipeTalk], to: str = "", **options: Any) -> Scene:
     """Return a talk that has the name alice."""
     scene = Scene(kind, "alice", to, **options)
     scene.claims("alice")
@@ -139,7 +153,7 @@ def piped_to_bob(**options: bool) -> Scene:
 
 
 def without_json(
-    kind: type[PersonTalk | PipeTalk], name: str = "alice", to: str = "", **options: bool
+    kind: type[PersonTalk | PipeTalk], name: str = "alice", to: str = "", **options: Any
 ) -> Scene:
     """Return a talk that has found a plain server, and connects to it anew if it has a name."""
     scene = Scene(kind, name, to, **options)

@@ -49,6 +49,9 @@ def refusals(name: str) -> list[AnyEvent]:
         Error(None, "too-long", "That line was not sent: it has over 65536 bytes."),
         Error("name", "bad-name", f"U+{ord(name[0]):04X} can't be in a name"),
         Error("name", "reuse", "Reuse"),
+        Error("name", "password", "Password:"),
+        Error("name", "password", "Wrong password."),
+        Error("name", "password", "This needs TLS."),
         Error(None, "nobody", NOBODY),
     ]
 

@@ -42,6 +42,7 @@ from tests import any_events
 
 COMMANDS = [
     (b'{"do":"name","name":"alice"}', Claim("alice")),
+    (b'{"do":"name","name":"a","password":" \\u202e\\u0000"}', Claim("a", " \u202e\0")),
     (b'{"do":"resume","key":"K","seen":41}', Resume("K", 41)),
     (b'{"do":"resume","key":"K"}', Resume("K", 0)),
     (b'{"do":"to","name":"bob"}', Call("bob")),

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatpair import commands, held, protocol
+from chatpair import accounts, commands, held, privacy, protocol
 from chatpair.codecs import plain
 from chatpair.messages import (
     AnyEvent,
+    AskPassword,
     Error,
     Free,
     Goodbye,
@@ -118,6 +119,11 @@ def test_no_program_can_take_a_name_for_a_word_of_the_servers() -> None:
         protocol._TAKEN_OVER,
         commands._NOT_HELD,
         held._KEY_IS_SPOILT,
+        AskPassword(),
+        accounts.WRONG,
+        accounts.BUSY,
+        accounts.FAILED,
+        Notice(privacy.NEEDS_TLS),
     ]
     notices = ["The server is full.", "No such command: /x.", "No line is held for that key."]
     said.extend(map(Notice, notices))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from random import uniform
 from typing import Any, Protocol
 
+from msgspec import UNSET
 from twisted.application.internet import backoffPolicy
 from twisted.internet.interfaces import IReactorTime, ITCPTransport
 from twisted.internet.protocol import connectionDone
@@ -27,6 +28,7 @@ from chatpair.messages import (
     Resume,
     Resumed,
 )
+from chatpair.privacy import NEEDS_TLS, is_private
 
 PING_SECONDS = 30.0
 """How long until the next ping, and until a server that says nothing after one is given up."""
@@ -57,6 +59,9 @@ class Backoff:
 
 class Owner(Protocol):
     """What a connection needs of the line that it is for."""
+
+    password: str
+    """What to say if the name asks for it; may be empty."""
 
     def connection_made(self, connection: "Connection") -> None:
         """Expect to be asked for an introduction."""
@@ -196,9 +201,23 @@ class Connection(LineReceiver):
             case Error(of="resume", code="bad-key"):
                 self._line.forgotten()
                 self._introduce(self._line.introduction())
+            case Error(of="name", code="password", text=text):
+                self._needs_password(text)
             case Error(of="name" | "resume", code=code, text=text):
                 self._introduction = None
                 self._line.refused(Refused(code, text))
+
+    def _needs_password(self, text: str) -> None:
+        claim, password = self._introduction, self._line.password
+        # A server's word for it is not enough: whoever is on the way could say so as well.
+        if text == NEEDS_TLS or not is_private(self.transport):
+            self._introduction = None
+            self._line.refused(Refused("password", NEEDS_TLS))
+        elif password and isinstance(claim, Claim) and claim.password is UNSET:
+            self._introduce(Claim(claim.name, password))
+        else:
+            self._introduction = None
+            self._line.refused(Refused("password", text))
 
     def _closing(self, event: JsonEvent) -> None:
         """Pay no attention."""

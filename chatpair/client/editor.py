@@ -13,10 +13,11 @@ from typing import Any
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.clipboard import InMemoryClipboard
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER
-from prompt_toolkit.filters import has_focus
+from prompt_toolkit.filters import Condition, has_focus
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth
@@ -92,7 +93,7 @@ class EditorScreen:
         self._output.enable_cpr = False
         self._color = self._output.get_default_color_depth() if color else ColorDepth.DEPTH_1_BIT
         self._standing = Standing()
-        self._asks_name = False
+        self._asks_name = self._asks_password = False
         self._wanted = self._passing = False
         self._typed: deque[str] = deque()  # lines that the talk does not want yet
         self._quits = False  # once those are said
@@ -112,6 +113,7 @@ class EditorScreen:
             output=self._output,
             completer=_Completer(talk),
             complete_while_typing=False,
+            is_password=Condition(lambda: self._asks_password),
             validator=Validator.from_callable(fits, TOO_LONG),
             validate_while_typing=False,
             key_bindings=self._keys(),
@@ -141,8 +143,9 @@ class EditorScreen:
         why.trap(EOFError, OSError)
 
     def _ended(self, _: object) -> None:
-        for text in self._typed:
-            self.notice(f"{UNSAID}: {text}")
+        if not self._asks_password:
+            for text in self._typed:
+                self.notice(f"{UNSAID}: {text}")
         self._see()
         self._talk.fail(interrupted(SIGHUP))  # the terminal is gone, unless the talk has ended
 
@@ -151,6 +154,7 @@ class EditorScreen:
     def _keys(self) -> KeyBindings:
         keys = KeyBindings()
         typing = has_focus(DEFAULT_BUFFER)
+        hidden = Condition(lambda: self._asks_password)
 
         @keys.add("c-c", filter=typing)
         def _(event: KeyPressEvent) -> None:
@@ -169,6 +173,11 @@ class EditorScreen:
                 self._quits = True
                 self._pass_on()
 
+        @keys.add("c-i", filter=typing & hidden)  # nothing completes a password
+        @keys.add("c-r", filter=typing & hidden)
+        @keys.add("c-s", filter=typing & hidden)
+        @keys.add("up", filter=typing & hidden)
+        @keys.add("down", filter=typing & hidden)
         @keys.add("c-@", filter=typing)  # would begin to select; what is typed then is lost
         @keys.add("escape", "#", filter=typing)  # would say the line as a comment of a shell's
         @keys.add("c-o", filter=typing)  # would wait for a next line of the history
@@ -194,18 +203,21 @@ class EditorScreen:
             buffer.document = Document(text, len(before))  # comes here again, too
             return
         self._fitting = document
-        if not self._asks_name and buffer.text and _is_text(buffer.text):
+        if not (self._asks_name or self._asks_password) and buffer.text and _is_text(buffer.text):
             self._talk.is_typing()
 
     def _accept(self, buffer: Buffer) -> bool:
         """Take what was typed; return whether it stays in the line."""
-        text = buffer.text.strip("\n")  # a line is often copied with its end
+        text = buffer.text
+        if not self._asks_password:
+            text = text.strip("\n")  # a line is often copied with its end
         if not text:
             return False
         if self._standing.leaving or self._quits:
             return True
-        if self._asks_name:
+        if self._asks_name or self._asks_password:
             buffer.reset()  # it shall not come back among what was typed before
+            self._session.app.clipboard = InMemoryClipboard()  # nor as what was cut
         elif not self._standing.name:
             return True  # it is for nobody yet, and must not be taken for a name
         elif _is_text(text):
@@ -226,7 +238,7 @@ class EditorScreen:
             return
         self._passing = True  # for the talk says at each line whether more are wanted
         while self._wanted and self._typed:
-            self._asks_name = False
+            self._asks_name = self._asks_password = False
             self._talk.typed(self._typed.popleft())
         self._passing = False
         if self._quits and not (self._typed and self._standing.connected):
@@ -239,11 +251,15 @@ class EditorScreen:
         standing = standing_line(
             replace(self._standing, leaving=self._standing.leaving or self._quits),
             len(self._typed),
-            self._asks_name,
+            self._asks_name or self._asks_password,
         )
         if self._interrupted or self._interrupts:
             standing = f"{QUIT_HINT} | {standing}"  # first: a narrow terminal cuts the end
-        question = "Your name: " if self._asks_name else "> "
+        question = "> "
+        if self._asks_name:
+            question = "Your name: "
+        elif self._asks_password:
+            question = "Your password: "
         # Not filled up to the margin: a terminal that is made narrower would fold it.
         return [("class:standing", f" {clean_line(standing)} "), ("", f"\n{question}")]
 
@@ -315,12 +331,22 @@ class EditorScreen:
         self._draw()
 
     def ask_name(self) -> None:
-        """Ask for a name; what is being typed is none, and can be had back as what was typed."""
+        """Ask for a name."""
+        self._put_aside()
+        self._asks_name = True
+        self._draw()
+
+    def _put_aside(self) -> None:
+        """Empty the line: what is in it is no answer; it can be had back as what was typed."""
         buffer = self._session.default_buffer
-        if buffer.text and not self._asks_name:
+        if buffer.text and not (self._asks_name or self._asks_password):
             buffer.append_to_history()
             buffer.reset()
-        self._asks_name = True
+
+    def ask_password(self) -> None:
+        """Ask for a password; stars stand for it."""
+        self._put_aside()
+        self._asks_password = True
         self._draw()
 
     def ring(self) -> None:

@@ -23,7 +23,7 @@ class ExitStatus(IntEnum):
     OK = 0, "all that was said has arrived"
     USAGE = 1, "the command line, the settings or the input are wrong"
     NO_CONNECTION = 2, "no server could be reached, or it was full, or it went away"
-    NAME = 3, "the name was refused"
+    NAME = 3, "the name was refused, or its password"
     UNKNOWN = 4, "nobody has the name to call"
     BUSY = 5, "the one to call is busy"
     PEER_LEFT = 6, "the other left before all was said"
@@ -51,6 +51,7 @@ def interrupted(number: int) -> Ending:
 _STATUSES = {
     "reuse": ExitStatus.NAME,
     "bad-name": ExitStatus.NAME,
+    "password": ExitStatus.NAME,
     "unknown": ExitStatus.UNKNOWN,
     "busy": ExitStatus.BUSY,
     "self": ExitStatus.USAGE,

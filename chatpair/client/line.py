@@ -80,9 +80,12 @@ class Line:
         on_event: Callable[[JsonEvent], object] = _ignore,
         on_link: Callable[[bool], object] = _ignore,
         *,
+        password: str = "",
         clock: IReactorTime | None = None,
     ) -> None:
-        """Take where the server is and the name to claim there.
+        """Take where the server is and the name to claim there, and its password if it has one.
+
+        That is sent only when the server asks, and only over TLS or on this machine.
 
         on_event is told all but the answers that methods return: messages, who paired, left or
         is held, statuses, errors. It may return a Deferred or a coroutine. When that is done,
@@ -97,6 +100,7 @@ class Line:
 
             clock = IReactorTime(reactor)
         self.name = name
+        self.password = password
         self.finished: Deferred[Exception | None] = Deferred()
         """Fires when all is over: with nothing after quit, else with what ended the line."""
         self._clock = clock
@@ -134,7 +138,7 @@ class Line:
         if self._key is not None:
             return succeed(None)
         try:
-            check_length(Claim(self.name))
+            check_length(Claim(self.name, self.password))
         except ValueError:
             return fail()
         starting: Deferred[None] = Deferred(self._start_cancelled)

@@ -14,7 +14,7 @@ from argparse import (
 )
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import fill, indent
 from typing import Any, NamedTuple, NoReturn
@@ -29,6 +29,7 @@ from chatpair.text import clean, clean_line
 WIDTH = 79
 """Columns of the help, whatever the terminal has: its examples can't be folded."""
 _TEXT_COLUMN = 24
+PASSWORD = "CHATPAIR_PASSWORD"
 USUAL_SETTINGS = "~/.config/chatpair/settings.toml"
 
 
@@ -111,6 +112,7 @@ def sections(settings: str) -> tuple[Section, ...]:
             "environment",
             "The command line and the settings override it.",
             (
+                (PASSWORD, "the password of the name, for a pipe above all"),
                 ("NO_COLOR", "set and not empty, it means --no-color"),
                 ("TERM", 'unset, empty, "dumb" or "unknown", it means --plain'),
             ),
@@ -175,14 +177,16 @@ def _settings_from_home() -> str:
 class Options:
     """What the client is to do; `to` and `name` are empty where none is given.
 
-    `host` and `port` are the server's. `to` is whom to call, with `wait` as soon as that is
-    possible. `plain`, `color` and `bell` are of a terminal. With `linger` the end of the input is
-    not the end, `json` is how to write what arrives, and `command` is a shell's that is the party.
+    `host` and `port` are the server's, `password` is that of the name. `to` is whom to call, with
+    `wait` as soon as that is possible. `plain`, `color` and `bell` are of a terminal. With `linger`
+    the end of the input is not the end, `json` is how to write what arrives, and `command` is a
+    shell's that is the party.
     """
 
     host: str = "localhost"
     port: int = 9999
     name: str = ""
+    password: str = field(default="", repr=False)
     to: str = ""
     plain: bool = False
     color: bool = True
@@ -222,6 +226,16 @@ def _name(text: str) -> str:
     return clean(os.fsencode(text))
 
 
+def _password(path: str) -> str:
+    try:
+        lines = Path(path).read_bytes().splitlines()
+        return lines[0].decode() if lines else ""
+    except OSError as error:
+        raise ArgumentTypeError(f"can't read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ArgumentTypeError(f"{path} is not in UTF-8") from None
+
+
 def _peer(text: str) -> str:
     name = _name(text)
     if not name.strip():
@@ -252,6 +266,13 @@ def make_parser() -> ArgumentParser:
     add("host", nargs="?", type=_host, metavar="HOST", help=f"the server ({default.host})")
     add("--port", type=_port, help=f"its port, 1 to 65535 ({default.port})")
     add("--name", type=_name, help="be known by this name; else it is asked for")
+    add(
+        "--password-file",
+        dest="password",
+        type=_password,
+        metavar="FILE",
+        help="a file whose first line is the password of the name; else it is asked for",
+    )
     add("--to", type=_peer, metavar="NAME", help="call the user of this name")
     add("--wait", action="store_true", help="wait until the one to call is there and free")
     add("--version", action="version", version=f"chatpair {__version__}", help="the version")
@@ -300,6 +321,8 @@ def _of_environment() -> dict[str, Any]:
     return {
         "color": not os.environ.get("NO_COLOR"),
         "plain": os.environ.get("TERM", "") in ("", "dumb", "unknown"),
+        # Taken away, as the command of --exec need not know it.
+        "password": os.fsencode(os.environ.pop(PASSWORD, "")).decode(errors="replace"),
     }
 
 

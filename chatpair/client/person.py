@@ -46,6 +46,7 @@ class PersonTalk(Talk):
     """The talk of somebody who types, and reads what became of it."""
 
     _active = _told_typing = float("-inf")  # seconds, by the clock
+    _asking_password = False  # the next line is one
     _rang = False  # since the last key
     _peer_types: IDelayedCall | None = None
 
@@ -57,7 +58,11 @@ class PersonTalk(Talk):
         """Take a line, or several with newlines between them, which are one text."""
         self.is_here()
         self._told_typing = float("-inf")
-        super().typed(text)
+        if self._asking_password and not self._quitting:
+            self._asking_password = False
+            self._prove(text)
+        else:
+            super().typed(text)
 
     def is_typing(self) -> None:
         """Let the peer see it, now and then."""
@@ -96,6 +101,23 @@ class PersonTalk(Talk):
 
     def _may_ask_name(self) -> bool:
         return True
+
+    def _needs_password(self, text: str, tried: bool) -> None:
+        if tried:
+            self._screen.notice(text)
+        self._asking_password = self._takes_lines = True
+        self._stands(name="", last=None)
+        self._screen.ask_password()
+        self._flow()
+
+    def _prove(self, password: str) -> None:
+        self._takes_lines = False
+        self._flow()
+        if password:
+            self._password = password
+            self._open(self._name)
+        else:
+            self._ask_name()
 
     def _no_name_came(self) -> None:
         self.quit()

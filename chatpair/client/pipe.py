@@ -14,6 +14,8 @@ from chatpair.messages import AnyEvent, Call, Error, Left, Paired
 NO_NAME = Ending(ExitStatus.USAGE, "There is no name; give one with --name.")
 ENDED_EARLY = Ending(ExitStatus.NOT_DELIVERED, f"The talk ended early: {FORGOTTEN}.")
 
+HOW_TO_GIVE_PASSWORD = "Put it in CHATPAIR_PASSWORD, or give --password-file."
+
 PIECE = 16_000
 """Characters of a line that is too long for a message: their bytes, in JSON, are not."""
 
@@ -78,6 +80,9 @@ class PipeTalk(Talk):
             self.fail(NO_NAME)
         else:
             super()._ask_name()
+
+    def _needs_password(self, text: str, tried: bool) -> None:
+        self.fail(refusal("password", text if tried else f"{text} {HOW_TO_GIVE_PASSWORD}"))
 
     def _no_name_came(self) -> None:
         self.fail(NO_NAME)

@@ -33,6 +33,7 @@ from chatpair.messages import (
     Quit,
     Say,
 )
+from chatpair.privacy import NEEDS_TLS, is_private
 from chatpair.text import clean, clean_line
 
 Sent: TypeAlias = Literal["sent"]
@@ -102,14 +103,16 @@ class PlainLine(LineReceiver):
         on_event: Callable[[AnyEvent], object],
         on_link: Callable[[bool], object],
         *,
+        password: str = "",
         clock: IReactorTime,
     ) -> None:
-        """Take where the server is and the name to claim there.
+        """Take where the server is and the name to claim there, and its password if it has one.
 
         on_event is told all but answers to calls; while what it returns is a Deferred that has
         not fired, the server waits. on_link is told when the line is connected.
         """
         self.name = name
+        self._password = password
         self.finished: Deferred[BaseException | None] = Deferred()
         """Fires when all is over: with nothing after quit, else with what ended the line."""
         self._endpoint = endpoint
@@ -226,8 +229,21 @@ class PlainLine(LineReceiver):
                 self._end(Refused(code, f"The name {self.name} is taken."))
             case Error(code="bad-name" as code, text=text):
                 self._end(Refused(code, text))
+            case Error(code="password", text=text):
+                self._needs_password(text)
             case _:
                 self._tell(event)
+
+    def _needs_password(self, text: str) -> None:
+        """Answer to the question, or end."""
+        if not is_private(self.transport):
+            self._end(Refused("password", NEEDS_TLS))
+        elif text != "Password:":
+            self._end(Refused("password", text))
+        elif self._password:
+            self.transport.write(self._password.replace("\n", "").encode() + b"\r\n")
+        else:
+            self._end(Refused("password", f"{self.name} needs its password."))
 
     def _heard(self, event: AnyEvent) -> None:
         match event:

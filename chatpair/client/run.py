@@ -42,6 +42,7 @@ class _Client:
             "name": options.name,
             "to": options.to,
             "wait": options.wait,
+            "password": options.password,
             "clock": reactor,
         }
 

@@ -48,6 +48,9 @@ class Screen(Protocol):
     def ask_name(self) -> None:
         """Ask for a name."""
 
+    def ask_password(self) -> None:
+        """Ask for the password of a name, and show nothing of the next line."""
+
     def take_lines(self, wanted: bool, many: bool) -> None:
         """Pass on lines to the talk from now on, perhaps many at once, or keep them."""
 

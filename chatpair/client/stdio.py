@@ -1,6 +1,7 @@
 """A talk on standard input and output: of somebody without a line editor, or of a pipe."""
 
 import sys
+import termios
 from codecs import getincrementaldecoder
 from contextlib import AbstractContextManager, nullcontext, suppress
 from time import time
@@ -178,6 +179,7 @@ class PlainScreen(StandardScreen):
     def __init__(self, *, bell: bool) -> None:
         super().__init__()
         self._bell = bell
+        self._modes: list[Any] | None = None  # of the terminal, while it hides a password
 
     def show(self, event: AnyEvent) -> None:
         """Show what the server tells."""
@@ -191,6 +193,22 @@ class PlainScreen(StandardScreen):
     def ask_name(self) -> None:
         """Ask for a name."""
         self.transport.write(b"Your name: ")
+
+    def ask_password(self) -> None:
+        """Ask for a password, and let the terminal show nothing of it."""
+        self.transport.write(b"Your password: ")
+        self._modes = termios.tcgetattr(sys.stdin)
+        hiding = [*self._modes]
+        hiding[3] &= ~termios.ECHO
+        termios.tcsetattr(sys.stdin, termios.TCSANOW, hiding)
+
+    def take_lines(self, wanted: bool, many: bool) -> None:
+        """Pass on lines from now on, or keep them; what is typed is shown after a password."""
+        if self._modes is not None and not wanted:
+            termios.tcsetattr(sys.stdin, termios.TCSANOW, self._modes)
+            self._modes = None
+            self.write("")  # for the Enter that was not shown
+        super().take_lines(wanted, many)
 
     def ring(self) -> None:
         """Ring the terminal's bell."""
@@ -291,6 +309,9 @@ class PipeScreen(StandardScreen):
 
     def ask_name(self) -> None:
         """Do nothing: the next line is one."""
+
+    def ask_password(self) -> None:
+        """Do nothing: no pipe is asked for one."""
 
     def arrived(self, size: int) -> None:
         """Show progress."""

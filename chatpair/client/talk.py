@@ -43,6 +43,7 @@ from chatpair.messages import (
     Quit,
     Status,
 )
+from chatpair.privacy import NEEDS_TLS
 from chatpair.text import clean_line
 
 T = TypeVar("T")
@@ -73,15 +74,18 @@ class Talk(ABC):
         name: str,
         to: str,
         wait: bool,
+        password: str = "",
         clock: IReactorTime,
     ) -> None:
         """Take where the server is, the name to claim and whom to call; both may be empty.
 
-        Who waits calls again until the other is there and free.
+        The password is for a name that asks for one. Who waits calls again until the other is
+        there and free.
         """
         self.finished: Deferred[Ending] = Deferred()
         """Fires when all is over; fails with why there was no connection."""
         self._name = name
+        self._password = password
         self._screen = screen
         self._endpoint = endpoint
         self._clock = clock
@@ -109,6 +113,10 @@ class Talk(ABC):
     @abstractmethod
     def _may_ask_name(self) -> bool:
         """Tell whether another name may be asked for when one is refused."""
+
+    @abstractmethod
+    def _needs_password(self, text: str, tried: bool) -> None:
+        """Ask for the password of the name, unless it can't be; one was tried already, or not."""
 
     @abstractmethod
     def _no_name_came(self) -> None:
@@ -234,6 +242,7 @@ class Talk(ABC):
     def _refused(self, code: str, text: str) -> None:
         why = f"Bad name: {text}" if code == "bad-name" else text
         if self._may_ask_name():
+            self._password = ""  # it was for this name
             self._screen.notice(why)
             self._ask_name()
         else:
@@ -243,7 +252,14 @@ class Talk(ABC):
         self._name = name
         self._named = self._link_lost = False
         self._has_line = True
-        self._line = self._kind(self._endpoint, name, self._told, self._linked, clock=self._clock)
+        self._line = self._kind(
+            self._endpoint,
+            name,
+            self._told,
+            self._linked,
+            password=self._password,
+            clock=self._clock,
+        )
         self._line.finished.addCallback(self._line_ended)
         # It fails for the same reason as the line ends.
         self._line.start(patient=False).addErrback(lambda _: None)
@@ -274,7 +290,8 @@ class Talk(ABC):
                 pass
             case Error(of=None, code="bad-line"):
                 pass  # a line that a drop cut in two, and that has been said again
-            case Named(motd=motd):
+            case Named(name=name, motd=motd):
+                self._name = name  # which may be written otherwise where it has a password
                 self._welcome(motd or "")
             case _:
                 self._note(event)
@@ -317,7 +334,10 @@ class Talk(ABC):
                 self._finish()
             case Refused(code="bad-name") if not self._name:
                 self._ask_name()
-            case Refused(code="bad-name" | "reuse" as code, text=text):
+            case Refused(code="password", text=text) if text != NEEDS_TLS:
+                tried, self._password = bool(self._password), ""
+                self._needs_password(text, tried)
+            case Refused(code="bad-name" | "reuse" | "password" as code, text=text):
                 self._refused(code, text)
             case Refused(code=code, text=text):
                 self._end_with(refusal(code, text))

@@ -12,6 +12,7 @@ from chatpair.messages import (
     AnyEvent,
     AskHelp,
     AskKey,
+    AskPassword,
     AskWho,
     Back,
     Call,
@@ -123,6 +124,7 @@ _WORDS_FOR: dict[type[AnyEvent], str] = {
     Tried: "{0.name} tried to reach you.",
     Key: "Your key is {0.key}. After a drop, say Back:{0.key} instead of a name.",
     Listening: "Listening.",
+    AskPassword: "Password:",
     Help: HELP,
     Goodbye: "Quit",
     Error: "{0.text}",
@@ -181,6 +183,9 @@ _CODES: dict[str, ErrorCode] = {
 }
 
 
+_ABOUT_PASSWORD = frozenset(("Password:", "Wrong password.", "This needs TLS."))
+
+
 def parse_event(line: str) -> AnyEvent:
     """Return what a line of a server's tells that a client acts upon, or else a Notice of it."""
     if line == "OK":
@@ -193,6 +198,8 @@ def parse_event(line: str) -> AnyEvent:
         return Goodbye()
     if line == "You are free.":
         return Free()
+    if line in _ABOUT_PASSWORD:
+        return Error("name", "password", line)
     if line.startswith("Bad name: "):
         return Error("name", "bad-name", line.removeprefix("Bad name: "))
     if match := _PEER_LINE.fullmatch(line):

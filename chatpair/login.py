@@ -1,0 +1,137 @@
+"""The proof that a name is its claimer's own: a password, asked for and checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatpair.commands import CommandConnection
+from chatpair.messages import AskPassword, Claim, Ending, Error
+from chatpair.names import LENGTHS, BadName, parse
+from chatpair.privacy import NEEDS_TLS, is_private
+
+_log = Logger()
+
+PERHAPS_A_PASSWORD = "if that is a password, say your name first; else say it again"
+_WRONG = Error("name", "password", "Wrong password.")
+
+
+class LoginConnection(CommandConnection):
+    """Asks for passwords, and does nothing else while one is checked."""
+
+    _doubted: str | None = None  # a name if it is said again; empty before any is in doubt
+    _asked = ""  # the name whose password the next line is
+    _check: Deferred[Any] | None = None
+    _input_ended_early = False  # while a password was checked
+
+    # What a subclass adds
+
+    def unnamed(self, line: bytes) -> bool:
+        """Override this to handle a line of somebody who has no name."""
+        raise NotImplementedError
+
+    # The question
+
+    def _claim(self, claim: Claim) -> None:
+        if self._queue is None and self._may_be_password(claim.name):
+            self.tell(Error("name", "bad-name", PERHAPS_A_PASSWORD))
+        else:
+            super()._claim(claim)
+
+    def _may_be_password(self, text: str) -> bool:
+        """Tell whether a name is said too early after one that has a password.
+
+        Whoever did not wait for the answer, or takes the question for open still, says a
+        password there. A name is seen by all.
+        """
+        if self.factory.accounts is None:
+            return False
+        try:
+            name = parse(text)
+        except BadName:
+            return False
+        if self.factory.has_account(name):
+            self._doubted = ""
+            return False
+        doubtful = self._doubted not in (None, text)
+        if doubtful:
+            self._doubted = text
+        return doubtful
+
+    def prove(self, claim: Claim, why: Error) -> None:
+        """Have a password checked, or ask for it, if nobody on the way can read it."""
+        if not is_private(self.transport):
+            self.tell(Error("name", "password", NEEDS_TLS))
+        elif claim.password is not UNSET:
+            self._begin_check(claim.name, claim.password.encode())
+        elif self._queue is not None:
+            self.tell(why)
+        else:
+            self._asked = claim.name
+            self._handle_line = self._password
+            self.tell(AskPassword())
+
+    def _password(self, line: bytes) -> bool:
+        self._handle_line = self.unnamed
+        if not self.draining:
+            self._begin_check(self._asked, line)
+        return False
+
+    def refuse_long(self) -> None:
+        """Refuse a line that is too long, whether it was to be a name or a password."""
+        if self._handle_line == self._password:
+            self._handle_line = self.unnamed
+            self.tell(_WRONG)
+        else:
+            self.tell(Error("name", "bad-name", LENGTHS))
+
+    # The answer
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether a password is being checked, so that all that comes after it must wait."""
+        return self._check is not None
+
+    def _begin_check(self, name: str, password: bytes) -> None:
+        self.factory.unnamed.stop(self)
+        self._check = check = self.factory.check_password(name, password, self._host)
+        check.addCallback(self._checked).addErrback(self._check_failed)
+        if self.is_checked:
+            self.flow_changed()
+
+    def _checked(self, answer: str | Error) -> None:
+        self._check = None
+        error = answer if isinstance(answer, Error) else self._try_name(answer, proven=True)
+        if error is not None:
+            self.tell(error)
+            if error.code == "password":
+                self.factory.activity.refused("wrong password")
+        if self.user is None and self._queue is None and not self.closing:
+            self.factory.unnamed.start(self)
+        if self._input_ended_early:
+            super().readConnectionLost()
+        self.flow_changed()
+
+    def _check_failed(self, why: Failure) -> None:
+        if not why.check(CancelledError):
+            _log.failure("What follows a password failed", failure=why)
+            self.abort()
+
+    # The end
+
+    def readConnectionLost(self) -> None:
+        """Take the end of input for what it is once all before it is done with."""
+        if self.is_checked:
+            self._input_ended_early = True
+        else:
+            super().readConnectionLost()
+
+    def _leave(self, why: Ending, reason: str) -> None:
+        check, self._check = self._check, None
+        if check is not None:
+            check.cancel()
+        super()._leave(why, reason)

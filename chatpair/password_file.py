@@ -1,0 +1,96 @@
+"""A checker of the passwords in a file as htpasswd -B writes it."""
+
+import re
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.error import UnauthorizedLogin
+from twisted.internet.defer import Deferred, fail
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from chatpair.names import BadName, Name, NameIndex, parse
+from chatpair.registry import INameRegistry
+from chatpair.watched_file import WatchedFile
+from chatpair.worker import Worker
+
+LONGEST = 72
+"""Bytes of a password that bcrypt looks at; htpasswd and others ignore the rest too."""
+
+_BCRYPT = re.compile(rb"\$2[aby]\$(?:0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
+
+_log = Logger()
+
+
+class _Content(NamedTuple):
+    names: NameIndex
+    hashes: dict[str, bytes]  # by names as they are written; empty where none is of use
+
+
+def _parse(path: Path, data: bytes) -> _Content:
+    """Return what the lines of a file say; a bad one is told of, but not what is in it."""
+    content = _Content(NameIndex(), {})
+    for number, line in enumerate(data.splitlines(), 1):
+        if line.strip() and not line.startswith(b"#"):
+            problem = _take(content, line)
+            if problem:
+                where = {"path": path, "number": number}
+                _log.warn("{path}, line {number}: {problem}", problem=problem, **where)
+    return content
+
+
+def _take(content: _Content, line: bytes) -> str:
+    """Take a line; return what is wrong with it, if anything."""
+    written, colon, rest = line.partition(b":")
+    if not colon:
+        return "no name and password with a colon between them; it counts for nothing"
+    try:
+        name = parse(written.decode())
+    except UnicodeDecodeError:
+        return "the name is no UTF-8; it counts for nothing"
+    except BadName as why:
+        return f"nobody can have that name here ({why}); it counts for nothing"
+    if content.names.find(name) is not None:
+        return "the name is that of a line before, or looks like it; it counts for nothing"
+    content.names.add(name)
+    password = rest.partition(b":")[0].strip()
+    if _BCRYPT.fullmatch(password):
+        content.hashes[name.text] = password
+        return ""
+    content.hashes[name.text] = b""
+    return "not of bcrypt, as htpasswd -B writes; nobody can use the name"
+
+
+@implementer(ICredentialsChecker, INameRegistry)
+class HtpasswdChecker:
+    """Checks passwords, each in a thread, as it takes a core a good part of a second."""
+
+    credentialInterfaces = (IUsernamePassword,)
+
+    def __init__(self, path: Path) -> None:
+        """Read a file; raises OSError if that fails, and ImportError without bcrypt."""
+        import bcrypt
+
+        self._is_right = bcrypt.checkpw
+        self._file = WatchedFile(path, partial(_parse, path))
+        self._worker = Worker("htpasswd")
+
+    def written(self, name: Name) -> str | None:
+        """Return how the file writes a name, or the one that it counts as; None without any."""
+        return self._file.read().names.find(name)
+
+    def requestAvatarId(self, credentials: IUsernamePassword) -> Deferred[bytes | tuple[()]]:
+        """Fire with the name if the password is its own, or fail with UnauthorizedLogin."""
+        username = bytes(credentials.username)
+        hashed = self._file.read().hashes.get(username.decode(errors="replace"))
+        if not hashed:
+            return fail(UnauthorizedLogin())
+        return self._worker.run(partial(self._check, username, credentials.password, hashed))
+
+    def _check(self, username: bytes, password: bytes, hashed: bytes) -> bytes:
+        if b"\0" in password or not self._is_right(password[:LONGEST], hashed):
+            raise UnauthorizedLogin
+        return username

@@ -1,0 +1,58 @@
+"""Wrong passwords are counted, and make whoever said them wait for the next answer."""
+
+from collections.abc import Hashable
+
+from twisted.internet.interfaces import IReactorTime
+
+from chatpair.delay import Delay
+
+LONGEST_WAIT = 60.0
+"""Seconds that a host waits at most for the check of a password, however many were wrong."""
+
+FREE_OF_HOST = 10
+"""Wrong passwords, whatever the names, after which a host waits with any name."""
+
+FORGIVING_SECONDS = 3_600.0
+"""How long wrong passwords count after the last one."""
+
+MAX_COUNTS = 10_000
+"""Hosts and names that are counted at a time; past that the one last seen first is forgotten."""
+
+
+class Tries:
+    """How long to wait before a password is checked: 1, 2, 4 ... seconds after a wrong one.
+
+    What one host does costs no other host any time. There is no host where there is only this
+    machine.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._counts: dict[Hashable, tuple[int, float]] = {}  # wrong ones, and until when to wait
+        self._forget: Delay[Hashable] = Delay(clock, FORGIVING_SECONDS, self._counts.pop)
+
+    def wait(self, name: str, host: str | None) -> float:
+        """Return for how many seconds a host must wait with a name at this moment."""
+        until = max(self._counts.get(key, (0, 0.0))[1] for key in ((name, host), (None, host)))
+        return max(0.0, until - self._clock.seconds())
+
+    def wrong(self, name: str, host: str | None) -> None:
+        """Count a wrong password."""
+        self._count((name, host), 0)
+        self._count((None, host), FREE_OF_HOST)
+
+    def right(self, name: str, host: str | None) -> None:
+        """Forget the wrong ones for a name; those for other names still count for the host."""
+        self._drop((name, host))
+
+    def _count(self, key: Hashable, free: int) -> None:
+        count = self._counts.get(key, (0, 0.0))[0] + 1
+        wait = min(2.0 ** (min(count - free, 10) - 1), LONGEST_WAIT) if count > free else 0.0
+        self._counts[key] = count, self._clock.seconds() + wait
+        self._forget.start(key)
+        if len(self._counts) > MAX_COUNTS:
+            self._drop(next(iter(self._forget)))
+
+    def _drop(self, key: Hashable) -> None:
+        if self._counts.pop(key, None) is not None:
+            self._forget.stop(key)

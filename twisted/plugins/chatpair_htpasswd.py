@@ -1,0 +1,3 @@
+from chatpair.htpasswd import HtpasswdCheckerFactory
+
+htpasswd = HtpasswdCheckerFactory()

@@ -292,6 +292,6 @@ class LineConnection(TextLineReceiver, TimeoutMixin):
 
 
 def _closes_by_halves(transport: object) -> bool:
-    if ISSLTransport.providedBy(transport):  # Twisted's own claims what is under it
-        return IHalfCloseableDescriptor.implementedBy(type(transport))
+    if ISSLTransport.providedBy(transport):  # Twisted's own passes this on to what is under it
+        return hasattr(type(transport), "loseWriteConnection")
     return IHalfCloseableDescriptor.providedBy(transport)

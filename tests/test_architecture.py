@@ -60,9 +60,11 @@ BELOW = {
         "chatpair.text",
         "chatpair.user",
     },
+    "chatpair.doors": set(),
     "chatpair.tap": {
         "chatpair",
         "chatpair.codecs",
+        "chatpair.doors",
         "chatpair.factory",
         "chatpair.liveness",
         "chatpair.messages",

@@ -1,0 +1,192 @@
+"""TLS on an endpoint of Twisted's: certificates that are read anew, and true ends and receipts."""
+
+import re
+from contextlib import suppress
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IOpenSSLServerConnectionCreator,
+)
+from twisted.internet.protocol import Factory
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
+from twisted.python.filepath import FilePath
+from zope.interface import implementer
+
+
+@implementer(IHalfCloseableProtocol)
+class TLSTransport(TLSMemoryBIOProtocol):
+    """TLS on a TCP connection, that ends as TCP does, and writes at once.
+
+    Twisted's BufferingTLSTransport gathers what is written until the reactor's next turn, and
+    tells a producer only once that it should pause: so nobody knew when the kernel has what.
+    """
+
+    transport: Any
+
+    input_was_cut = False
+    """Whether the input ended without a word in TLS: whoever is on the way can do that."""
+
+    output_ended = False
+    """Whether the other end has closed, so that it is told nothing more."""
+
+    _ends_output = False  # when the handshake is done
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Let the connection underneath pause and resume a producer.
+
+        Before the handshake is done, when that would not do, nobody is told much.
+        """
+        self.transport.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """Pause and resume it no more."""
+        self.transport.unregisterProducer()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Read, and tell when that was the end."""
+        super().dataReceived(data)
+        if self._ends_output and self._handshakeDone and not self._appSendBuffer:
+            self._ends_output = False
+            self._end_output()
+        if self._lostTLSConnection and self._handshakeDone and not self.output_ended:
+            self.output_ended = True
+            if self._reason is not None:  # what came is not the other end's
+                self.transport.abortConnection()
+            elif IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
+                self.wrappedProtocol.readConnectionLost()
+
+    def readConnectionLost(self) -> None:
+        """Take the end of the connection's input for a half-close, as without TLS."""
+        if self._handshakeDone and IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
+            self.input_was_cut = True
+            self.wrappedProtocol.readConnectionLost()
+        else:
+            self.transport.connectionLost(Failure(ConnectionDone()))
+
+    def loseWriteConnection(self) -> None:
+        """Close this half once all is written, and tell the protocol, which may read on.
+
+        The other end need not answer (RFC 8446, section 6.1).
+        """
+        if self._handshakeDone:
+            self._end_output()
+        elif self._appSendBuffer:
+            self._ends_output = True
+        else:
+            self.abortConnection()
+
+    def _end_output(self) -> None:
+        connection = self.getHandle()
+        with suppress(SSL.Error):
+            connection.shutdown()
+            self.transport.write(connection.bio_read(2**15))
+        self.transport.loseWriteConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Tell the protocol that the kernel has all that it wrote."""
+        if IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
+            self.wrappedProtocol.writeConnectionLost()
+
+    def loseConnection(self) -> None:
+        """Close once all is written, whether or not the other end answers that."""
+        if self._handshakeDone:
+            super().loseConnection()
+            self.transport.loseConnection()
+        else:
+            self.abortConnection()
+
+
+class _Noted:
+    """A reactor that listens with TLS by noting the context that it should use."""
+
+    context: SSL.Context
+
+    def listenSSL(
+        self, port: int, factory: Factory, contextFactory: Any, backlog: int, interface: str
+    ) -> None:
+        """Note it."""
+        self.context = contextFactory.getContext()
+
+
+def _of_files(description: str) -> SSL.Context:
+    noted = _Noted()
+    reactor: Any = noted
+    problems: list[Failure] = []
+    listening = serverFromString(reactor, description).listen(Factory())
+    listening.addErrback(problems.append)
+    for problem in problems:
+        problem.raiseException()
+    return noted.context
+
+
+def _of_directory(path: str) -> dict[str, SSL.Context]:
+    # Where Twisted has the endpoint; its own look-up is a line in the log for each stranger.
+    from twisted.protocols._sni import PEMObjects
+
+    directory = FilePath(path)
+    directory.listdir()  # which raises what walking it does not
+    options = PEMObjects.fromDirectory(directory).inferDomainMapping()
+    contexts = {name.lower(): each.getContext() for name, each in options.items()}
+    if not contexts:
+        raise ValueError(f"{path} has no .pem files with a certificate for a name, and its key")
+    return contexts
+
+
+def explain(why: Exception) -> str:
+    """Say in a line what was wrong with a certificate or a key."""
+    if isinstance(why, SSL.Error) or (why.args and isinstance(why.args[0], list)):
+        return ", ".join(reason for _, _, reason in why.args[0]) or type(why).__name__
+    if isinstance(why, OSError) and why.strerror:
+        return f"{why.filename}: {why.strerror}"
+    return f"{type(why).__name__}: {why}"
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class Certificates:
+    """The certificates of an endpoint, as its description names their files."""
+
+    def __init__(self, description: str) -> None:
+        """Read them; raises whatever a file that is wrong makes Twisted or OpenSSL raise."""
+        self.description = description
+        self.read()
+
+    def read(self) -> None:
+        """Read them anew, for connections to come; when that raises, all stays as it was."""
+        parts = re.split(r"(?<!\\):", self.description.removeprefix("haproxy:"))
+        self._by_name: dict[str, SSL.Context]
+        if parts[0] == "tls":
+            keys = dict(part.split("=", 1) for part in parts[1:] if "=" in part)
+            path = keys["path"] if "path" in keys else parts[1]
+            by_name = _of_directory(re.sub(r"\\(.)", r"\1", path))
+            default = next(iter(by_name.values()))
+        else:
+            by_name, default = {}, _of_files(self.description)
+        for context in (default, *by_name.values()):
+            context.set_min_proto_version(SSL.TLS1_2_VERSION)
+            context.set_tlsext_servername_callback(self._choose)
+        self._by_name, self._default = by_name, default
+
+    def _choose(self, connection: SSL.Connection) -> None:
+        name = (connection.get_servername() or b"").decode("ascii", "replace").lower()
+        parent = "*." + name.partition(".")[2]
+        context = self._by_name.get(name) or self._by_name.get(parent)
+        if context is not None:
+            connection.set_context(context)
+
+    def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """Return what encrypts a new connection."""
+        return SSL.Connection(self._default)
+
+    def serve(self, port: Any) -> None:
+        """Let a port that Twisted's endpoint has opened use these, and our transport."""
+        twisteds = port.factory
+        factory = TLSMemoryBIOFactory(self, False, twisteds.wrappedFactory)
+        factory.protocol = TLSTransport
+        factory.doStart()
+        port.factory = factory
+        twisteds.doStop()

@@ -204,11 +204,11 @@ class Server(Process):
         self.wait_for(r"chatpair \S+ is ready")
         match = re.search(rb"ChatFactory(?: \(TLS\))? starting on (\d+)", self.output)
         self.port = int(match[1]) if match else 0
-        self._tls = made().trusting() if port.startswith(("ssl:", "tls:")) else None
+        self.tls = made().trusting() if port.startswith(("ssl:", "tls:")) else None
 
     def client(self, name: str = "", source: str = "127.0.0.1") -> Client:
         """Connect, and say a name if there is one; closed with the server at the latest."""
-        client = Client(self.port, source, self._tls)
+        client = Client(self.port, source, self.tls)
         self._clients.callback(client.close)
         if name:
             client.says(name)

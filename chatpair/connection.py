@@ -209,13 +209,10 @@ class LineConnection(TextLineReceiver, TimeoutMixin):
     def readConnectionLost(self) -> None:
         """Take the end of input for "I have said all; I still listen".
 
-        TLS can also say that the other end does not listen any more, or that anybody on the way
-        may have cut the input.
+        TLS can also say that the other end does not listen any more.
         """
         self.input_ended = self.no_more_comes = True
         self.paused = False
-        if getattr(self.transport, "input_was_cut", False):
-            self._buffer = self._buffer[: self._buffer.rfind(b"\n") + 1]
         self.end_of_input()
         if self.closing:
             self.transport.loseConnection()

@@ -43,6 +43,7 @@ _CROWDED = Notice("There are too many connections from your address.")
 _TOO_SLOW = Notice(f"No name came within {UNNAMED_SECONDS:.0f} seconds.")
 _SILENT = Error(None, "try-later", f"Nothing came for {SILENT_SECONDS:.0f} seconds.")
 _TAKEN_OVER = Error(None, "bad-key", "Another connection has taken this line over.")
+_CUT = Error("say", "bad-line", "That line was not sent: it has no end.")
 _STOPPING = Error(None, "try-later", "The server is stopping.")
 
 
@@ -103,12 +104,17 @@ class ChatProtocol(CommandConnection):
             self.user.tell(Error("say", "too-long", text))
 
     def end_of_input(self) -> None:
-        """Handle what is left, but for half an object: the connection was cut in the middle."""
-        if self._queue is not None:
-            whole, newline, rest = self._buffer.rpartition(b"\n")
-            if isinstance(json.parse(rest), Invalid):
-                self._buffer = whole + newline
+        """Handle what is left, but for half an object: the connection was cut in the middle.
+
+        Under TLS anybody on the way could have cut a line: it is not said, and its sender told.
+        """
+        whole, newline, rest = self._buffer.rpartition(b"\n")
+        was_cut = getattr(self.transport, "input_was_cut", False)
+        if was_cut or (self._queue is not None and isinstance(json.parse(rest), Invalid)):
+            self._buffer = whole + newline
         super().end_of_input()
+        if was_cut and rest and self._queue is None and self.user is not None:
+            self.user.tell(_CUT)
 
     def all_said(self) -> None:
         """Stay while there is somebody to listen to; else close."""

@@ -1,6 +1,7 @@
 """TLS on an endpoint of Twisted's: certificates that are read anew, and true ends and receipts."""
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -10,12 +11,60 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
     IOpenSSLServerConnectionCreator,
+    IPushProducer,
 )
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 from zope.interface import implementer
+
+
+class _Connection(SSL.Connection):
+    """Keeps from Twisted that the other end has closed: it would do so too, at once.
+
+    What came before that is perhaps not handled yet.
+    """
+
+    def recv(self, *arguments: Any) -> bytes:
+        """Read."""
+        try:
+            return super().recv(*arguments)
+        except SSL.ZeroReturnError:
+            raise SSL.WantReadError from None
+
+
+@implementer(IPushProducer)
+class _Last:
+    """Is told when the kernel has the last that is written to a transport."""
+
+    def __init__(self, transport: Any, written: Callable[[], object]) -> None:
+        self._transport = transport
+        self._written = written
+        self._waits = False
+
+    def write(self, data: bytes) -> None:
+        """Write it."""
+        transport = self._transport
+        transport.registerProducer(self, True)
+        limit = transport.bufferSize
+        transport.bufferSize = 0  # so that it says that it can't take all at once
+        try:
+            transport.write(data)
+        finally:
+            transport.bufferSize = limit
+        if not self._waits:
+            self.resumeProducing()
+
+    def pauseProducing(self) -> None:
+        self._waits = True
+
+    def resumeProducing(self) -> None:
+        self._transport.unregisterProducer()
+        self._written()
+
+    def stopProducing(self) -> None:
+        pass
 
 
 @implementer(IHalfCloseableProtocol)
@@ -32,8 +81,9 @@ class TLSTransport(TLSMemoryBIOProtocol):
     """Whether the input ended without a word in TLS: whoever is on the way can do that."""
 
     output_ended = False
-    """Whether the other end has closed, so that it is told nothing more."""
+    """Whether the other end has closed in TLS, and with that has stopped listening."""
 
+    _paused = False
     _ends_output = False  # when the handshake is done
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
@@ -47,21 +97,45 @@ class TLSTransport(TLSMemoryBIOProtocol):
         """Pause and resume it no more."""
         self.transport.unregisterProducer()
 
+    def pauseProducing(self) -> None:
+        """Hand on no more, not even an end that has come, which is to be read after all else."""
+        self._paused = True
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Read on."""
+        self._paused = False
+        self.transport.resumeProducing()
+        self._tell_end()
+
     def dataReceived(self, data: bytes) -> None:
         """Read, and tell when that was the end."""
         super().dataReceived(data)
-        if self._ends_output and self._handshakeDone and not self._appSendBuffer:
+        if not self._handshakeDone or self._tlsConnection is None:
+            return
+        if self._ends_output and not self._appSendBuffer:
             self._ends_output = False
             self._end_output()
-        if self._lostTLSConnection and self._handshakeDone and not self.output_ended:
+        if self._lostTLSConnection:  # by what came, which is not the other end's
+            self.transport.abortConnection()
+        else:
+            self._tell_end()
+
+    def _tell_end(self) -> None:
+        connection = self._tlsConnection
+        if self._paused or self.output_ended or connection is None:
+            return
+        if connection.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
             self.output_ended = True
-            if self._reason is not None:  # what came is not the other end's
-                self.transport.abortConnection()
-            elif IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
+            if IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
                 self.wrappedProtocol.readConnectionLost()
+            else:
+                self.loseConnection()
 
     def readConnectionLost(self) -> None:
         """Take the end of the connection's input for a half-close, as without TLS."""
+        if self.output_ended:
+            return  # it is closing
         if self._handshakeDone and IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
             self.input_was_cut = True
             self.wrappedProtocol.readConnectionLost()
@@ -82,10 +156,11 @@ class TLSTransport(TLSMemoryBIOProtocol):
 
     def _end_output(self) -> None:
         connection = self.getHandle()
+        close_notify = b""
         with suppress(SSL.Error):
             connection.shutdown()
-            self.transport.write(connection.bio_read(2**15))
-        self.transport.loseWriteConnection()
+            close_notify = connection.bio_read(2**15)
+        _Last(self.transport, self.writeConnectionLost).write(close_notify)
 
     def writeConnectionLost(self) -> None:
         """Tell the protocol that the kernel has all that it wrote."""
@@ -180,7 +255,7 @@ class Certificates:
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """Return what encrypts a new connection."""
-        return SSL.Connection(self._default)
+        return _Connection(self._default)
 
     def serve(self, port: Any) -> None:
         """Let a port that Twisted's endpoint has opened use these, and our transport."""

@@ -7,6 +7,7 @@ from msgspec import UNSET
 from chatpair.codecs import json, plain
 from chatpair.command_queue import CommandQueue
 from chatpair.connection import LineConnection
+from chatpair.factory import UNNAMED_SECONDS
 from chatpair.messages import (
     Acknowledge,
     AnyCommand,
@@ -244,4 +245,5 @@ class CommandConnection(LineConnection, Connection):
     def _refuse(self, answer: Notice | Error, reason: str) -> None:
         self.tell(answer)
         self.factory.activity.refused(reason)
-        self.end(reason)
+        self._leave("lost", reason)
+        self.hang_up(UNNAMED_SECONDS)  # the answer may wait for a handshake that never ends

@@ -53,7 +53,7 @@ class Certificate:
     def port(self) -> str:
         """An endpoint that Twisted has always had."""
         files = f"privateKey={self.key}:certKey={self.leaf}:extraCertChain={self.chain}"
-        return f"ssl:0:{files}:interface=127.0.0.1"
+        return f"ssl:0:{files}"
 
     @property
     def directory_port(self) -> str:

@@ -47,6 +47,7 @@ BELOW = {
         "chatpair.codecs",
         "chatpair.command_queue",
         "chatpair.connection",
+        "chatpair.factory",
         "chatpair.messages",
         "chatpair.user",
     },

@@ -61,7 +61,7 @@ BELOW = {
         "chatpair.text",
         "chatpair.user",
     },
-    "chatpair.doors": set(),
+    "chatpair.doors": {"chatpair.codecs"},
     "chatpair.tap": {
         "chatpair",
         "chatpair.codecs",

@@ -90,8 +90,11 @@ def test_what_is_no_tls_is_closed_and_no_line_in_the_log(server: Server, data: b
         stranger.sends(data)
         if data[:1] == b"\x16":
             socket.socket.shutdown(stranger.socket, socket.SHUT_WR)
-        while stranger.socket.recv(1_000):
-            pass
+        if data[:1] == b"\x16":
+            assert stranger.socket.recv(1_000) == b""
+        else:
+            assert stranger.line() == "This port talks TLS, not plain text."
+            assert stranger.line() == ""
     with Client(server.port) as stranger:
         stranger.sends(data)
         stranger.resets()

@@ -52,6 +52,9 @@ To:bob or /to bob: talk with bob
 /help: these lines
 Any other line is said to the one you talk with; one with a space first always is"""
 
+NO_PLAIN_TEXT = "This port talks TLS, not plain text."
+"""What is said, without TLS, to who begins without TLS where it is due."""
+
 _WORDS: dict[str, AnyCommand] = {
     "/bye": HangUp(),
     "/who": AskWho(),

@@ -19,6 +19,11 @@ from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 from zope.interface import implementer
 
+from chatpair.codecs.plain import NO_PLAIN_TEXT
+
+# RFC 8446, section 5.1: the first byte of a handshake record.
+_HANDSHAKE = b"\x16"
+
 
 class _Connection(SSL.Connection):
     """Keeps from Twisted that the other end has closed: it would do so too, at once.
@@ -83,6 +88,7 @@ class TLSTransport(TLSMemoryBIOProtocol):
     output_ended = False
     """Whether the other end has closed in TLS, and with that has stopped listening."""
 
+    _fresh = True  # nothing has come
     _paused = False
     _ends_output = False  # when the handshake is done
 
@@ -110,6 +116,11 @@ class TLSTransport(TLSMemoryBIOProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Read, and tell when that was the end."""
+        fresh, self._fresh = self._fresh, False
+        if fresh and not data.startswith(_HANDSHAKE):
+            self.transport.write(NO_PLAIN_TEXT.encode() + b"\r\n")
+            self.transport.loseConnection()
+            return
         super().dataReceived(data)
         if not self._handshakeDone or self._tlsConnection is None:
             return

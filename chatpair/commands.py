@@ -7,6 +7,7 @@ from msgspec import UNSET
 from chatpair.codecs import json, plain
 from chatpair.command_queue import CommandQueue
 from chatpair.connection import LineConnection
+from chatpair.factory import UNNAMED_SECONDS
 from chatpair.messages import (
     Acknowledge,
     AnyCommand,
@@ -17,6 +18,7 @@ from chatpair.messages import (
     Call,
     Claim,
     Ending,
+    EndInput,
     Error,
     Goodbye,
     HangUp,
@@ -34,13 +36,14 @@ from chatpair.messages import (
     SpeakJson,
     StartTyping,
 )
-from chatpair.user import Connection, User
+from chatpair.user import Connection, CountingUser, User
 
 BAD_LINES = 3
 """Lines that are no JSON objects, after which the connection is closed."""
 
 FULL = Error("name", "try-later", "The server is full.")
 _NOT_HELD = Notice("Lines are not held here.")
+_ONLY_LISTENS = "You have said all, and only listen."
 
 
 class CommandConnection(LineConnection, Connection):
@@ -52,6 +55,7 @@ class CommandConnection(LineConnection, Connection):
     _render = staticmethod(plain.render)
     _queue: CommandQueue | None = None  # if JSON is spoken
     _bad_lines = 0
+    _said_all = False  # by a command
 
     # What a subclass adds
 
@@ -78,6 +82,9 @@ class CommandConnection(LineConnection, Connection):
     # What commands do
 
     def _obey(self, command: AnyCommand) -> None:
+        if self._said_all and not isinstance(command, Acknowledge | Ping | Quit | Invalid):
+            self._refuse_late(command)
+            return
         match command:
             case Say():
                 self._say(command)
@@ -85,13 +92,17 @@ class CommandConnection(LineConnection, Connection):
             case Acknowledge(seq) if self.user is not None:
                 if not self.factory.acknowledge(self.user, seq):
                     self._answer(Error("ack", "bad-line", f"There is no event {seq}."))
+                elif self._said_all:
+                    self.all_obeyed()
                 return
         self.turn = 0  # it may cost as much as many lines
-        if self.draining and not isinstance(command, Quit):
+        if self.draining and not isinstance(command, Quit | EndInput):
             return  # nobody waits for the answer
         match command:
             case Quit():
                 self._quit()
+            case EndInput():
+                self._end_input()
             case Invalid(error, is_object):
                 self._answer(error)
                 self._bad_lines += not is_object
@@ -113,6 +124,18 @@ class CommandConnection(LineConnection, Connection):
         self.factory.say(self.user, say)
         if self._peer is not None and self._peer.full:
             self.flow_changed()
+
+    def _end_input(self) -> None:
+        self.input_ended = self._said_all = True
+        self.deaf = self._queue is None  # nothing is to be acknowledged
+        self.takes_chunks = False
+        if not self.lost:
+            self.all_said()
+
+    def _refuse_late(self, command: AnyCommand) -> None:
+        self._answer(Error(json.word(command), "already", _ONLY_LISTENS))
+        if isinstance(command, Say) and isinstance(self.user, CountingUser):
+            self.factory.fail(self.user, command, "nobody")
 
     def _obey_unnamed(self, command: AnyCommand) -> None:
         match command:
@@ -227,11 +250,12 @@ class CommandConnection(LineConnection, Connection):
             else:
                 self.factory.lose(user, self._host, reason)
 
-    def _quit(self) -> None:
+    def _quit(self, reason: str = "quit") -> None:
         self._answer(Goodbye())
-        self._end("quit", "quit")
+        self._end("quit", reason)
 
     def _refuse(self, answer: Notice | Error, reason: str) -> None:
         self.tell(answer)
         self.factory.activity.refused(reason)
-        self.end(reason)
+        self._leave("lost", reason)
+        self.hang_up(UNNAMED_SECONDS)  # the answer may wait for a handshake that never ends

@@ -11,12 +11,12 @@ from twisted.internet.interfaces import (
     IPushProducer,
     ISSLTransport,
 )
-from twisted.protocols.policies import ProtocolWrapper, TimeoutMixin
+from twisted.protocols.policies import TimeoutMixin
 from zope.interface import implementer
 
 from chatpair.factory import ChatFactory
 from chatpair.framing import CHUNK, SHORT_CHUNK, TextLineReceiver
-from chatpair.liveness import Watch, set_options, socket_of
+from chatpair.liveness import Watch, innermost, set_options, socket_of
 
 CLOSING_SECONDS = 1.0
 """How long what a client still sends is read after the last answer."""
@@ -63,8 +63,14 @@ class LineConnection(TextLineReceiver, TimeoutMixin):
     full = False
     """Whether what was written is still waiting to be taken, so that more should wait too."""
 
+    closing = False
+    """Whether nothing more is told; what was told before is still on its way."""
+
     input_ended = False
-    """Whether nothing more will come, though the other end may read on."""
+    """Whether the other end has said all, though it may read on."""
+
+    no_more_comes = False
+    """Whether it has also closed its half, so that Twisted reads no more."""
 
     lost = False
     """Whether there is no connection any more."""
@@ -73,6 +79,7 @@ class LineConnection(TextLineReceiver, TimeoutMixin):
     """Whether lines are handled though nobody will wait for answers."""
 
     _asks = False  # whether the kernel takes what is being written
+    _taken = False  # and it does
     _unhanded = 0  # bytes that wait in the transport at most, of which somebody wants to know
     _flushed = False  # and the kernel has it
     _why_lost = ""
@@ -107,6 +114,10 @@ class LineConnection(TextLineReceiver, TimeoutMixin):
         """Override this for when the input has ended and its lines are handled."""
         raise NotImplementedError
 
+    def stop_listening(self, reason: str) -> None:
+        """Override this to leave when there is nothing more to listen to."""
+        raise NotImplementedError
+
     def end(self, reason: str) -> None:
         """Override this for when the connection should close; say so with hang_up."""
         raise NotImplementedError
@@ -127,19 +138,17 @@ class LineConnection(TextLineReceiver, TimeoutMixin):
         """
         if self.closing or self.lost:
             return
-        transport = self.transport
-        while isinstance(transport, ProtocolWrapper):  # whose attribute is of no effect
-            transport = transport.transport
+        transport = innermost(self.transport)
         limit = getattr(transport, "bufferSize", DEFAULT_BUFFER)
-        self._asks = True
+        self._asks = self._taken = True
         self._unhanded += len(data)
         try:
             transport.bufferSize = 0
             self.write(data)
         finally:
             transport.bufferSize = limit
-        taken, self._asks = self._asks, False
-        if taken:
+            self._asks = False
+        if self._taken:
             self._unhanded = 0
             self.handed()
         elif self._unhanded > limit:
@@ -147,8 +156,8 @@ class LineConnection(TextLineReceiver, TimeoutMixin):
 
     def transport_paused(self) -> None:
         """Take the transport's word that more waits in it than should."""
-        if self._asks:
-            self._asks = False
+        if self._asks:  # it may say so more than once, as TLS writes long texts in parts
+            self._taken = False
         else:
             self._filled(True)
 
@@ -174,7 +183,7 @@ class LineConnection(TextLineReceiver, TimeoutMixin):
 
     def flow_changed(self) -> None:
         """Read on, or wait until there is room for what would come of it."""
-        if self.input_ended or self.closing or self.draining or self.lost:
+        if self.no_more_comes or self.deaf or self.draining or self.lost:
             return
         if self.must_wait():
             if not self.paused:
@@ -194,23 +203,29 @@ class LineConnection(TextLineReceiver, TimeoutMixin):
         self.paused = False
         self.watch.reads(True)
         self.handle_buffer()
-        if not (self.paused or self.closing or self.input_ended):
+        if not (self.paused or self.closing or self.no_more_comes):
             self.transport.resumeProducing()
 
     def readConnectionLost(self) -> None:
-        """Take the end of input for "I have said all; I still listen"."""
-        self.input_ended = True
+        """Take the end of input for "I have said all; I still listen".
+
+        TLS can also say that the other end does not listen any more.
+        """
+        self.input_ended = self.no_more_comes = True
         self.paused = False
         self.end_of_input()
         if self.closing:
             self.transport.loseConnection()
+        elif getattr(self.transport, "output_ended", False):
+            self.end("closed")
         else:
             self.all_said()
 
     def listen_on(self) -> None:
         """Stay for a while, though the other end has said all; call resetTimeout for longer."""
         self.setTimeout(self.factory.linger)
-        self.watch.input_ended()
+        if self.no_more_comes:
+            self.watch.input_ended()
 
     # The end
 
@@ -231,11 +246,11 @@ class LineConnection(TextLineReceiver, TimeoutMixin):
         """
         if self.closing or self.lost:
             return
-        self.closing = True
+        self.closing = self.deaf = True
         self.watch.stop()
         self.transport.unregisterProducer()
         self.setTimeout(flushing)
-        at_once = self.input_ended or self.factory.is_crowded()
+        at_once = self.no_more_comes or self.factory.is_crowded()
         if at_once or not _closes_by_halves(self.transport):
             self.transport.loseConnection()
         else:
@@ -245,7 +260,7 @@ class LineConnection(TextLineReceiver, TimeoutMixin):
     def writeConnectionLost(self) -> None:
         """Wait a little for the client to close as well: all answers are on their way."""
         self._flushed = True
-        if self.input_ended:
+        if self.no_more_comes:
             self.transport.loseConnection()
         else:
             self.setTimeout(CLOSING_SECONDS)
@@ -253,7 +268,7 @@ class LineConnection(TextLineReceiver, TimeoutMixin):
     def timeoutConnection(self) -> None:
         """End a connection that only listens, or does not close."""
         if not self.closing:
-            self.end("only listened")
+            self.stop_listening("only listened")
         elif self._flushed:
             self.transport.loseConnection()
         else:
@@ -274,6 +289,6 @@ class LineConnection(TextLineReceiver, TimeoutMixin):
 
 
 def _closes_by_halves(transport: object) -> bool:
-    return IHalfCloseableDescriptor.providedBy(transport) and not ISSLTransport.providedBy(
-        transport
-    )
+    if ISSLTransport.providedBy(transport):  # Twisted's own passes this on to what is under it
+        return hasattr(type(transport), "loseWriteConnection")
+    return IHalfCloseableDescriptor.providedBy(transport)

@@ -16,6 +16,7 @@ from chatpair.liveness import DELIVERY_CHECK, Watch
 from chatpair.messages import (
     Ending,
     Error,
+    Failing,
     Free,
     Here,
     Left,
@@ -292,10 +293,10 @@ class ChatFactory(HeldLines, Factory):
         if receipt is not None:
             self.settle([receipt], "failed", "nobody")
 
-    def fail(self, user: CountingUser, say: Say) -> None:
-        """Settle a text that nothing is done with because the server stops."""
+    def fail(self, user: CountingUser, say: Say, why: Failing) -> None:
+        """Settle a text that nothing is done with."""
         if user.says.take(say.id):
-            self.settle([Receipt(user, say.id)], "failed", "stopped")
+            self.settle([Receipt(user, say.id)], "failed", why)
 
     def type(self, user: User) -> None:
         """Let the peer's client show that a user is typing, if it can."""

@@ -42,7 +42,7 @@ class TextLineReceiver(LineReceiver):
     transport: Any
     delimiter = b"\n"
 
-    closing = False
+    deaf = False
     """Whether what still comes is of no interest."""
 
     max_chunk, short_chunk = CHUNK, SHORT_CHUNK
@@ -71,7 +71,7 @@ class TextLineReceiver(LineReceiver):
             and self.linesReceived(data)
         ):
             return
-        if self.closing:
+        if self.deaf:
             return
         if self._fresh:
             data = self.clearLineBuffer() + data
@@ -107,14 +107,14 @@ class TextLineReceiver(LineReceiver):
         self.handle_buffer(sys.maxsize)
 
     def handle_buffer(self, lines: int = LINES_A_TURN) -> None:
-        """Handle the lines that are whole, until this is paused, closing, or has had its turn."""
+        """Handle the lines that are whole, until this is paused, deaf, or has had its turn."""
         if self._busyReceiving:
             return
         self._busyReceiving = True
         self.turn = lines
         start = refused = 0
         try:
-            while not self.paused and not self.closing:
+            while not self.paused and not self.deaf:
                 end = self._buffer.find(b"\n", start)
                 if end < 0:
                     break
@@ -131,7 +131,7 @@ class TextLineReceiver(LineReceiver):
                 if self._handle(self._buffer[begin:end].removesuffix(b"\r")):
                     start = begin
         finally:
-            self._buffer = self._buffer[start:]
+            self._buffer = b"" if self.deaf else self._buffer[start:]
             self._busyReceiving = False
         if self._buffer and not self.paused:
             self._limit_buffer()

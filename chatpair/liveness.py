@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.protocols.policies import ProtocolWrapper
 
 from chatpair.delay import Delay
 
@@ -33,8 +34,16 @@ _TCP_KEEPIDLE = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE",
 _TCP_INFO = struct.Struct("3xB20xI28xI")
 
 
+def innermost(transport: Any) -> Any:
+    """Return the transport that has the socket, under TLS and whatever else wraps it."""
+    while isinstance(transport, ProtocolWrapper):
+        transport = transport.transport
+    return transport
+
+
 def socket_of(transport: Any) -> socket.socket | None:
-    """Return the socket of a transport of Twisted's, if it has one of its own."""
+    """Return the socket under a transport of Twisted's, if there is one."""
+    transport = innermost(transport)
     handle = transport.getHandle() if hasattr(transport, "getHandle") else None
     return handle if isinstance(handle, socket.socket) else None
 

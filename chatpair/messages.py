@@ -92,12 +92,26 @@ class Ping(Command, frozen=True, tag="ping"):
     """Ask for a pong."""
 
 
+class EndInput(Command, frozen=True, tag="end"):
+    """Have said all on this connection, and listen on; ack, ping and quit still count."""
+
+
 class Quit(Command, frozen=True, tag="quit"):
     """Leave."""
 
 
 JsonCommand: TypeAlias = (
-    Claim | Resume | Call | Say | Acknowledge | HangUp | AskWho | StartTyping | Ping | Quit
+    Claim
+    | Resume
+    | Call
+    | Say
+    | Acknowledge
+    | HangUp
+    | AskWho
+    | StartTyping
+    | Ping
+    | EndInput
+    | Quit
 )
 
 

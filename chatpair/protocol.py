@@ -19,6 +19,7 @@ from chatpair.messages import (
     AnyEvent,
     Call,
     Claim,
+    EndInput,
     Error,
     HangUp,
     Invalid,
@@ -42,6 +43,7 @@ _CROWDED = Notice("There are too many connections from your address.")
 _TOO_SLOW = Notice(f"No name came within {UNNAMED_SECONDS:.0f} seconds.")
 _SILENT = Error(None, "try-later", f"Nothing came for {SILENT_SECONDS:.0f} seconds.")
 _TAKEN_OVER = Error(None, "bad-key", "Another connection has taken this line over.")
+_CUT = Error("say", "bad-line", "That line was not sent: it has no end.")
 _STOPPING = Error(None, "try-later", "The server is stopping.")
 
 
@@ -102,22 +104,35 @@ class ChatProtocol(LoginConnection):
             self.user.tell(Error("say", "too-long", text))
 
     def end_of_input(self) -> None:
-        """Handle what is left, but for half an object: the connection was cut in the middle."""
-        if self._queue is not None:
-            whole, newline, rest = self._buffer.rpartition(b"\n")
-            if isinstance(json.parse(rest), Invalid):
-                self._buffer = whole + newline
+        """Handle what is left, but for half an object: the connection was cut in the middle.
+
+        Under TLS anybody on the way could have cut a line: it is not said, and its sender told.
+        """
+        whole, newline, rest = self._buffer.rpartition(b"\n")
+        was_cut = getattr(self.transport, "input_was_cut", False)
+        if was_cut or (self._queue is not None and isinstance(json.parse(rest), Invalid)):
+            self._buffer = whole + newline
         super().end_of_input()
+        if was_cut and rest and self._queue is None and self.user is not None:
+            self.user.tell(_CUT)
 
     def all_said(self) -> None:
         """Stay while there is somebody to listen to; else close."""
-        self.factory.silent.stop(self)
+        if self.no_more_comes:
+            self.factory.silent.stop(self)
         if self._may_go():
-            self.end("closed")
+            self.stop_listening("closed")
         else:
             # From a program that is gone, whatever it is told comes back as a reset.
             self.tell(Pong() if self._queue is not None else Listening())
             self.listen_on()
+
+    def stop_listening(self, reason: str) -> None:
+        """Leave, and for good if a program that counts has said by a command that it would."""
+        if self._queue is None or self.no_more_comes:
+            self.end(reason)
+        else:
+            self._quit(reason)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Handle the lines that flow control kept, and leave."""
@@ -155,7 +170,7 @@ class ChatProtocol(LoginConnection):
             self._say(command)
             return False
         # Whoever does not read may go on speaking, but asks for no more answers.
-        waits = self.full and not isinstance(command, Quit) and not self.draining
+        waits = self.full and not isinstance(command, Quit | EndInput) and not self.draining
         if waits and self.input_ended:  # nothing can wait any more
             if isinstance(command, Call | HangUp):
                 self._obey(command)
@@ -197,13 +212,18 @@ class ChatProtocol(LoginConnection):
     def all_obeyed(self) -> None:
         """Read on after commands have waited, or close."""
         if self.input_ended and self._may_go():
-            self.end("closed")
+            self.stop_listening("closed")
         else:
             super().flow_changed()
 
     def _may_go(self) -> bool:
-        """Tell whether there is nothing to listen to once the input has ended."""
-        return self._peer is None and not self._queue
+        """Tell whether there is nothing to listen to once the input has ended.
+
+        As long as it can, a program may still acknowledge what others wait to know.
+        """
+        if self._peer is not None or self._queue:
+            return False
+        return self.no_more_comes or self.user is None or not self.user.owes_receipts
 
     # The user's side
 
@@ -230,7 +250,7 @@ class ChatProtocol(LoginConnection):
             return
         self.bind(self.user)
         if self.input_ended and self._may_go():
-            self.end("closed")
+            self.stop_listening("closed")
         else:
             self.flow_changed()
 
@@ -238,7 +258,7 @@ class ChatProtocol(LoginConnection):
         self._peer = self.factory.peer_of(user)
         if self._queue is None:
             self._handle_line = self._idle if self._peer is None else self._paired
-            self.takes_chunks = self._peer is not None and not self.draining
+            self.takes_chunks = not (self._peer is None or self.draining or self.deaf)
 
     # Flow control
 
@@ -295,7 +315,7 @@ class ChatProtocol(LoginConnection):
         elif isinstance(self.user, CountingUser) and not self.lost:
             for command in self._queue.clear():
                 if isinstance(command, Say):
-                    self.factory.fail(self.user, command)
+                    self.factory.fail(self.user, command, "stopped")
 
     def stop(self) -> None:
         """Tell that the server is stopping, and close."""

@@ -1,10 +1,13 @@
 """The options of "twistd chatpair", and the service that they make."""
 
+import re
 import resource
 import select
+import signal
 import socket
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +44,12 @@ SPARE_FILES = 250
 Twisted accepts a hundred connections at once, and may accept as many again before those close.
 """
 
+_TLS = re.compile(r"(haproxy:)?(ssl|tls):")
+
 _log = Logger()
+
+if TYPE_CHECKING:
+    from chatpair.doors.tls import Certificates
 
 
 def _at_least(option: str, minimum: int, number: type[int] | type[float]) -> Callable[[str], float]:
@@ -176,13 +184,35 @@ def _endpoint_description(text: str) -> str:
     try:
         if text.isdecimal() and int(text) > 65_535:
             raise ValueError("the highest port is 65535")
+        if _TLS.match(description) and not (find_spec("OpenSSL") and find_spec("service_identity")):
+            raise usage.UsageError(f"--port {text} needs the extra: pip install 'chatpair[tls]'")
         serverFromString(reactor, description)
+        _certificates(description)
+    except usage.UsageError:
+        raise
     except Exception as why:  # each kind of endpoint raises what it likes
         raise usage.UsageError(
             f"--port {text}: no port number, and no endpoint description that works here: "
-            f"{type(why).__name__}: {why}"
+            f"{_explain(why)}"
         ) from None
     return description
+
+
+def _explain(why: Exception) -> str:
+    if "OpenSSL" in sys.modules:
+        from chatpair.doors.tls import explain
+
+        return explain(why)
+    return f"{type(why).__name__}: {why}"
+
+
+def _certificates(description: str) -> "Certificates | None":
+    """Return the certificates of an endpoint, if it has any; raises what reading them does."""
+    if not _TLS.match(description):
+        return None
+    from chatpair.doors.tls import Certificates
+
+    return Certificates(description)
 
 
 def _read_motd(path: Path) -> str:
@@ -201,8 +231,11 @@ def _read_motd(path: Path) -> str:
 class _Endpoint:
     """An endpoint whose port has the options of a socket that its connections are to inherit."""
 
-    def __init__(self, endpoint: IStreamServerEndpoint) -> None:
+    def __init__(
+        self, endpoint: IStreamServerEndpoint, certificates: "Certificates | None" = None
+    ) -> None:
         self._endpoint = endpoint
+        self._certificates = certificates
 
     def listen(self, protocolFactory: IProtocolFactory) -> "Deferred[IListeningPort]":
         return self._endpoint.listen(protocolFactory).addCallback(self._listening)
@@ -211,6 +244,8 @@ class _Endpoint:
         sock = getattr(port, "socket", None)
         if isinstance(sock, socket.socket):
             set_options(sock)
+        if self._certificates is not None:
+            self._certificates.serve(port)
         return port
 
 
@@ -220,6 +255,8 @@ class ChatService(MultiService):
     def __init__(self, factory: ChatFactory) -> None:
         super().__init__()
         self.factory = factory
+        self.certificates: list[Certificates] = []
+        self._before_hangup: Any = None  # what SIGHUP did
 
     def privilegedStartService(self) -> None:
         """Listen, or let twistd end with one line that says why not."""
@@ -238,10 +275,34 @@ class ChatService(MultiService):
         files = _allow_open_files(self.factory.max_users + 2 * SPARE_FILES)
         # To run out of files would cost three lines in the log for each connection.
         self.factory.max_connections = max(files - SPARE_FILES, files // 2)
+        if self.certificates:
+            from twisted.internet import reactor
+
+            def hung_up(*_: object) -> None:
+                reactor.callFromThread(self.read_certificates)  # type: ignore[attr-defined]
+
+            self._before_hangup = signal.signal(signal.SIGHUP, hung_up)
         _log.info("chatpair {version} is ready", version=__version__)
+
+    def read_certificates(self) -> None:
+        """Read the certificates anew, for whoever connects from now on."""
+        for certificates in self.certificates:
+            description = certificates.description
+            try:
+                certificates.read()
+            except Exception as why:  # OpenSSL and each kind of endpoint raise what they like
+                _log.error(
+                    "The certificates of {description} stay as they were: {why}",
+                    description=description,
+                    why=_explain(why),
+                )
+            else:
+                _log.info("Read the certificates of {description} anew", description=description)
 
     def stopService(self) -> "Deferred[Any]":
         """Listen no more, and let everybody read what was said before."""
+        if self._before_hangup is not None:
+            signal.signal(signal.SIGHUP, self._before_hangup)
         return gatherResults([super().stopService(), self.factory.stop()])
 
 
@@ -288,6 +349,9 @@ def makeService(options: Options) -> ChatService:
     chat = ChatService(factory)
     for description in options["ports"]:
         port = service(description, factory)
-        port.endpoint = _Endpoint(port.endpoint)
+        certificates = _certificates(description)
+        if certificates is not None:
+            chat.certificates.append(certificates)
+        port.endpoint = _Endpoint(port.endpoint, certificates)
         port.setServiceParent(chat)
     return chat

@@ -246,6 +246,11 @@ class User:
         """Tell whether there is an event of that number; 0 is before all."""
         return seq == 0
 
+    @property
+    def owes_receipts(self) -> bool:
+        """Whether somebody waits for this client to acknowledge what they said."""
+        return False
+
     def acknowledged(self, seq: int) -> list[Receipt]:
         """Forget all events up to one; return whose senders are to know that it arrived."""
         return []
@@ -342,6 +347,11 @@ class CountingUser(User):
             if receipt is not None:
                 receipts.append(receipt)
         return receipts
+
+    @property
+    def owes_receipts(self) -> bool:
+        """Whether somebody waits for this client to acknowledge what they said."""
+        return any(receipt is not None for _, _, receipt in self._kept)
 
     def tell_statuses(self, *, at_last: bool = False) -> None:
         """Tell what is known of what was said, unless that may wait: many are unacknowledged."""

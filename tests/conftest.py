@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.doors import description
 from tests.exchange import Exchange
 from tests.server import Server
 
@@ -22,7 +23,7 @@ def exchange() -> Exchange:
 @pytest.fixture(params=["tcp:0", "epoll:0"])
 def port(request: pytest.FixtureRequest) -> str:
     """Where a server listens: on Twisted's own transport, and on the one with the short path."""
-    return str(request.param)
+    return description(request.param)
 
 
 @pytest.fixture

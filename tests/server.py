@@ -6,6 +6,7 @@ import select
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+
+from tests.certificates import made
 
 TIMEOUT = 90
 """Seconds after which something that a test waits for hangs; no test takes as long."""
@@ -115,16 +118,25 @@ class Process:
 
 
 class Client:
-    """A plain socket that reads lines."""
+    """A plain socket, or one with TLS, that reads lines."""
 
-    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
+    def __init__(
+        self, port: int, source: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    ) -> None:
         self.socket = socket.create_connection(
             ("127.0.0.1", port), TIMEOUT, source_address=(source, 0)
         )
+        self._has_tls = tls is not None
+        if tls is not None:  # whose end must be told, as somebody else can cut the connection
+            self.socket = tls.wrap_socket(
+                self.socket, server_hostname="localhost", suppress_ragged_eofs=False
+            )
         self._buffer = b""
+        self._in_a_line = False  # which is not finished
 
     def sends(self, data: bytes) -> None:
         """Send bytes."""
+        self._in_a_line = not data.endswith(b"\n")
         self.socket.sendall(data)
 
     def says(self, *lines: str) -> None:
@@ -159,8 +171,11 @@ class Client:
         return not select.select([], [self.socket], [], 0)[1]
 
     def ends_input(self) -> None:
-        """Half-close."""
-        self.socket.shutdown(socket.SHUT_WR)
+        """Half-close, or say what means the same."""
+        if self._has_tls:
+            self.sends(b"\n" * self._in_a_line + b"/end\n")
+        else:
+            self.socket.shutdown(socket.SHUT_WR)
 
     def resets(self) -> None:
         """Close with a reset, as a crash of the kernel's does."""
@@ -187,12 +202,13 @@ class Server(Process):
         super().__init__(arguments, stdin=subprocess.DEVNULL, **settings)
         self._clients = ExitStack()
         self.wait_for(r"chatpair \S+ is ready")
-        match = re.search(rb"ChatFactory starting on (\d+)", self.output)
+        match = re.search(rb"ChatFactory(?: \(TLS\))? starting on (\d+)", self.output)
         self.port = int(match[1]) if match else 0
+        self.tls = made().trusting() if port.startswith(("ssl:", "tls:")) else None
 
     def client(self, name: str = "", source: str = "127.0.0.1") -> Client:
         """Connect, and say a name if there is one; closed with the server at the latest."""
-        client = Client(self.port, source)
+        client = Client(self.port, source, self.tls)
         self._clients.callback(client.close)
         if name:
             client.says(name)

@@ -15,7 +15,9 @@ hostile = st.lists(
         st.sampled_from(
             [b"\n", b"\r\n", b"\r\0", b"\xff\xfd\x06", b"\xff\xf4", b"\xff\xfa", b"\xff\xf0"]
         ),
-        st.sampled_from([b"To:", b"alice", b"carol", b"/to ", b"/who", b"/bye", b"Quit", b"/help"]),
+        st.sampled_from(
+            [b"To:", b"alice", b"carol", b"/to ", b"/who", b"/bye", b"/end", b"Quit", b"/help"]
+        ),
         st.sampled_from([b"\x16\x03", b"GET / HTTP/1.1", b"\x1b[2J", b"x" * 300, b"\xc2", b"\x9d"]),
         st.text(max_size=5).map(str.encode),
         st.sampled_from(

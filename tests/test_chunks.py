@@ -55,7 +55,7 @@ TEXT = st.sampled_from(
 COMMANDS = st.sampled_from(
     [
         *("To:bob", "to:carol", "TO: dave", "/to bob", "To:", "alice", "Quit"),
-        *("/bye", "/who", "/WHO", "/help", "/foo", "/quit"),
+        *("/bye", "/who", "/WHO", "/help", "/foo", "/end", "/quit"),
     ]
 ).map(str.encode)
 HOSTILE = st.sampled_from(

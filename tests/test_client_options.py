@@ -29,6 +29,8 @@ def test_there_are_defaults() -> None:
     assert parse([]) == Options(
         host="localhost",
         port=9999,
+        tls=False,
+        ca="",
         name="",
         to="",
         plain=False,
@@ -43,12 +45,14 @@ def test_there_are_defaults() -> None:
 
 def test_each_can_be_given() -> None:
     line = (
-        "example.org --port 65535 --name alice --to bob --wait --linger --json --plain --no-color"
-        " --no-bell --exec"
+        "example.org --port 65535 --tls --ca ca.pem --name alice --to bob --wait --linger"
+        " --json --plain --no-color --no-bell --exec"
     )
     assert parse([*line.split(), "python3 -i"]) == Options(
         host="example.org",
         port=65_535,
+        tls=True,
+        ca="ca.pem",
         name="alice",
         to="bob",
         plain=True,
@@ -75,7 +79,7 @@ def test_the_command_line_beats_the_settings(settings: Path) -> None:
     settings.write_text(
         'host = "example.org"\nport = 1\nname = "alice"\nplain = true\ncolor = false\nbell = false'
     )
-    assert parse([]) == Options("example.org", 1, "alice", plain=True, color=False, bell=False)
+    assert parse([]) == Options("example.org", 1, name="alice", plain=True, color=False, bell=False)
     line = "localhost --port 9999 --no-plain --color --bell --name"
     assert parse([*line.split(), ""]) == Options()
 
@@ -85,6 +89,13 @@ def test_settings_are_of_use_one_by_one(settings: Path) -> None:
     assert parse([]) == Options(port=65_535)
     settings.write_text("")
     assert parse([]) == Options()
+
+
+def test_tls_of_the_settings_is_beaten(settings: Path) -> None:
+    settings.write_text('tls = true\nca = "ours.pem"')
+    assert parse([]) == Options(tls=True, ca="ours.pem")
+    assert parse(["--ca", "x"]) == Options(tls=True, ca="x")
+    assert parse(["--no-tls"]) == Options(ca="ours.pem")
 
 
 @pytest.mark.parametrize("value", ["1", "0", " "])
@@ -139,6 +150,8 @@ def test_a_simple_terminal_is_beaten_by_all(
         (["--to", " \x1b"], "argument --to: must be the name of the one to call, and is empty"),
         (["--exec", ""], "argument --exec: must be a command for the shell, and is empty"),
         (["--exec", " \t"], "argument --exec: must be a command for the shell, and is empty"),
+        (["--ca", "x"], "--ca needs --tls"),
+        (["--no-tls", "--ca", "x"], "--ca needs --tls"),
         (["--wait"], "--wait needs --to: whom to wait for"),
         (["--nam", "alice"], "unrecognized arguments: --nam"),
         (["localhost", "9999"], "unrecognized arguments: 9999"),
@@ -163,15 +176,17 @@ def test_a_wrong_command_line_is_told(
         ("host = []", 'host must be the name or address of a server, as "localhost"'),
         ("name = 5", 'name must be a text in quotes, as "alice"'),
         ('plain = "yes"', "plain must be true or false"),
+        ("tls = 1", "tls must be true or false"),
+        ('ca = ""', 'ca must be the path of a file in quotes, as "ca.pem"'),
         ("color = 1", "color must be true or false"),
         ("bell = {}", "bell must be true or false"),
         (
             "colour = true",
-            "there is no setting 'colour'; there are host, port, name, plain, color, bell",
+            "there is no setting 'colour'; there are host, port, tls, ca, name, plain, color, bell",
         ),
         (
             r'"a\nb" = 1',
-            r"there is no setting 'a\nb'; there are host, port, name, plain, color, bell",
+            r"there is no setting 'a\nb'; there are host, port, tls, ca, name, plain, color, bell",
         ),
     ],
 )

@@ -34,7 +34,7 @@ class Recorder(TextLineReceiver):
 
     def handshakeReceived(self) -> None:
         self.received.append("TLS")
-        self.closing = True
+        self.deaf = True
 
     def interruptReceived(self) -> None:
         self.received.append("interrupt")

@@ -41,6 +41,7 @@ UNNAMED = [
     ({"do": "typing"}, error("typing", "bad-name", NO_NAME)),
     ({"do": "foo"}, error("foo", "no-such", "No such command: foo")),
     ({"do": "ping"}, {"event": "pong"}),
+    ({"do": "end"}, {"event": "quit"}),
     ({"do": "quit"}, {"event": "quit"}),
 ]
 
@@ -51,7 +52,7 @@ def test_unnamed(exchange: Exchange, command: dict[str, Any], answer: dict[str, 
     party = exchange.connect_json()
     party.does(**command)
     assert party.events() == [answer]
-    assert party.closed == (command["do"] == "quit")
+    assert party.closed == (command["do"] in ("end", "quit"))
 
 
 IDLE = [
@@ -77,6 +78,7 @@ IDLE = [
     ({"do": "ack", "seq": 2}, [error("ack", "bad-line", "There is no event 2.")]),
     ({"do": "ack", "seq": 1}, []),
     ({"do": "ping"}, [{"event": "pong"}]),
+    ({"do": "end"}, [{"event": "quit"}]),
     ({"do": "quit"}, [{"event": "quit"}]),
     ({"do": "foo"}, [error("foo", "no-such", "No such command: foo")]),
 ]
@@ -94,7 +96,7 @@ def test_idle(exchange: Exchange, command: dict[str, Any], answers: list[dict[st
     for event in told:
         event.pop("seq", None)
     assert told == answers
-    assert alice.closed == (command["do"] == "quit")
+    assert alice.closed == (command["do"] in ("end", "quit"))
 
 
 def test_who(exchange: Exchange) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.doors import through_every_door
 from tests.server import TIMEOUT, Client, Process, Server, require
 from tests.test_vanishing import TwoMachines, machines
 
@@ -49,7 +50,7 @@ class JsonClient(Client):
 
 def json_client(server: Server, name: str = "") -> tuple[JsonClient, str]:
     """Connect, speak JSON, and say a name if there is one; return the key as well."""
-    client = JsonClient(server.port)
+    client = JsonClient(server.port, tls=server.tls)
     server._clients.callback(client.close)
     client.says("Mode:json")
     client.events("mode")
@@ -78,6 +79,7 @@ def pair(server: Server) -> tuple[JsonClient, JsonClient, str]:
     return alice, bob, key
 
 
+@through_every_door
 @pytest.mark.parametrize("how", [Client.resets, Client.close])
 def test_a_lost_line_is_resumed(server: Server, how: Any) -> None:
     alice, bob, key = pair(server)
@@ -92,6 +94,7 @@ def test_a_lost_line_is_resumed(server: Server, how: Any) -> None:
     assert alice.events("status")[0]["id"] == 100
 
 
+@through_every_door
 def test_a_plain_line_is_taken_back(server: Server) -> None:
     alice, bob = server.pair()
     bob.says("/key")
@@ -197,6 +200,7 @@ def test_a_speaker_to_a_full_store_waits_and_loses_nothing(server: Server) -> No
     assert server.resident_kib() < 200_000
 
 
+@through_every_door
 def test_what_was_handed_arrives_though_the_server_is_killed(port: str) -> None:
     with Server(port=port) as server:
         alice, _ = json_client(server, "alice")

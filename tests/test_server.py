@@ -6,6 +6,7 @@ import re
 import resource
 import signal
 import socket
+import ssl
 import threading
 from itertools import count
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import chatpair
+from tests.doors import through_every_door
 from tests.server import BIN, TIMEOUT, Client, Process, Server
 
 
@@ -25,6 +27,7 @@ def last_line(server: Server, data: bytes) -> str:
     return line
 
 
+@through_every_door
 def test_two_talk_and_one_quits(server: Server) -> None:
     alice, bob = server.pair()
     alice.says("grüße", " /foo")
@@ -37,6 +40,7 @@ def test_two_talk_and_one_quits(server: Server) -> None:
     assert bob.line() == "Quit."
 
 
+@through_every_door
 @pytest.mark.parametrize("end", ["close", "resets"])
 def test_a_closed_window_frees_the_peer(server: Server, end: str) -> None:
     alice, bob = server.pair()
@@ -47,6 +51,7 @@ def test_a_closed_window_frees_the_peer(server: Server, end: str) -> None:
     server.client("alice").calls("bob")
 
 
+@through_every_door
 def test_half_close_listens_until_the_pair_ends(server: Server) -> None:
     alice, bob = server.pair()
     alice.sends(b"that is all")
@@ -60,6 +65,7 @@ def test_half_close_listens_until_the_pair_ends(server: Server) -> None:
     assert bob.line() == "You are free."
 
 
+@through_every_door
 def test_a_listener_that_is_gone_is_noticed_when_something_is_said(server: Server) -> None:
     alice, bob = server.pair()
     alice.ends_input()
@@ -69,6 +75,7 @@ def test_a_listener_that_is_gone_is_noticed_when_something_is_said(server: Serve
     assert bob.line() == "Quit."
 
 
+@through_every_door
 def test_the_last_listener_goes_after_the_linger_time(port: str) -> None:
     with Server("--linger", "0.5", port=port) as server:
         alice, bob = server.pair()
@@ -78,6 +85,7 @@ def test_the_last_listener_goes_after_the_linger_time(port: str) -> None:
         assert alice.line() == ""
 
 
+@through_every_door
 def test_answers_arrive_though_the_client_goes_on_sending(server: Server) -> None:
     alice, bob = server.pair()
     alice.sends(b"last\nQuit\n" + b"too late\n" * 100_000)
@@ -94,6 +102,7 @@ def test_requests_of_other_protocols(server: Server) -> None:
     assert last_line(server, hello) == "This port talks plain text, not TLS."
 
 
+@through_every_door
 def test_ten_megabytes_without_a_newline_cost_no_memory(server: Server) -> None:
     alice, bob = server.pair()
     stranger = server.client()
@@ -110,6 +119,7 @@ def test_ten_megabytes_without_a_newline_cost_no_memory(server: Server) -> None:
     assert server.resident_kib() - before < 2_000
 
 
+@through_every_door
 def test_many_short_lines_do_not_hold_others_up(server: Server) -> None:
     alice, bob = server.pair()
     flood, sink = server.client("flood"), server.client("sink")
@@ -123,6 +133,7 @@ def test_many_short_lines_do_not_hold_others_up(server: Server) -> None:
     sender.join()
 
 
+@through_every_door
 def test_a_peer_that_never_reads(server: Server) -> None:
     alice, bob = server.pair()
     carol, dave = server.client("carol"), server.client("dave")
@@ -138,7 +149,7 @@ def test_a_peer_that_never_reads(server: Server) -> None:
             unsent = unsent or next(lines)
             unsent = unsent[alice.socket.send(unsent) :]
             rounds = 0
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantWriteError):
             rounds += 1
             carol.says("are you there?")
             assert dave.text() == "are you there?"
@@ -153,6 +164,7 @@ def test_a_peer_that_never_reads(server: Server) -> None:
     rest.join()
 
 
+@through_every_door
 def test_speakers_and_readers_of_many_lines(server: Server) -> None:
     alice, bob = server.pair()
     lines = [f"{number} " + "x" * (number % 700) for number in range(20_000)]
@@ -162,6 +174,7 @@ def test_speakers_and_readers_of_many_lines(server: Server) -> None:
     sender.join()
 
 
+@through_every_door
 def test_a_thousand_that_connect_and_reset(server: Server) -> None:
     alice, bob = server.pair()
     for number in range(1_000):
@@ -199,6 +212,7 @@ def test_five_hundred_that_say_nothing() -> None:
 # Options
 
 
+@through_every_door
 def test_the_limits(port: str) -> None:
     options = ["--max-users", "3", "--max-per-host", "4", "--max-line", "20"]
     with Server(*options, port=port) as server:
@@ -268,6 +282,10 @@ def usage_status() -> int:
         (["--port", "99999"], "the highest port is 65535"),
         (["--port", "tcp:1:colour=red"], "--port tcp:1:colour=red: no port number"),
         (["--port", ""], "--port : no port number, and no endpoint"),
+        (["--port", "ssl:1:privateKey=/nowhere"], "here: /nowhere: No such file or directory"),
+        (["--port", "tls:/nowhere:port=1"], "here: /nowhere: No such file or directory"),
+        (["--port", "tls:/proc/self/fd:port=1"], "has no .pem files with a certificate for a name"),
+        (["--port", "ssl:1:privateKey=/dev/null"], "here: "),
         (["--max-line", "0"], "--max-line 0: not 1 or more"),
         (["--max-line", "many"], "--max-line many: not a whole number"),
         (["--linger", "-1"], "--linger -1: not 0 or more"),
@@ -376,6 +394,7 @@ def test_a_socket_that_systemd_opened() -> None:
             process.wait()
 
 
+@through_every_door
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stopping_tells_everybody_and_flushes(number: signal.Signals, port: str) -> None:
     with Server(port=port) as server:

@@ -9,6 +9,7 @@ HELP = [
     "/bye: stop talking, and stay",
     "/who: who is here; * marks those who are talking",
     "/key: get a key; after a drop, say Back: and the key instead of a name",
+    "/end: say no more, and listen until the other leaves",
     "/quit or Quit: leave",
     "/help: these lines",
     "Any other line is said to the one you talk with; one with a space first always is",
@@ -24,6 +25,7 @@ UNNAMED = [
     ("", ["Quit"], True),
     ("Quit", ["Quit"], True),
     ("/quit", ["Quit"], True),
+    ("/end", [], True),
     ("/help", HELP, False),
     ("/foo", [NO_SUCH.format("/foo")], False),
     ("OK", ["Bad name: the server says that itself"], False),
@@ -103,6 +105,7 @@ IDLE = [
     (LONG, [TOO_LONG], [], False),
     ("Quit", ["Quit"], [], True),
     ("/quit", ["Quit"], [], True),
+    ("/END", [], [], True),
 ]
 
 

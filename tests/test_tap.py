@@ -1,6 +1,7 @@
 """The options and the service, without a process."""
 
 import resource
+import subprocess
 import sys
 from pathlib import Path
 
@@ -54,6 +55,24 @@ def test_what_is_wrong_is_said() -> None:
         parse("--motd", "/nowhere")
     with pytest.raises(SystemExit):
         parse("--version")
+
+
+@pytest.mark.parametrize("missing", ["OpenSSL", "service_identity"])
+def test_an_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    for port in ("ssl:1", "tls:/etc:port=1", "haproxy:ssl:1"):
+        with pytest.raises(UsageError) as wrong:
+            parse("--port", port)
+        message = f"--port {port} needs the extra: pip install 'chatpair[tls]'"
+        assert str(wrong.value) == message
+
+
+def test_nothing_of_tls_is_imported_without_it() -> None:
+    program = (
+        "import sys; from chatpair import tap; options = tap.Options(); options.parseOptions([]); "
+        "tap.makeService(options); sys.exit('chatpair.doors.tls' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_room_is_made_for_the_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from signal import SIGSTOP
 
 import pytest
 
+from tests.doors import through_every_door
 from tests.server import TIMEOUT, Client, Process, Server, require
 
 NEAR_ADDRESS, FAR_ADDRESS = "192.0.2.1", "192.0.2.2"  # of RFC 5737, for nobody else to have
@@ -56,11 +57,12 @@ def inside(namespace: str) -> Iterator[None]:
 
 
 class Netcat(Process):
-    """nc, from a port of its own."""
+    """nc, or ncat with TLS, from a port of its own."""
 
-    def __init__(self, server_port: int, script: Path | None = None) -> None:
+    def __init__(self, server: Server, script: Path | None = None) -> None:
         self.port = next(PORTS)
-        command = ["nc", "-p", str(self.port), NEAR_ADDRESS, str(server_port)]
+        program = ["ncat", "--ssl", "--no-shutdown"] if server.tls else ["nc"]
+        command = [*program, "-p", str(self.port), NEAR_ADDRESS, str(server.port)]
         with ExitStack() as files:
             options = {"stdin": files.enter_context(script.open())} if script else {}
             super().__init__(command, **options)
@@ -92,12 +94,12 @@ class TwoMachines:
     def speaker(self, namespace: str, script: Path) -> Netcat:
         """Have a program say all that is in a file."""
         with inside(namespace):
-            return self._stack.enter_context(Netcat(self.server.port, script))
+            return self._stack.enter_context(Netcat(self.server, script))
 
     def far_user(self, name: str) -> Netcat:
         """Have somebody come from the other machine."""
         with inside(self.far):
-            program = self._stack.enter_context(Netcat(self.server.port))
+            program = self._stack.enter_context(Netcat(self.server))
         program.write(f"{name}\n".encode())
         program.wait_for(r"^OK\r\n$")
         return program
@@ -117,6 +119,7 @@ def machines(port: str) -> Iterator[TwoMachines]:
     """Two machines of their own for a test."""
     require("ip")
     require("nc")
+    require("ncat")
     if os.geteuid():
         unavailable("only root can make network namespaces")
     with ExitStack() as stack:
@@ -156,6 +159,7 @@ def line_of(client: Client, peer: str) -> str:
     return match[1] if match else line
 
 
+@through_every_door
 def test_a_machine_that_vanishes_is_known_to_its_peers_and_one_that_does_not_read_stays(
     machines: TwoMachines, tmp_path: Path
 ) -> None:

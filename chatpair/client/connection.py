@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from chatpair.client.session import NotJson, Refused
 from chatpair.codecs import json
+from chatpair.codecs.plain import NO_PLAIN_TEXT
 from chatpair.messages import (
     Claim,
     Error,
@@ -32,6 +33,11 @@ from chatpair.privacy import NEEDS_TLS, is_private
 
 PING_SECONDS = 30.0
 """How long until the next ping, and until a server that says nothing after one is given up."""
+
+SPEAKS_TLS = "The server speaks TLS: try --tls."
+
+# RFC 8446, section 5.1: the first bytes of a record that says what is wrong.
+_TLS_ALERT = b"\x15\x03"
 
 # From 0.2 s to 30 s once it has been varied by a quarter, which keeps many clients apart.
 _delay = backoffPolicy(0.1, 24.0, 2.0, jitter=lambda: 0.0)
@@ -164,7 +170,8 @@ class Connection(LineReceiver):
     def _puzzled(self, line: bytes) -> None:
         if self._handle == self._before_mode:
             self._handle = self._closing
-            self._line.refused(NotJson(line.decode(errors="replace")))
+            text = line.decode(errors="replace")
+            self._line.refused(NotJson(SPEAKS_TLS if text == NO_PLAIN_TEXT else text))
         else:  # a later version may say more
             self._log.warn("The server said what means nothing: {line}", line=line[:200])
 
@@ -174,6 +181,8 @@ class Connection(LineReceiver):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Let the line find another."""
+        if self._handle == self._before_mode and self.clearLineBuffer().startswith(_TLS_ALERT):
+            self._line.refused(NotJson(SPEAKS_TLS))
         if self._watch.active():
             self._watch.cancel()
         self._line.connection_lost(isinstance(self._introduction, Claim))

@@ -102,8 +102,8 @@ def sections(settings: str) -> tuple[Section, ...]:
                 (
                     settings,
                     "The settings, in TOML; the command line overrides them. Each may be missing, "
-                    "and so may the file: host, port, name, and plain, color and bell, which are "
-                    "true or false. Such as:",
+                    "and so may the file: host, port, ca, name, and tls, plain, color and bell, "
+                    "which are true or false. Such as:",
                 ),
             ),
             example='host = "chat.example.org"\nname = "alice"\nbell = false',
@@ -177,14 +177,17 @@ def _settings_from_home() -> str:
 class Options:
     """What the client is to do; `to` and `name` are empty where none is given.
 
-    `host` and `port` are the server's, `password` is that of the name. `to` is whom to call, with
-    `wait` as soon as that is possible. `plain`, `color` and `bell` are of a terminal. With `linger`
-    the end of the input is not the end, `json` is how to write what arrives, and `command` is a
-    shell's that is the party.
+    `host` and `port` are the server's, which speaks TLS with `tls`; then `ca` is a file with whom
+    to trust, or empty. `password` is that of the name. `to` is whom to call, with `wait` as soon as
+    that is possible. `plain`, `color` and `bell` are of a terminal. With `linger` the end of the
+    input is not the end, `json` is how to write what arrives, and `command` is a shell's that is
+    the party.
     """
 
     host: str = "localhost"
     port: int = 9999
+    tls: bool = False
+    ca: str = ""
     name: str = ""
     password: str = field(default="", repr=False)
     to: str = ""
@@ -265,6 +268,13 @@ def make_parser() -> ArgumentParser:
     add = parser.add_argument_group("options").add_argument
     add("host", nargs="?", type=_host, metavar="HOST", help=f"the server ({default.host})")
     add("--port", type=_port, help=f"its port, 1 to 65535 ({default.port})")
+    add("--tls", action=BooleanOptionalAction, help="speak TLS, and make sure who the server is")
+    add(
+        "--ca",
+        metavar="FILE",
+        help="with --tls, trust those whose certificates are in this file, as PEM, and not those "
+        "whom the system trusts",
+    )
     add("--name", type=_name, help="be known by this name; else it is asked for")
     add(
         "--password-file",
@@ -342,4 +352,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         parser.error(str(error))
     if "name" in settings:
         settings["name"] = clean_line(settings["name"])
-    return Options(**_of_environment() | settings | given)
+    options = Options(**_of_environment() | settings | given)
+    if "ca" in given and not options.tls:
+        parser.error("--ca needs --tls")
+    return options

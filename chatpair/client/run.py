@@ -5,12 +5,15 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from importlib.util import find_spec
 from os import fstat
+from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.fdesc import setBlocking
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import deferLater, react
 
@@ -31,6 +34,18 @@ def _input_size() -> int | None:
     return status.st_size if S_ISREG(status.st_mode) else None
 
 
+def _endpoint(reactor: Any, options: Options) -> IStreamClientEndpoint:
+    """Return where the server is; raises ValueError if that can't be."""
+    if not options.tls:
+        return HostnameEndpoint(reactor, options.host, options.port)
+    if not (find_spec("OpenSSL") and find_spec("service_identity")):
+        raise ValueError("--tls needs the extra: pip install 'chatpair[tls]'")
+    from chatpair.client.tls import TLSEndpoint
+
+    authorities = Path(options.ca).expanduser() if options.ca else None
+    return TLSEndpoint(reactor, options.host, options.port, authorities)
+
+
 class _Client:
     """Somebody's talk, where it is shown, and how it ends."""
 
@@ -38,7 +53,7 @@ class _Client:
         self._reactor = reactor
         self._options = options
         self._common = {
-            "endpoint": HostnameEndpoint(reactor, options.host, options.port),
+            "endpoint": _endpoint(reactor, options),
             "name": options.name,
             "to": options.to,
             "wait": options.wait,
@@ -139,7 +154,12 @@ class _Client:
 
 
 async def _run(reactor: Any, options: Options, is_person: bool) -> None:
-    status, text = await _Client(reactor, options).run(is_person)
+    try:
+        client = _Client(reactor, options)
+    except ValueError as why:
+        status, text = Ending(ExitStatus.USAGE, f"chatpair: {why}")
+    else:
+        status, text = await client.run(is_person)
     if text and sys.stderr is not None:
         with suppress(OSError):
             print(text, file=sys.stderr)

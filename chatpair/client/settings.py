@@ -17,12 +17,15 @@ class Kind(NamedTuple):
 
 PORT = Kind(Annotated[int, Meta(ge=1, le=65_535)], "a number from 1 to 65535")
 HOST = Kind(Annotated[str, Meta(pattern=r"\S")], 'the name or address of a server, as "localhost"')
+_FILE = Kind(Annotated[str, Meta(pattern=r"\S")], 'the path of a file in quotes, as "ca.pem"')
 _NAME = Kind(str, 'a text in quotes, as "alice"')
 _SWITCH = Kind(bool, "true or false")
 
 KINDS = {
     "host": HOST,
     "port": PORT,
+    "tls": _SWITCH,
+    "ca": _FILE,
     "name": _NAME,
     "plain": _SWITCH,
     "color": _SWITCH,

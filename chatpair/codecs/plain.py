@@ -17,6 +17,7 @@ from chatpair.messages import (
     Back,
     Call,
     Claim,
+    EndInput,
     Error,
     ErrorCode,
     Free,
@@ -47,15 +48,20 @@ To:bob or /to bob: talk with bob
 /bye: stop talking, and stay
 /who: who is here; * marks those who are talking
 /key: get a key; after a drop, say Back: and the key instead of a name
+/end: say no more, and listen until the other leaves
 /quit or Quit: leave
 /help: these lines
 Any other line is said to the one you talk with; one with a space first always is"""
+
+NO_PLAIN_TEXT = "This port talks TLS, not plain text."
+"""What is said, without TLS, to who begins without TLS where it is due."""
 
 _WORDS: dict[str, AnyCommand] = {
     "/bye": HangUp(),
     "/who": AskWho(),
     "/key": AskKey(),
     "/help": AskHelp(),
+    "/end": EndInput(),
     "/quit": Quit(),
 }
 
@@ -85,7 +91,7 @@ def parse_unnamed(text: str) -> AnyCommand:
         return Quit()
     if text.startswith("/"):
         command = parse(text)
-        if isinstance(command, AskHelp | Quit | Invalid):
+        if isinstance(command, AskHelp | EndInput | Quit | Invalid):
             return command
     if ":" in text:
         word = text.lower()

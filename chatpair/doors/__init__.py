@@ -1,0 +1,1 @@
+"""How the bytes of other transports reach a ChatProtocol, a module for each way."""

@@ -1,0 +1,278 @@
+"""TLS on an endpoint of Twisted's: certificates that are read anew, and true ends and receipts."""
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IOpenSSLServerConnectionCreator,
+    IPushProducer,
+)
+from twisted.internet.protocol import Factory
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
+from twisted.python.filepath import FilePath
+from zope.interface import implementer
+
+from chatpair.codecs.plain import NO_PLAIN_TEXT
+
+# RFC 8446, section 5.1: the first byte of a handshake record.
+_HANDSHAKE = b"\x16"
+
+
+class _Connection(SSL.Connection):
+    """Keeps from Twisted that the other end has closed: it would do so too, at once.
+
+    What came before that is perhaps not handled yet.
+    """
+
+    def recv(self, *arguments: Any) -> bytes:
+        """Read."""
+        try:
+            return super().recv(*arguments)
+        except SSL.ZeroReturnError:
+            raise SSL.WantReadError from None
+
+
+@implementer(IPushProducer)
+class _Last:
+    """Is told when the kernel has the last that is written to a transport."""
+
+    def __init__(self, transport: Any, written: Callable[[], object]) -> None:
+        self._transport = transport
+        self._written = written
+        self._waits = False
+
+    def write(self, data: bytes) -> None:
+        """Write it."""
+        transport = self._transport
+        transport.registerProducer(self, True)
+        limit = transport.bufferSize
+        transport.bufferSize = 0  # so that it says that it can't take all at once
+        try:
+            transport.write(data)
+        finally:
+            transport.bufferSize = limit
+        if not self._waits:
+            self.resumeProducing()
+
+    def pauseProducing(self) -> None:
+        self._waits = True
+
+    def resumeProducing(self) -> None:
+        self._transport.unregisterProducer()
+        self._written()
+
+    def stopProducing(self) -> None:
+        pass
+
+
+@implementer(IHalfCloseableProtocol)
+class TLSTransport(TLSMemoryBIOProtocol):
+    """TLS on a TCP connection, that ends as TCP does, and writes at once.
+
+    Twisted's BufferingTLSTransport gathers what is written until the reactor's next turn, and
+    tells a producer only once that it should pause: so nobody knew when the kernel has what.
+    """
+
+    transport: Any
+
+    input_was_cut = False
+    """Whether the input ended without a word in TLS: whoever is on the way can do that."""
+
+    output_ended = False
+    """Whether the other end has closed in TLS, and with that has stopped listening."""
+
+    _fresh = True  # nothing has come
+    _paused = False
+    _ends_output = False  # when the handshake is done
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Let the connection underneath pause and resume a producer.
+
+        Before the handshake is done, when that would not do, nobody is told much.
+        """
+        self.transport.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """Pause and resume it no more."""
+        self.transport.unregisterProducer()
+
+    def pauseProducing(self) -> None:
+        """Hand on no more, not even an end that has come, which is to be read after all else."""
+        self._paused = True
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Read on."""
+        self._paused = False
+        self.transport.resumeProducing()
+        self._tell_end()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Read, and tell when that was the end."""
+        fresh, self._fresh = self._fresh, False
+        if fresh and not data.startswith(_HANDSHAKE):
+            self.transport.write(NO_PLAIN_TEXT.encode() + b"\r\n")
+            self.transport.loseConnection()
+            return
+        super().dataReceived(data)
+        if not self._handshakeDone or self._tlsConnection is None:
+            return
+        if self._ends_output and not self._appSendBuffer:
+            self._ends_output = False
+            self._end_output()
+        if self._lostTLSConnection:  # by what came, which is not the other end's
+            self.transport.abortConnection()
+        else:
+            self._tell_end()
+
+    def _tell_end(self) -> None:
+        connection = self._tlsConnection
+        if self._paused or self.output_ended or connection is None:
+            return
+        if connection.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
+            self.output_ended = True
+            if IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
+                self.wrappedProtocol.readConnectionLost()
+            else:
+                self.loseConnection()
+
+    def readConnectionLost(self) -> None:
+        """Take the end of the connection's input for a half-close, as without TLS."""
+        if self.output_ended:
+            return  # it is closing
+        if self._handshakeDone and IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
+            self.input_was_cut = True
+            self.wrappedProtocol.readConnectionLost()
+        else:
+            self.transport.connectionLost(Failure(ConnectionDone()))
+
+    def loseWriteConnection(self) -> None:
+        """Close this half once all is written, and tell the protocol, which may read on.
+
+        The other end need not answer (RFC 8446, section 6.1).
+        """
+        if self._handshakeDone:
+            self._end_output()
+        elif self._appSendBuffer:
+            self._ends_output = True
+        else:
+            self.abortConnection()
+
+    def _end_output(self) -> None:
+        connection = self.getHandle()
+        close_notify = b""
+        with suppress(SSL.Error):
+            connection.shutdown()
+            close_notify = connection.bio_read(2**15)
+        _Last(self.transport, self.writeConnectionLost).write(close_notify)
+
+    def writeConnectionLost(self) -> None:
+        """Tell the protocol that the kernel has all that it wrote."""
+        if IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
+            self.wrappedProtocol.writeConnectionLost()
+
+    def loseConnection(self) -> None:
+        """Close once all is written, whether or not the other end answers that."""
+        if self._handshakeDone:
+            super().loseConnection()
+            self.transport.loseConnection()
+        else:
+            self.abortConnection()
+
+
+class _Noted:
+    """A reactor that listens with TLS by noting the context that it should use."""
+
+    context: SSL.Context
+
+    def listenSSL(
+        self, port: int, factory: Factory, contextFactory: Any, backlog: int, interface: str
+    ) -> None:
+        """Note it."""
+        self.context = contextFactory.getContext()
+
+
+def _of_files(description: str) -> SSL.Context:
+    noted = _Noted()
+    reactor: Any = noted
+    problems: list[Failure] = []
+    listening = serverFromString(reactor, description).listen(Factory())
+    listening.addErrback(problems.append)
+    for problem in problems:
+        problem.raiseException()
+    return noted.context
+
+
+def _of_directory(path: str) -> dict[str, SSL.Context]:
+    # Where Twisted has the endpoint; its own look-up is a line in the log for each stranger.
+    from twisted.protocols._sni import PEMObjects
+
+    directory = FilePath(path)
+    directory.listdir()  # which raises what walking it does not
+    options = PEMObjects.fromDirectory(directory).inferDomainMapping()
+    contexts = {name.lower(): each.getContext() for name, each in options.items()}
+    if not contexts:
+        raise ValueError(f"{path} has no .pem files with a certificate for a name, and its key")
+    return contexts
+
+
+def explain(why: Exception) -> str:
+    """Say in a line what was wrong with a certificate or a key."""
+    if isinstance(why, SSL.Error) or (why.args and isinstance(why.args[0], list)):
+        return ", ".join(reason for _, _, reason in why.args[0]) or type(why).__name__
+    if isinstance(why, OSError) and why.strerror:
+        return f"{why.filename}: {why.strerror}"
+    return f"{type(why).__name__}: {why}"
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class Certificates:
+    """The certificates of an endpoint, as its description names their files."""
+
+    def __init__(self, description: str) -> None:
+        """Read them; raises whatever a file that is wrong makes Twisted or OpenSSL raise."""
+        self.description = description
+        self.read()
+
+    def read(self) -> None:
+        """Read them anew, for connections to come; when that raises, all stays as it was."""
+        parts = re.split(r"(?<!\\):", self.description.removeprefix("haproxy:"))
+        self._by_name: dict[str, SSL.Context]
+        if parts[0] == "tls":
+            keys = dict(part.split("=", 1) for part in parts[1:] if "=" in part)
+            path = keys["path"] if "path" in keys else parts[1]
+            by_name = _of_directory(re.sub(r"\\(.)", r"\1", path))
+            default = next(iter(by_name.values()))
+        else:
+            by_name, default = {}, _of_files(self.description)
+        for context in (default, *by_name.values()):
+            context.set_min_proto_version(SSL.TLS1_2_VERSION)
+            context.set_tlsext_servername_callback(self._choose)
+        self._by_name, self._default = by_name, default
+
+    def _choose(self, connection: SSL.Connection) -> None:
+        name = (connection.get_servername() or b"").decode("ascii", "replace").lower()
+        parent = "*." + name.partition(".")[2]
+        context = self._by_name.get(name) or self._by_name.get(parent)
+        if context is not None:
+            connection.set_context(context)
+
+    def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """Return what encrypts a new connection."""
+        return _Connection(self._default)
+
+    def serve(self, port: Any) -> None:
+        """Let a port that Twisted's endpoint has opened use these, and our transport."""
+        twisteds = port.factory
+        factory = TLSMemoryBIOFactory(self, False, twisteds.wrappedFactory)
+        factory.protocol = TLSTransport
+        factory.doStart()
+        port.factory = factory
+        twisteds.doStop()

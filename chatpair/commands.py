@@ -14,6 +14,7 @@ from chatpair.messages import (
     AskHelp,
     AskKey,
     AskWho,
+    Block,
     Call,
     Claim,
     Ending,
@@ -31,8 +32,11 @@ from chatpair.messages import (
     Quit,
     Resume,
     Say,
+    SetDnd,
+    SetRing,
     SpeakJson,
     StartTyping,
+    Unblock,
 )
 from chatpair.user import Connection, User
 
@@ -52,6 +56,11 @@ class CommandConnection(LineConnection, Connection):
     _render = staticmethod(plain.render)
     _queue: CommandQueue | None = None  # if JSON is spoken
     _bad_lines = 0
+
+    @property
+    def host(self) -> str | None:
+        """The address of the other end, if it has one."""
+        return self._host
 
     # What a subclass adds
 
@@ -135,6 +144,8 @@ class CommandConnection(LineConnection, Connection):
                 self.factory.call(user, name)
             case HangUp():
                 self.factory.hang_up(user)
+            case SetDnd() | SetRing() | Block() | Unblock():
+                self.factory.apply(user, command)
             case AskWho():
                 self.tell(self.factory.who())
             case StartTyping():

@@ -32,10 +32,17 @@ BELOW = {
         "chatpair.messages",
         "chatpair.user",
     },
-    "chatpair.factory": {
-        "chatpair.activity",
+    "chatpair.calls": {
         "chatpair.delay",
         "chatpair.held",
+        "chatpair.messages",
+        "chatpair.names",
+        "chatpair.user",
+    },
+    "chatpair.factory": {
+        "chatpair.activity",
+        "chatpair.calls",
+        "chatpair.delay",
         "chatpair.liveness",
         "chatpair.messages",
         "chatpair.names",

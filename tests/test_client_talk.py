@@ -59,7 +59,7 @@ def test_help_tells_of_no_key() -> None:
     scene.types("/help")
     without = [line for line in plain.HELP.split("\n") if "/key" not in line]
     assert scene.notices() == without
-    assert len(without) == 6
+    assert len(without) == 9
     scene.types("/key", "/foo")
     assert scene.notices() == [
         "You need no key: this client comes back by itself.",

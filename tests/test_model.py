@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from chatpair.factory import MAX_TRIED
+from chatpair.calls import MAX_TRIED
 from tests.exchange import NOBODY, PAIRED, Exchange, Party, said
 
 NAMES = ["ann", "ben", "cat", "dan", "eve"]

@@ -158,11 +158,18 @@ def test_the_commands(server: Server) -> None:
 
 def test_tab_completes_commands(server: Server) -> None:
     with pair(server) as (alice, _):
-        for begun, whole in (("/w", "/who"), ("t", "To:"), ("/q", "/quit")):
+        for begun, whole in (("/w", "/who"), ("t", "To:"), ("/q", "/quit"), ("/bl", "/block")):
             alice.types(f"{begun}\t")
             alice.waits_until(partial(contains, f"> {whole}"))
             alice.types(CTRL_C)
             alice.shows_last(HINT, ">")
+
+
+def test_tab_completes_whom_to_block(server: Server) -> None:
+    with pair(server) as (alice, _):
+        server.client("Carol")
+        alice.types("/block c\t")
+        alice.waits_until(partial(contains, "> /block Carol"))
 
 
 @pytest.mark.parametrize("called", ["To:", "/to "])

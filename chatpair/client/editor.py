@@ -117,9 +117,9 @@ class _Completer(Completer):
     async def get_completions_async(
         self, document: Document, event: CompleteEvent
     ) -> AsyncGenerator[Completion, None]:
-        """Yield names after To: or /to, and commands else."""
+        """Yield names after a command that takes one, and commands else."""
         text = document.text_before_cursor
-        for called in ("to:", "/to "):
+        for called in ("to:", "/to ", "/block "):
             if text.lower().startswith(called):
                 begun = text[len(called) :].lstrip()
                 names: list[str] = await self._talk.others().asFuture(get_running_loop())

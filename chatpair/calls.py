@@ -262,13 +262,13 @@ class Calls(HeldLines):
             text = f"You have blocked {MAX_BLOCKS} names; unblock one of them first."
             return Error("block", "too-many", text)
         other = self.users.get(name.key)
-        if other is not None or old is None:
+        host = None
+        if other is not None:
+            name = other.name
+            host = None if self.has_account(name) else other.host_now()
+        if old is None or host not in (None, old.host):
             if old is not None:
                 self._forget(rules, old)
-            host = None
-            if other is not None:
-                name = other.name
-                host = None if self.has_account(name) else other.host_now()
             if host is not None:
                 self._blocked_hosts[host] += 1
             rules.blocks.append(_Block(name, host, next(self._moments)))

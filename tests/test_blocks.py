@@ -265,10 +265,15 @@ def test_who_blocks_again_knows_where_somebody_is_now(exchange: Exchange) -> Non
     bob.drops()
     bob = at(exchange, "there", "bob")
     alice.says("/block bob")
-    assert told(at(exchange, "there", "robert")) == BUSY
+    robert = at(exchange, "there", "robert")
+    assert told(robert) == BUSY
+    alice.says("/block bob")  # who has not moved
     bob.drops()
     alice.says("/block bob")  # who is nowhere now
-    assert told(at(exchange, "there", "rob")) == BUSY
+    for name in ("rob", "bert"):
+        assert told(at(exchange, "there", name)) == BUSY
+    robert.says("To:alice")
+    assert robert.heard() == [BUSY]
     alice.says("/unblock bob")
     assert not exchange.factory._blocked_hosts
 

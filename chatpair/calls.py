@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from chatpair.delay import Delay
 from chatpair.held import HeldLines
 from chatpair.messages import (
+    AnyEvent,
     Block,
     Blocked,
     DndSet,
@@ -219,11 +220,12 @@ class Calls(HeldLines):
             peer.tell(Left(user.name.text, why))
             peer.pair_changed()
 
-    def part(self, user: User) -> None:
-        """End a user's pair, if there is one; both stay."""
+    def part(self, user: User, *more: AnyEvent) -> None:
+        """End a user's pair, if there is one, and tell the user that and more; both stay."""
         self._end_pair(user, "bye")
-        user.tell(Free())
-        user.pair_changed()
+        for event in (Free(), *more):
+            user.tell(event)
+        user.pair_changed()  # which is the end of one who only listened
 
     # What users set
 
@@ -251,16 +253,19 @@ class Calls(HeldLines):
             code: ErrorCode = "bad-name" if text else "unknown"
             user.tell(Error(of, code, str(why) if text else f"Say who: /{of} bob"))
         else:
-            user.tell(self._block(user, name) if of == "block" else self._unblock(user, name))
+            act = self._block if of == "block" else self._unblock
+            act(user, name)
 
-    def _block(self, user: User, name: Name) -> Blocked | Error:
+    def _block(self, user: User, name: Name) -> None:
         if name.is_same(user.name):
-            return Error("block", "self", "You can't block yourself.")
+            user.tell(Error("block", "self", "You can't block yourself."))
+            return
         rules = self._rules_of(user)
         old = rules.block_of(name)
         if old is None and len(rules.blocks) >= MAX_BLOCKS:
             text = f"You have blocked {MAX_BLOCKS} names; unblock one of them first."
-            return Error("block", "too-many", text)
+            user.tell(Error("block", "too-many", text))
+            return
         other = self.users.get(name.key)
         host = None
         if other is not None:
@@ -276,16 +281,18 @@ class Calls(HeldLines):
         if called is not None and called.name.is_same(name):
             self.take_back_call(user)
         if peer is not None and peer.name.is_same(name):
-            self.part(user)
-        return Blocked(name.text)
+            self.part(user, Blocked(name.text))
+        else:
+            user.tell(Blocked(name.text))
 
-    def _unblock(self, user: User, name: Name) -> Unblocked | Error:
+    def _unblock(self, user: User, name: Name) -> None:
         rules = self._rules.get(user, _NO_RULES)
         block = rules.block_of(name)
         if block is None:
-            return Error("unblock", "unknown", f"You have not blocked {name}.")
-        self._forget(rules, block)
-        return Unblocked(block.name.text)
+            user.tell(Error("unblock", "unknown", f"You have not blocked {name}."))
+        else:
+            self._forget(rules, block)
+            user.tell(Unblocked(block.name.text))
 
     def _forget(self, rules: _Rules, block: _Block) -> None:
         rules.blocks.remove(block)

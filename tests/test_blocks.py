@@ -134,6 +134,15 @@ def test_the_pair_with_who_is_blocked_ends_in_plain_lines(exchange: Exchange) ->
     assert told(bob) == BUSY
 
 
+def test_who_only_listens_on_blocks_and_leaves(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    alice.sends(b"/block bob")
+    alice.ends_input()
+    assert alice.heard() == ["You are free.", BLOCKED.format("bob")]
+    assert (alice.closed, bob.heard()) == (True, ["Quit."])
+    assert not exchange.factory._rules
+
+
 def test_the_pair_with_another_stays(exchange: Exchange) -> None:
     alice, dave = exchange.pair("alice", "dave")
     exchange.enter("bob")

@@ -15,6 +15,7 @@ from chatpair.messages import (
     AskHelp,
     AskKey,
     AskWho,
+    Block,
     Call,
     Claim,
     Ending,
@@ -33,8 +34,11 @@ from chatpair.messages import (
     Quit,
     Resume,
     Say,
+    SetDnd,
+    SetRing,
     SpeakJson,
     StartTyping,
+    Unblock,
 )
 from chatpair.user import Connection, CountingUser, User
 
@@ -56,6 +60,11 @@ class CommandConnection(LineConnection, Connection):
     _queue: CommandQueue | None = None  # if JSON is spoken
     _bad_lines = 0
     _said_all = False  # by a command
+
+    @property
+    def host(self) -> str | None:
+        """The address of the other end, if it has one."""
+        return self._host
 
     # What a subclass adds
 
@@ -162,6 +171,8 @@ class CommandConnection(LineConnection, Connection):
                 self.factory.call(user, name)
             case HangUp():
                 self.factory.hang_up(user)
+            case SetDnd() | SetRing() | Block() | Unblock():
+                self.factory.apply(user, command)
             case AskWho():
                 self.tell(self.factory.who())
             case StartTyping():

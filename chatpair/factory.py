@@ -10,25 +10,21 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 
 from chatpair.activity import ActivityLog
+from chatpair.calls import Calls
 from chatpair.delay import Delay
-from chatpair.held import HeldLines
 from chatpair.liveness import DELIVERY_CHECK, Watch
 from chatpair.messages import (
     Ending,
     Error,
     Failing,
-    Free,
     Here,
-    Left,
     Message,
-    Paired,
     PeerTyping,
     Present,
     Say,
     Timestamp,
-    Tried,
 )
-from chatpair.names import BadName, Name, NameTable, fold, parse
+from chatpair.names import BadName, Name, NameTable, parse
 from chatpair.user import Connection, CountingUser, Receipt, User
 
 if TYPE_CHECKING:
@@ -37,17 +33,11 @@ if TYPE_CHECKING:
 UNNAMED_SECONDS = 30.0
 """How long a connection may go without a name."""
 
-SHOWN = 128
-"""Characters that are shown of what somebody sent; no name is longer."""
-
 SILENT_SECONDS = 90.0
 """How long a connection that speaks JSON may say nothing; clients ping every 30 seconds."""
 
 MAX_LISTED = 200
 """Names that the answer to "who" holds at most."""
-
-MAX_TRIED = 5
-"""Calls in a second that somebody who is talking is told of."""
 
 STOPPING_SECONDS = 4.0
 """How long users have to read their last lines when the server stops."""
@@ -57,7 +47,7 @@ ONLY_REGISTERED = "only registered names are here"
 NOBODY = "Nobody is chatting with you. Maybe the one you talked with is talking with someone else."
 
 
-class ChatFactory(HeldLines, Factory):
+class ChatFactory(Calls, Factory):
     """Owns the users and the pairs, and decides what a command does to them.
 
     It does no I/O: what it decides it tells the users, and they their connections.
@@ -184,6 +174,7 @@ class ChatFactory(HeldLines, Factory):
         if counting:
             self.give_token(user)
         self._names.add(name)
+        self.came(user, host)
         self.activity.came(name.text)
         return user
 
@@ -197,6 +188,7 @@ class ChatFactory(HeldLines, Factory):
         undelivered = user.gone()
         if undelivered:
             self.settle(undelivered, "failed", "quit" if why == "quit" else "lost")
+        self.went(user)
         self._end_pair(user, why)
 
     # Talking
@@ -205,71 +197,10 @@ class ChatFactory(HeldLines, Factory):
         """Return whom a user talks with."""
         return self.pairs.get(user)
 
-    def call(self, caller: User, text: str) -> None:
-        """Pair a user with the one of a name, who must be free."""
-        callee = self._find(text)
-        if callee is not None and self._is_callable(caller, callee):
-            self._end_pair(caller, "switched")
-            self._start_pair(caller, callee)
-        elif not text:
-            caller.tell(Error("to", "unknown", "Say who: To:bob"))
-        elif callee is None:
-            caller.tell(Error("to", "unknown", f"The user {text[:SHOWN]} does not exist."))
-        elif callee is caller:
-            caller.tell(Error("to", "self", "Please don't try to talk with yourself."))
-        elif self.pairs.get(caller) is callee:
-            caller.tell(Error("to", "already", f"You are already chatting with {callee}."))
-        elif callee in self.pairs:
-            caller.tell(Error("to", "busy", f"{callee} is talking with someone else."))
-            self._announce(caller, callee)
-        else:
-            caller.tell(Error("to", "busy", f"{callee} is not reading at the moment."))
-
-    def _is_callable(self, caller: User, callee: User) -> bool:
-        return not (callee is caller or callee in self.pairs or callee.full)
-
-    def _announce(self, caller: User, callee: User) -> None:
-        """Tell somebody who is talking who called, unless that is more than a person reads."""
-        second = int(self.clock.seconds())
-        if callee.tries_at != second:
-            callee.tries_at, callee.tries = second, 0
-        callee.tries += 1
-        if callee.tries <= MAX_TRIED and not callee.full:
-            callee.tell(Tried(caller.name.text))
-
-    def _find(self, text: str) -> User | None:
-        try:
-            return self.users.get(fold(text))
-        except BadName:
-            return None
-
-    def _start_pair(self, caller: User, callee: User) -> None:
-        self.pairs[caller] = callee
-        self.pairs[callee] = caller
-        for user, peer in ((caller, callee), (callee, caller)):
-            user.away_told = False
-            user.pair_changed()
-            user.tell(Paired(peer.name.text))
-        self.tell_whether_away(caller)
-
-    def _end_pair(self, user: User, why: Ending) -> None:
-        """Free the peer of a user, who is told by whoever called this what comes next."""
-        peer = self.pairs.pop(user, None)
-        if peer is not None:
-            del self.pairs[peer]
-            for listener, sender in ((peer, user), (user, peer)):
-                unsettled = tuple(listener.unsettled(sender))
-                if unsettled:
-                    self.late.start(unsettled)
-            peer.tell(Left(user.name.text, why))
-            peer.pair_changed()
-
     def hang_up(self, user: User) -> None:
-        """End a user's pair; both stay."""
-        if user in self.pairs:
-            self._end_pair(user, "bye")
-            user.tell(Free())
-            user.pair_changed()
+        """End a user's call and pair; both stay."""
+        if self.take_back_call(user) or user in self.pairs:
+            self.part(user)
         else:
             user.tell(Error("bye", "nobody", NOBODY))
 
@@ -325,6 +256,7 @@ class ChatFactory(HeldLines, Factory):
         for receipts in list(self.late):
             self.late.stop(receipts)
             self.settle(receipts, "failed", "lost")
+        self.stop_calls()
         for user in self.users.values():
             self.activity.went(user.name.text, "stopped")
             self.settle(user.gone(), "failed", "stopped")

@@ -80,6 +80,30 @@ class HangUp(Command, frozen=True, tag="bye"):
     """Stop talking with the peer, and stay."""
 
 
+class SetDnd(Command, frozen=True, tag="dnd"):
+    """Let nobody call you, or everybody again."""
+
+    on: bool
+
+
+class SetRing(Command, frozen=True, tag="ring"):
+    """Let calls to you ring until you answer with a call, or pair you at once again."""
+
+    on: bool
+
+
+class Block(Command, frozen=True, tag="block"):
+    """Be busy for whoever has a name, always; and for who comes later from where they are."""
+
+    name: str
+
+
+class Unblock(Command, frozen=True, tag="unblock"):
+    """Block somebody no more."""
+
+    name: str
+
+
 class AskWho(Command, frozen=True, tag="who"):
     """Ask who is here."""
 
@@ -100,6 +124,9 @@ class Quit(Command, frozen=True, tag="quit"):
     """Leave."""
 
 
+Setting: TypeAlias = SetDnd | SetRing | Block | Unblock
+"""What a user can set for calls."""
+
 JsonCommand: TypeAlias = (
     Claim
     | Resume
@@ -107,6 +134,7 @@ JsonCommand: TypeAlias = (
     | Say
     | Acknowledge
     | HangUp
+    | Setting
     | AskWho
     | StartTyping
     | Ping
@@ -152,6 +180,8 @@ ErrorCode = Literal[
     "bad-name",
     "unknown",
     "busy",
+    "dnd",
+    "ringing",
     "self",
     "already",
     "nobody",
@@ -159,6 +189,7 @@ ErrorCode = Literal[
     "bad-line",
     "bad-key",
     "no-such",
+    "too-many",
     "try-later",
     "password",
 ]
@@ -257,7 +288,43 @@ class Free(CountedEvent, frozen=True, tag="free"):
 
 
 class Tried(CountedEvent, frozen=True, tag="tried"):
-    """Somebody called while you were talking."""
+    """Somebody called in vain: you were talking, or did not answer."""
+
+    name: str
+
+
+class Ringing(CountedEvent, frozen=True, tag="ringing"):
+    """Somebody calls; call them within 30 seconds to answer."""
+
+    name: str
+
+
+class Unanswered(CountedEvent, frozen=True, tag="unanswered"):
+    """Whoever you called has not answered."""
+
+    name: str
+
+
+class DndSet(CountedEvent, frozen=True, tag="dnd"):
+    """Nobody can call you, or everybody can again."""
+
+    on: bool
+
+
+class RingSet(CountedEvent, frozen=True, tag="ring"):
+    """Calls to you ring, or pair you at once."""
+
+    on: bool
+
+
+class Blocked(CountedEvent, frozen=True, tag="blocked"):
+    """You are busy for whoever has this name."""
+
+    name: str
+
+
+class Unblocked(CountedEvent, frozen=True, tag="unblocked"):
+    """You are busy for whoever has this name no more."""
 
     name: str
 
@@ -305,6 +372,12 @@ JsonEvent: TypeAlias = (
     | PeerTyping
     | Free
     | Tried
+    | Ringing
+    | Unanswered
+    | DndSet
+    | RingSet
+    | Blocked
+    | Unblocked
     | Here
     | Pong
     | Goodbye

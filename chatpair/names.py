@@ -56,6 +56,12 @@ class Name(NamedTuple):
     def __str__(self) -> str:
         return self.text
 
+    def is_same(self, other: "Name") -> bool:
+        """Tell whether two names are one."""
+        if self.text.isascii() and other.text.isascii():
+            return self.key == other.key
+        return not set(self.skeletons).isdisjoint(other.skeletons)
+
 
 def _prototypes() -> Iterator[tuple[str, str]]:
     """Yield each character that has a prototype in UTS 39, and that prototype.

@@ -42,6 +42,10 @@ class Connection(Protocol):
     full: bool
     """Whether what was told is still waiting to be taken, so that more should wait too."""
 
+    @property
+    def host(self) -> str | None:
+        """The address of the other end, if it has one."""
+
     def tell(self, event: AnyEvent) -> None:
         """Pass an event on to whoever is at the other end."""
 
@@ -201,6 +205,10 @@ class User:
         if self.connection is not None:
             return self.connection.full
         return self.recall is not None and self.recall.full
+
+    def host_now(self) -> str | None:
+        """Return the address that the user is at, or was at last, if it is known."""
+        return self.connection.host if self.connection is not None else self.host
 
     def tell(self, event: AnyEvent, receipt: Receipt | None = None) -> None:
         """Pass an event on, or keep it until the user is back."""

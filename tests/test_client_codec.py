@@ -11,6 +11,7 @@ from chatpair.codecs import plain
 from chatpair.factory import NOBODY
 from chatpair.messages import (
     AnyEvent,
+    Block,
     Call,
     Claim,
     Error,
@@ -22,8 +23,14 @@ from chatpair.messages import (
     Notice,
     Paired,
     Quit,
+    Ringing,
     Say,
+    SetDnd,
+    SetRing,
+    Setting,
     Timestamp,
+    Unanswered,
+    Unblock,
 )
 from chatpair.text import clean
 
@@ -45,6 +52,8 @@ def refusals(name: str) -> list[AnyEvent]:
         Error(None, "unknown", f"The user {name} does not exist."),
         Error(None, "busy", f"{name} is talking with someone else."),
         Error(None, "busy", f"{name} is not reading at the moment."),
+        Error(None, "dnd", f"{name} does not want to be disturbed."),
+        Error(None, "ringing", f"{name}'s line is ringing."),
         Error(None, "self", "Please don't try to talk with yourself."),
         Error(None, "too-long", "That line was not sent: it has over 65536 bytes."),
         Error("name", "bad-name", f"U+{ord(name[0]):04X} can't be in a name"),
@@ -59,6 +68,8 @@ def refusals(name: str) -> list[AnyEvent]:
 EVENTS: st.SearchStrategy[AnyEvent] = st.one_of(
     st.sampled_from([Named("", ""), Left("", "quit"), Free(), Goodbye()]),
     NAMES.map(Paired),
+    NAMES.map(Ringing),
+    NAMES.map(Unanswered),
     NAMES.flatmap(lambda name: st.sampled_from(refusals(name))),
     CLEAN.map(lambda text: Error(None, "unknown", f"The user {text} does not exist.")),
 )
@@ -113,10 +124,15 @@ def test_what_a_program_says_is_text_to_the_server(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "parse"), [(Claim("bob"), plain.parse_unnamed), (Call("bob"), plain.parse)]
+    ("command", "parse"),
+    [
+        (Claim("bob"), plain.parse_unnamed),
+        *((command, plain.parse) for command in (Call("bob"), Block("bob"), Unblock("bob"))),
+        *((kind(on), plain.parse) for kind in (SetDnd, SetRing) for on in (False, True)),
+    ],
 )
 def test_a_server_reads_what_a_client_asks_for(
-    command: Claim | Call, parse: Callable[[str], object]
+    command: Claim | Call | Setting, parse: Callable[[str], object]
 ) -> None:
     assert parse(plain.render_command(command).decode().removesuffix("\r\n")) == command
     assert plain.parse(plain.render_command(Quit()).decode().removesuffix("\r\n")) == Quit()

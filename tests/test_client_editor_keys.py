@@ -19,6 +19,9 @@ HELP = [
     "To:bob or /to bob: talk with bob",
     "/bye: stop talking, and stay",
     "/who: who is here; * marks those who are talking",
+    "/dnd on or off: be called by nobody, or by everybody again",
+    "/ring on or off: let calls ring until you answer with To:",
+    "/block bob and /unblock bob: be busy whenever bob calls, or no more",
     "/quit or Quit: leave",
     "/help: these lines",
     "Any other line is said to the one you talk with; one with a space first always is",
@@ -178,11 +181,18 @@ def test_the_commands(server: Server) -> None:
 
 def test_tab_completes_commands(server: Server) -> None:
     with pair(server) as (alice, _):
-        for begun, whole in (("/w", "/who"), ("t", "To:"), ("/q", "/quit")):
+        for begun, whole in (("/w", "/who"), ("t", "To:"), ("/q", "/quit"), ("/bl", "/block")):
             alice.types(f"{begun}\t")
             alice.waits_until(partial(contains, f"> {whole}"))
             alice.types(CTRL_C)
             alice.shows_last(HINT, ">")
+
+
+def test_tab_completes_whom_to_block(server: Server) -> None:
+    with pair(server) as (alice, _):
+        server.client("Carol")
+        alice.types("/block c\t")
+        alice.waits_until(partial(contains, "> /block Carol"))
 
 
 @pytest.mark.parametrize("called", ["To:", "/to "])

@@ -54,15 +54,16 @@ def test_what_is_typed_is_said_or_done() -> None:
     scene.answers_quit(DONE)
 
 
-def test_help_tells_of_no_key() -> None:
+def test_help_tells_of_nothing_that_a_client_does_by_itself() -> None:
     scene = chatting()
     scene.types("/help")
-    without = [line for line in plain.HELP.split("\n") if "/key" not in line]
+    without = [line for line in plain.HELP.split("\n") if line[:4] not in ("/key", "/end")]
     assert scene.notices() == without
-    assert len(without) == 6
-    scene.types("/key", "/foo")
+    assert len(without) == 9
+    scene.types("/key", "/end", "/foo")
     assert scene.notices() == [
         "You need no key: this client comes back by itself.",
+        "You need no /end: this client says when it leaves.",
         "No such command: /foo. Type /help, or put a space first to say it.",
     ]
     assert scene.said() == []

@@ -11,6 +11,8 @@ from chatpair.codecs import plain
 from chatpair.messages import (
     AnyEvent,
     AskPassword,
+    Blocked,
+    DndSet,
     Error,
     Free,
     Goodbye,
@@ -20,6 +22,8 @@ from chatpair.messages import (
     Listening,
     Named,
     Notice,
+    RingSet,
+    Unblocked,
 )
 from chatpair.names import LENGTHS, MAX_LENGTH, RESERVED, BadName, fold, parse, skeleton
 from tests.exchange import Exchange
@@ -82,12 +86,14 @@ def test_are_one(exchange: Exchange, one: str, other: str) -> None:
     impostor = exchange.connect()
     impostor.says(other)
     assert impostor.heard() == ["Reuse"]
+    assert parse(one).is_same(parse(other))
 
 
 @pytest.mark.parametrize(("one", "other"), TWO_NAMES)
 def test_are_two(exchange: Exchange, one: str, other: str) -> None:
     exchange.enter(one)
     exchange.enter(other)
+    assert not parse(one).is_same(parse(other))
 
 
 def test_is_free_again_only_when_all_that_look_like_it_are_gone(exchange: Exchange) -> None:
@@ -116,6 +122,9 @@ def test_no_program_can_take_a_name_for_a_word_of_the_servers() -> None:
         Listening(),
         Free(),
         Key("blue-fox-nine"),
+        *(kind(on) for kind in (DndSet, RingSet) for on in (False, True)),
+        Blocked("bob"),
+        Unblocked("bob"),
         protocol._TAKEN_OVER,
         commands._NOT_HELD,
         held._KEY_IS_SPOILT,
@@ -126,6 +135,11 @@ def test_no_program_can_take_a_name_for_a_word_of_the_servers() -> None:
         Notice(privacy.NEEDS_TLS),
     ]
     notices = ["The server is full.", "No such command: /x.", "No line is held for that key."]
+    notices += ["Say /dnd on or /dnd off.", "Say who: /block bob", "You can't block yourself."]
+    notices += [
+        "You have not blocked bob.",
+        "You have blocked 100 names; unblock one of them first.",
+    ]
     said.extend(map(Notice, notices))
     lines = [plain.render(event).decode() for event in said]
     words = {line.split()[0].lower().rstrip(".") for text in lines for line in text.splitlines()}

@@ -2,8 +2,9 @@
 
 import pytest
 
+from chatpair.calls import MAX_TRIED
 from chatpair.connection import CLOSING_SECONDS, FLUSHING_SECONDS
-from chatpair.factory import MAX_LISTED, MAX_TRIED, UNNAMED_SECONDS
+from chatpair.factory import MAX_LISTED, UNNAMED_SECONDS
 from chatpair.framing import CHUNK, LINES_A_TURN, LINES_FOR_ONE, SHORT_CHUNK
 from tests.exchange import NOBODY, PAIRED, Exchange, Party, said
 

@@ -65,11 +65,11 @@ class _Completer(Completer):
     async def get_completions_async(
         self, document: Document, event: CompleteEvent
     ) -> AsyncGenerator[Completion, None]:
-        """Yield names after To: or /to, and commands else; nothing where a name is due."""
+        """Yield names after a command that takes one, and commands else; none for a name."""
         if not self._talk.is_named:
             return
         text = document.text_before_cursor
-        for called in ("to:", "/to "):
+        for called in ("to:", "/to ", "/block "):
             if text.lower().startswith(called):
                 begun = text[len(called) :].lstrip()
                 names: list[str] = await self._talk.others().asFuture(get_running_loop())

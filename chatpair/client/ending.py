@@ -25,7 +25,7 @@ class ExitStatus(IntEnum):
     NO_CONNECTION = 2, "no server could be reached, or it was full, or it went away"
     NAME = 3, "the name was refused, or its password"
     UNKNOWN = 4, "nobody has the name to call"
-    BUSY = 5, "the one to call is busy"
+    BUSY = 5, "the one to call is busy, or does not answer"
     PEER_LEFT = 6, "the other left before all was said"
     NOT_DELIVERED = 7, "something was said that has not arrived, as far as anybody can tell"
     COMMAND = 8, "the command of --exec failed"
@@ -54,6 +54,7 @@ _STATUSES = {
     "password": ExitStatus.NAME,
     "unknown": ExitStatus.UNKNOWN,
     "busy": ExitStatus.BUSY,
+    "dnd": ExitStatus.BUSY,
     "self": ExitStatus.USAGE,
     "nobody": ExitStatus.PEER_LEFT,
     "too-long": ExitStatus.NOT_DELIVERED,

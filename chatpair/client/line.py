@@ -24,6 +24,7 @@ from chatpair.client.session import (
     NotDelivered,
     NotJson,
     Outbox,
+    Question,
     Refused,
     check_length,
 )
@@ -45,6 +46,7 @@ from chatpair.messages import (
     Paired,
     Quit,
     Resume,
+    Setting,
     StartTyping,
     Status,
 )
@@ -160,6 +162,7 @@ class Line:
     def call(self, name: str) -> Deferred[str]:
         """Call somebody; fires with the peer's name as they write it, or fails with Refused.
 
+        With the code ringing that is not all: Paired follows, or Unanswered.
         What was said before and is not sent yet goes to nobody then.
         """
         return self._ask(Call(clean_line(name)))
@@ -172,7 +175,11 @@ class Line:
         """Ask who is here."""
         return self._ask(AskWho())
 
-    def _ask(self, command: Call | HangUp | AskWho) -> Deferred[Any]:
+    def apply(self, setting: Setting) -> Deferred[None]:
+        """Set something for calls to this line; fails with Refused if that can't be."""
+        return self._ask(setting)
+
+    def _ask(self, command: Question) -> Deferred[Any]:
         if self._quitting:
             return fail(Ended())
         answer = maybeDeferred(self._commands.ask, command)

@@ -15,7 +15,9 @@ from chatpair.messages import (
     AskHelp,
     AskKey,
     AskWho,
+    Block,
     Call,
+    EndInput,
     HangUp,
     Here,
     Invalid,
@@ -24,12 +26,19 @@ from chatpair.messages import (
     Paired,
     PeerTyping,
     Quit,
+    Ringing,
     Say,
+    SetDnd,
+    SetRing,
+    Unblock,
 )
 
-HELP = "\n".join(line for line in plain.HELP.split("\n") if not line.startswith("/key"))
+HELP = "\n".join(line for line in plain.HELP.split("\n") if not line.startswith(("/key", "/end")))
 
-COMMANDS = ("To:", "/to ", "/bye", "/who", "/help", "/quit")
+COMMANDS = (
+    *("To:", "/to ", "/bye", "/who", "/dnd on", "/dnd off", "/ring on", "/ring off"),
+    *("/block ", "/unblock ", "/help", "/quit"),
+)
 """What to begin a line with that is no text; the server has the same."""
 
 AWAY_SECONDS = 30.0
@@ -143,6 +152,8 @@ class PersonTalk(Talk):
                 self._call(name)
             case HangUp():
                 self._ask(self._line.hang_up(), lambda _: None)
+            case SetDnd() | SetRing() | Block() | Unblock() as setting:
+                self._ask(self._line.apply(setting), lambda _: None)
             case AskWho():
                 who: Deferred[Any] = self._line.who()
                 self._ask(who, self._show_who)
@@ -150,6 +161,8 @@ class PersonTalk(Talk):
                 self._screen.show(Notice(HELP))
             case AskKey():
                 self._screen.notice("You need no key: this client comes back by itself.")
+            case EndInput():
+                self._screen.notice("You need no /end: this client says when it leaves.")
             case Quit():
                 self.quit()
             case Invalid(error):
@@ -171,7 +184,7 @@ class PersonTalk(Talk):
             case Paired():
                 self._to = ""
                 self._ring()
-            case Message():
+            case Message() | Ringing():
                 self._ring()
             case PeerTyping():
                 self._peer_is_typing()

@@ -5,11 +5,11 @@ from typing import Any
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from chatpair.client.ending import Ending, ExitStatus, refusal
-from chatpair.client.screen import FORGOTTEN, Screen
+from chatpair.client.screen import FORGOTTEN, Screen, lines
 from chatpair.client.session import Refused, fits, is_same_name
 from chatpair.client.talk import Talk
 from chatpair.codecs import plain
-from chatpair.messages import AnyEvent, Call, Error, Left, Paired
+from chatpair.messages import AnyEvent, Call, Error, Left, Paired, Unanswered
 
 NO_NAME = Ending(ExitStatus.USAGE, "There is no name; give one with --name.")
 ENDED_EARLY = Ending(ExitStatus.NOT_DELIVERED, f"The talk ended early: {FORGOTTEN}.")
@@ -152,6 +152,9 @@ class PipeTalk(Talk):
             case Error(code=code, text=text) if code != "try-later":
                 self.fail(refusal(code, text))
                 return
+            case Unanswered() if self._peer is None:
+                self.fail(Ending(ExitStatus.BUSY, lines(event)[0]))
+                return
             case Paired(peer) if self._peer is None and self._is_awaited(peer):
                 self._called(peer)
             case Left(peer, why) if peer == self._peer:
@@ -196,7 +199,10 @@ class PipeTalk(Talk):
         return Ending(ExitStatus.NOT_DELIVERED, text)
 
     def _complain(self, why: Refused) -> None:
-        self.fail(refusal(why.code, why.text))
+        if why.code == "ringing":
+            self._screen.notice(why.text)  # what was called for may come yet
+        else:
+            self.fail(refusal(why.code, why.text))
 
     def _not_delivered(self, text: str, why: str) -> None:
         self._undeliverable(why, why == "lost" and not self._line.connected)

@@ -32,6 +32,7 @@ from chatpair.messages import (
     Paired,
     Quit,
     Say,
+    Setting,
 )
 from chatpair.privacy import NEEDS_TLS, is_private
 from chatpair.text import clean, clean_line
@@ -175,6 +176,11 @@ class PlainLine(LineReceiver):
         self.transport.write(b"/who\r\n")
         return succeed(None)
 
+    def apply(self, setting: Setting) -> Deferred[None]:
+        """Set something for calls to this line; what the server says to that is an event."""
+        self._send(setting)
+        return succeed(None)
+
     def say(self, text: str) -> Deferred[Sent]:
         """Say a text; fires when the connection has taken it."""
         if self._quitting:
@@ -197,7 +203,7 @@ class PlainLine(LineReceiver):
                 self._connecting.cancel()
         return succeed(None)
 
-    def _send(self, command: Claim | Call | Say | Quit) -> None:
+    def _send(self, command: Claim | Call | Say | Setting | Quit) -> None:
         self.transport.write(plain.render_command(command))
 
     # The connection

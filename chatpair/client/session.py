@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from msgspec import UNSET
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -11,8 +11,12 @@ from twisted.logger import Logger
 from chatpair.codecs import json
 from chatpair.messages import (
     AskWho,
+    Block,
+    Blocked,
     Call,
+    Command,
     CountedEvent,
+    DndSet,
     Error,
     Free,
     HangUp,
@@ -22,8 +26,14 @@ from chatpair.messages import (
     Outcome,
     Paired,
     PeerTyping,
+    RingSet,
     Say,
+    SetDnd,
+    SetRing,
+    Setting,
     Status,
+    Unblock,
+    Unblocked,
 )
 from chatpair.names import BadName, fold
 
@@ -179,8 +189,12 @@ class Outbox:
                 waiter.callback(None)
 
 
+Question: TypeAlias = Call | HangUp | AskWho | Setting
+"""A command that has an answer."""
+
+
 class _Asked(NamedTuple):
-    command: Call | HangUp | AskWho
+    command: Question
     answer: Deferred[Any]
 
 
@@ -199,7 +213,7 @@ class Commands:
     def __len__(self) -> int:
         return len(self._asked)
 
-    def ask(self, command: Call | HangUp | AskWho) -> Deferred[Any]:
+    def ask(self, command: Question) -> Deferred[Any]:
         """Append a command; raises ValueError if no server would take it."""
         check_length(command)
         asked = _Asked(command, Deferred())
@@ -226,7 +240,13 @@ class Commands:
         match command, event:
             case Call(name), Paired(peer=other) if is_same_name(name, other):
                 self._first().callback(other)
-            case HangUp(), Free():
+            case (
+                (HangUp(), Free())
+                | (SetDnd(), DndSet())
+                | (SetRing(), RingSet())
+                | (Block(), Blocked())
+                | (Unblock(), Unblocked())
+            ):
                 self._first().callback(None)
             case AskWho(), Here():
                 self._first().callback(event)
@@ -240,7 +260,7 @@ class Commands:
                 ):
                     self._first().callback(peer)
                 return True
-            case Call() | HangUp() | AskWho(), Error(of, code, text) if of == json.word(command):
+            case Command(), Error(of, code, text) if of == json.word(command):
                 self._first().errback(Refused(code, text))
                 return True
         return isinstance(event, Here)

@@ -35,7 +35,7 @@ async def call_when_free(
             try:
                 return await line.call(name)
             except Refused as why:
-                if is_wanted() and why.code not in ("unknown", "busy"):
+                if is_wanted() and why.code not in ("unknown", "busy", "dnd"):
                     raise
         if not is_wanted():
             break

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from chatpair.messages import (
     AnyCommand,
+    Block,
     Call,
     Claim,
     Error,
@@ -18,6 +19,7 @@ from chatpair.messages import (
     JsonEvent,
     Say,
     Timestamp,
+    Unblock,
 )
 from chatpair.text import clean_line, clean_text
 
@@ -81,7 +83,7 @@ def parse(line: bytes) -> JsonCommand | Invalid:
     match command:
         case Say(text=text):
             return replace(command, text=clean_text(text))
-        case Claim(name) | Call(name):
+        case Claim(name) | Call(name) | Block(name) | Unblock(name):
             return replace(command, name=clean_line(name))
         case _:
             return command

@@ -15,8 +15,11 @@ from chatpair.messages import (
     AskPassword,
     AskWho,
     Back,
+    Block,
+    Blocked,
     Call,
     Claim,
+    DndSet,
     EndInput,
     Error,
     ErrorCode,
@@ -37,16 +40,27 @@ from chatpair.messages import (
     Quit,
     Repeated,
     Resume,
+    Ringing,
+    RingSet,
     Say,
+    SetDnd,
+    SetRing,
+    Setting,
     SpeakJson,
     Timestamp,
     Tried,
+    Unanswered,
+    Unblock,
+    Unblocked,
 )
 
 HELP = """\
 To:bob or /to bob: talk with bob
 /bye: stop talking, and stay
 /who: who is here; * marks those who are talking
+/dnd on or off: be called by nobody, or by everybody again
+/ring on or off: let calls ring until you answer with To:
+/block bob and /unblock bob: be busy whenever bob calls, or no more
 /key: get a key; after a drop, say Back: and the key instead of a name
 /end: say no more, and listen until the other leaves
 /quit or Quit: leave
@@ -64,20 +78,37 @@ _WORDS: dict[str, AnyCommand] = {
     "/end": EndInput(),
     "/quit": Quit(),
 }
+_SWITCH = {"": True, "on": True, "off": False}
 
 
 def parse(text: str) -> AnyCommand:
     """Return what a line means that a named user typed."""
     if text.startswith("/"):
         word, *rest = text.split(None, 1)
-        if word.lower() == "/to":
-            return Call("".join(rest).strip())
-        return _WORDS.get(word.lower()) or _no_such(word)
+        return _command(word.lower(), "".join(rest).strip()) or _no_such(word)
     if text[:3].lower() == "to:":
         return Call(text[3:].strip())
     if text == "Quit":
         return Quit()
     return Say(0, text)
+
+
+def _command(word: str, rest: str) -> AnyCommand | None:
+    match word:
+        case "/to":
+            return Call(rest)
+        case "/block":
+            return Block(rest)
+        case "/unblock":
+            return Unblock(rest)
+        case "/dnd" | "/ring":
+            kind, of = (SetDnd, "dnd") if word == "/dnd" else (SetRing, "ring")
+            on = _SWITCH.get(rest.lower())
+            if on is None:
+                return Invalid(Error(of, "bad-line", f"Say {word} on or {word} off."))
+            return kind(on)
+        case _:
+            return _WORDS.get(word)
 
 
 def _no_such(word: str) -> Invalid:
@@ -128,6 +159,10 @@ _WORDS_FOR: dict[type[AnyEvent], str] = {
     Back: "{0.peer} is back.",
     Free: "You are free.",
     Tried: "{0.name} tried to reach you.",
+    Ringing: "{0.name} is calling. To:{0.name} to answer.",
+    Unanswered: "{0.name} does not answer.",
+    Blocked: "You have blocked {0.name}.",
+    Unblocked: "You have unblocked {0.name}.",
     Key: "Your key is {0.key}. After a drop, say Back:{0.key} instead of a name.",
     Listening: "Listening.",
     AskPassword: "Password:",
@@ -151,6 +186,10 @@ def _lines(event: AnyEvent) -> str:
             return "Reuse"
         case Error(code="bad-name", text=text):
             return f"Bad name: {text}"
+        case DndSet(on):
+            return "You are not disturbed now." if on else "You can be called again."
+        case RingSet(on):
+            return f"Your line {'rings when somebody calls' if on else 'does not ring any more'}."
         case Here(names, more):
             shown = [f"{one.name}*" if one.paired else one.name for one in names]
             return "Here: " + ", ".join([*shown, f"and {more} more"] if more else shown)
@@ -173,9 +212,13 @@ def render_messages(sender: str, lines: bytes, seconds: float) -> bytes:
 
 _PEER_LINE = re.compile(r"\[(\w{3} \w{3} [ \d]\d [\d:]{8} \d+)\] (\S+): \((.*)\)")
 _PAIRED = re.compile(r"You are chatting with (\S+)\.")
+_RINGING = re.compile(r"(\S+) is calling\. To:\1 to answer\.")
+_UNANSWERED = re.compile(r"(\S+) does not answer\.")
 _REFUSED = re.compile(
     r"(?P<unknown>The user .* does not exist\.|Say who: .*)"
     r"|(?P<busy>\S+ is (talking with someone else|not reading at the moment)\.)"
+    r"|(?P<dnd>\S+ does not want to be disturbed\.)"
+    r"|(?P<ringing>\S+'s line is ringing\.)"
     r"|(?P<self>Please don't try to talk with yourself\.)"
     r"|(?P<nobody>Nobody is chatting with you\..*)"
     r"|(?P<long>That line was not sent: .*)"
@@ -183,6 +226,8 @@ _REFUSED = re.compile(
 _CODES: dict[str, ErrorCode] = {
     "unknown": "unknown",
     "busy": "busy",
+    "dnd": "dnd",
+    "ringing": "ringing",
     "self": "self",
     "nobody": "nobody",
     "long": "too-long",
@@ -214,12 +259,16 @@ def parse_event(line: str) -> AnyEvent:
             return Message(sender, text, Timestamp(time.mktime(time.strptime(when))))
     if match := _PAIRED.fullmatch(line):
         return Paired(match[1])
+    if match := _RINGING.fullmatch(line):
+        return Ringing(match[1])
+    if match := _UNANSWERED.fullmatch(line):
+        return Unanswered(match[1])
     if match := _REFUSED.fullmatch(line):
         return Error(None, _CODES[str(match.lastgroup)], line)
     return Notice(line)
 
 
-def render_command(command: Claim | Call | Say | Quit) -> bytes:
+def render_command(command: Claim | Call | Say | Setting | Quit) -> bytes:
     """Return the line that tells a server a command.
 
     Text that would be taken for a command gets a space in front.
@@ -231,6 +280,14 @@ def render_command(command: Claim | Call | Say | Quit) -> bytes:
             line = f"To:{name}"
         case Say(text=text):
             line = text if isinstance(parse(text), Say) else f" {text}"
+        case SetDnd(on):
+            line = "/dnd on" if on else "/dnd off"
+        case SetRing(on):
+            line = "/ring on" if on else "/ring off"
+        case Block(name):
+            line = f"/block {name}"
+        case Unblock(name):
+            line = f"/unblock {name}"
         case Quit():
             line = "Quit"
     return line.encode() + b"\r\n"

@@ -7,6 +7,7 @@ from msgspec import UNSET
 from chatpair.codecs import json, plain
 from chatpair.command_queue import CommandQueue
 from chatpair.connection import LineConnection
+from chatpair.limits import Pace
 from chatpair.messages import (
     Acknowledge,
     AnyCommand,
@@ -51,6 +52,7 @@ class CommandConnection(LineConnection, Connection):
     _host: str | None = None
     _render = staticmethod(plain.render)
     _queue: CommandQueue | None = None  # if JSON is spoken
+    _pace: Pace | None = None  # if there is a limit to how fast a user may speak
     _bad_lines = 0
 
     # What a subclass adds
@@ -85,6 +87,8 @@ class CommandConnection(LineConnection, Connection):
         self.turn = 0  # it may cost as much as many lines
         if self.draining and not isinstance(command, Quit):
             return  # nobody waits for the answer
+        if not isinstance(command, Ping | Quit):
+            self._spend(1)
         match command:
             case Quit():
                 self._quit()
@@ -107,7 +111,20 @@ class CommandConnection(LineConnection, Connection):
             self._obey_unnamed(say)
             return
         self.factory.say(self.user, say)
+        if self._pace is not None:
+            self._spend(say.text.count("\n") + 1)
         if self._peer is not None and self._peer.full:
+            self.flow_changed()
+
+    def _spend(self, lines: int) -> None:
+        """Count lines, and read no more if they are more than a user may say for now."""
+        if self._pace is None or self.user is None:
+            return
+        slowed = self._pace.slowed
+        self._pace.spend(lines)
+        if self._pace.exhausted:
+            if not slowed:
+                self.factory.activity.slowed(self.user.name.text)
             self.flow_changed()
 
     def _obey_unnamed(self, command: AnyCommand) -> None:
@@ -175,6 +192,8 @@ class CommandConnection(LineConnection, Connection):
     def _enter(self, user: User) -> None:
         self.user = user
         self.factory.unnamed.stop(self)
+        if self.factory.rate:
+            self._pace = Pace(self.factory.clock, self.factory.rate, self.flow_changed)
         self.bind(user)
 
     # Answers
@@ -206,6 +225,9 @@ class CommandConnection(LineConnection, Connection):
         self.factory.unnamed.stop(self)
         self.factory.silent.stop(self)
         self.takes_chunks = False
+        if self._pace is not None:
+            self._pace.stop()
+            self._pace = None
         if self._queue is not None:
             self._queue.clear()
         if self.user is not None:

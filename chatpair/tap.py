@@ -90,8 +90,39 @@ class Options(usage.Options):
             "max-per-host",
             None,
             100,
-            "Connections that one address may have at a time.",
+            "Connections that one address may have at a time; an IPv6 network (/64) counts as one.",
             _at_least("max-per-host", 1, int),
+        ),
+        (
+            "max-connects-per-minute",
+            None,
+            300,
+            "Connections that one address may make in a minute; 0 for no limit. This machine's own "
+            "may make any number.",
+            _at_least("max-connects-per-minute", 0, int),
+        ),
+        (
+            "max-names-per-minute",
+            None,
+            100,
+            "New names that one address may take in a minute; 0 for no limit. This machine's own "
+            "may take any number.",
+            _at_least("max-names-per-minute", 0, int),
+        ),
+        (
+            "name-time",
+            None,
+            30,
+            "Seconds that a connection may go without a name.",
+            _at_least("name-time", 1, float),
+        ),
+        (
+            "rate",
+            None,
+            0,
+            "Lines a second that a user may say, after as many at once; a faster one is slowed "
+            "and loses nothing. 0 for no limit.",
+            _at_least("rate", 0, int),
         ),
         ("motd", None, None, "A file of UTF-8 text to send to whoever has said a name."),
     )
@@ -231,6 +262,10 @@ def makeService(options: Options) -> ChatService:
         max_users=options["max-users"],
         max_per_host=options["max-per-host"],
         motd=options["motd-text"],
+        connects_per_minute=options["max-connects-per-minute"],
+        names_per_minute=options["max-names-per-minute"],
+        name_time=options["name-time"],
+        rate=options["rate"],
     )
     factory.protocol = ChatProtocol  # type: ignore[assignment]  # the stub wants less
     chat = ChatService(factory)

@@ -276,6 +276,10 @@ def usage_status() -> int:
         (["--linger", "soon"], "--linger soon: not a number"),
         (["--max-users", "0"], "--max-users 0: not 1 or more"),
         (["--max-per-host", "1.5"], "--max-per-host 1.5: not a whole number"),
+        (["--max-connects-per-minute", "-1"], "--max-connects-per-minute -1: not 0 or more"),
+        (["--max-names-per-minute", "x"], "--max-names-per-minute x: not a whole number"),
+        (["--name-time", "0"], "--name-time 0: not 1 or more"),
+        (["--rate", "0.5"], "--rate 0.5: not a whole number"),
         (["--motd", "/nowhere"], "--motd: can't read /nowhere: No such file or directory"),
         (["--colour"], "option --colour not recognized"),
     ],
@@ -290,7 +294,9 @@ def test_options_that_are_wrong(options: list[str], message: str, usage_status: 
 def test_help_and_version() -> None:
     status, output = run("--help")
     assert status == 0
-    for option in ("port", "max-line", "linger", "max-users", "max-per-host", "motd"):
+    options = ["port", "max-line", "linger", "max-users", "max-per-host", "motd", "rate"]
+    options += ["max-connects-per-minute", "max-names-per-minute", "name-time"]
+    for option in options:
         assert f"--{option}=" in output
     status, output = run("--version")
     assert (status, output) == (0, f"chatpair {chatpair.__version__}\n")

@@ -19,6 +19,7 @@ from zope.interface import implementer
 
 from chatpair import __version__
 from chatpair.codecs.plain import parse_event
+from chatpair.doors.proxied import PREFIX, ProxiedEndpoint
 from chatpair.factory import ChatFactory
 from chatpair.liveness import set_options
 from chatpair.messages import Notice
@@ -161,17 +162,20 @@ def _endpoint_description(text: str) -> str:
     from twisted.internet import reactor  # installs one: not before there is a choice
 
     kind = "epoll" if hasattr(select, "epoll") else "tcp"
-    description = f"{kind}:{text}" if text.isdecimal() else text
+    behind = PREFIX if text.startswith(PREFIX) else ""
+    description = text.removeprefix(behind)
     try:
-        if text.isdecimal() and int(text) > 65_535:
-            raise ValueError("the highest port is 65535")
+        if description.isdecimal():
+            if int(description) > 65_535:
+                raise ValueError("the highest port is 65535")
+            description = f"{kind}:{description}"
         serverFromString(reactor, description)
     except Exception as why:  # each kind of endpoint raises what it likes
         raise usage.UsageError(
             f"--port {text}: no port number, and no endpoint description that works here: "
             f"{type(why).__name__}: {why}"
         ) from None
-    return description
+    return behind + description
 
 
 def _read_motd(path: Path) -> str:
@@ -270,7 +274,9 @@ def makeService(options: Options) -> ChatService:
     factory.protocol = ChatProtocol  # type: ignore[assignment]  # the stub wants less
     chat = ChatService(factory)
     for description in options["ports"]:
-        port = service(description, factory)
+        port = service(description.removeprefix(PREFIX), factory)
+        if description.startswith(PREFIX):
+            port.endpoint = ProxiedEndpoint(port.endpoint, factory)
         port.endpoint = _Endpoint(port.endpoint)
         port.setServiceParent(chat)
     return chat

@@ -64,9 +64,11 @@ BELOW = {
         "chatpair.text",
         "chatpair.user",
     },
+    "chatpair.doors": {"chatpair.factory"},
     "chatpair.tap": {
         "chatpair",
         "chatpair.codecs",
+        "chatpair.doors",
         "chatpair.factory",
         "chatpair.liveness",
         "chatpair.messages",

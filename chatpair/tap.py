@@ -1,5 +1,6 @@
 """The options of "twistd chatpair", and the service that they make."""
 
+import os
 import resource
 import select
 import socket
@@ -12,18 +13,22 @@ from twisted.application.service import MultiService
 from twisted.application.strports import service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python import usage
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chatpair import __version__
 from chatpair.codecs.plain import parse_event
 from chatpair.doors.proxied import PREFIX, ProxiedEndpoint
+from chatpair.doors.unix import remove_stale
 from chatpair.factory import ChatFactory
 from chatpair.liveness import set_options
 from chatpair.messages import Notice
 from chatpair.protocol import ChatProtocol
+from chatpair.readiness import notify
 from chatpair.text import clean
 
 SPARE_FILES = 250
@@ -192,13 +197,26 @@ def _read_motd(path: Path) -> str:
 
 @implementer(IStreamServerEndpoint)
 class _Endpoint:
-    """An endpoint whose port has the options of a socket that its connections are to inherit."""
+    """An endpoint whose port has the options of a socket that its connections are to inherit.
+
+    And what a killed server left behind does not keep it from listening.
+    """
 
     def __init__(self, endpoint: IStreamServerEndpoint) -> None:
         self._endpoint = endpoint
 
     def listen(self, protocolFactory: IProtocolFactory) -> "Deferred[IListeningPort]":
-        return self._endpoint.listen(protocolFactory).addCallback(self._listening)
+        listening = self._endpoint.listen(protocolFactory)
+        listening.addErrback(self._listen_again, protocolFactory)
+        return listening.addCallback(self._listening)
+
+    def _listen_again(
+        self, why: Failure, factory: IProtocolFactory
+    ) -> "Failure | Deferred[IListeningPort]":
+        path = why.value.port if isinstance(why.value, CannotListenError) else None
+        if isinstance(path, bytes) and remove_stale(Path(os.fsdecode(path))):
+            return self._endpoint.listen(factory)
+        return why
 
     def _listening(self, port: IListeningPort) -> IListeningPort:
         sock = getattr(port, "socket", None)
@@ -232,9 +250,11 @@ class ChatService(MultiService):
         # To run out of files would cost three lines in the log for each connection.
         self.factory.max_connections = max(files - SPARE_FILES, files // 2)
         _log.info("chatpair {version} is ready", version=__version__)
+        notify("READY=1")
 
     def stopService(self) -> "Deferred[Any]":
         """Listen no more, and let everybody read what was said before."""
+        notify("STOPPING=1")
         return gatherResults([super().stopService(), self.factory.stop()])
 
 

@@ -16,6 +16,7 @@ BELOW = {
     "chatpair.telnet": set(),
     "chatpair.delay": set(),
     "chatpair.liveness": {"chatpair.delay"},
+    "chatpair.readiness": set(),
     "chatpair.transport": set(),
     "chatpair.epoll": {"chatpair.transport"},
     "chatpair.activity": set(),
@@ -73,6 +74,7 @@ BELOW = {
         "chatpair.liveness",
         "chatpair.messages",
         "chatpair.protocol",
+        "chatpair.readiness",
         "chatpair.text",
     },
     "chatpair.client": {

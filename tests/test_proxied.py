@@ -21,6 +21,7 @@ from chatpair.doors.proxied import (
     Unknown,
     read_header,
 )
+from chatpair.liveness import socket_of
 from tests.exchange import Exchange, Party, Transport
 from tests.server import Client, Server
 
@@ -241,6 +242,9 @@ def test_what_is_asked_of_the_transport_reaches_it(exchange: Exchange) -> None:
     assert protocol.transport.getPeer().host == "192.0.2.7"
     protocol.transport.bufferSize = 7
     assert behind.transport.bufferSize == protocol.transport.bufferSize == 7
+    with socket.socket() as sock:
+        behind.transport.getHandle = lambda: sock  # type: ignore[attr-defined]
+        assert socket_of(protocol.transport) is sock
 
 
 def test_of_a_protocol_that_knows_no_half_closing(exchange: Exchange) -> None:

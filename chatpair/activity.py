@@ -31,6 +31,8 @@ class ActivityLog:
         self._arrivals = 0
         self._departures: Counter[str] = Counter()
         self._refusals: Counter[str] = Counter()
+        self._slowed: list[str] = []
+        self._slow = 0
 
     def came(self, name: str) -> None:
         """Note that a user has come."""
@@ -51,6 +53,13 @@ class ActivityLog:
         self._refusals[reason] += 1
         self._due()
 
+    def slowed(self, name: str) -> None:
+        """Note that a user speaks faster than may be, and is made to wait from now on."""
+        self._slow += 1
+        if len(self._slowed) < NAMES:
+            self._slowed.append(_readable(name))
+        self._due()
+
     def _due(self) -> None:
         if self._rest is None:
             self._write()
@@ -61,6 +70,7 @@ class ActivityLog:
             _list("came", self._arrivals, self._came),
             _list("went", self._departures.total(), self._went, _counts(self._departures)),
             _list("refused", self._refusals.total(), [], _counts(self._refusals)),
+            _list("slowed", self._slow, self._slowed),
         ]
         parts = [part for part in parts if part]
         if parts:

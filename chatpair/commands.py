@@ -8,6 +8,7 @@ from chatpair.codecs import json, plain
 from chatpair.command_queue import CommandQueue
 from chatpair.connection import LineConnection
 from chatpair.factory import UNNAMED_SECONDS
+from chatpair.limits import Pace
 from chatpair.messages import (
     Acknowledge,
     AnyCommand,
@@ -58,6 +59,7 @@ class CommandConnection(LineConnection, Connection):
     _host: str | None = None
     _render = staticmethod(plain.render)
     _queue: CommandQueue | None = None  # if JSON is spoken
+    _pace: Pace | None = None  # if there is a limit to how fast a user may speak
     _bad_lines = 0
     _said_all = False  # by a command
 
@@ -99,24 +101,20 @@ class CommandConnection(LineConnection, Connection):
                 self._say(command)
                 return
             case Acknowledge(seq) if self.user is not None:
-                if not self.factory.acknowledge(self.user, seq):
-                    self._answer(Error("ack", "bad-line", f"There is no event {seq}."))
-                elif self._said_all:
-                    self.all_obeyed()
+                self._acknowledge(self.user, seq)
                 return
         self.turn = 0  # it may cost as much as many lines
         if self.draining and not isinstance(command, Quit | EndInput):
             return  # nobody waits for the answer
+        if not isinstance(command, Ping | Quit):
+            self._spend(1)
         match command:
             case Quit():
                 self._quit()
             case EndInput():
                 self._end_input()
             case Invalid(error, is_object):
-                self._answer(error)
-                self._bad_lines += not is_object
-                if self._bad_lines >= BAD_LINES:
-                    self.end("no JSON")
+                self._puzzled(error, is_object)
             case Ping():
                 self.tell(Pong())
             case AskHelp():
@@ -126,11 +124,25 @@ class CommandConnection(LineConnection, Connection):
             case _:
                 self._obey_named(command, self.user)
 
+    def _acknowledge(self, user: User, seq: int) -> None:
+        if not self.factory.acknowledge(user, seq):
+            self._answer(Error("ack", "bad-line", f"There is no event {seq}."))
+        elif self._said_all:
+            self.all_obeyed()
+
+    def _puzzled(self, error: Error, is_object: bool) -> None:
+        self._answer(error)
+        self._bad_lines += not is_object
+        if self._bad_lines >= BAD_LINES:
+            self.end("no JSON")
+
     def _say(self, say: Say) -> None:
         if self.user is None:
             self._obey_unnamed(say)
             return
         self.factory.say(self.user, say)
+        if self._pace is not None:
+            self._spend(say.text.count("\n") + 1)
         if self._peer is not None and self._peer.full:
             self.flow_changed()
 
@@ -145,6 +157,17 @@ class CommandConnection(LineConnection, Connection):
         self._answer(Error(json.word(command), "already", _ONLY_LISTENS))
         if isinstance(command, Say) and isinstance(self.user, CountingUser):
             self.factory.fail(self.user, command, "nobody")
+
+    def _spend(self, lines: int) -> None:
+        """Count lines, and read no more if they are more than a user may say for now."""
+        if self._pace is None or self.user is None:
+            return
+        slowed = self._pace.slowed
+        self._pace.spend(lines)
+        if self._pace.exhausted:
+            if not slowed:
+                self.factory.activity.slowed(self.user.name.text)
+            self.flow_changed()
 
     def _obey_unnamed(self, command: AnyCommand) -> None:
         match command:
@@ -221,6 +244,8 @@ class CommandConnection(LineConnection, Connection):
     def _enter(self, user: User) -> None:
         self.user = user
         self.factory.unnamed.stop(self)
+        if self.factory.rate:
+            self._pace = Pace(self.factory.clock, self.factory.rate, self.flow_changed)
         self.bind(user)
 
     # Answers
@@ -252,6 +277,9 @@ class CommandConnection(LineConnection, Connection):
         self.factory.unnamed.stop(self)
         self.factory.silent.stop(self)
         self.takes_chunks = False
+        if self._pace is not None:
+            self._pace.stop()
+            self._pace = None
         if self._queue is not None:
             self._queue.clear()
         if self.user is not None:

@@ -12,6 +12,7 @@ from twisted.internet.protocol import Factory
 from chatpair.activity import ActivityLog
 from chatpair.calls import Calls
 from chatpair.delay import Delay
+from chatpair.limits import HostLimit, is_stranger
 from chatpair.liveness import DELIVERY_CHECK, Watch
 from chatpair.messages import (
     Ending,
@@ -25,7 +26,7 @@ from chatpair.messages import (
     Timestamp,
 )
 from chatpair.names import BadName, Name, NameTable, parse
-from chatpair.user import Connection, CountingUser, Receipt, User
+from chatpair.user import Connection, CountingUser, Receipt, User, Visitor
 
 if TYPE_CHECKING:
     from chatpair.accounts import Accounts
@@ -46,6 +47,8 @@ ONLY_REGISTERED = "only registered names are here"
 
 NOBODY = "Nobody is chatting with you. Maybe the one you talked with is talking with someone else."
 
+_TOO_MANY_NAMES = "You are taking names too often; try again in a minute."
+
 
 class ChatFactory(Calls, Factory):
     """Owns the users and the pairs, and decides what a command does to them.
@@ -64,6 +67,10 @@ class ChatFactory(Calls, Factory):
         hold: int = 60,
         max_users: int = 10_000,
         max_per_host: int = 100,
+        connects_per_minute: int = 300,
+        names_per_minute: int = 100,
+        name_time: float = UNNAMED_SECONDS,
+        rate: int = 0,
         motd: str = "",
         accounts: "Accounts | None" = None,
         registered_only: bool = False,
@@ -72,24 +79,28 @@ class ChatFactory(Calls, Factory):
 
         max_line is in bytes; linger is for how many seconds a user stays who has half-closed
         the connection and is told nothing; hold for how many one with a key is kept whose
-        connection is lost; max_per_host counts connections. With registered_only there are no
-        names but those of accounts.
+        connection is lost; max_per_host counts connections at a time; connects_per_minute and
+        names_per_minute are for each host but this one; name_time is in seconds; rate is the lines
+        a second that a user may say, or 0 for as many as there are. With registered_only there are
+        no names but those of accounts.
         """
         super().__init__(clock, hold)
         self.max_line = max_line
         self.linger = linger
         self.max_users = max_users
         self.max_per_host = max_per_host
+        self.name_time = name_time
+        self.rate = rate
         self.motd = motd
         self.accounts = accounts
         self.registered_only = registered_only
         self.max_connections = sys.maxsize  # until somebody knows how many files may be open
         self.users: dict[str, User] = {}
         self.pairs: dict[User, User] = {}
-        self.connections: set[Connection] = set()
+        self.connections: set[Visitor] = set()
         self.activity = ActivityLog(clock, self._summary)
-        self.unnamed: Delay[Connection] = Delay(
-            clock, UNNAMED_SECONDS, lambda connection: connection.no_name_came()
+        self.unnamed: Delay[Visitor] = Delay(
+            clock, name_time, lambda connection: connection.no_name_came()
         )
         self.silent: Delay[Connection] = Delay(
             clock, SILENT_SECONDS, lambda connection: connection.no_line_came()
@@ -98,6 +109,8 @@ class ChatFactory(Calls, Factory):
         self._when_all_closed: Deferred[None] | None = None
         self._names = NameTable()
         self._connections_of_host: defaultdict[str, int] = defaultdict(int)
+        self._connects = HostLimit(clock, connects_per_minute)
+        self._new_names = HostLimit(clock, names_per_minute)
 
     def _summary(self) -> str:
         return f"{len(self.users)} here, {len(self.pairs) // 2} pairs"
@@ -112,7 +125,7 @@ class ChatFactory(Calls, Factory):
         """Tell whether there are more connections than may be, so that some must close at once."""
         return len(self.connections) > self.max_connections
 
-    def connected(self, connection: Connection, host: str | None) -> bool:
+    def connected(self, connection: Visitor, host: str | None) -> bool:
         """Count a connection; return whether its host, if it has one, may have one more."""
         self.connections.add(connection)
         if host is None:
@@ -120,7 +133,16 @@ class ChatFactory(Calls, Factory):
         self._connections_of_host[host] += 1
         return self._connections_of_host[host] <= self.max_per_host
 
-    def disconnected(self, connection: Connection, host: str | None) -> None:
+    def connects_too_often(self, host: str | None) -> bool:
+        """Tell whether a host has connected as often as it may in a minute; else count it."""
+        if not is_stranger(host):
+            return False
+        if self._connects.is_spent(host):
+            return True
+        self._connects.spend(host)
+        return False
+
+    def disconnected(self, connection: Visitor, host: str | None) -> None:
         """Forget a connection that was counted."""
         self.connections.discard(connection)
         if self._when_all_closed is not None and not self.connections:
@@ -158,7 +180,11 @@ class ChatFactory(Calls, Factory):
         password must be proven to be the claimer's.
         """
         if host is not None and self.held_of_host[host] >= self.max_per_host:
+            self.activity.refused("too many from one host")
             return Error("name", "try-later", "There are too many users from your address.")
+        if is_stranger(host) and self._new_names.is_spent(host):
+            self.activity.refused("names too often")
+            return Error("name", "try-later", _TOO_MANY_NAMES)
         try:
             name = parse(text)
         except BadName as why:
@@ -174,6 +200,8 @@ class ChatFactory(Calls, Factory):
         if counting:
             self.give_token(user)
         self._names.add(name)
+        if is_stranger(host):
+            self._new_names.spend(host)
         self.came(user, host)
         self.activity.came(name.text)
         return user

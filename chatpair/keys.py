@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from mnemonic import Mnemonic
 from twisted.internet.interfaces import IReactorTime
 
-from chatpair.delay import Delay
+from chatpair.limits import HostLimit
 
 WRONG_KEYS, WRONG_KEYS_SECONDS = 10, 60.0
 """Wrong keys that are looked at from one host in so many seconds."""
@@ -58,8 +58,7 @@ class Keyring(Generic[Owner]):
         self._spoilt = spoilt
         self._keys: defaultdict[str, dict[Owner, bytes]] = defaultdict(dict)
         self._near_misses: Counter[Owner] = Counter()
-        self._wrong: Counter[str | None] = Counter()
-        self._forgive: Delay[str | None] = Delay(clock, WRONG_KEYS_SECONDS, self._wrong.pop)
+        self._wrong = HostLimit(clock, WRONG_KEYS, WRONG_KEYS_SECONDS)
 
     def __bool__(self) -> bool:
         return bool(self._keys)
@@ -81,7 +80,7 @@ class Keyring(Generic[Owner]):
 
         There is no host where there is only this machine.
         """
-        if self._wrong[host] >= WRONG_KEYS:
+        if host is not None and self._wrong.is_spent(host):
             raise TooManyTries
         alike = list(self._keys.get(_handle(key), {}).items())
         for owner, right in alike:
@@ -90,9 +89,7 @@ class Keyring(Generic[Owner]):
         for owner, right in alike:
             self._near_miss(owner, right.decode())
         if self._spoilt is not None and host is not None:
-            if not self._wrong[host]:
-                self._forgive.start(host)
-            self._wrong[host] += 1
+            self._wrong.spend(host)
         return None
 
     def _near_miss(self, owner: Owner, right: str) -> None:

@@ -11,7 +11,8 @@ from twisted.python.failure import Failure
 from chatpair.codecs import json, plain
 from chatpair.commands import FULL
 from chatpair.connection import CLOSING_SECONDS
-from chatpair.factory import SILENT_SECONDS, UNNAMED_SECONDS
+from chatpair.factory import SILENT_SECONDS
+from chatpair.limits import host_of
 from chatpair.login import LoginConnection
 from chatpair.messages import (
     Acknowledge,
@@ -40,7 +41,7 @@ _HTTP_REQUEST = re.compile(r"[A-Z]+ \S+ HTTP/[0-9]")
 _NO_TLS = Notice("This port talks plain text, not TLS.")
 _NO_HTTP = Notice("This is not a web server: talk to it with telnet, nc or the chatpair client.")
 _CROWDED = Notice("There are too many connections from your address.")
-_TOO_SLOW = Notice(f"No name came within {UNNAMED_SECONDS:.0f} seconds.")
+_TOO_OFTEN = Notice("You are connecting too often; try again in a minute.")
 _SILENT = Error(None, "try-later", f"Nothing came for {SILENT_SECONDS:.0f} seconds.")
 _TAKEN_OVER = Error(None, "bad-key", "Another connection has taken this line over.")
 _CUT = Error("say", "bad-line", "That line was not sent: it has no end.")
@@ -58,9 +59,11 @@ class ChatProtocol(LoginConnection):
         """Let in whoever connects, or say why not."""
         super().connectionMade()
         self._handle_line = self.unnamed
-        self._host = getattr(self.transport.getPeer(), "host", None)
+        self._host = host_of(self.transport.getPeer())
         if not self.factory.connected(self, self._host):
             self._refuse(_CROWDED, "too many from one host")
+        elif self.factory.connects_too_often(self._host):
+            self._refuse(_TOO_OFTEN, "connecting too often")
         elif self.factory.is_full() and not self.factory.may_come_back():
             self._refuse(FULL, "full")
         else:
@@ -204,6 +207,8 @@ class ChatProtocol(LoginConnection):
             return False
         if self.user is None:
             return self.full or self.is_checked
+        if self._pace is not None and self._pace.exhausted:
+            return True
         if self.user.full or not isinstance(command, Say):
             return self.user.full
         assert self.user.says is not None
@@ -258,7 +263,8 @@ class ChatProtocol(LoginConnection):
         self._peer = self.factory.peer_of(user)
         if self._queue is None:
             self._handle_line = self._idle if self._peer is None else self._paired
-            self.takes_chunks = not (self._peer is None or self.draining or self.deaf)
+            may = not (self.draining or self.deaf) and self._pace is None  # which counts each line
+            self.takes_chunks = self._peer is not None and may
 
     # Flow control
 
@@ -266,6 +272,8 @@ class ChatProtocol(LoginConnection):
         """Tell whether no more should be read."""
         if self._queue is not None:
             return self._queue.full
+        if self._pace is not None and self._pace.exhausted:
+            return True
         if self._peer is None:
             return self.full or self.is_checked
         return self._peer.full or (self.full and self._command_waits)
@@ -285,7 +293,8 @@ class ChatProtocol(LoginConnection):
 
     def no_name_came(self) -> None:
         """End a connection whose name is overdue."""
-        self._refuse(_TOO_SLOW, "no name")
+        answer = Notice(f"No name came within {self.factory.name_time:g} seconds.")
+        self._refuse(answer, "no name")
 
     def no_line_came(self) -> None:
         """End a connection that is silent, if it is not just not read.

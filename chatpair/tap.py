@@ -1,5 +1,6 @@
 """The options of "twistd chatpair", and the service that they make."""
 
+import os
 import re
 import resource
 import select
@@ -22,17 +23,22 @@ from twisted.cred.strcred import (
 )
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python import usage
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chatpair import __version__
 from chatpair.codecs.plain import parse_event
+from chatpair.doors.proxied import PREFIX, ProxiedEndpoint
+from chatpair.doors.unix import remove_stale
 from chatpair.factory import ChatFactory
 from chatpair.liveness import set_options
 from chatpair.messages import Notice
 from chatpair.protocol import ChatProtocol
+from chatpair.readiness import notify
 from chatpair.text import clean
 
 if TYPE_CHECKING:
@@ -109,8 +115,39 @@ class Options(usage.Options, AuthOptionMixin):
             "max-per-host",
             None,
             100,
-            "Connections that one address may have at a time.",
+            "Connections that one address may have at a time; an IPv6 network (/64) counts as one.",
             _at_least("max-per-host", 1, int),
+        ),
+        (
+            "max-connects-per-minute",
+            None,
+            300,
+            "Connections that one address may make in a minute; 0 for no limit. This machine's own "
+            "may make any number.",
+            _at_least("max-connects-per-minute", 0, int),
+        ),
+        (
+            "max-names-per-minute",
+            None,
+            100,
+            "New names that one address may take in a minute; 0 for no limit. This machine's own "
+            "may take any number.",
+            _at_least("max-names-per-minute", 0, int),
+        ),
+        (
+            "name-time",
+            None,
+            30,
+            "Seconds that a connection may go without a name.",
+            _at_least("name-time", 1, float),
+        ),
+        (
+            "rate",
+            None,
+            0,
+            "Lines a second that a user may say, after as many at once; a faster one is slowed "
+            "and loses nothing. 0 for no limit.",
+            _at_least("rate", 0, int),
         ),
         ("motd", None, None, "A file of UTF-8 text to send to whoever has said a name."),
     )
@@ -180,10 +217,13 @@ def _endpoint_description(text: str) -> str:
     from twisted.internet import reactor  # installs one: not before there is a choice
 
     kind = "epoll" if hasattr(select, "epoll") else "tcp"
-    description = f"{kind}:{text}" if text.isdecimal() else text
+    behind = PREFIX if text.startswith(PREFIX) else ""
+    description = text.removeprefix(behind)
     try:
-        if text.isdecimal() and int(text) > 65_535:
-            raise ValueError("the highest port is 65535")
+        if description.isdecimal():
+            if int(description) > 65_535:
+                raise ValueError("the highest port is 65535")
+            description = f"{kind}:{description}"
         if _TLS.match(description) and not (find_spec("OpenSSL") and find_spec("service_identity")):
             raise usage.UsageError(f"--port {text} needs the extra: pip install 'chatpair[tls]'")
         serverFromString(reactor, description)
@@ -195,7 +235,7 @@ def _endpoint_description(text: str) -> str:
             f"--port {text}: no port number, and no endpoint description that works here: "
             f"{_explain(why)}"
         ) from None
-    return description
+    return behind + description
 
 
 def _explain(why: Exception) -> str:
@@ -229,7 +269,10 @@ def _read_motd(path: Path) -> str:
 
 @implementer(IStreamServerEndpoint)
 class _Endpoint:
-    """An endpoint whose port has the options of a socket that its connections are to inherit."""
+    """An endpoint whose port has the options of a socket that its connections are to inherit.
+
+    And what a killed server left behind does not keep it from listening.
+    """
 
     def __init__(
         self, endpoint: IStreamServerEndpoint, certificates: "Certificates | None" = None
@@ -238,7 +281,17 @@ class _Endpoint:
         self._certificates = certificates
 
     def listen(self, protocolFactory: IProtocolFactory) -> "Deferred[IListeningPort]":
-        return self._endpoint.listen(protocolFactory).addCallback(self._listening)
+        listening = self._endpoint.listen(protocolFactory)
+        listening.addErrback(self._listen_again, protocolFactory)
+        return listening.addCallback(self._listening)
+
+    def _listen_again(
+        self, why: Failure, factory: IProtocolFactory
+    ) -> "Failure | Deferred[IListeningPort]":
+        path = why.value.port if isinstance(why.value, CannotListenError) else None
+        if isinstance(path, bytes) and remove_stale(Path(os.fsdecode(path))):
+            return self._endpoint.listen(factory)
+        return why
 
     def _listening(self, port: IListeningPort) -> IListeningPort:
         sock = getattr(port, "socket", None)
@@ -283,6 +336,7 @@ class ChatService(MultiService):
 
             self._before_hangup = signal.signal(signal.SIGHUP, hung_up)
         _log.info("chatpair {version} is ready", version=__version__)
+        notify("READY=1")
 
     def read_certificates(self) -> None:
         """Read the certificates anew, for whoever connects from now on."""
@@ -303,6 +357,7 @@ class ChatService(MultiService):
         """Listen no more, and let everybody read what was said before."""
         if self._before_hangup is not None:
             signal.signal(signal.SIGHUP, self._before_hangup)
+        notify("STOPPING=1")
         return gatherResults([super().stopService(), self.factory.stop()])
 
 
@@ -344,14 +399,21 @@ def makeService(options: Options) -> ChatService:
         motd=options["motd-text"],
         accounts=_accounts(options["sources"], reactor),
         registered_only=options["registered-only"],
+        connects_per_minute=options["max-connects-per-minute"],
+        names_per_minute=options["max-names-per-minute"],
+        name_time=options["name-time"],
+        rate=options["rate"],
     )
     factory.protocol = ChatProtocol  # type: ignore[assignment]  # the stub wants less
     chat = ChatService(factory)
-    for description in options["ports"]:
+    for full in options["ports"]:
+        description = full.removeprefix(PREFIX)
         port = service(description, factory)
         certificates = _certificates(description)
         if certificates is not None:
             chat.certificates.append(certificates)
+        if full.startswith(PREFIX):
+            port.endpoint = ProxiedEndpoint(port.endpoint, factory)
         port.endpoint = _Endpoint(port.endpoint, certificates)
         port.setServiceParent(chat)
     return chat

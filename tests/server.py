@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -117,20 +118,46 @@ class Process:
                     stream.close()
 
 
+@dataclass(frozen=True)
+class Door:
+    """Where a server listens, and what it hears before the first line."""
+
+    address: int | str
+    """A TCP port, or the path of a unix socket."""
+    proxied: bool = False
+    """Whether a header tells whose a connection is."""
+    tls: ssl.SSLContext | None = None
+    """Whom to trust, if it speaks TLS."""
+
+    def connect(self, source: str) -> socket.socket:
+        """Connect from an address, if the door is of a kind that has any."""
+        if isinstance(self.address, str):
+            sock = socket.socket(socket.AF_UNIX)
+            sock.connect(self.address)  # which fails if it would have to wait and may not
+            sock.settimeout(TIMEOUT)
+            return sock
+        target = ("127.0.0.1", self.address)
+        if not self.proxied:
+            sock = socket.create_connection(target, TIMEOUT, source_address=(source, 0))
+            if self.tls is None:
+                return sock
+            # Its end must be told, as somebody else can cut the connection.
+            return self.tls.wrap_socket(
+                sock, server_hostname="localhost", suppress_ragged_eofs=False
+            )
+        sock = socket.create_connection(target, TIMEOUT)
+        family = "TCP6" if ":" in source else "TCP4"
+        sock.sendall(f"PROXY {family} {source} {source} 40000 {self.address}\r\n".encode())
+        return sock
+
+
 class Client:
     """A plain socket, or one with TLS, that reads lines."""
 
-    def __init__(
-        self, port: int, source: str = "127.0.0.1", tls: ssl.SSLContext | None = None
-    ) -> None:
-        self.socket = socket.create_connection(
-            ("127.0.0.1", port), TIMEOUT, source_address=(source, 0)
-        )
-        self._has_tls = tls is not None
-        if tls is not None:  # whose end must be told, as somebody else can cut the connection
-            self.socket = tls.wrap_socket(
-                self.socket, server_hostname="localhost", suppress_ragged_eofs=False
-            )
+    def __init__(self, door: Door | int, source: str = "127.0.0.1") -> None:
+        door = Door(door) if isinstance(door, int) else door
+        self.socket = door.connect(source)
+        self._has_tls = door.tls is not None
         self._buffer = b""
         self._in_a_line = False  # which is not finished
 
@@ -202,13 +229,17 @@ class Server(Process):
         super().__init__(arguments, stdin=subprocess.DEVNULL, **settings)
         self._clients = ExitStack()
         self.wait_for(r"chatpair \S+ is ready")
-        match = re.search(rb"ChatFactory(?: \(TLS\))? starting on (\d+)", self.output)
-        self.port = int(match[1]) if match else 0
-        self.tls = made().trusting() if port.startswith(("ssl:", "tls:")) else None
+        match = re.search(
+            rb"ChatFactory(?: \(TLS\))?( \(PROXY\))? starting on (\d+|'.*')", self.output
+        )
+        where = match[2].decode().strip("'") if match else "0"
+        self.port = int(where) if where.isdecimal() else 0
+        tls = made().trusting() if port.startswith(("ssl:", "tls:")) else None
+        self.door = Door(self.port or where, bool(match and match[1]), tls)
 
     def client(self, name: str = "", source: str = "127.0.0.1") -> Client:
         """Connect, and say a name if there is one; closed with the server at the latest."""
-        client = Client(self.port, source, self.tls)
+        client = Client(self.door, source)
         self._clients.callback(client.close)
         if name:
             client.says(name)

@@ -1,13 +1,15 @@
 """The protocol's page: its tables are of the code, and its sessions are what happens."""
 
+import itertools
 import re
 import runpy
 import sys
 from pathlib import Path
 from signal import SIGCHLD, SIGTERM
 
+from chatpair.tap import Options
 from tests.clients import spins_until
-from tests.server import Client, Process, Server
+from tests.server import Client, Process, Server, require
 
 DOCS = Path(__file__).parent.parent / "docs"
 STEP = re.compile(r"    (\w+)(?:([<>]) (.*)| closes)")
@@ -72,6 +74,27 @@ def tries(program: Process) -> bool:
     status = Path(f"/proc/{program.popen.pid}/status").read_text()
     handled = int(re.findall(r"SigCgt:\s+(\w+)", status)[0], 16)
     return bool(handled & 1 << SIGCHLD - 1 and not handled & 1 << SIGTERM - 1)
+
+
+LIMIT = re.compile(r"   \* - ``--([\w-]+)``\n     - ([\d,]+)\n")
+
+
+def test_the_limits_are_those_of_the_options() -> None:
+    written = dict(LIMIT.findall((DOCS / "internet.rst").read_text()))
+    limits = {
+        name: default for name, _, default, *_ in Options.optParameters if default is not None
+    }
+    assert {name: int(text.replace(",", "")) for name, text in written.items()} == limits
+
+
+def test_haproxy_takes_the_configuration(tmp_path: Path) -> None:
+    lines = (DOCS / "internet.rst").read_text().partition("In haproxy.cfg::\n\n")[2].splitlines()
+    block = itertools.takewhile(lambda line: line.startswith("    ") or not line, lines)
+    path = tmp_path / "haproxy.cfg"
+    path.write_text("".join(f"{line[4:]}\n" for line in block))
+    with Process([require("haproxy"), "-c", "-f", str(path)]) as process:
+        assert process.wait() == 0
+        assert b"WARNING" not in process.output.upper()
 
 
 def page() -> list[str]:

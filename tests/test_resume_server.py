@@ -50,7 +50,7 @@ class JsonClient(Client):
 
 def json_client(server: Server, name: str = "") -> tuple[JsonClient, str]:
     """Connect, speak JSON, and say a name if there is one; return the key as well."""
-    client = JsonClient(server.port, tls=server.tls)
+    client = JsonClient(server.door)
     server._clients.callback(client.close)
     client.says("Mode:json")
     client.events("mode")
@@ -79,30 +79,28 @@ def pair(server: Server) -> tuple[JsonClient, JsonClient, str]:
     return alice, bob, key
 
 
-@through_every_door
 @pytest.mark.parametrize("how", [Client.resets, Client.close])
-def test_a_lost_line_is_resumed(server: Server, how: Any) -> None:
-    alice, bob, key = pair(server)
+def test_a_lost_line_is_resumed(anywhere: Server, how: Any) -> None:
+    alice, bob, key = pair(anywhere)
     how(bob)
     alice.events("held")
     for number in range(1, 101):
         alice.does("say", id=number, text=str(number))
-    bob = resume(server, key, 2)
+    bob = resume(anywhere, key, 2)
     assert [bob.event()["text"] for _ in range(100)] == [str(n) for n in range(1, 101)]
     alice.events("back")
     bob.does("ack", seq=102)
     assert alice.events("status")[0]["id"] == 100
 
 
-@through_every_door
-def test_a_plain_line_is_taken_back(server: Server) -> None:
-    alice, bob = server.pair()
+def test_a_plain_line_is_taken_back(anywhere: Server) -> None:
+    alice, bob = anywhere.pair()
     bob.says("/key")
     key = bob.line().split()[3].rstrip(".")
     bob.resets()
     assert alice.line() == "bob has lost the connection. What you say is kept for a while."
     alice.says("are you there?")
-    again = server.client()
+    again = anywhere.client()
     again.says(f"Back:{key}")
     assert [again.line(), again.line()] == ["OK", "You are chatting with alice."]
     assert again.text() == "are you there?"

@@ -14,8 +14,15 @@ from pathlib import Path
 import pytest
 
 import chatpair
+from tests.conftest import TCP
 from tests.doors import through_every_door
 from tests.server import BIN, TIMEOUT, Client, Process, Server
+
+
+@pytest.fixture
+def port(door: str) -> str:
+    """Where a server listens, in this module: any way in that there is."""
+    return door
 
 
 def last_line(server: Server, data: bytes) -> str:
@@ -178,7 +185,7 @@ def test_speakers_and_readers_of_many_lines(server: Server) -> None:
 def test_a_thousand_that_connect_and_reset(server: Server) -> None:
     alice, bob = server.pair()
     for number in range(1_000):
-        client = Client(server.port)
+        client = Client(server.door)
         if number % 2:
             client.says(f"u{number}", "To:bob")
         client.resets()
@@ -212,7 +219,7 @@ def test_five_hundred_that_say_nothing() -> None:
 # Options
 
 
-@through_every_door
+@pytest.mark.parametrize("port", [*TCP, "ssl", "haproxy:epoll:0"], indirect=True)
 def test_the_limits(port: str) -> None:
     options = ["--max-users", "3", "--max-per-host", "4", "--max-line", "20"]
     with Server(*options, port=port) as server:
@@ -294,6 +301,10 @@ def usage_status() -> int:
         (["--linger", "soon"], "--linger soon: not a number"),
         (["--max-users", "0"], "--max-users 0: not 1 or more"),
         (["--max-per-host", "1.5"], "--max-per-host 1.5: not a whole number"),
+        (["--max-connects-per-minute", "-1"], "--max-connects-per-minute -1: not 0 or more"),
+        (["--max-names-per-minute", "x"], "--max-names-per-minute x: not a whole number"),
+        (["--name-time", "0"], "--name-time 0: not 1 or more"),
+        (["--rate", "0.5"], "--rate 0.5: not a whole number"),
         (["--motd", "/nowhere"], "--motd: can't read /nowhere: No such file or directory"),
         (["--colour"], "option --colour not recognized"),
     ],
@@ -308,12 +319,15 @@ def test_options_that_are_wrong(options: list[str], message: str, usage_status: 
 def test_help_and_version() -> None:
     status, output = run("--help")
     assert status == 0
-    for option in ("port", "max-line", "linger", "max-users", "max-per-host", "motd"):
+    options = ["port", "max-line", "linger", "max-users", "max-per-host", "motd", "rate"]
+    options += ["max-connects-per-minute", "max-names-per-minute", "name-time"]
+    for option in options:
         assert f"--{option}=" in output
     status, output = run("--version")
     assert (status, output) == (0, f"chatpair {chatpair.__version__}\n")
 
 
+@pytest.mark.parametrize("port", TCP)
 def test_a_port_in_use_is_one_clear_line(server: Server) -> None:
     status, output = run("--port", str(server.port))
     assert status == 1
@@ -354,6 +368,7 @@ def test_a_privileged_port_is_one_clear_line() -> None:
     assert output.count("Permission denied") == 1
 
 
+@pytest.mark.parametrize("port", [*TCP, "haproxy:epoll:0"])
 def test_more_connections_than_files(port: str) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (600, 600))
@@ -371,27 +386,6 @@ def test_more_connections_than_files(port: str) -> None:
         assert alice.line() == "Here: alice*, bob*"
         server.client("carol")
         assert b"EMFILE" not in server.output
-
-
-def test_a_socket_that_systemd_opened() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        # As sd_listen_fds(3) says: the first is number 3, and the process is named.
-        start = 'export LISTEN_FDS=1 LISTEN_FDNAMES=chat LISTEN_PID=$$; exec "$@"'
-        command = [str(BIN / "twistd"), "-n", "--pidfile=", "chatpair"]
-        command += ["--port", "systemd:domain=INET:index=0"]
-        with Process(
-            ["sh", "-c", start, "sh", *command],
-            preexec_fn=lambda: os.dup2(listener.fileno(), 3),
-            pass_fds=[3],
-        ) as process:
-            process.wait_for("is ready")
-            alice = Client(port)
-            alice.says("alice")
-            assert alice.line() == "OK"
-            alice.close()
-            process.kill(signal.SIGTERM)
-            process.wait()
 
 
 @through_every_door

@@ -27,6 +27,8 @@ def test_the_defaults() -> None:
     assert factory.linger == 60
     assert factory.max_users == 10_000
     assert factory.max_per_host == 100
+    assert (factory.name_time, factory.rate) == (30, 0)
+    assert (factory._connects._limit, factory._new_names._limit) == (300, 100)
     assert factory.motd == ""
 
 
@@ -35,7 +37,8 @@ def test_every_option_reaches_the_factory(tmp_path: Path) -> None:
     motd.write_text("Hello.\n[x]\nQuit.\n")
     options = parse(
         *("--port", "tcp:0:interface=127.0.0.1", "-p", "0", "--max-line=100", "--linger=1.5"),
-        *("--max-users=2", "--max-per-host=3", f"--motd={motd}"),
+        *("--max-users=2", "--max-per-host=3", f"--motd={motd}", "--rate=6", "--name-time=1.5"),
+        *("--max-connects-per-minute=4", "--max-names-per-minute=5"),
     )
     service = tap.makeService(options)
     assert options["ports"] == ["tcp:0:interface=127.0.0.1", "epoll:0"]
@@ -43,6 +46,8 @@ def test_every_option_reaches_the_factory(tmp_path: Path) -> None:
     factory = service.factory
     assert (factory.max_line, factory.linger) == (100, 1.5)
     assert (factory.max_users, factory.max_per_host) == (2, 3)
+    assert (factory._connects._limit, factory._new_names._limit) == (4, 5)
+    assert (factory.name_time, factory.rate) == (1.5, 6)
     assert factory.motd == "Hello.\n [x]\n Quit."
 
 

@@ -10,7 +10,7 @@ from shutil import copyfile
 import pytest
 
 from tests.certificates import Certificate, made, usual
-from tests.server import TIMEOUT, Client, Server
+from tests.server import TIMEOUT, Client, Door, Server
 
 KINDS = ["ssl", "tls"]
 
@@ -61,7 +61,7 @@ def log_of(server: Server) -> list[str]:
 @of_both_kinds
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_new_versions_are_spoken(server: Server, version: ssl.TLSVersion) -> None:
-    with Client(server.port, tls=made().trusting(version)) as alice:
+    with Client(Door(server.port, tls=made().trusting(version))) as alice:
         assert isinstance(alice.socket, ssl.SSLSocket)
         assert alice.socket.version() == version.name.replace("_", ".")
         alice.says("alice", "Quit")
@@ -75,7 +75,7 @@ def test_an_old_version_is_refused(server: Server) -> None:
     old.set_ciphers("ALL:@SECLEVEL=0")  # with any other, OpenSSL does not even offer it
     before = log_of(server)
     with pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"):
-        Client(server.port, tls=old)
+        Client(Door(server.port, tls=old))
     server.client("alice")
     assert log_of(server) == before
 
@@ -106,7 +106,7 @@ def test_what_is_no_tls_is_closed_and_no_line_in_the_log(server: Server, data: b
 def test_a_client_that_does_not_trust_the_server_is_no_line_in_the_log(server: Server) -> None:
     before = log_of(server)
     with pytest.raises(ssl.SSLCertVerificationError):
-        Client(server.port, tls=ssl.create_default_context())
+        Client(Door(server.port, tls=ssl.create_default_context()))
     server.client("alice")
     assert log_of(server) == before
 

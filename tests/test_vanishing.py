@@ -61,7 +61,7 @@ class Netcat(Process):
 
     def __init__(self, server: Server, script: Path | None = None) -> None:
         self.port = next(PORTS)
-        program = ["ncat", "--ssl", "--no-shutdown"] if server.tls else ["nc"]
+        program = ["ncat", "--ssl", "--no-shutdown"] if server.door.tls else ["nc"]
         command = [*program, "-p", str(self.port), NEAR_ADDRESS, str(server.port)]
         with ExitStack() as files:
             options = {"stdin": files.enter_context(script.open())} if script else {}

@@ -1,0 +1,122 @@
+"""What strangers may do how often, and how fast somebody may speak."""
+
+from collections.abc import Callable
+from ipaddress import IPv6Address, IPv6Network
+from typing import TypeGuard
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+MINUTE = 60.0
+"""Seconds after which what a host has done is forgotten."""
+
+HOSTS = 100_000
+"""Hosts that are remembered at a time; past it the oldest is forgotten before its minute is up."""
+
+
+def host_of(address: object) -> str | None:
+    """Return what counts as one host, or None for a unix socket's address, which has none.
+
+    Whoever has one IPv6 address has 2**64 of them: the network counts (RFC 6177), unless it is
+    the one that all who share a cable have. An IPv4 address is one however it is written.
+    """
+    host = getattr(address, "host", None)
+    if not isinstance(host, str) or ":" not in host:
+        return host
+    try:
+        ip = IPv6Address(host)
+    except ValueError:
+        return host
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    if ip.is_loopback or ip.is_link_local:
+        return str(ip)
+    return str(IPv6Network((int(ip) >> 64 << 64, 64)))
+
+
+def is_stranger(host: str | None) -> TypeGuard[str]:
+    """Tell whether what a host does is counted by the minute: one of this machine's is not."""
+    return host is not None and not host.startswith("127.") and host != "::1"
+
+
+class HostLimit:
+    """Something that each host may do so many times in a while, from the first time on."""
+
+    def __init__(self, clock: IReactorTime, limit: int, seconds: float = MINUTE) -> None:
+        """Take how often that is, or 0 for no limit."""
+        self._clock = clock
+        self._limit = limit
+        self._seconds = seconds
+        self._times: dict[str, tuple[float, int]] = {}  # since when; the first comes first
+
+    def __len__(self) -> int:
+        """Return how many hosts are remembered."""
+        return len(self._times)
+
+    def is_spent(self, host: str) -> bool:
+        """Tell whether a host has to wait."""
+        if not self._limit or host not in self._times:
+            return False
+        since, times = self._times[host]
+        return times >= self._limit and self._is_recent(since)
+
+    def _is_recent(self, since: float) -> bool:
+        return 0 <= self._clock.seconds() - since < self._seconds  # the clock may be set back
+
+    def spend(self, host: str) -> None:
+        """Count one time."""
+        if not self._limit:
+            return
+        self._forget()
+        since, times = self._times.get(host, (self._clock.seconds(), 0))
+        self._times[host] = since, times + 1
+
+    def _forget(self) -> None:
+        """Forget the hosts whose time is up, and the oldest if there are too many."""
+        while self._times:
+            oldest = next(iter(self._times))
+            if len(self._times) < HOSTS and self._is_recent(self._times[oldest][0]):
+                break
+            del self._times[oldest]
+
+
+class Pace:
+    """How fast somebody speaks: so many lines a second, after a second's worth of them at once."""
+
+    def __init__(self, clock: IReactorTime, rate: int, go_on: Callable[[], object]) -> None:
+        """Take the lines a second, and what to call when one more may be said again."""
+        self._clock = clock
+        self._rate = rate
+        self._go_on = go_on
+        self._due = 0.0  # when all that was said would have been said at this rate
+        self._rest: IDelayedCall | None = None
+        self.slowed = False
+        """Whether anything ever had to wait."""
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the next line must wait."""
+        return self._rest is not None
+
+    def spend(self, lines: int) -> None:
+        """Count lines that were said."""
+        now = self._clock.seconds()
+        self._due = max(self._due, now) + lines / self._rate
+        self._wait(now)
+
+    def _wait(self, now: float) -> None:
+        seconds = self._due - now - 1 + 1 / self._rate
+        if seconds > 1e-6 and self._rest is None:  # as exact as the time of day is in a float
+            self.slowed = True
+            self._rest = self._clock.callLater(seconds, self._rested)
+
+    def _rested(self) -> None:
+        self._rest = None
+        self._wait(self._clock.seconds())
+        if self._rest is None:
+            self._go_on()
+
+    def stop(self) -> None:
+        """Call nothing any more."""
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None

@@ -27,7 +27,7 @@ from chatpair.messages import (
     Tried,
 )
 from chatpair.names import BadName, NameTable, fold, parse
-from chatpair.user import Connection, CountingUser, Receipt, User
+from chatpair.user import Connection, CountingUser, Receipt, User, Visitor
 
 UNNAMED_SECONDS = 30.0
 """How long a connection may go without a name."""
@@ -84,9 +84,9 @@ class ChatFactory(HeldLines, Factory):
         self.max_connections = sys.maxsize  # until somebody knows how many files may be open
         self.users: dict[str, User] = {}
         self.pairs: dict[User, User] = {}
-        self.connections: set[Connection] = set()
+        self.connections: set[Visitor] = set()
         self.activity = ActivityLog(clock, self._summary)
-        self.unnamed: Delay[Connection] = Delay(
+        self.unnamed: Delay[Visitor] = Delay(
             clock, UNNAMED_SECONDS, lambda connection: connection.no_name_came()
         )
         self.silent: Delay[Connection] = Delay(
@@ -110,7 +110,7 @@ class ChatFactory(HeldLines, Factory):
         """Tell whether there are more connections than may be, so that some must close at once."""
         return len(self.connections) > self.max_connections
 
-    def connected(self, connection: Connection, host: str | None) -> bool:
+    def connected(self, connection: Visitor, host: str | None) -> bool:
         """Count a connection; return whether its host, if it has one, may have one more."""
         self.connections.add(connection)
         if host is None:
@@ -118,7 +118,7 @@ class ChatFactory(HeldLines, Factory):
         self._connections_of_host[host] += 1
         return self._connections_of_host[host] <= self.max_per_host
 
-    def disconnected(self, connection: Connection, host: str | None) -> None:
+    def disconnected(self, connection: Visitor, host: str | None) -> None:
         """Forget a connection that was counted."""
         self.connections.discard(connection)
         if self._when_all_closed is not None and not self.connections:

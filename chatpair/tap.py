@@ -99,10 +99,12 @@ class Options(usage.Options):
     def __init__(self) -> None:
         super().__init__()
         self["ports"] = []
+        self["webs"] = []
         self["motd-text"] = ""
 
     def opt_port(self, description: str) -> None:
-        self["ports"].append(_endpoint_description(description))
+        kind = "epoll" if hasattr(select, "epoll") else "tcp"
+        self["ports"].append(_endpoint_description("port", kind, description))
 
     opt_port.__doc__ = (  # the help shows a docstring's line breaks and indentation
         "Where to listen: a port number, or an endpoint description of Twisted's such as "
@@ -111,6 +113,19 @@ class Options(usage.Options):
         "May be given more than once. [default: 9999]"
     )
     opt_p = opt_port
+
+    def opt_web(self, description: str) -> None:
+        try:
+            import chatpair.doors.web  # noqa: F401
+        except ImportError:
+            raise usage.UsageError("--web needs the extra: pip install 'chatpair[web]'") from None
+        self["webs"].append(_endpoint_description("web", "tcp", description))
+
+    opt_web.__doc__ = (
+        "Where to serve a page to chat from with a browser, and its WebSocket: a port number, "
+        "which means tcp:, or an endpoint description as for --port. "
+        "May be given more than once. [default: none]"
+    )
 
     def opt_version(self) -> None:
         """Show the version of chatpair and exit."""
@@ -125,11 +140,13 @@ class Options(usage.Options):
             self["motd-text"] = _read_motd(Path(self["motd"]))
 
 
-def _endpoint_description(text: str) -> str:
-    """Return the endpoint description that an operator meant, if Twisted can parse it."""
+def _endpoint_description(option: str, kind: str, text: str) -> str:
+    """Return the endpoint description that an operator meant, if Twisted can parse it.
+
+    A number alone is a port of that kind.
+    """
     from twisted.internet import reactor  # installs one: not before there is a choice
 
-    kind = "epoll" if hasattr(select, "epoll") else "tcp"
     description = f"{kind}:{text}" if text.isdecimal() else text
     try:
         if text.isdecimal() and int(text) > 65_535:
@@ -137,7 +154,7 @@ def _endpoint_description(text: str) -> str:
         serverFromString(reactor, description)
     except Exception as why:  # each kind of endpoint raises what it likes
         raise usage.UsageError(
-            f"--port {text}: no port number, and no endpoint description that works here: "
+            f"--{option} {text}: no port number, and no endpoint description that works here: "
             f"{type(why).__name__}: {why}"
         ) from None
     return description
@@ -234,8 +251,13 @@ def makeService(options: Options) -> ChatService:
     )
     factory.protocol = ChatProtocol  # type: ignore[assignment]  # the stub wants less
     chat = ChatService(factory)
-    for description in options["ports"]:
-        port = service(description, factory)
+    sites: list[tuple[str, IProtocolFactory]] = [(port, factory) for port in options["ports"]]
+    if options["webs"]:
+        from chatpair.doors.web import WebSite
+
+        sites += [(web, WebSite(factory)) for web in options["webs"]]
+    for description, served in sites:
+        port = service(description, served)
         port.endpoint = _Endpoint(port.endpoint)
         port.setServiceParent(chat)
     return chat

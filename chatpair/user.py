@@ -36,7 +36,23 @@ LATELY_SECONDS = 30.0
 """For how long a line may be on its way to a connection that is dead."""
 
 
-class Connection(Protocol):
+class Visitor(Protocol):
+    """What the factory needs of a connection that may have no user yet."""
+
+    def no_name_came(self) -> None:
+        """Close, because a name is overdue."""
+
+    def drain(self) -> None:
+        """Handle what has come already, within bounds, though flow control said to wait."""
+
+    def stop(self) -> None:
+        """Say that the server is stopping, and close."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+
+class Connection(Visitor, Protocol):
     """What a user needs of the connection that it is on."""
 
     full: bool
@@ -57,23 +73,11 @@ class Connection(Protocol):
     def flow_changed(self) -> None:
         """Ask again whether the peer can take more."""
 
-    def no_name_came(self) -> None:
-        """Close, because a name is overdue."""
-
     def no_line_came(self) -> None:
         """Close, because a client that should say something from time to time is silent."""
 
     def taken_over(self) -> None:
         """Close, because the user is on another connection now."""
-
-    def drain(self) -> None:
-        """Handle what has come already, within bounds, though flow control said to wait."""
-
-    def stop(self) -> None:
-        """Say that the server is stopping, and close."""
-
-    def abort(self) -> None:
-        """Close at once."""
 
 
 class Receipt:

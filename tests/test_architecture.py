@@ -60,9 +60,11 @@ BELOW = {
         "chatpair.text",
         "chatpair.user",
     },
+    "chatpair.doors": {"chatpair.factory"},
     "chatpair.tap": {
         "chatpair",
         "chatpair.codecs",
+        "chatpair.doors",
         "chatpair.factory",
         "chatpair.liveness",
         "chatpair.messages",

@@ -290,7 +290,7 @@ def test_options_that_are_wrong(options: list[str], message: str, usage_status: 
 def test_help_and_version() -> None:
     status, output = run("--help")
     assert status == 0
-    for option in ("port", "max-line", "linger", "max-users", "max-per-host", "motd"):
+    for option in ("port", "web", "max-line", "linger", "max-users", "max-per-host", "motd"):
         assert f"--{option}=" in output
     status, output = run("--version")
     assert (status, output) == (0, f"chatpair {chatpair.__version__}\n")

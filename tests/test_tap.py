@@ -1,6 +1,7 @@
 """The options and the service, without a process."""
 
 import resource
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from twisted.python.usage import UsageError
 
 from chatpair import tap
 from tests.exchange import Exchange
+from tests.server import TIMEOUT
 
 
 def parse(*arguments: str) -> tap.Options:
@@ -54,6 +56,27 @@ def test_what_is_wrong_is_said() -> None:
         parse("--motd", "/nowhere")
     with pytest.raises(SystemExit):
         parse("--version")
+
+
+def test_the_web_door(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = parse("--port", "0", "--web", "0", "--web", "unix:/run/web")
+    assert options["webs"] == ["tcp:0", "unix:/run/web"]
+    assert len(tap.makeService(options).services) == 3
+    with pytest.raises(UsageError, match="--web x: no port number, and no endpoint"):
+        parse("--web", "x")
+    monkeypatch.setitem(sys.modules, "chatpair.doors.web", None)
+    with pytest.raises(UsageError) as refusal:
+        parse("--web", "0")
+    assert str(refusal.value) == "--web needs the extra: pip install 'chatpair[web]'"
+
+
+def test_without_the_web_door_nothing_of_it_is_imported() -> None:
+    program = (
+        "import sys; from chatpair import tap; options = tap.Options(); options.parseOptions([]);"
+        "tap.makeService(options);"
+        "assert not {'chatpair.doors', 'twisted.web', 'wsproto'} & {*sys.modules}"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=TIMEOUT)
 
 
 def test_room_is_made_for_the_files(monkeypatch: pytest.MonkeyPatch) -> None:

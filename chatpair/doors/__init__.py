@@ -1,0 +1,1 @@
+"""Ways in besides a bare connection: how what they carry reaches a ChatProtocol."""

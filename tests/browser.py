@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -46,11 +47,13 @@ class WebServer(Server):
 class Page:
     """A tab with the page in it."""
 
-    def __init__(self, driver: Chrome, port: int) -> None:
+    def __init__(self, driver: Chrome, port: int | None) -> None:
+        """Take the browser, and the port of the server; without it the tab is open already."""
         self.driver = driver
-        driver.switch_to.new_window("tab")
+        if port is not None:
+            driver.switch_to.new_window("tab")
+            driver.get(f"http://127.0.0.1:{port}/")
         self.handle = driver.current_window_handle
-        driver.get(f"http://127.0.0.1:{port}/")
 
     def here(self) -> Chrome:
         """Return the browser with this tab in front."""
@@ -70,7 +73,10 @@ class Page:
         """Wait until something is true of the page; return it."""
         self.here()
         waiting: WebDriverWait[Chrome] = WebDriverWait(self.driver, TIMEOUT, poll_frequency=0.05)
-        return waiting.until(lambda _: condition(), f"no {what} in {self.shown()}")
+        try:
+            return waiting.until(lambda _: condition())
+        except TimeoutException:
+            raise AssertionError(f"no {what} in {self.status()} {self.shown()}") from None
 
     def shown(self) -> list[str]:
         """Return the entries of the conversation, as text: those of people with a name before."""
@@ -125,3 +131,29 @@ class Page:
         """Return what the browser's console has to say."""
         log: list[dict[str, Any]] = self.here().get_log("browser")
         return [str(entry["message"]) for entry in log]
+
+
+class Pages:
+    """Pages in tabs of one browser, which are closed in the end."""
+
+    def __init__(self, driver: Chrome) -> None:
+        self.driver = driver
+        self._first = driver.current_window_handle
+
+    def open(self, port: int, name: str = "") -> Page:
+        """Open a page, and say a name if there is one."""
+        page = Page(self.driver, port)
+        if name:
+            page.enters(name)
+            page.stands(name, "with nobody", "connected")
+        return page
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for handle in self.driver.window_handles:
+            if handle != self._first:
+                self.driver.switch_to.window(handle)
+                self.driver.close()
+        self.driver.switch_to.window(self._first)

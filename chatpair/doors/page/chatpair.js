@@ -348,7 +348,12 @@ document.addEventListener("visibilitychange", () => {
   line.tryNow();
 });
 window.addEventListener("online", () => line.tryNow());
-window.addEventListener("pagehide", () => line.kept.key && save());
+// A page that the browser keeps for "back" would hold its connection, and be silent on it.
+window.addEventListener("pagehide", () => {
+  if (line.kept.key) save();
+  line.rest();
+});
+window.addEventListener("pageshow", () => line.tryNow());
 
 offer();
 begin(stored());

@@ -58,6 +58,10 @@ export class Line {
     this.#send({ do: "quit" });
   }
 
+  rest() {
+    if (this.#socket !== null) this.#drop();
+  }
+
   tryNow() {
     if (this.#socket === null && !this.#ended) this.#connect();
   }

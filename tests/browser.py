@@ -41,7 +41,7 @@ class WebServer(Server):
 
     def __init__(self, *options: str, web: str = "tcp:0:interface=127.0.0.1") -> None:
         super().__init__("--web", web, *options, port="epoll:0:interface=127.0.0.1")
-        self.web_port = int(self.wait_for(r"WebSite starting on (\d+)")[1])
+        self.web_port = int(self.wait_for(r"WebSite.* starting on (\d+)")[1])
 
 
 class Page:

@@ -158,10 +158,12 @@ class Options(usage.Options, AuthOptionMixin):
         super().__init__()
         self["ports"] = []
         self["sources"] = []
+        self["webs"] = []
         self["motd-text"] = ""
 
     def opt_port(self, description: str) -> None:
-        self["ports"].append(_endpoint_description(description))
+        kind = "epoll" if hasattr(select, "epoll") else "tcp"
+        self["ports"].append(_endpoint_description("port", kind, description))
 
     opt_port.__doc__ = (  # the help shows a docstring's line breaks and indentation
         "Where to listen: a port number, or an endpoint description of Twisted's such as "
@@ -197,6 +199,19 @@ class Options(usage.Options, AuthOptionMixin):
         "checker that can't tell its names, as unix, has all. May be given more than once."
     )
 
+    def opt_web(self, description: str) -> None:
+        try:
+            import chatpair.doors.web  # noqa: F401
+        except ImportError:
+            raise usage.UsageError("--web needs the extra: pip install 'chatpair[web]'") from None
+        self["webs"].append(_endpoint_description("web", "tcp", description))
+
+    opt_web.__doc__ = (
+        "Where to serve a page to chat from with a browser, and its WebSocket: a port number, "
+        "which means tcp:, or an endpoint description as for --port. "
+        "May be given more than once. [default: none]"
+    )
+
     def opt_version(self) -> None:
         """Show the version of chatpair and exit."""
         print(f"chatpair {__version__}")
@@ -212,11 +227,13 @@ class Options(usage.Options, AuthOptionMixin):
             self["motd-text"] = _read_motd(Path(self["motd"]))
 
 
-def _endpoint_description(text: str) -> str:
-    """Return the endpoint description that an operator meant, if Twisted can parse it."""
+def _endpoint_description(option: str, kind: str, text: str) -> str:
+    """Return the endpoint description that an operator meant, if Twisted can parse it.
+
+    A number alone is a port of that kind.
+    """
     from twisted.internet import reactor  # installs one: not before there is a choice
 
-    kind = "epoll" if hasattr(select, "epoll") else "tcp"
     behind = PREFIX if text.startswith(PREFIX) else ""
     description = text.removeprefix(behind)
     try:
@@ -225,14 +242,16 @@ def _endpoint_description(text: str) -> str:
                 raise ValueError("the highest port is 65535")
             description = f"{kind}:{description}"
         if _TLS.match(description) and not (find_spec("OpenSSL") and find_spec("service_identity")):
-            raise usage.UsageError(f"--port {text} needs the extra: pip install 'chatpair[tls]'")
+            raise usage.UsageError(
+                f"--{option} {text} needs the extra: pip install 'chatpair[tls]'"
+            )
         serverFromString(reactor, description)
         _certificates(description)
     except usage.UsageError:
         raise
     except Exception as why:  # each kind of endpoint raises what it likes
         raise usage.UsageError(
-            f"--port {text}: no port number, and no endpoint description that works here: "
+            f"--{option} {text}: no port number, and no endpoint description that works here: "
             f"{_explain(why)}"
         ) from None
     return behind + description
@@ -406,9 +425,14 @@ def makeService(options: Options) -> ChatService:
     )
     factory.protocol = ChatProtocol  # type: ignore[assignment]  # the stub wants less
     chat = ChatService(factory)
-    for full in options["ports"]:
+    served: list[tuple[str, IProtocolFactory]] = [(port, factory) for port in options["ports"]]
+    if options["webs"]:
+        from chatpair.doors.web import WebSite
+
+        served += [(web, WebSite(factory)) for web in options["webs"]]
+    for full, site in served:
         description = full.removeprefix(PREFIX)
-        port = service(description, factory)
+        port = service(description, site)
         certificates = _certificates(description)
         if certificates is not None:
             chat.certificates.append(certificates)

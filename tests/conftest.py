@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from selenium.webdriver import Chrome
 
+from tests.browser import Pages, WebServer, browser
 from tests.doors import description
 from tests.exchange import Exchange
 from tests.server import Server
@@ -51,3 +53,25 @@ def anywhere(door: str) -> Iterator[Server]:
     with Server(port=door) as running:
         yield running
     assert b"Traceback" not in running.output
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """A browser, which takes seconds to start."""
+    with browser(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
+
+
+@pytest.fixture
+def web() -> Iterator[WebServer]:
+    """A server with a web door, and nothing wrong in its log at the end."""
+    with WebServer() as running:
+        yield running
+    assert b"Traceback" not in running.output
+
+
+@pytest.fixture
+def pages(chromium: Chrome) -> Iterator[Pages]:
+    """What opens pages, in tabs of their own."""
+    with Pages(chromium) as opened:
+        yield opened

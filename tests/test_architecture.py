@@ -100,7 +100,7 @@ BELOW = {
         "chatpair.text",
         "chatpair.user",
     },
-    "chatpair.doors": {"chatpair.codecs", "chatpair.factory"},
+    "chatpair.doors": {"chatpair.codecs", "chatpair.factory", "chatpair.limits"},
     "chatpair.tap": {
         "chatpair",
         "chatpair.accounts",

@@ -319,7 +319,7 @@ def test_options_that_are_wrong(options: list[str], message: str, usage_status: 
 def test_help_and_version() -> None:
     status, output = run("--help")
     assert status == 0
-    options = ["port", "max-line", "linger", "max-users", "max-per-host", "motd", "rate"]
+    options = ["port", "web", "max-line", "linger", "max-users", "max-per-host", "motd", "rate"]
     options += ["max-connects-per-minute", "max-names-per-minute", "name-time"]
     for option in options:
         assert f"--{option}=" in output

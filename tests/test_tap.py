@@ -12,6 +12,7 @@ from twisted.python.usage import UsageError
 
 from chatpair import tap
 from tests.exchange import Exchange
+from tests.server import TIMEOUT
 
 
 def parse(*arguments: str) -> tap.Options:
@@ -78,6 +79,27 @@ def test_nothing_of_tls_is_imported_without_it() -> None:
         "tap.makeService(options); sys.exit('chatpair.doors.tls' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_the_web_door(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = parse("--port", "0", "--web", "0", "--web", "unix:/run/web")
+    assert options["webs"] == ["tcp:0", "unix:/run/web"]
+    assert len(tap.makeService(options).services) == 3
+    with pytest.raises(UsageError, match="--web x: no port number, and no endpoint"):
+        parse("--web", "x")
+    monkeypatch.setitem(sys.modules, "chatpair.doors.web", None)
+    with pytest.raises(UsageError) as refusal:
+        parse("--web", "0")
+    assert str(refusal.value) == "--web needs the extra: pip install 'chatpair[web]'"
+
+
+def test_without_the_web_door_nothing_of_it_is_imported() -> None:
+    program = (
+        "import sys; from chatpair import tap; options = tap.Options(); options.parseOptions([]);"
+        "tap.makeService(options);"
+        "assert not {'chatpair.doors.web', 'twisted.web', 'wsproto'} & {*sys.modules}"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=TIMEOUT)
 
 
 def test_room_is_made_for_the_files(monkeypatch: pytest.MonkeyPatch) -> None:

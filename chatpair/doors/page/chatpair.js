@@ -1,0 +1,359 @@
+// What the page shows, and what is typed into it.
+
+import { Line } from "./line.js";
+import { MARKS, add, kept, make, restore, settle } from "./log.js";
+
+const STORE = "chatpair"; // in sessionStorage: a tab has a line of its own
+const TYPING = 3_000, TYPED = 6_000; // milliseconds
+
+const HELP = `To:bob or /to bob: talk with bob
+/bye: stop talking, and stay
+/who: who is here
+/quit or Quit: leave
+/help: these lines
+Any other line is said to the one you talk with; one with a space first always is`;
+
+const $ = (id) => document.getElementById(id);
+
+const note = (text) => add({ kind: "note", text });
+
+// How things stand
+
+const standing = { connected: false, trouble: "", last: "" };
+let typed = 0; // the timer of the peer's typing
+let unread = 0;
+
+function stand(changes = {}) {
+  Object.assign(standing, changes);
+  const { name, peer, away } = line.kept; // away: the peer's connection is lost
+  const { connected, trouble, last } = standing;
+  write("me", name);
+  const whom = ["with ", make("bdi", "", peer ?? "nobody")];
+  if (away && peer) whom.push(", who has lost the connection");
+  const shown = make("span", "", ...whom);
+  if ($("peer").textContent !== shown.textContent) $("peer").replaceChildren(...shown.childNodes);
+  write("link", connected ? "connected" : `not connected${trouble && `: ${trouble}`}`);
+  write("last", last && MARKS[last][1]);
+  $("bye").hidden = peer === null;
+}
+
+// A live region that is written again is read out again.
+function write(id, text) {
+  if ($(id).textContent !== text) $(id).textContent = text;
+}
+
+function peerTypes(types) {
+  clearTimeout(typed);
+  write("typing", types ? `${line.kept.peer} is typing` : "");
+  if (types) typed = setTimeout(peerTypes, TYPED, false);
+}
+
+function title() {
+  document.title = `${unread ? `(${unread}) ` : ""}chatpair`;
+}
+
+function notify(heading, text) {
+  if (!document.hidden || !("Notification" in window)) return;
+  if (Notification.permission !== "granted") return;
+  try {
+    const shown = new Notification(heading, { body: text.slice(0, 200), tag: STORE });
+    shown.onclick = () => window.focus();
+  } catch { // where only a service worker may
+  }
+}
+
+// What is kept for the page that a reload makes
+
+function save() {
+  const all = { line: line.kept, ...kept() };
+  try {
+    sessionStorage.setItem(STORE, JSON.stringify(all));
+  } catch { // it is full, or not allowed: the line at least
+    try {
+      sessionStorage.setItem(STORE, JSON.stringify({ ...all, log: [] }));
+    } catch { /* a reload begins anew */ }
+  }
+}
+
+function stored() {
+  try {
+    return JSON.parse(sessionStorage.getItem(STORE)) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+// What the line tells
+
+const on = {
+  link(up) {
+    if (up) {
+      if ($("talk").hidden) {
+        turn("talk");
+        note(`Welcome, ${line.kept.name}.`);
+      } else if (!standing.connected) {
+        note("Connected again.");
+      }
+    } else {
+      note("The connection is lost. Trying again.");
+    }
+    peerTypes(false);
+    stand({ connected: up, trouble: "" });
+  },
+
+  event(event) {
+    const { says } = line.kept;
+    switch (event.event) {
+      case "named":
+        if (event.motd) note(event.motd);
+        break;
+      case "paired":
+        note(`You are chatting with ${event.peer}.`);
+        notify("chatpair", `You are chatting with ${event.peer}.`);
+        line.kept.away = false;
+        stand({ last: says.length ? "waiting" : "" });
+        break;
+      case "message":
+        add({ kind: "peer", who: event.from, text: event.text, time: event.time });
+        if (document.hidden) unread += 1;
+        title();
+        notify(event.from, event.text);
+        break;
+      case "left":
+        note(`${event.peer} has left.`);
+        notify("chatpair", `${event.peer} has left.`);
+        break;
+      case "free":
+        note("You are free.");
+        break;
+      case "held":
+        note(`${event.peer} has lost the connection. What you say is kept for a while.`);
+        line.kept.away = true;
+        break;
+      case "back":
+        note(`${event.peer} is back.`);
+        line.kept.away = false;
+        break;
+      case "tried":
+        note(`${event.name} tried to reach you.`);
+        break;
+      case "who":
+        here(event);
+        break;
+      case "error":
+        note(event.text);
+    }
+    if (event.event !== "status") peerTypes(event.event === "typing");
+    stand();
+  },
+
+  settled(number, status, why) {
+    settle(number, status);
+    if (status === "failed" && why !== "nobody") note("Not delivered: a message of yours.");
+    stand({ last: line.kept.says.length ? "waiting" : status });
+  },
+
+  answered: work,
+
+  note(text) {
+    write("refusal", text);
+    stand({ trouble: text });
+  },
+
+  refused(text) {
+    turn("door");
+    write("refusal", text);
+  },
+
+  forgotten() {
+    const { peer } = line.kept;
+    line.kept.away = false;
+    note("The server does not know you any more, so you begin anew.");
+    if (peer !== null) note(`${peer} has left.`);
+  },
+
+  ended(why) {
+    standing.connected = false;
+    if (!why || why === "You have left.") {
+      restart();
+      write("refusal", "You have left.");
+      return;
+    }
+    note(why);
+    $("again").hidden = false;
+    lock(true);
+    stand({ trouble: why });
+    $("again").focus();
+  },
+
+  save,
+};
+
+// What is typed
+
+let waiting = []; // lines, until a call is answered that came before them
+let toldTyping = 0;
+
+function work() {
+  while (waiting.length && !line.waits) obey(waiting.shift());
+}
+
+function obey(text) {
+  const [, word, rest] = /^(\S*)\s*([^]*)$/.exec(text);
+  if (text.includes("\n") || /^\s/.test(text)) say(text);
+  else if (/^to:/i.test(text)) call(text.slice(3).trim());
+  else if (/^\/to$/i.test(word)) call(rest.trim());
+  else if (/^\/bye$/i.test(word)) line.ask({ do: "bye" });
+  else if (/^\/who$/i.test(word)) line.ask({ do: "who" });
+  else if (/^\/help$/i.test(word)) note(HELP);
+  else if (/^\/quit$/i.test(word) || text === "Quit") line.quit();
+  else if (word.startsWith("/")) note(`No such command: ${word}. Type /help, or put a space first to say it.`);
+  else say(text);
+}
+
+function call(name) {
+  line.ask({ do: "to", name });
+}
+
+function say(text) {
+  const entry = { kind: "mine", who: line.kept.name, text, status: "waiting" };
+  const number = add({ ...entry, time: new Date().toISOString() });
+  if (line.say(text, number)) {
+    stand({ last: "waiting" });
+  } else {
+    note("That is too long to be said at once.");
+    on.settled(number, "failed", "nobody");
+  }
+}
+
+$("say").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = $("text").value;
+  $("text").value = "";
+  toldTyping = 0;
+  if (text.trim()) waiting.push(text);
+  work();
+  $("text").focus();
+});
+
+$("text").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    event.preventDefault();
+    $("say").requestSubmit();
+  }
+});
+
+$("text").addEventListener("input", () => {
+  if (line.kept.peer === null || Date.now() - toldTyping < TYPING) return;
+  toldTyping = Date.now();
+  line.typing();
+});
+
+$("enter").addEventListener("submit", (event) => {
+  event.preventDefault();
+  write("refusal", "");
+  line.start($("name").value.trim());
+});
+
+// The buttons
+
+$("who").addEventListener("click", () => {
+  if ($("here").hidden) line.ask({ do: "who" });
+  else fold(true);
+});
+
+function fold(isFolded) {
+  $("here").hidden = isFolded;
+  $("who").ariaExpanded = String(!isFolded);
+}
+
+function here({ names, more }) {
+  const list = names.map(({ name, paired }) => {
+    const button = make("button", "", make("bdi", "", name), paired ? " (talking)" : "");
+    button.type = "button";
+    button.disabled = name === line.kept.name;
+    button.addEventListener("click", () => {
+      fold(true);
+      call(name);
+      $("text").focus();
+    });
+    return make("li", "", button);
+  });
+  if (more) list.push(make("li", "", `and ${more} more`));
+  $("here").replaceChildren(...list);
+  fold(false);
+}
+
+$("bye").addEventListener("click", () => {
+  line.ask({ do: "bye" });
+  $("text").focus();
+});
+
+$("quit").addEventListener("click", () => line.quit());
+
+$("again").addEventListener("click", () => {
+  $("again").hidden = true;
+  lock(false);
+  line.start();
+  $("text").focus();
+});
+
+$("notify").addEventListener("click", async () => {
+  await Notification.requestPermission();
+  offer();
+});
+
+function offer() {
+  const may = isSecureContext && "Notification" in window;
+  $("notify").hidden = !may || Notification.permission !== "default";
+}
+
+function lock(isLocked) {
+  for (const control of [$("text"), $("who"), $("bye")]) control.disabled = isLocked;
+}
+
+function turn(page) {
+  for (const id of ["door", "talk"]) $(id).hidden = id !== page;
+  $(page === "talk" ? "text" : "name").focus();
+}
+
+// The beginning
+
+const address = new URL("ws", location.href);
+address.protocol = address.protocol.replace("http", "ws");
+let line;
+
+function begin(saved) {
+  line = new Line(address.href, saved.line, on);
+  restore(saved);
+  waiting = [];
+  fold(true);
+  peerTypes(false);
+  stand({ connected: false, trouble: "", last: "" });
+  turn(line.kept.key ? "talk" : "door");
+  if (line.kept.key) line.start();
+}
+
+function restart() {
+  sessionStorage.removeItem(STORE);
+  $("again").hidden = true;
+  lock(false);
+  begin({});
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  unread = 0;
+  title();
+  line.tryNow();
+});
+window.addEventListener("online", () => line.tryNow());
+// A page that the browser keeps for "back" would hold its connection, and be silent on it.
+window.addEventListener("pagehide", () => {
+  if (line.kept.key) save();
+  line.rest();
+});
+window.addEventListener("pageshow", () => line.tryNow());
+
+offer();
+begin(stored());

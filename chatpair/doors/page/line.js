@@ -1,0 +1,288 @@
+// A line to the server that outlives its connections, and the page if what it keeps is saved: it
+// does what chatpair/client/line.py does, and docs/protocol.rst says why.
+
+const PING = 30_000, SILENCE = 90_000; // milliseconds
+const MAX_LINE = 65_536; // bytes that a server takes, if it has no other limit
+const SAYS = 256, SAY_BYTES = 65_536; // how much may be on its way at once
+
+const bytes = (text) => new TextEncoder().encode(text).length;
+
+export class Line {
+  #address; #on; #socket = null; #state = "closed"; #hold = 0;
+  #flowing = false; #acknowledged = 0; #flushing = false; #ended = true;
+  #failures = 0; #retry = 0; #watch = 0; #heardAt = 0; #ghostUntil = 0;
+  #asked = []; #isAsked = false; #quitting = false;
+
+  // What is kept is all that a new page needs to go on. The page is told by the functions of `on`:
+  // link(up), event(event), settled(entry, status, why), answered(), refused(text), note(text),
+  // forgotten(), ended(text) and save().
+  constructor(address, kept, on) {
+    this.#address = address;
+    this.#on = on;
+    this.kept = kept ?? { name: "", key: "", seen: 0, last: 0, peer: null, says: [] };
+  }
+
+  get waits() { return this.#asked.length > 0; }
+
+  start(name = this.kept.name) {
+    this.kept.name = name;
+    this.#ended = this.#quitting = false;
+    this.#failures = 0;
+    this.#connect();
+  }
+
+  // What the page asks for
+
+  say(text, entry) {
+    // Nobody else may get it.
+    const say = { id: 0, text, to: this.kept.peer ?? undefined, entry };
+    if (bytes(JSON.stringify({ do: "say", ...say, id: 2 ** 53 })) > MAX_LINE) return false;
+    this.kept.says.push(say);
+    this.#pump();
+    return true;
+  }
+
+  // These have no ids to tell their answers by: so one is on its way at a time.
+  ask(command) {
+    this.#asked.push(command);
+    this.#pump();
+  }
+
+  typing() {
+    if (this.#flowing) this.#send({ do: "typing" });
+  }
+
+  quit() {
+    if (this.#state !== "open" || this.#quitting) this.#end("");
+    this.#quitting = true;
+    this.#send({ do: "quit" });
+  }
+
+  rest() {
+    if (this.#socket !== null) this.#drop();
+  }
+
+  tryNow() {
+    if (this.#socket === null && !this.#ended) this.#connect();
+  }
+
+  // Connecting
+
+  #connect() {
+    clearTimeout(this.#retry);
+    clearInterval(this.#watch);
+    this.#state = "closed";
+    this.#heardAt = Date.now();
+    const socket = this.#socket = new WebSocket(this.#address);
+    socket.onmessage = ({ data }) => this.#heard(data);
+    socket.onclose = () => this.#lost();
+    this.#watch = setInterval(() => this.#look(), PING);
+  }
+
+  #look() {
+    if (Date.now() - this.#heardAt >= SILENCE) this.#drop();
+    else if (this.#socket.readyState === WebSocket.OPEN) this.#send({ do: "ping" });
+  }
+
+  #drop() { // and do not wait for an answer, which may take minutes
+    this.#socket.onmessage = this.#socket.onclose = null;
+    this.#socket.close();
+    this.#lost();
+  }
+
+  #lost() {
+    clearInterval(this.#watch);
+    const wasOpen = this.#state === "open";
+    // The server may have got the name before the connection was lost, and hold it.
+    if (this.#state === "name") this.#ghostUntil = Date.now() + SILENCE + 1000 * this.#hold;
+    this.#socket = null;
+    this.#state = "closed";
+    this.#flowing = false;
+    if (this.#ended) return;
+    if (this.#quitting) {
+      this.#end("");
+      return;
+    }
+    if (wasOpen) this.#on.link(false);
+    const delay = Math.min(100 * 2 ** ++this.#failures, 24_000) * (0.75 + Math.random() / 2);
+    this.#retry = setTimeout(() => this.#connect(), delay);
+  }
+
+  #introduce() {
+    const { key, seen, name } = this.kept;
+    this.#state = key ? "key" : "name";
+    this.#send(key ? { do: "resume", key, seen } : { do: "name", name });
+  }
+
+  #enter() {
+    this.#state = "open";
+    this.#failures = 0;
+    this.#acknowledged = 0;
+    this.#flushSoon();
+    this.#on.link(true);
+    this.#send({ do: "ping" }); // all that was missed comes before the answer
+  }
+
+  // Listening
+
+  #heard(data) {
+    this.#heardAt = Date.now();
+    let event;
+    try {
+      event = JSON.parse(data);
+    } catch { // a server that lets nobody in says so in plain text
+      this.#on.note(data);
+      return;
+    }
+    if (event.event === "pong") {
+      if (this.#state === "open" && !this.#flowing) this.#caughtUp();
+    } else if (event.event === "mode") {
+      this.#hold = event.hold;
+      this.#introduce();
+    } else if (this.#state === "open") {
+      this.#told(event);
+    } else {
+      this.#answered(event);
+    }
+  }
+
+  #caughtUp() {
+    this.#flowing = true;
+    this.#isAsked = false; // or the answer would be here
+    this.#pump();
+  }
+
+  #answered(event) { // to a name or a key
+    const { kept } = this;
+    if (event.event === "named") {
+      Object.assign(kept, { name: event.name, key: event.key, seen: 0, last: 0 });
+      this.#enter();
+      this.#told(event);
+    } else if (event.event === "resumed") {
+      for (const say of kept.says) if (say.id > event.got) say.id = 0;
+      kept.last = event.got;
+      this.#enter();
+    } else if (event.event === "error") {
+      const isGhost = event.code === "reuse" && Date.now() < this.#ghostUntil;
+      const hadKey = this.#state === "key";
+      this.#state = "closed"; // the name is not on its way any more
+      if (hadKey && event.code !== "try-later") this.#forget();
+      else if (event.code === "try-later" || isGhost) {
+        this.#on.note(event.text);
+        this.#drop();
+      } else {
+        const prefix = event.code === "bad-name" ? "Bad name: " : "";
+        this.#end();
+        this.#on.refused(prefix + event.text);
+      }
+    }
+  }
+
+  #forget() {
+    const { kept } = this;
+    this.#on.forgotten();
+    Object.assign(kept, { key: "", seen: 0, last: 0, peer: null });
+    this.#giveUp(() => true, "lost");
+    this.#introduce();
+  }
+
+  #told(event) {
+    const { kept } = this;
+    if (event.seq) {
+      if (event.seq <= kept.seen) return;
+      kept.seen = event.seq;
+      this.#flushSoon();
+    }
+    switch (event.event) {
+      case "paired":
+        if (kept.peer !== null) this.#giveUp((say) => !say.id, "switched");
+        kept.peer = event.peer;
+        break;
+      case "left": case "free":
+        kept.peer = null;
+        this.#giveUp((say) => !say.id, event.why ?? "bye");
+        break;
+      case "status":
+        this.#settle((say) => say.id && say.id <= event.id, event.status, event.why);
+        break;
+      case "quit":
+        this.#end("You have left.");
+        return;
+      case "error":
+        if (event.of === null && event.code === "bad-key") {
+          this.#end(event.text);
+          return;
+        }
+    }
+    // Two who call each other are a pair with the first call: the second needs no answer.
+    if (event.code !== "already" || this.#isAsked) this.#on.event(event);
+    this.#hear(event);
+    this.#pump();
+  }
+
+  #hear({ event, of }) { // whether it is the answer to what was asked
+    const asked = this.#isAsked && this.#asked[0].do;
+    const answer = { to: "paired", bye: "free", who: "who" }[asked];
+    if (!asked || (event !== answer && !(event === "error" && of === asked))) return;
+    this.#asked.shift();
+    this.#isAsked = false;
+    this.#on.answered();
+  }
+
+  #giveUp(which, why) { this.#settle(which, "failed", why); }
+
+  #settle(which, status, why) {
+    const settled = this.kept.says.filter(which);
+    this.kept.says = this.kept.says.filter((say) => !settled.includes(say));
+    for (const say of settled) this.#on.settled(say.entry, status, why);
+  }
+
+  // Sending
+
+  #send(command) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(command));
+  }
+
+  #pump() {
+    this.#flushSoon();
+    if (!this.#flowing) return;
+    const { kept } = this;
+    let count = 0, size = 0;
+    for (const say of kept.says) {
+      count += 1;
+      size += bytes(say.text);
+      if (count > 1 && (count > SAYS || size > SAY_BYTES)) break;
+      if (say.id) continue;
+      say.id = ++kept.last;
+      this.#send({ do: "say", id: say.id, text: say.text, to: say.to });
+    }
+    if (this.#asked.length && !this.#isAsked) {
+      this.#isAsked = true;
+      this.#send(this.#asked[0]);
+    }
+  }
+
+  // Once for all that comes together; and what is acknowledged is saved before.
+  #flushSoon() {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setTimeout(() => {
+      this.#flushing = false;
+      if (this.#ended) return;
+      this.#on.save();
+      if (this.#state === "open" && this.kept.seen > this.#acknowledged) {
+        this.#acknowledged = this.kept.seen;
+        this.#send({ do: "ack", seq: this.kept.seen });
+      }
+    });
+  }
+
+  #end(why) {
+    this.#ended = true;
+    this.#asked = [];
+    this.#isAsked = false;
+    clearTimeout(this.#retry);
+    if (this.#socket !== null) this.#drop();
+    if (why !== undefined) this.#on.ended(why);
+  }
+}

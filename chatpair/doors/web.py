@@ -1,0 +1,283 @@
+"""The web site: one page, and the WebSocket that it talks through."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlsplit
+
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import (
+    BAD_REQUEST,
+    FORBIDDEN,
+    NOT_ALLOWED,
+    NOT_FOUND,
+    OK,
+    HTTPChannel,
+)
+from twisted.web.http_headers import Headers
+from twisted.web.resource import Resource
+from twisted.web.server import Request, Site
+from twisted.web.websocket import WebSocketResource
+
+from chatpair.doors.websocket import WebSocketTransport
+from chatpair.factory import ChatFactory
+from chatpair.limits import host_of
+
+PAGE = {
+    "index.html": b"text/html; charset=utf-8",
+    "style.css": b"text/css; charset=utf-8",
+    "chatpair.js": b"text/javascript; charset=utf-8",
+    "line.js": b"text/javascript; charset=utf-8",
+    "log.js": b"text/javascript; charset=utf-8",
+}
+"""The files of the site, and their types."""
+
+HEADERS = {
+    b"Content-Security-Policy": b"default-src 'none'; script-src 'self'; style-src 'self'; "
+    b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    b"X-Content-Type-Options": b"nosniff",
+    b"Referrer-Policy": b"no-referrer",
+    b"Cross-Origin-Opener-Policy": b"same-origin",
+    b"Cache-Control": b"no-cache",  # it must fit the server, which may be another tomorrow
+}
+"""What every answer has."""
+
+_TEXT = b"text/plain; charset=utf-8"
+
+_UPGRADE_REQUIRED = 426  # RFC 9110, section 15.5.22; Twisted has no name for it
+
+# RFC 6455, section 4.1: sixteen bytes in base64.
+_KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
+
+_CROWDED = b"There are too many connections, or too many from your address.\n"
+_BUSY = (
+    b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: %b\r\n"
+    b"Content-Length: %d\r\n\r\n%b" % (_TEXT, len(_CROWDED), _CROWDED)
+)
+
+
+def is_from(origin: str, host: str) -> bool:
+    """Tell whether a page of an origin (RFC 6454) is one of a host with its port, as in Host."""
+    try:
+        return urlsplit(origin).netloc.lower() == host.lower() != ""
+    except ValueError:
+        return False
+
+
+class _Answer(Resource):
+    """Always the same bytes, and nothing below."""
+
+    def __init__(self, body: bytes, kind: bytes = _TEXT, code: int = OK) -> None:
+        super().__init__()
+        self._body = body
+        self._kind = kind
+        self._code = code
+
+    def getChild(self, path: bytes, request: Request) -> Resource:
+        """Return what there is at any longer path."""
+        return _NOT_FOUND
+
+    def render(self, request: Request) -> bytes:
+        """Answer, whatever the method is."""
+        body, kind, code = self._body, self._kind, self._code
+        if request.method not in (b"GET", b"HEAD"):
+            body, kind, code = b"Only GET and HEAD are of use here.\n", _TEXT, NOT_ALLOWED
+            request.setHeader(b"Allow", b"GET, HEAD")
+        request.setResponseCode(code, HTTPStatus(code).phrase.encode())
+        request.setHeader(b"Content-Type", kind)
+        request.setHeader(b"Content-Length", b"%d" % len(body))
+        return body if request.method != b"HEAD" else b""
+
+
+_NOT_FOUND = _Answer(b"There is nothing here.\n", code=NOT_FOUND)
+_NO_UPGRADE = _Answer(b"This is a WebSocket, version 13.\n", code=_UPGRADE_REQUIRED)
+_BAD_HANDSHAKE = _Answer(b"That is no WebSocket's handshake.\n", code=BAD_REQUEST)
+_BAD_ORIGIN = _Answer(b"A page of another site may not connect.\n", code=FORBIDDEN)
+
+
+class _Socket(WebSocketResource):
+    """The WebSocket, for pages of this site and for programs, which have no origin."""
+
+    def __init__(self, chat: ChatFactory) -> None:
+        super().__init__(self)  # which is its own factory
+        self._chat = chat
+
+    def getChild(self, path: bytes, request: Request) -> Resource:
+        """Return what there is at any longer path."""
+        return _NOT_FOUND
+
+    def buildProtocol(self, request: Request) -> WebSocketTransport:
+        """Let a ChatProtocol talk JSON through a WebSocket."""
+        chat = self._chat
+        protocol = chat.buildProtocol(request.channel.getPeer())
+        door = WebSocketTransport(protocol, b"Mode:json\n", chat.max_line, chat.clock)
+        channel: Any = request.channel
+        channel.door = door
+        return door
+
+    def render(self, request: Request) -> bytes | int:
+        """Become a WebSocket, or tell why not.
+
+        Nothing that a stranger sends may be an error in the log. So what Twisted does not check
+        is checked here, and it sees no more than what a handshake needs.
+        """
+        headers = request.requestHeaders
+        host, origin, upgrade, connection, version, key = (
+            headers.getRawHeaders(name, [])
+            for name in (
+                b"Host",
+                b"Origin",
+                b"Upgrade",
+                b"Connection",
+                b"Sec-WebSocket-Version",
+                b"Sec-WebSocket-Key",
+            )
+        )
+        tokens = b",".join(connection).lower().replace(b" ", b"").split(b",")
+        if request.method != b"GET" or b"upgrade" not in tokens or version != [b"13"]:
+            request.setHeader(b"Upgrade", b"websocket")
+            request.setHeader(b"Sec-WebSocket-Version", b"13")
+            return _NO_UPGRADE.render(request)
+        if (
+            len(host) != 1
+            or len(key) != 1
+            or not _KEY.fullmatch(key[0])
+            or [value.lower() for value in upgrade] != [b"websocket"]
+        ):
+            return _BAD_HANDSHAKE.render(request)
+        if origin and not (
+            len(origin) == 1 and is_from(origin[0].decode("latin-1"), host[0].decode("latin-1"))
+        ):
+            self._chat.activity.refused("a page of another site")
+            return _BAD_ORIGIN.render(request)
+        request.requestHeaders = Headers(
+            {
+                b"Host": [b"chatpair"],
+                b"Upgrade": [b"websocket"],
+                b"Connection": [b"Upgrade"],
+                b"Sec-WebSocket-Version": version,
+                b"Sec-WebSocket-Key": key,
+            }
+        )
+        channel: Any = request.channel
+        return channel.upgrade(super().render_GET, request)  # type: ignore[no-any-return]
+
+
+class _Request(Request):
+    """A request, whose answer tells the browser to be careful."""
+
+    def process(self) -> None:
+        """Add the headers, and answer."""
+        for name, value in HEADERS.items():
+            self.setHeader(name, value)
+        super().process()
+
+
+class _Channel(HTTPChannel):
+    """An HTTP connection for one request without a body: so it can't queue anything.
+
+    Until it is a WebSocket it counts as a connection to the chat that has no name yet, and has as
+    little time.
+    """
+
+    site: WebSite
+    transport: Any
+
+    door: WebSocketTransport
+    """What the connection is for from the upgrade on."""
+
+    _host: str | None = None
+    _counted = False
+
+    def connectionMade(self) -> None:
+        """Let in whoever connects, or say why not."""
+        super().connectionMade()
+        chat = self.site.chat
+        self._host = host_of(self.transport.getPeer())
+        self._counted = True
+        if not chat.connected(self, self._host) or chat.is_crowded():
+            chat.activity.refused("too many web connections")
+            self.transport.write(_BUSY)
+            self.loseConnection()
+        chat.unnamed.start(self)
+
+    def allHeadersReceived(self) -> None:
+        """Read no body, which would be kept in memory or in a file."""
+        self.length = 0
+        super().allHeadersReceived()
+
+    def checkPersistence(self, request: Request, version: bytes) -> bool:
+        """Take no other request."""
+        request.setHeader(b"Connection", b"close")
+        return False
+
+    def upgrade(self, render: Any, request: Request) -> bytes | int:
+        """Let Twisted's resource upgrade the connection, and stand before what it receives."""
+        self._uncount()
+        answer: bytes | int = render(request)
+        self.dataReceived = partial(  # type: ignore[method-assign]  # as Twisted does
+            self.door.data_received, self.dataReceived
+        )
+        return answer
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Count it no more."""
+        super().connectionLost(reason)
+        self._uncount()
+
+    def _uncount(self) -> None:
+        if self._counted:
+            self._counted = False
+            self.site.chat.unnamed.stop(self)
+            self.site.chat.disconnected(self, self._host)
+
+    # To the chat
+
+    def no_name_came(self) -> None:
+        """Close, because the request is overdue, or its answer not taken."""
+        self.transport.abortConnection()
+
+    def drain(self) -> None:
+        """Do nothing: no request waits."""
+
+    def stop(self) -> None:
+        """Close, because the server stops."""
+        self.loseConnection()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.transport.abortConnection()
+
+
+class WebSite(Site):
+    """What a port of the web door serves."""
+
+    noisy = False
+    protocol: Any = _Channel
+
+    def __init__(self, chat: ChatFactory) -> None:
+        """Read the page."""
+        root = _Answer(b"")  # nobody gets that: / is its child of no name
+        for name, kind in PAGE.items():
+            body = files("chatpair.doors").joinpath("page", name).read_bytes()
+            root.putChild(b"" if name == "index.html" else name.encode(), _Answer(body, kind))
+        root.putChild(b"ws", _Socket(chat))
+        super().__init__(
+            root, _Request, timeout=None, reactor=chat.clock, parsePOSTFormSubmission=False
+        )
+        self.chat = chat
+
+    def startFactory(self) -> None:
+        """Write no access log: anybody could fill it."""
+
+    def log(self, request: object) -> None:
+        """Write none."""
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """Speak no HTTP/2, which has no WebSockets here."""
+        return [b"http/1.1"]

@@ -1,0 +1,220 @@
+"""A WebSocket as the transport of a ChatProtocol: each line of JSON is a text frame (RFC 6455)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import (
+    IAddress,
+    IConsumer,
+    IDelayedCall,
+    IProducer,
+    IPushProducer,
+    IReactorTime,
+    ISystemHandle,
+    ITransport,
+)
+from twisted.python.failure import Failure
+from wsproto.frame_protocol import CloseReason
+from wsproto.utilities import LocalProtocolError
+from zope.interface import implementer
+
+from twisted import __version__
+
+if tuple(map(int, __version__.split(".")[:2])) < (26, 10):
+    raise ImportError("Twisted before 26.10 takes each piece of a message for a message")
+
+CLOSING_SECONDS = 5.0
+"""How long the other end may take to answer that the connection is to be closed."""
+
+SLACK = 65_536
+"""Bytes that a message may have beside its line: headers of fragments, and pings between them."""
+
+_PONG = 0x8A  # the first byte of the frame (RFC 6455, section 5.2)
+
+
+class _Outlet:
+    """What Twisted's WebSocket writes to in the place of the connection."""
+
+    def __init__(self, door: WebSocketTransport) -> None:
+        self._door = door
+
+    def write(self, frame: bytes) -> None:
+        self._door.frame_made(frame)
+
+    def loseConnection(self) -> None:
+        self._door.close_made()
+
+
+@implementer(ITransport, IConsumer, IPushProducer, ISystemHandle)
+class WebSocketTransport:
+    """Carries the bytes of a line protocol that speaks JSON in text frames, and back.
+
+    It is the WebSocketProtocol of one of Twisted's connections, and a transport to the line
+    protocol. What is written must be whole lines that end in CR LF. It never pauses by itself:
+    the connection's own buffer counts, and its producer is the line protocol's.
+    """
+
+    _closing = False
+    _asked_to_close = False  # and the frame that says so is being made
+    _closer: IDelayedCall | None = None
+    _wrong: CloseReason | None = None  # what has come, and why it ends the connection
+    _unfinished = 0  # bytes that have come since the last whole message
+
+    def __init__(self, protocol: Any, greeting: bytes, max_line: int, clock: IReactorTime) -> None:
+        """Take the line protocol, the lines that it is told first, and how long one may be."""
+        self._protocol = protocol
+        self._greeting = greeting
+        self._most_unfinished = max_line + SLACK
+        self._clock = clock
+        self._messages: list[bytes] = []
+
+    # The WebSocketProtocol
+
+    def negotiationStarted(self, wire: Any) -> None:
+        """Stand between Twisted's WebSocket and its connection."""
+        self._wire = wire
+        self._connection = wire.transport
+        wire.transport = _Outlet(self)
+        self._connection.unregisterProducer()  # the HTTP channel
+
+    def negotiationFinished(self) -> None:
+        """Begin the line protocol's connection."""
+        self._protocol.makeConnection(self)
+        self._protocol.dataReceived(self._greeting)
+
+    def data_received(self, receive: Callable[[bytes], object], data: bytes) -> None:
+        """Let Twisted's WebSocket receive what came, and hand on the messages in it as one.
+
+        It would buffer a message without end, and answer what comes after its own end with an
+        error.
+        """
+        if self._closing and (self._closer is None or self._unfinished > self._most_unfinished):
+            return
+        self._unfinished += len(data)
+        try:
+            receive(data)
+        except LocalProtocolError:  # a ping, when we have asked to close
+            self._connection.loseConnection()
+        messages, self._messages = self._messages, []
+        if self._closing:
+            return
+        if messages:
+            self._protocol.dataReceived(b"".join(messages))
+        if self._wrong is not None:
+            self.loseConnection(self._wrong)
+        elif self._unfinished > self._most_unfinished:
+            self.loseConnection(CloseReason.MESSAGE_TOO_BIG)
+
+    def textMessageReceived(self, message: str) -> None:
+        """Take a message for a line; line breaks in JSON are mere space."""
+        self._unfinished = 0
+        line = message.encode().replace(b"\n", b" ").replace(b"\r", b" ")
+        if self._wrong is None:
+            self._messages.append(line + b"\n")
+
+    def bytesMessageReceived(self, data: bytes | bytearray) -> None:
+        """Refuse what is no text."""
+        self._wrong = CloseReason.UNSUPPORTED_DATA
+
+    def pongReceived(self, payload: bytes) -> None:
+        """Pay no attention: nobody asked."""
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Let the line protocol know."""
+        self._closing = True
+        self._stop_closer()
+        self._protocol.connectionLost(reason)
+
+    def frame_made(self, frame: bytes) -> None:
+        """Write a frame, unless it is a pong to somebody who does not read.
+
+        Else those would pile up, because pings are read also then. RFC 6455, section 5.5.3: one
+        pong may stand for several.
+        """
+        if not (frame[0] == _PONG and self._protocol.full):
+            self._connection.write(frame)
+
+    def close_made(self) -> None:
+        """Close the connection, or if it was us who asked, wait for the other end's answer.
+
+        RFC 6455, section 7.1.1. Closing while something is on its way here would reset the
+        connection, and a reset destroys what was told last.
+        """
+        if self._asked_to_close:
+            self._asked_to_close = False
+            self._closer = self._clock.callLater(CLOSING_SECONDS, self._close)
+            self._connection.resumeProducing()
+        else:
+            self._closing = True
+            self._stop_closer()
+            self._connection.loseConnection()
+
+    def _close(self) -> None:
+        self._closer = None
+        self._connection.loseConnection()
+
+    def _stop_closer(self) -> None:
+        if self._closer is not None:
+            self._closer.cancel()
+            self._closer = None
+
+    # ITransport, to the line protocol
+
+    def write(self, data: bytes) -> None:
+        """Send each line as a text frame."""
+        for line in data.split(b"\r\n")[:-1]:
+            if not self._closing:
+                self._wire.sendTextMessage(line.decode())
+
+    def writeSequence(self, data: Any) -> None:
+        """Send the lines that are in a sequence."""
+        self.write(b"".join(data))
+
+    def loseConnection(self, code: int = CloseReason.NORMAL_CLOSURE) -> None:
+        """Ask the other end to close once it has read all, and see to it."""
+        if not self._closing:
+            self._closing = self._asked_to_close = True
+            self._wire.loseConnection(code)
+
+    def abortConnection(self) -> None:
+        """Close at once, whatever waits to be written."""
+        self._closing = True
+        self._connection.abortConnection()
+
+    def getPeer(self) -> IAddress:
+        """Return the address that this is connected with."""
+        return self._connection.getPeer()  # type: ignore[no-any-return]
+
+    def getHost(self) -> IAddress:
+        """Return the address that was connected to."""
+        return self._connection.getHost()  # type: ignore[no-any-return]
+
+    def getHandle(self) -> object:
+        """Return what the connection gives: the socket, if it has one of its own."""
+        return self._connection.getHandle() if hasattr(self._connection, "getHandle") else None
+
+    # IConsumer
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """Let a producer be paused when the connection takes no more."""
+        self._connection.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """Pause nobody any more."""
+        self._connection.unregisterProducer()
+
+    # IPushProducer, which is about reading
+
+    def pauseProducing(self) -> None:
+        """Read no more for now."""
+        self._connection.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Read on."""
+        self._connection.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """Close."""
+        self.loseConnection()

@@ -176,11 +176,13 @@ def test_a_password_needs_tls_unless_it_stays_on_this_machine(path: Path, tmp_pa
 
 def test_who_comes_through_a_proxy_is_where_the_proxy_says(path: Path) -> None:
     with Server("--auth", f"htpasswd:{path}", port="haproxy:tcp:0") as server:
-        server.port = int(server.wait_for(r"\(PROXY\) starting on (\d+)")[1])
         for host, answer in (("192.0.2.7", "This needs TLS."), ("127.0.0.1", "Password:")):
-            client = server.client()
-            client.says(f"PROXY TCP4 {host} 192.0.2.8 5000 9999\r", "alice")
+            client = server.client(source=host)
+            client.says("alice")
             assert client.line() == answer
+        with Client(server.port) as nobody_knows:
+            nobody_knows.says("PROXY UNKNOWN\r", "alice")
+            assert nobody_knows.line() == "This needs TLS."
 
 
 # While passwords are checked

@@ -101,17 +101,23 @@ BELOW = {
         "chatpair.user",
     },
     "chatpair.doors": {"chatpair.codecs", "chatpair.factory", "chatpair.limits"},
-    "chatpair.tap": {
+    "chatpair.options": {
         "chatpair",
         "chatpair.accounts",
         "chatpair.codecs",
         "chatpair.doors",
+        "chatpair.messages",
+        "chatpair.text",
+    },
+    "chatpair.tap": {
+        "chatpair",
+        "chatpair.accounts",
+        "chatpair.doors",
         "chatpair.factory",
         "chatpair.liveness",
-        "chatpair.messages",
+        "chatpair.options",
         "chatpair.protocol",
         "chatpair.readiness",
-        "chatpair.text",
     },
     "chatpair.client": {
         "chatpair",

@@ -1,0 +1,259 @@
+"""The options of "twistd chatpair", read and checked."""
+
+import re
+import select
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.strcred import (
+    AuthOptionMixin,
+    InvalidAuthType,
+    UnsupportedInterfaces,
+    makeChecker,
+)
+from twisted.internet.endpoints import serverFromString
+from twisted.python import usage
+
+from chatpair import __version__
+from chatpair.codecs.plain import parse_event
+from chatpair.doors.proxied import PREFIX
+from chatpair.messages import Notice
+from chatpair.text import clean
+
+if TYPE_CHECKING:
+    from chatpair.doors.tls import Certificates
+
+_TLS = re.compile(r"(haproxy:)?(ssl|tls):")
+
+
+def _at_least(option: str, minimum: int, number: type[int] | type[float]) -> Callable[[str], float]:
+    def coerce(text: str) -> float:
+        try:
+            value = number(text)
+        except ValueError:
+            kind = "a whole number" if number is int else "a number"
+            raise ValueError(f"--{option} {text}: not {kind}") from None
+        if not minimum <= value < sys.maxsize:
+            raise ValueError(f"--{option} {text}: not {minimum} or more")
+        return value
+
+    return coerce
+
+
+class Options(usage.Options, AuthOptionMixin):
+    """What an operator can choose."""
+
+    supportedInterfaces = (IUsernamePassword,)
+    synopsis = "[options]"
+    longdesc = (
+        "Two parties, people or programs, talk over one private line: with nc, telnet, or the "
+        "client that the command chatpair starts."
+    )
+    optParameters = (
+        (
+            "max-line",
+            None,
+            65_536,
+            "Bytes that a line may have; a longer one is dropped, and its sender told.",
+            _at_least("max-line", 1, int),
+        ),
+        (
+            "linger",
+            None,
+            60,
+            "Seconds that a user stays who only listens (nc -N) and is told nothing.",
+            _at_least("linger", 0, float),
+        ),
+        (
+            "hold",
+            None,
+            60,
+            "Seconds that a line is held whose connection is lost without a Quit, for a client "
+            "that speaks JSON and for whoever asked with /key; 0 holds none.",
+            _at_least("hold", 0, int),
+        ),
+        (
+            "max-users",
+            None,
+            10_000,
+            "Users that may be here at a time; a newcomer is told that the server is full.",
+            _at_least("max-users", 1, int),
+        ),
+        (
+            "max-per-host",
+            None,
+            100,
+            "Connections that one address may have at a time; an IPv6 network (/64) counts as one.",
+            _at_least("max-per-host", 1, int),
+        ),
+        (
+            "max-connects-per-minute",
+            None,
+            300,
+            "Connections that one address may make in a minute; 0 for no limit. This machine's own "
+            "may make any number.",
+            _at_least("max-connects-per-minute", 0, int),
+        ),
+        (
+            "max-names-per-minute",
+            None,
+            100,
+            "New names that one address may take in a minute; 0 for no limit. This machine's own "
+            "may take any number.",
+            _at_least("max-names-per-minute", 0, int),
+        ),
+        (
+            "name-time",
+            None,
+            30,
+            "Seconds that a connection may go without a name.",
+            _at_least("name-time", 1, float),
+        ),
+        (
+            "rate",
+            None,
+            0,
+            "Lines a second that a user may say, after as many at once; a faster one is slowed "
+            "and loses nothing. 0 for no limit.",
+            _at_least("rate", 0, int),
+        ),
+        ("motd", None, None, "A file of UTF-8 text to send to whoever has said a name."),
+    )
+
+    optFlags = (("registered-only", None, "Let nobody in but those whose name has a password."),)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["ports"] = []
+        self["sources"] = []
+        self["webs"] = []
+        self["motd-text"] = ""
+
+    def opt_port(self, description: str) -> None:
+        kind = "epoll" if hasattr(select, "epoll") else "tcp"
+        self["ports"].append(_endpoint_description("port", kind, description))
+
+    opt_port.__doc__ = (  # the help shows a docstring's line breaks and indentation
+        "Where to listen: a port number, or an endpoint description of Twisted's such as "
+        "epoll:9999:interface=127.0.0.1, unix:/run/chatpair.sock or systemd:domain=INET:index=0. "
+        "A number means epoll:, or tcp: where the system has no epoll. "
+        "May be given more than once. [default: 9999]"
+    )
+    opt_p = opt_port
+
+    def opt_auth(self, description: str) -> None:
+        kind = description.partition(":")[0]  # the rest may hold passwords
+        try:
+            checker = makeChecker(description)
+            self.addChecker(checker)
+            from chatpair.accounts import Source
+
+            self["sources"].append(Source(checker))
+        except InvalidAuthType:
+            why = "there is no such kind; --help-auth lists them"
+        except UnsupportedInterfaces:
+            why = "it checks no passwords"
+        except OSError as error:
+            why = f"can't read {error.filename}: {error.strerror}"
+        except Exception as error:  # each kind of checker raises what it likes
+            why = str(error)
+        else:
+            return
+        raise usage.UsageError(f"--auth {kind}: {why}")
+
+    opt_auth.__doc__ = (
+        "Which names have a password, and what checks it: htpasswd:FILE has lines as htpasswd -B "
+        "writes them, and --help-auth lists others. A name that is not in there is anybody's. A "
+        "checker that can't tell its names, as unix, has all. May be given more than once."
+    )
+
+    def opt_web(self, description: str) -> None:
+        try:
+            import chatpair.doors.web  # noqa: F401
+        except ImportError:
+            raise usage.UsageError("--web needs the extra: pip install 'chatpair[web]'") from None
+        self["webs"].append(_endpoint_description("web", "tcp", description))
+
+    opt_web.__doc__ = (
+        "Where to serve a page to chat from with a browser, and its WebSocket: a port number, "
+        "which means tcp:, or an endpoint description as for --port. "
+        "May be given more than once. [default: none]"
+    )
+
+    def opt_version(self) -> None:
+        """Show the version of chatpair and exit."""
+        print(f"chatpair {__version__}")
+        raise SystemExit(0)
+
+    def postOptions(self) -> None:
+        """Read the message of the day, and fill in the default port."""
+        if self["registered-only"] and not self["sources"]:
+            raise usage.UsageError("--registered-only needs --auth: who is registered")
+        if not self["ports"]:
+            self.opt_port("9999")
+        if self["motd"] is not None:
+            self["motd-text"] = _read_motd(Path(self["motd"]))
+
+
+def _endpoint_description(option: str, kind: str, text: str) -> str:
+    """Return the endpoint description that an operator meant, if Twisted can parse it.
+
+    A number alone is a port of that kind.
+    """
+    from twisted.internet import reactor  # installs one: not before there is a choice
+
+    behind = PREFIX if text.startswith(PREFIX) else ""
+    description = text.removeprefix(behind)
+    try:
+        if description.isdecimal():
+            if int(description) > 65_535:
+                raise ValueError("the highest port is 65535")
+            description = f"{kind}:{description}"
+        if _TLS.match(description) and not (find_spec("OpenSSL") and find_spec("service_identity")):
+            raise usage.UsageError(
+                f"--{option} {text} needs the extra: pip install 'chatpair[tls]'"
+            )
+        serverFromString(reactor, description)
+        certificates_of(description)
+    except usage.UsageError:
+        raise
+    except Exception as why:  # each kind of endpoint raises what it likes
+        raise usage.UsageError(
+            f"--{option} {text}: no port number, and no endpoint description that works here: "
+            f"{explain(why)}"
+        ) from None
+    return behind + description
+
+
+def explain(why: Exception) -> str:
+    """Return what is wrong with an endpoint, in one line."""
+    if "OpenSSL" in sys.modules:
+        from chatpair.doors import tls
+
+        return tls.explain(why)
+    return f"{type(why).__name__}: {why}"
+
+
+def certificates_of(description: str) -> "Certificates | None":
+    """Return the certificates of an endpoint, if it has any; raises what reading them does."""
+    if not _TLS.match(description):
+        return None
+    from chatpair.doors.tls import Certificates
+
+    return Certificates(description)
+
+
+def _read_motd(path: Path) -> str:
+    """Return the lines of a file, none of which passes for a word of the server's or a peer's."""
+    try:
+        lines = [clean(line) for line in path.read_bytes().splitlines()]
+    except OSError as why:
+        raise usage.UsageError(f"--motd: can't read {path}: {why.strerror}") from None
+    return "\n".join(
+        line if isinstance(parse_event(line), Notice) and not line.startswith("[") else f" {line}"
+        for line in lines
+    )

@@ -12,7 +12,7 @@ TCP = ("tcp:0", "epoll:0")
 LINES = (*TCP, "ssl", "unix", "haproxy:tcp:0", "haproxy:epoll:0")
 """The ways in for plain lines, and for JSON."""
 
-WEB = ("websocket", "websocket-tls")
+WEB = ("websocket", "websocket-tls", "haproxy:websocket")
 """The ways in for JSON alone."""
 
 
@@ -28,5 +28,6 @@ def port_of(door: str, folder: Path) -> str:
         "unix": f"unix:{folder / 'chatpair.socket'}",
         "websocket": "web:tcp:0",
         "websocket-tls": f"web:{usual().port}",
+        "haproxy:websocket": "web:haproxy:tcp:0",
     }
     return ports.get(door, door)

@@ -40,8 +40,8 @@ class WebServer(Server):
     """A server with a web door."""
 
     def __init__(self, *options: str, web: str = "tcp:0:interface=127.0.0.1") -> None:
-        super().__init__("--web", web, *options, port="epoll:0:interface=127.0.0.1")
-        self.web_port = int(self.wait_for(r"WebSite.* starting on (\d+)")[1])
+        super().__init__(*options, port=f"web:{web}")
+        self.web_port = int(self.json_door.address)
 
 
 class Page:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from selenium.webdriver import Chrome
 
 from tests.browser import Pages, WebServer, browser
-from tests.doors import description
+from tests.doors import TCP, port_of
 from tests.exchange import Exchange
 from tests.server import Server
 
@@ -23,34 +23,16 @@ def exchange() -> Exchange:
     return Exchange()
 
 
-TCP = ["tcp:0", "epoll:0"]
-
-
 @pytest.fixture(params=TCP)
-def port(request: pytest.FixtureRequest) -> str:
-    """Where a server listens: on Twisted's own transport, and on the one with the short path."""
-    return description(request.param)
-
-
-@pytest.fixture(params=[*TCP, "ssl", "unix:", "haproxy:tcp:0", "haproxy:epoll:0"])
-def door(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a server listens whose clients are the tests' own: any way in that there is."""
-    unix = f"unix:{tmp_path / 'chatpair.socket'}"
-    return unix if request.param == "unix:" else description(request.param)
+def port(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a server listens: on TCP, unless a scenario is marked to go through other doors."""
+    return port_of(request.param, tmp_path)
 
 
 @pytest.fixture
 def server(port: str) -> Iterator[Server]:
-    """A real server with the options that it has by itself, on each kind of port."""
-    with Server(port=port) as running:
-        yield running
-    assert b"Traceback" not in running.output
-
-
-@pytest.fixture
-def anywhere(door: str) -> Iterator[Server]:
     """A real server with the options that it has by itself, behind each door."""
-    with Server(port=door) as running:
+    with Server(port=port) as running:
         yield running
     assert b"Traceback" not in running.output
 

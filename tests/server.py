@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -128,6 +128,8 @@ class Door:
     """Whether a header tells whose a connection is."""
     tls: ssl.SSLContext | None = None
     """Whom to trust, if it speaks TLS."""
+    web: bool = False
+    """Whether it is a web site, with a WebSocket."""
 
     def connect(self, source: str) -> socket.socket:
         """Connect from an address, if the door is of a kind that has any."""
@@ -151,7 +153,29 @@ class Door:
         return sock
 
 
-class Client:
+class Connection:
+    """A socket that is closed at the end, one way or another."""
+
+    socket: socket.socket
+
+    def resets(self) -> None:
+        """Close with a reset, as a crash of the kernel's does."""
+        linger = b"\1\0\0\0\0\0\0\0"
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.socket.close()
+
+    def close(self) -> None:
+        """Close, without a word."""
+        self.socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class Client(Connection):
     """A plain socket, or one with TLS, that reads lines."""
 
     def __init__(self, door: Door | int, source: str = "127.0.0.1") -> None:
@@ -204,43 +228,39 @@ class Client:
         else:
             self.socket.shutdown(socket.SHUT_WR)
 
-    def resets(self) -> None:
-        """Close with a reset, as a crash of the kernel's does."""
-        linger = b"\1\0\0\0\0\0\0\0"
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        self.socket.close()
-
-    def close(self) -> None:
-        """Close."""
-        self.socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
 
 class Server(Process):
-    """twistd -n chatpair on a free port."""
+    """twistd -n chatpair on a free port; for one that is a web site, web: is in front of it."""
 
     def __init__(self, *options: str, port: str = "0", **settings: object) -> None:
-        arguments = [str(BIN / "twistd"), "-n", "--pidfile=", "chatpair", "--port", port, *options]
+        web = port.removeprefix("web:") if port.startswith("web:") else None
+        lines = port if web is None else "epoll:0:interface=127.0.0.1"
+        where = ["--port", lines, *([] if web is None else ["--web", web])]
+        arguments = [str(BIN / "twistd"), "-n", "--pidfile=", "chatpair", *where, *options]
         super().__init__(arguments, stdin=subprocess.DEVNULL, **settings)
         self._clients = ExitStack()
         self.wait_for(r"chatpair \S+ is ready")
-        match = re.search(
-            rb"ChatFactory(?: \(TLS\))?( \(PROXY\))? starting on (\d+|'.*')", self.output
-        )
+        self.door = self._door("ChatFactory", lines)
+        self.port = self.door.address if isinstance(self.door.address, int) else 0
+        self.json_door = self.door
+        if web is not None:
+            self.json_door = replace(self._door("WebSite", web), web=True)
+
+    def _door(self, factory: str, port: str) -> Door:
+        pattern = rf"{factory}(?: \(TLS\))?( \(PROXY\))? starting on (\d+|'.*')"
+        match = re.search(pattern.encode(), self.output)
         where = match[2].decode().strip("'") if match else "0"
-        self.port = int(where) if where.isdecimal() else 0
         tls = made().trusting() if port.startswith(("ssl:", "tls:")) else None
-        self.door = Door(self.port or where, bool(match and match[1]), tls)
+        return Door(int(where) if where.isdecimal() else where, bool(match and match[1]), tls)
+
+    def closes_at_the_end(self, connection: Connection) -> None:
+        """Close a connection with the server at the latest."""
+        self._clients.callback(connection.close)
 
     def client(self, name: str = "", source: str = "127.0.0.1") -> Client:
         """Connect, and say a name if there is one; closed with the server at the latest."""
         client = Client(self.door, source)
-        self._clients.callback(client.close)
+        self.closes_at_the_end(client)
         if name:
             client.says(name)
             assert client.line() == "OK"

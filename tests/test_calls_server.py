@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.json_people import json_client, resume
 from tests.server import Client, Process, Server, require
-from tests.test_resume_server import json_client, resume
 
 BUSY = "alice is talking with someone else."
 

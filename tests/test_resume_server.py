@@ -1,6 +1,5 @@
 """Held lines at a real server: real cuts, frozen programs, a pulled cable."""
 
-import json
 import re
 import signal
 import sys
@@ -9,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.doors import through_every_door
-from tests.server import TIMEOUT, Client, Process, Server, require
+from tests.doors import LINES, WEB, through
+from tests.json_people import json_client, pair, resume
+from tests.server import TIMEOUT, Connection, Process, Server, require
 from tests.test_vanishing import TwoMachines, machines
 
 __all__ = ["machines"]  # a fixture
@@ -29,86 +29,39 @@ print("closed", flush=True)
 CUTS = 150
 
 
-class JsonClient(Client):
-    """A plain socket that speaks JSON."""
-
-    def does(self, do: str, **rest: object) -> None:
-        """Send a command."""
-        self.says(json.dumps({"do": do, **rest}))
-
-    def event(self) -> dict[str, Any]:
-        """Return the next event."""
-        event: dict[str, Any] = json.loads(self.line())
-        return event
-
-    def events(self, *kinds: str) -> list[dict[str, Any]]:
-        """Return the next events, which must be of these kinds."""
-        events = [self.event() for _ in kinds]
-        assert [event["event"] for event in events] == [*kinds], events
-        return events
-
-
-def json_client(server: Server, name: str = "") -> tuple[JsonClient, str]:
-    """Connect, speak JSON, and say a name if there is one; return the key as well."""
-    client = JsonClient(server.door)
-    server._clients.callback(client.close)
-    client.says("Mode:json")
-    client.events("mode")
-    if not name:
-        return client, ""
-    client.does("name", name=name)
-    return client, client.events("named")[0]["key"]
-
-
-def resume(server: Server, key: str, seen: int) -> JsonClient:
-    """Take over a line."""
-    client, _ = json_client(server)
-    client.does("resume", key=key, seen=seen)
-    client.events("resumed")
-    return client
-
-
-def pair(server: Server) -> tuple[JsonClient, JsonClient, str]:
-    """Let alice and bob have a line; return them, and bob's key."""
-    alice, _ = json_client(server, "alice")
-    bob, key = json_client(server, "bob")
-    alice.does("to", name="bob")
-    for party in (alice, bob):
-        party.events("paired")
-        party.does("ack", seq=2)
-    return alice, bob, key
-
-
-@pytest.mark.parametrize("how", [Client.resets, Client.close])
-def test_a_lost_line_is_resumed(anywhere: Server, how: Any) -> None:
-    alice, bob, key = pair(anywhere)
+@through(*LINES, *WEB)
+@pytest.mark.parametrize("how", [Connection.resets, Connection.close])
+def test_a_lost_line_is_resumed(server: Server, how: Any) -> None:
+    alice, bob, key = pair(server)
     how(bob)
     alice.events("held")
     for number in range(1, 101):
         alice.does("say", id=number, text=str(number))
-    bob = resume(anywhere, key, 2)
-    assert [bob.event()["text"] for _ in range(100)] == [str(n) for n in range(1, 101)]
+    bob = resume(server, key, 2)
+    assert [bob.hears()["text"] for _ in range(100)] == [str(n) for n in range(1, 101)]
     alice.events("back")
     bob.does("ack", seq=102)
     assert alice.events("status")[0]["id"] == 100
 
 
-def test_a_plain_line_is_taken_back(anywhere: Server) -> None:
-    alice, bob = anywhere.pair()
+@through(*LINES)
+def test_a_plain_line_is_taken_back(server: Server) -> None:
+    alice, bob = server.pair()
     bob.says("/key")
     key = bob.line().split()[3].rstrip(".")
     bob.resets()
     assert alice.line() == "bob has lost the connection. What you say is kept for a while."
     alice.says("are you there?")
-    again = anywhere.client()
+    again = server.client()
     again.says(f"Back:{key}")
     assert [again.line(), again.line()] == ["OK", "You are chatting with alice."]
     assert again.text() == "are you there?"
     assert alice.line() == "bob is back."
 
 
-def test_the_hold_runs_out() -> None:
-    with Server("--hold", "1") as server:
+@through(*LINES, *WEB)
+def test_the_hold_runs_out(port: str) -> None:
+    with Server("--hold", "1", port=port) as server:
         alice, bob, key = pair(server)
         alice.does("say", id=1, text="hi")
         bob.resets()
@@ -120,14 +73,17 @@ def test_the_hold_runs_out() -> None:
         assert bob.events("error")[0]["code"] == "bad-key"
 
 
-def test_nothing_is_held() -> None:
-    with Server("--hold", "0") as server:
-        client = server.client()
-        client.says("Mode:json")
-        assert json.loads(client.line())["hold"] == 0
+@through(*LINES, *WEB)
+@pytest.mark.parametrize("how", [Connection.resets, Connection.close])
+def test_where_nothing_is_held_a_closed_window_frees_the_peer(port: str, how: Any) -> None:
+    with Server("--hold", "0", port=port) as server:
         alice, bob, _ = pair(server)
-        bob.resets()
+        assert bob.mode["hold"] == 0
+        how(bob)
         assert alice.events("left")[0]["why"] == "lost"
+        bob, _ = json_client(server, "bob")
+        alice.does("to", name="bob")
+        assert alice.events("paired")[0]["peer"] == "bob"
 
 
 def test_a_frozen_program_loses_its_line_and_is_closed_when_it_wakes(server: Server) -> None:
@@ -187,7 +143,7 @@ def test_a_speaker_to_a_full_store_waits_and_loses_nothing(server: Server) -> No
         again = resume(server, key, 1)
         again.events("paired")
         for number, line in enumerate(lines):
-            message = again.event()
+            message = again.hears()
             assert message["text"] == line
             if number % 50 == 0:
                 again.does("ack", seq=message["seq"])
@@ -198,7 +154,7 @@ def test_a_speaker_to_a_full_store_waits_and_loses_nothing(server: Server) -> No
     assert server.resident_kib() < 200_000
 
 
-@through_every_door
+@through(*LINES, *WEB)
 def test_what_was_handed_arrives_though_the_server_is_killed(port: str) -> None:
     with Server(port=port) as server:
         alice, _ = json_client(server, "alice")
@@ -211,7 +167,7 @@ def test_what_was_handed_arrives_though_the_server_is_killed(port: str) -> None:
             assert said < 2_000, "more than any kernel takes"
             alice.does("say", id=said, text="x" * 60_000)
             alice.does("ping")
-            while (event := alice.event())["event"] != "pong":
+            while (event := alice.hears())["event"] != "pong":
                 assert event["status"] == "handed"
                 handed = event["id"]
         server.kill(signal.SIGKILL)
@@ -228,7 +184,7 @@ def test_ten_thousand_wrong_keys_open_nothing(server: Server) -> None:
     handle = key.partition("-")[0]
     for number in range(10_000):
         guesser.does("resume", key=f"{handle}-{number:032x}", seen=2)
-        assert guesser.event()["code"] == "bad-key"
+        assert guesser.hears()["code"] == "bad-key"
     plain = server.client()
     plain.says(*(f"Back:blue-fox-{number}" for number in range(10_000)))
     answers = [plain.line() for _ in range(10_000)]

@@ -14,15 +14,8 @@ from pathlib import Path
 import pytest
 
 import chatpair
-from tests.conftest import TCP
-from tests.doors import through_every_door
+from tests.doors import LINES, TCP, through
 from tests.server import BIN, TIMEOUT, Client, Process, Server
-
-
-@pytest.fixture
-def port(door: str) -> str:
-    """Where a server listens, in this module: any way in that there is."""
-    return door
 
 
 def last_line(server: Server, data: bytes) -> str:
@@ -34,7 +27,7 @@ def last_line(server: Server, data: bytes) -> str:
     return line
 
 
-@through_every_door
+@through(*LINES)
 def test_two_talk_and_one_quits(server: Server) -> None:
     alice, bob = server.pair()
     alice.says("grüße", " /foo")
@@ -47,7 +40,7 @@ def test_two_talk_and_one_quits(server: Server) -> None:
     assert bob.line() == "Quit."
 
 
-@through_every_door
+@through(*LINES)
 @pytest.mark.parametrize("end", ["close", "resets"])
 def test_a_closed_window_frees_the_peer(server: Server, end: str) -> None:
     alice, bob = server.pair()
@@ -58,7 +51,7 @@ def test_a_closed_window_frees_the_peer(server: Server, end: str) -> None:
     server.client("alice").calls("bob")
 
 
-@through_every_door
+@through(*LINES)
 def test_half_close_listens_until_the_pair_ends(server: Server) -> None:
     alice, bob = server.pair()
     alice.sends(b"that is all")
@@ -72,7 +65,7 @@ def test_half_close_listens_until_the_pair_ends(server: Server) -> None:
     assert bob.line() == "You are free."
 
 
-@through_every_door
+@through(*LINES)
 def test_a_listener_that_is_gone_is_noticed_when_something_is_said(server: Server) -> None:
     alice, bob = server.pair()
     alice.ends_input()
@@ -82,7 +75,7 @@ def test_a_listener_that_is_gone_is_noticed_when_something_is_said(server: Serve
     assert bob.line() == "Quit."
 
 
-@through_every_door
+@through(*LINES)
 def test_the_last_listener_goes_after_the_linger_time(port: str) -> None:
     with Server("--linger", "0.5", port=port) as server:
         alice, bob = server.pair()
@@ -92,7 +85,7 @@ def test_the_last_listener_goes_after_the_linger_time(port: str) -> None:
         assert alice.line() == ""
 
 
-@through_every_door
+@through(*LINES)
 def test_answers_arrive_though_the_client_goes_on_sending(server: Server) -> None:
     alice, bob = server.pair()
     alice.sends(b"last\nQuit\n" + b"too late\n" * 100_000)
@@ -101,6 +94,7 @@ def test_answers_arrive_though_the_client_goes_on_sending(server: Server) -> Non
     assert alice.line() == "Quit"
 
 
+@through(*LINES)
 def test_requests_of_other_protocols(server: Server) -> None:
     request = b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n" + b"x" * 100_000
     plain = "This is not a web server: talk to it with telnet, nc or the chatpair client."
@@ -109,7 +103,7 @@ def test_requests_of_other_protocols(server: Server) -> None:
     assert last_line(server, hello) == "This port talks plain text, not TLS."
 
 
-@through_every_door
+@through(*LINES)
 def test_ten_megabytes_without_a_newline_cost_no_memory(server: Server) -> None:
     alice, bob = server.pair()
     stranger = server.client()
@@ -126,7 +120,7 @@ def test_ten_megabytes_without_a_newline_cost_no_memory(server: Server) -> None:
     assert server.resident_kib() - before < 2_000
 
 
-@through_every_door
+@through(*LINES)
 def test_many_short_lines_do_not_hold_others_up(server: Server) -> None:
     alice, bob = server.pair()
     flood, sink = server.client("flood"), server.client("sink")
@@ -140,7 +134,7 @@ def test_many_short_lines_do_not_hold_others_up(server: Server) -> None:
     sender.join()
 
 
-@through_every_door
+@through(*LINES)
 def test_a_peer_that_never_reads(server: Server) -> None:
     alice, bob = server.pair()
     carol, dave = server.client("carol"), server.client("dave")
@@ -171,7 +165,7 @@ def test_a_peer_that_never_reads(server: Server) -> None:
     rest.join()
 
 
-@through_every_door
+@through(*LINES)
 def test_speakers_and_readers_of_many_lines(server: Server) -> None:
     alice, bob = server.pair()
     lines = [f"{number} " + "x" * (number % 700) for number in range(20_000)]
@@ -181,7 +175,7 @@ def test_speakers_and_readers_of_many_lines(server: Server) -> None:
     sender.join()
 
 
-@through_every_door
+@through(*LINES)
 def test_a_thousand_that_connect_and_reset(server: Server) -> None:
     alice, bob = server.pair()
     for number in range(1_000):
@@ -219,7 +213,7 @@ def test_five_hundred_that_say_nothing() -> None:
 # Options
 
 
-@pytest.mark.parametrize("port", [*TCP, "ssl", "haproxy:epoll:0"], indirect=True)
+@through(*TCP, "ssl", "haproxy:epoll:0")
 def test_the_limits(port: str) -> None:
     options = ["--max-users", "3", "--max-per-host", "4", "--max-line", "20"]
     with Server(*options, port=port) as server:
@@ -236,6 +230,7 @@ def test_the_limits(port: str) -> None:
         assert elsewhere.line() == "Here: alice*, bob*, carol"
 
 
+@through(*LINES)
 def test_the_message_of_the_day(tmp_path: Path, port: str) -> None:
     motd = tmp_path / "motd"
     motd.write_bytes("Grüße.\n\x1b[2J[not a peer's line\n".encode())
@@ -244,6 +239,7 @@ def test_the_message_of_the_day(tmp_path: Path, port: str) -> None:
         assert [alice.line(), alice.line()] == ["Grüße.", " [2J[not a peer's line"]
 
 
+@through(*LINES)
 def test_several_ports(tmp_path: Path, port: str) -> None:
     path = tmp_path / "socket"
     with Server("--port", f"unix:{path}", port=port) as server:
@@ -327,7 +323,6 @@ def test_help_and_version() -> None:
     assert (status, output) == (0, f"chatpair {chatpair.__version__}\n")
 
 
-@pytest.mark.parametrize("port", TCP)
 def test_a_port_in_use_is_one_clear_line(server: Server) -> None:
     status, output = run("--port", str(server.port))
     assert status == 1
@@ -368,7 +363,7 @@ def test_a_privileged_port_is_one_clear_line() -> None:
     assert output.count("Permission denied") == 1
 
 
-@pytest.mark.parametrize("port", [*TCP, "haproxy:epoll:0"])
+@through(*TCP, "haproxy:epoll:0")
 def test_more_connections_than_files(port: str) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (600, 600))
@@ -388,7 +383,7 @@ def test_more_connections_than_files(port: str) -> None:
         assert b"EMFILE" not in server.output
 
 
-@through_every_door
+@through(*LINES)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stopping_tells_everybody_and_flushes(number: signal.Signals, port: str) -> None:
     with Server(port=port) as server:

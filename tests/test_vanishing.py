@@ -13,7 +13,7 @@ from signal import SIGSTOP
 
 import pytest
 
-from tests.doors import through_every_door
+from tests.doors import TCP, through
 from tests.server import TIMEOUT, Client, Process, Server, require
 
 NEAR_ADDRESS, FAR_ADDRESS = "192.0.2.1", "192.0.2.2"  # of RFC 5737, for nobody else to have
@@ -159,7 +159,7 @@ def line_of(client: Client, peer: str) -> str:
     return match[1] if match else line
 
 
-@through_every_door
+@through(*TCP, "ssl")
 def test_a_machine_that_vanishes_is_known_to_its_peers_and_one_that_does_not_read_stays(
     machines: TwoMachines, tmp_path: Path
 ) -> None:

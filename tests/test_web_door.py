@@ -45,6 +45,7 @@ def test_a_web_client_and_one_with_nc_talk(web: WebServer) -> None:
 
 def test_two_web_clients_talk_and_confirm(web: WebServer) -> None:
     with WebClient(web.web_port) as alice, WebClient(web.web_port) as bob:
+        assert alice.mode == {"event": "mode", "mode": "json", "version": 1, "hold": 60}
         alice.enters("alice")
         bob.enters("bob")
         bob.does("to", name="alice")

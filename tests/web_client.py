@@ -1,8 +1,7 @@
 """A program on the web door: a plain socket, with wsproto to read and make frames."""
 
 import json
-import socket
-from typing import Any, Self
+from typing import Any
 
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
@@ -15,31 +14,35 @@ from wsproto.events import (
     TextMessage,
 )
 
-from tests.server import TIMEOUT
+from tests.json_client import JsonClient
+from tests.server import Door
 
 
-class WebClient:
+class WebClient(JsonClient):
     """A WebSocket, once it is asked for; without an origin it is a program's, not a page's."""
 
-    def __init__(self, port: int, origin: str | None = None, *, is_let_in: bool = True) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT)
+    def __init__(
+        self, door: Door | int, origin: str | None = None, *, is_let_in: bool = True
+    ) -> None:
+        door = Door(door) if isinstance(door, int) else door
+        self.socket = door.connect("127.0.0.1")
         self.wire = WSConnection(ConnectionType.CLIENT)
         self._events: list[Event] = []
         self._text = ""
         headers = [] if origin is None else [(b"Origin", origin.encode())]
-        self.sends(Request(host=f"127.0.0.1:{port}", target="/ws", extra_headers=headers))
+        host = f"127.0.0.1:{door.address}"
+        self.sends(Request(host=host, target="/ws", extra_headers=headers))
         self.answer = self.event()
         if isinstance(self.answer, AcceptConnection) and is_let_in:
-            mode = {"event": "mode", "mode": "json", "version": 1, "hold": 60}
-            assert self.hears() == mode
+            (self.mode,) = self.events("mode")
 
     def sends(self, *events: Event) -> None:
         """Send frames at once."""
         self.socket.sendall(b"".join(map(self.wire.send, events)))
 
-    def does(self, do: str, **rest: object) -> None:
-        """Send a command."""
-        self.sends(command(do, **rest))
+    def encoded(self, do: str, **rest: object) -> bytes:
+        """Return a frame."""
+        return self.wire.send(command(do, **rest))
 
     def event(self) -> Event:
         """Return the next thing that comes."""
@@ -60,12 +63,15 @@ class WebClient:
                 heard: dict[str, Any] = json.loads(text)
                 return heard
 
-    def enters(self, name: str) -> str:
-        """Say a name; return the key."""
-        self.does("name", name=name)
-        named = self.hears()
-        assert named["event"] == "named", named
-        return str(named["key"])
+    def rest(self) -> list[dict[str, Any]]:
+        """Return the events up to a close in good order, which is answered."""
+        events = []
+        while not isinstance(event := self.event(), CloseConnection):
+            self._events.insert(0, event)
+            events.append(self.hears())
+        assert event.code == 1000
+        assert self.is_over()
+        return events
 
     def closes(self) -> int:
         """Return the code with which the server closes next."""
@@ -84,16 +90,6 @@ class WebClient:
         while not (isinstance(event := self.event(), RejectData) and event.body_finished):
             pass
         return self.answer.status_code
-
-    def close(self) -> None:
-        """Close the connection without a word."""
-        self.socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
 
 def command(do: str, **rest: object) -> TextMessage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from importlib.resources import files
@@ -191,6 +192,7 @@ class _Channel(HTTPChannel):
     door: WebSocketTransport
     """What the connection is for from the upgrade on."""
 
+    _receive: Callable[[bytes], object] | None = None
     _host: str | None = None
     _counted = False
 
@@ -220,10 +222,19 @@ class _Channel(HTTPChannel):
         """Let Twisted's resource upgrade the connection, and stand before what it receives."""
         self._uncount()
         answer: bytes | int = render(request)
-        self.dataReceived = partial(  # type: ignore[method-assign]  # as Twisted does
-            self.door.data_received, self.dataReceived
-        )
+        self._receive = partial(self.door.data_received, self.dataReceived)
+        del self.dataReceived  # which Twisted has set
         return answer
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes for what the connection is by now.
+
+        The method stays the same, because a connection behind a proxy looks it up only once.
+        """
+        if self._receive is None:
+            super().dataReceived(data)
+        else:
+            self._receive(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Count it no more."""

@@ -37,6 +37,15 @@ def require(program: str) -> str:
     return path
 
 
+def own_address() -> str:
+    """Return an address of this machine that is not its loopback."""
+    found = subprocess.run([require("hostname"), "-I"], check=True, capture_output=True, text=True)
+    own = [word for word in found.stdout.split() if "." in word]
+    if not own:
+        pytest.skip("this machine has no network")
+    return own[0]
+
+
 def heed_interrupts() -> None:
     """Undo what a shell does to a background job, which ignores Ctrl-C, and all it starts."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

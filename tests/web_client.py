@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 from typing import Any, Self
 
 from wsproto import ConnectionType, WSConnection
@@ -21,13 +22,23 @@ from tests.server import TIMEOUT
 class WebClient:
     """A WebSocket, once it is asked for; without an origin it is a program's, not a page's."""
 
-    def __init__(self, port: int, origin: str | None = None, *, is_let_in: bool = True) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT)
+    def __init__(
+        self,
+        port: int,
+        origin: str | None = None,
+        *,
+        is_let_in: bool = True,
+        host: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.socket = socket.create_connection((host, port), TIMEOUT)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname=host)
         self.wire = WSConnection(ConnectionType.CLIENT)
         self._events: list[Event] = []
         self._text = ""
         headers = [] if origin is None else [(b"Origin", origin.encode())]
-        self.sends(Request(host=f"127.0.0.1:{port}", target="/ws", extra_headers=headers))
+        self.sends(Request(host=f"{host}:{port}", target="/ws", extra_headers=headers))
         self.answer = self.event()
         if isinstance(self.answer, AcceptConnection) and is_let_in:
             mode = {"event": "mode", "mode": "json", "version": 1, "hold": 60}

@@ -95,16 +95,17 @@ class WebSocketTransport:
         """
         if self._closing and (self._closer is None or self._unfinished > self._most_unfinished):
             return
+        was_closing = self._closing
         self._unfinished += len(data)
         try:
             receive(data)
         except LocalProtocolError:  # a ping, when we have asked to close
             self.transport.loseConnection()
         messages, self._messages = self._messages, []
+        if messages and not was_closing:  # also those right before the other end's close
+            self._protocol.dataReceived(b"".join(messages))
         if self._closing:
             return
-        if messages:
-            self._protocol.dataReceived(b"".join(messages))
         if self._wrong is not None:
             self.loseConnection(self._wrong)
         elif self._unfinished > self._most_unfinished:

@@ -3,6 +3,7 @@
 
 const PING = 30_000, SILENCE = 90_000; // milliseconds
 const MAX_LINE = 65_536; // bytes that a server takes, if it has no other limit
+const ANSWERS = { to: "paired", bye: "free", block: "blocked", unblock: "unblocked" };
 const SAYS = 256, SAY_BYTES = 65_536; // how much may be on its way at once
 
 const bytes = (text) => new TextEncoder().encode(text).length;
@@ -222,7 +223,7 @@ export class Line {
 
   #hear({ event, of }) { // whether it is the answer to what was asked
     const asked = this.#isAsked && this.#asked[0].do;
-    const answer = { to: "paired", bye: "free", who: "who" }[asked];
+    const answer = ANSWERS[asked] ?? asked;
     if (!asked || (event !== answer && !(event === "error" && of === asked))) return;
     this.#asked.shift();
     this.#isAsked = false;

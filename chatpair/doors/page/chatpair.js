@@ -97,6 +97,7 @@ const on = {
   link(up) {
     if (up) {
       if ($("talk").hidden) {
+        prove(false);
         turn("talk");
         note(`Welcome, ${line.kept.name}.`);
       } else if (!standing.connected) {
@@ -181,9 +182,12 @@ const on = {
     stand({ trouble: text });
   },
 
-  refused(text) {
+  refused(text, asksPassword) {
     turn("door");
     write("refusal", text);
+    $("name").value = line.kept.name;
+    prove(asksPassword);
+    if (asksPassword) $("password").focus();
   },
 
   forgotten() {
@@ -296,8 +300,15 @@ $("text").addEventListener("input", () => {
 $("enter").addEventListener("submit", (event) => {
   event.preventDefault();
   write("refusal", "");
-  line.start($("name").value.trim());
+  line.start($("name").value.trim(), $("password").value);
 });
+
+$("name").addEventListener("input", () => prove(false)); // a password is one name's
+
+function prove(isAsked) {
+  $("password").value = "";
+  $("proof").hidden = !isAsked;
+}
 
 // The buttons
 

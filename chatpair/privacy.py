@@ -5,7 +5,6 @@ from typing import Any
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import ISSLTransport
-from twisted.protocols.policies import ProtocolWrapper
 
 NEEDS_TLS = "This needs TLS."
 """What to say where a password would go over a connection that others can read."""
@@ -19,9 +18,10 @@ def is_private(transport: Any) -> bool:
     """
     peer = transport.getPeer()
     while not ISSLTransport.providedBy(transport):
-        if not isinstance(transport, ProtocolWrapper):
+        below = getattr(transport, "transport", None)  # of a wrapper, or a WebSocket
+        if below is None:
             return isinstance(peer, UNIXAddress) or _is_loopback(getattr(peer, "host", None))
-        transport = transport.transport
+        transport = below
     return True
 
 

@@ -37,6 +37,15 @@ def require(program: str) -> str:
     return path
 
 
+def own_address() -> str:
+    """Return an address of this machine that is not its loopback."""
+    found = subprocess.run([require("hostname"), "-I"], check=True, capture_output=True, text=True)
+    own = [word for word in found.stdout.split() if "." in word]
+    if not own:
+        pytest.skip("this machine has no network")
+    return own[0]
+
+
 def heed_interrupts() -> None:
     """Undo what a shell does to a background job, which ignores Ctrl-C, and all it starts."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -130,6 +139,8 @@ class Door:
     """Whom to trust, if it speaks TLS."""
     web: bool = False
     """Whether it is a web site, with a WebSocket."""
+    host: str = "127.0.0.1"
+    """The machine's address, of a TCP port; one is connected to from itself."""
 
     def connect(self, source: str) -> socket.socket:
         """Connect from an address, if the door is of a kind that has any."""
@@ -138,9 +149,10 @@ class Door:
             sock.connect(self.address)  # which fails if it would have to wait and may not
             sock.settimeout(TIMEOUT)
             return sock
-        target = ("127.0.0.1", self.address)
+        target = (self.host, self.address)
         if not self.proxied:
-            sock = socket.create_connection(target, TIMEOUT, source_address=(source, 0))
+            here = source if self.host == "127.0.0.1" else self.host
+            sock = socket.create_connection(target, TIMEOUT, source_address=(here, 0))
             if self.tls is None:
                 return sock
             # Its end must be told, as somebody else can cut the connection.

@@ -17,7 +17,7 @@ import trustme
 
 from tests.clients import Piped, at, spins_until
 from tests.emulator import Emulator, status
-from tests.server import BIN, TIMEOUT, Client, Process, Server, require
+from tests.server import BIN, TIMEOUT, Client, Process, Server, own_address, require
 
 PERHAPS = "Bad name: if that is a password, say your name first; else say it again"
 SECRET = "tr0ub4dor-grüß"
@@ -126,15 +126,6 @@ def answers(sock: socket.socket, data: str, lines: int) -> list[str]:
     sock.sendall(data.encode())
     with sock.makefile("rb") as told:
         return [told.readline().decode().rstrip("\r\n") for _ in range(lines)]
-
-
-def own_address() -> str:
-    """Return an address of this machine that is not its loopback."""
-    found = subprocess.run([require("hostname"), "-I"], check=True, capture_output=True, text=True)
-    own = [word for word in found.stdout.split() if "." in word]
-    if not own:
-        pytest.skip("this machine has no network")
-    return own[0]
 
 
 def test_a_password_needs_tls_unless_it_stays_on_this_machine(path: Path, tmp_path: Path) -> None:

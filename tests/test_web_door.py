@@ -124,6 +124,14 @@ def test_a_client_that_closes(web: WebServer) -> None:
     assert bob.line() == "alice has lost the connection. What you say is kept for a while."
 
 
+def test_what_is_said_right_before_the_close_counts(web: WebServer) -> None:
+    alice, bob = pair(web)
+    with alice:
+        quits = [command("say", id=1, text="bye"), command("quit"), CloseConnection(1000)]
+        alice.sends(*quits)
+        assert [bob.text(), bob.line()] == ["bye", "Quit."]
+
+
 def test_a_client_that_is_told_to_close_and_goes_on(web: WebServer) -> None:
     with WebClient(web.web_port) as alice:
         alice.enters("alice")

@@ -30,7 +30,7 @@ class WebClient(JsonClient):
         self._events: list[Event] = []
         self._text = ""
         headers = [] if origin is None else [(b"Origin", origin.encode())]
-        host = f"127.0.0.1:{door.address}"
+        host = f"{door.host}:{door.address}"
         self.sends(Request(host=host, target="/ws", extra_headers=headers))
         self.answer = self.event()
         if isinstance(self.answer, AcceptConnection) and is_let_in:

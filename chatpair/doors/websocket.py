@@ -56,6 +56,9 @@ class WebSocketTransport:
     the connection's own buffer counts, and its producer is the line protocol's.
     """
 
+    transport: Any
+    """The connection that carries this, as with Twisted's wrappers."""
+
     _closing = False
     _asked_to_close = False  # and the frame that says so is being made
     _closer: IDelayedCall | None = None
@@ -75,9 +78,9 @@ class WebSocketTransport:
     def negotiationStarted(self, wire: Any) -> None:
         """Stand between Twisted's WebSocket and its connection."""
         self._wire = wire
-        self._connection = wire.transport
+        self.transport = wire.transport
         wire.transport = _Outlet(self)
-        self._connection.unregisterProducer()  # the HTTP channel
+        self.transport.unregisterProducer()  # the HTTP channel
 
     def negotiationFinished(self) -> None:
         """Begin the line protocol's connection."""
@@ -92,16 +95,17 @@ class WebSocketTransport:
         """
         if self._closing and (self._closer is None or self._unfinished > self._most_unfinished):
             return
+        was_closing = self._closing
         self._unfinished += len(data)
         try:
             receive(data)
         except LocalProtocolError:  # a ping, when we have asked to close
-            self._connection.loseConnection()
+            self.transport.loseConnection()
         messages, self._messages = self._messages, []
+        if messages and not was_closing:  # also those right before the other end's close
+            self._protocol.dataReceived(b"".join(messages))
         if self._closing:
             return
-        if messages:
-            self._protocol.dataReceived(b"".join(messages))
         if self._wrong is not None:
             self.loseConnection(self._wrong)
         elif self._unfinished > self._most_unfinished:
@@ -134,7 +138,7 @@ class WebSocketTransport:
         pong may stand for several.
         """
         if not (frame[0] == _PONG and self._protocol.full):
-            self._connection.write(frame)
+            self.transport.write(frame)
 
     def close_made(self) -> None:
         """Close the connection, or if it was us who asked, wait for the other end's answer.
@@ -145,15 +149,15 @@ class WebSocketTransport:
         if self._asked_to_close:
             self._asked_to_close = False
             self._closer = self._clock.callLater(CLOSING_SECONDS, self._close)
-            self._connection.resumeProducing()
+            self.transport.resumeProducing()
         else:
             self._closing = True
             self._stop_closer()
-            self._connection.loseConnection()
+            self.transport.loseConnection()
 
     def _close(self) -> None:
         self._closer = None
-        self._connection.loseConnection()
+        self.transport.loseConnection()
 
     def _stop_closer(self) -> None:
         if self._closer is not None:
@@ -181,39 +185,39 @@ class WebSocketTransport:
     def abortConnection(self) -> None:
         """Close at once, whatever waits to be written."""
         self._closing = True
-        self._connection.abortConnection()
+        self.transport.abortConnection()
 
     def getPeer(self) -> IAddress:
         """Return the address that this is connected with."""
-        return self._connection.getPeer()  # type: ignore[no-any-return]
+        return self.transport.getPeer()  # type: ignore[no-any-return]
 
     def getHost(self) -> IAddress:
         """Return the address that was connected to."""
-        return self._connection.getHost()  # type: ignore[no-any-return]
+        return self.transport.getHost()  # type: ignore[no-any-return]
 
     def getHandle(self) -> object:
         """Return what the connection gives: the socket, if it has one of its own."""
-        return self._connection.getHandle() if hasattr(self._connection, "getHandle") else None
+        return self.transport.getHandle() if hasattr(self.transport, "getHandle") else None
 
     # IConsumer
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """Let a producer be paused when the connection takes no more."""
-        self._connection.registerProducer(producer, streaming)
+        self.transport.registerProducer(producer, streaming)
 
     def unregisterProducer(self) -> None:
         """Pause nobody any more."""
-        self._connection.unregisterProducer()
+        self.transport.unregisterProducer()
 
     # IPushProducer, which is about reading
 
     def pauseProducing(self) -> None:
         """Read no more for now."""
-        self._connection.pauseProducing()
+        self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
         """Read on."""
-        self._connection.resumeProducing()
+        self.transport.resumeProducing()
 
     def stopProducing(self) -> None:
         """Close."""

@@ -9,6 +9,9 @@ const TYPING = 3_000, TYPED = 6_000; // milliseconds
 const HELP = `To:bob or /to bob: talk with bob
 /bye: stop talking, and stay
 /who: who is here
+/dnd on or off: be called by nobody, or by everybody again
+/ring on or off: let calls ring until you answer with To:
+/block bob and /unblock bob: be busy whenever bob calls, or no more
 /quit or Quit: leave
 /help: these lines
 Any other line is said to the one you talk with; one with a space first always is`;
@@ -52,6 +55,11 @@ function title() {
   document.title = `${unread ? `(${unread}) ` : ""}chatpair`;
 }
 
+function tell(text) {
+  note(text);
+  notify("chatpair", text);
+}
+
 function notify(heading, text) {
   if (!document.hidden || !("Notification" in window)) return;
   if (Notification.permission !== "granted") return;
@@ -89,6 +97,7 @@ const on = {
   link(up) {
     if (up) {
       if ($("talk").hidden) {
+        prove(false);
         turn("talk");
         note(`Welcome, ${line.kept.name}.`);
       } else if (!standing.connected) {
@@ -108,8 +117,7 @@ const on = {
         if (event.motd) note(event.motd);
         break;
       case "paired":
-        note(`You are chatting with ${event.peer}.`);
-        notify("chatpair", `You are chatting with ${event.peer}.`);
+        tell(`You are chatting with ${event.peer}.`);
         line.kept.away = false;
         stand({ last: says.length ? "waiting" : "" });
         break;
@@ -120,8 +128,7 @@ const on = {
         notify(event.from, event.text);
         break;
       case "left":
-        note(`${event.peer} has left.`);
-        notify("chatpair", `${event.peer} has left.`);
+        tell(`${event.peer} has left.`);
         break;
       case "free":
         note("You are free.");
@@ -136,6 +143,21 @@ const on = {
         break;
       case "tried":
         note(`${event.name} tried to reach you.`);
+        break;
+      case "ringing":
+        tell(`${event.name} is calling. To:${event.name} to answer.`);
+        break;
+      case "unanswered":
+        note(`${event.name} does not answer.`);
+        break;
+      case "dnd":
+        note(event.on ? "You are not disturbed now." : "You can be called again.");
+        break;
+      case "ring":
+        note(`Your line ${event.on ? "rings when somebody calls" : "does not ring any more"}.`);
+        break;
+      case "blocked": case "unblocked":
+        note(`You have ${event.event} ${event.name}.`);
         break;
       case "who":
         here(event);
@@ -160,9 +182,12 @@ const on = {
     stand({ trouble: text });
   },
 
-  refused(text) {
+  refused(text, asksPassword) {
     turn("door");
     write("refusal", text);
+    $("name").value = line.kept.name;
+    prove(asksPassword);
+    if (asksPassword) $("password").focus();
   },
 
   forgotten() {
@@ -199,16 +224,39 @@ function work() {
 }
 
 function obey(text) {
-  const [, word, rest] = /^(\S*)\s*([^]*)$/.exec(text);
-  if (text.includes("\n") || /^\s/.test(text)) say(text);
+  const [, slash, word, rest] = /^(\/?)(\S*)\s*([^]*?)\s*$/.exec(text);
+  if (text.includes("\n")) say(text);
+  else if (slash) command(word, rest);
   else if (/^to:/i.test(text)) call(text.slice(3).trim());
-  else if (/^\/to$/i.test(word)) call(rest.trim());
-  else if (/^\/bye$/i.test(word)) line.ask({ do: "bye" });
-  else if (/^\/who$/i.test(word)) line.ask({ do: "who" });
-  else if (/^\/help$/i.test(word)) note(HELP);
-  else if (/^\/quit$/i.test(word) || text === "Quit") line.quit();
-  else if (word.startsWith("/")) note(`No such command: ${word}. Type /help, or put a space first to say it.`);
+  else if (text === "Quit") line.quit();
   else say(text);
+}
+
+function command(typed, rest) {
+  const word = typed.toLowerCase();
+  switch (word) {
+    case "to":
+      call(rest);
+      break;
+    case "bye": case "who":
+      line.ask({ do: word });
+      break;
+    case "dnd": case "ring":
+      if (/^(on|off|)$/i.test(rest)) line.ask({ do: word, on: !/off/i.test(rest) });
+      else note(`Say /${word} on or /${word} off.`);
+      break;
+    case "block": case "unblock":
+      line.ask({ do: word, name: rest });
+      break;
+    case "help":
+      note(HELP);
+      break;
+    case "quit":
+      line.quit();
+      break;
+    default:
+      note(`No such command: /${typed}. Type /help, or put a space first to say it.`);
+  }
 }
 
 function call(name) {
@@ -252,8 +300,15 @@ $("text").addEventListener("input", () => {
 $("enter").addEventListener("submit", (event) => {
   event.preventDefault();
   write("refusal", "");
-  line.start($("name").value.trim());
+  line.start($("name").value.trim(), $("password").value);
 });
+
+$("name").addEventListener("input", () => prove(false)); // a password is one name's
+
+function prove(isAsked) {
+  $("password").value = "";
+  $("proof").hidden = !isAsked;
+}
 
 // The buttons
 

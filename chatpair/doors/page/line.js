@@ -3,6 +3,8 @@
 
 const PING = 30_000, SILENCE = 90_000; // milliseconds
 const MAX_LINE = 65_536; // bytes that a server takes, if it has no other limit
+const NEEDS_TLS = "This needs TLS."; // the text instead of a question for the password
+const ANSWERS = { to: "paired", bye: "free", block: "blocked", unblock: "unblocked" };
 const SAYS = 256, SAY_BYTES = 65_536; // how much may be on its way at once
 
 const bytes = (text) => new TextEncoder().encode(text).length;
@@ -12,10 +14,11 @@ export class Line {
   #flowing = false; #acknowledged = 0; #flushing = false; #ended = true;
   #failures = 0; #retry = 0; #watch = 0; #heardAt = 0; #ghostUntil = 0;
   #asked = []; #isAsked = false; #quitting = false;
+  #password = ""; #isProving = false; // kept nowhere else
 
   // What is kept is all that a new page needs to go on. The page is told by the functions of `on`:
-  // link(up), event(event), settled(entry, status, why), answered(), refused(text), note(text),
-  // forgotten(), ended(text) and save().
+  // link(up), event(event), settled(entry, status, why), answered(), refused(text, asksPassword),
+  // note(text), forgotten(), ended(text) and save().
   constructor(address, kept, on) {
     this.#address = address;
     this.#on = on;
@@ -24,8 +27,13 @@ export class Line {
 
   get waits() { return this.#asked.length > 0; }
 
-  start(name = this.kept.name) {
+  start(name = this.kept.name, password = this.#password) {
+    if (this.#socket !== null) { // whose name would be in the way
+      this.#send({ do: "quit" });
+      this.#drop();
+    }
     this.kept.name = name;
+    this.#password = password;
     this.#ended = this.#quitting = false;
     this.#failures = 0;
     this.#connect();
@@ -108,10 +116,11 @@ export class Line {
     this.#retry = setTimeout(() => this.#connect(), delay);
   }
 
-  #introduce() {
+  #introduce(password) { // which is not said before the server asks
     const { key, seen, name } = this.kept;
     this.#state = key ? "key" : "name";
-    this.#send(key ? { do: "resume", key, seen } : { do: "name", name });
+    this.#isProving = password !== undefined;
+    this.#send(key ? { do: "resume", key, seen } : { do: "name", name, password });
   }
 
   #enter() {
@@ -154,6 +163,7 @@ export class Line {
 
   #answered(event) { // to a name or a key
     const { kept } = this;
+    const { code, text } = event;
     if (event.event === "named") {
       Object.assign(kept, { name: event.name, key: event.key, seen: 0, last: 0 });
       this.#enter();
@@ -163,19 +173,36 @@ export class Line {
       kept.last = event.got;
       this.#enter();
     } else if (event.event === "error") {
-      const isGhost = event.code === "reuse" && Date.now() < this.#ghostUntil;
+      const isGhost = code === "reuse" && Date.now() < this.#ghostUntil;
       const hadKey = this.#state === "key";
       this.#state = "closed"; // the name is not on its way any more
-      if (hadKey && event.code !== "try-later") this.#forget();
-      else if (event.code === "try-later" || isGhost) {
-        this.#on.note(event.text);
+      if (hadKey && code !== "try-later") {
+        this.#forget();
+      } else if (code === "try-later" || isGhost) {
+        this.#on.note(text);
         this.#drop();
+      } else if (code === "password") {
+        this.#askedPassword(text);
       } else {
-        const prefix = event.code === "bad-name" ? "Bad name: " : "";
-        this.#end();
-        this.#on.refused(prefix + event.text);
+        this.#refused(code === "bad-name" ? `Bad name: ${text}` : text);
       }
     }
+  }
+
+  #askedPassword(text) {
+    if (text === NEEDS_TLS || !isSecureContext) {
+      this.#refused(NEEDS_TLS);
+    } else if (this.#password && !this.#isProving) {
+      this.#introduce(this.#password);
+    } else {
+      this.#refused(text, true);
+    }
+  }
+
+  #refused(text, asksPassword = false) {
+    this.#password = "";
+    this.#end();
+    this.#on.refused(text, asksPassword);
   }
 
   #forget() {
@@ -222,7 +249,7 @@ export class Line {
 
   #hear({ event, of }) { // whether it is the answer to what was asked
     const asked = this.#isAsked && this.#asked[0].do;
-    const answer = { to: "paired", bye: "free", who: "who" }[asked];
+    const answer = ANSWERS[asked] ?? asked;
     if (!asked || (event !== answer && !(event === "error" && of === asked))) return;
     this.#asked.shift();
     this.#isAsked = false;

@@ -149,6 +149,7 @@ class Pages:
         return page
 
     def __enter__(self) -> Self:
+        self.driver.get_log("browser")  # which forgets what other tests' pages said
         return self
 
     def __exit__(self, *exception: object) -> None:

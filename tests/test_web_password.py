@@ -15,11 +15,10 @@ from tests.web_client import WebClient
 def test_where_a_program_may_say_a_password(is_far: bool, has_tls: bool, is_private: bool) -> None:
     host = own_address() if is_far else "127.0.0.1"
     door = made().issues("web", "localhost").port if has_tls else "tcp:0:interface=0.0.0.0"
+    trusted = made().trusting() if has_tls else None
     with (
         WebServer("--auth", "memory:alice:secret", web=door) as web,
-        WebClient(
-            Door(web.web_port, tls=made().trusting() if has_tls else None, host=host)
-        ) as alice,
+        WebClient(Door(web.web_port, tls=trusted, host=host)) as alice,
     ):
         alice.does("name", name="alice", password="secret")
         answer = alice.hears()

@@ -368,7 +368,8 @@ def test_more_connections_than_files(port: str) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (600, 600))
 
-    with Server(preexec_fn=limit, port=port) as server:
+    # To connect so many may take longer than strangers usually have for a name.
+    with Server("--name-time", "3600", preexec_fn=limit, port=port) as server:
         server.wait_for("The system allows 600 open files")
         alice, bob = server.pair()
         strangers = [server.client(source=f"127.0.1.{number % 10}") for number in range(700)]

@@ -85,6 +85,11 @@ class Engine:
         pairs = self._info("commandstats", r"cmdstat_(\S+?):calls=(\d+)")
         return Counter({name: int(count) for name, count in pairs})
 
+    def script_us(self) -> float:
+        """Return the microseconds that all calls of scripts took, but for their way in and out."""
+        took: list[str] = self._info("commandstats", r"cmdstat_evalsha:calls=\d+,usec=(\d+)")
+        return float(took[0]) if took else 0.0
+
     def round_trip_us(self) -> float:
         """Return the microseconds that a PING takes: the median of many, one at a time."""
         times = []

@@ -18,8 +18,8 @@ from time import monotonic_ns, sleep
 
 from benchmarks.clients import CHUNK, CYCLE, MARK, Client, Clients, line_texts
 from benchmarks.dialects import DIALECTS, Fault
-from benchmarks.engine import Engine
-from benchmarks.measure import Snapshot, allow_open_files, resident_bytes
+from benchmarks.engine import PINGS, Engine
+from benchmarks.measure import Snapshot, allow_open_files, cpu_seconds, resident_bytes
 
 SESSIONS_IN_FLIGHT = 64
 LINES_AT_ONCE = 10  # where nothing but the memory counts: an even number
@@ -220,12 +220,23 @@ class Load:
         return figures(before, self.snapshot(), sessions - done)
 
     def rest(self) -> dict[str, float]:
-        """Say nothing, and return what a heartbeat of the servers costs."""
+        """Say nothing, and return what a heartbeat of the servers costs.
+
+        An engine does other things now and then, so what it takes is added up: the script, as
+        the engine says, and the way in and out, which is that of a PING.
+        """
+        engine = self.engine
+        assert engine is not None
+        cpu = cpu_seconds(engine.process)
+        engine.round_trip_us()
+        way_us = (cpu_seconds(engine.process) - cpu) * 1e6 / PINGS
         sleep(self.task.warm_up)
-        before = self.snapshot()
+        before, script_us = self.snapshot(), engine.script_us()
         sleep(self.task.seconds)
-        after = self.snapshot()
-        return figures(before, after, after.calls["evalsha"] - before.calls["evalsha"])
+        after, script_us = self.snapshot(), engine.script_us() - script_us
+        beats = after.calls["evalsha"] - before.calls["evalsha"]
+        costs = figures(before, after, beats)
+        return costs | {"engine_us": way_us + script_us / beats}
 
 
 def repeat(turn: Callable[[], None], seconds: float) -> None:

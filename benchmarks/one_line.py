@@ -55,8 +55,12 @@ def profile(kind: str, folder: Path) -> tuple[int, dict[str, tuple[int, float]]]
     for (path, number, name), (_, calls, own, *_rest) in statistics.stats.items():
         where = "" if path == "~" else f"{'/'.join(Path(path).parts[-2:])}:{number} "
         functions[where + name] = (calls, own)
-    passes_on = " lineReceived" if kind == "line_receiver" else " tell_lines"
-    lines = sum(calls for name, (calls, _) in functions.items() if name.endswith(passes_on))
+    file, passes_on = "/protocol.py:", " tell_lines"
+    if kind == "line_receiver":
+        file, passes_on = "/line_receiver.py:", " lineReceived"
+    lines = sum(
+        calls for name, (calls, _) in functions.items() if file in name and name.endswith(passes_on)
+    )
     return lines, functions
 
 

@@ -1,0 +1,202 @@
+"""The engine: a Valkey or Redis, and two connections that are kept to it."""
+
+import random
+from collections.abc import Callable, Sequence
+from hashlib import sha1
+from typing import Any
+
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    ensureDeferred,
+    fail,
+    gatherResults,
+    succeed,
+)
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from txredisapi import ResponseError
+
+from chatpair.cluster.address import EngineAddress
+from chatpair.cluster.connection import Connection, EngineAway, EngineRefuses
+from chatpair.cluster.greeting import connect
+
+__all__ = ["Engine", "EngineAway", "EngineRefuses", "Script"]
+
+PATIENCE = 5.0
+
+SHORTEST_WAIT, LONGEST_WAIT = 0.25, 1.0
+"""Seconds between tries to connect."""
+
+_log = Logger()
+
+
+class Script:
+    """A Lua script, and the name that the engine gives it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.sha1 = sha1(text.encode()).hexdigest()
+
+
+class Engine:
+    """Two connections, one for commands and one for reads that wait; both are there, or none.
+
+    They are not a ClientService each: one of those gets stuck if a connection ends while it is
+    prepared, and two could be to two engines while a Sentinel's answer changes.
+    """
+
+    run_id = ""
+    """Of the engine's process that is connected, or was last."""
+
+    connected = False
+    """Whether commands can be sent."""
+
+    def __init__(self, reactor: Any, address: EngineAddress, *, patience: float = PATIENCE) -> None:
+        """Connect to nothing yet.
+
+        When nothing is heard for `patience` seconds while a command waits, the engine is away.
+        """
+        self.address = address
+        self.longest_block = round(patience * 500)
+        """Milliseconds that a read may wait for data (BLOCK)."""
+        self._reactor = reactor
+        self._patience = patience
+        self._connections: list[Connection] = []
+        self._told: set[type] = set()  # what is in the log since the last success
+        self._was_connected = self._stopped = False
+        self._keeping: Deferred[None] = succeed(None)
+
+    def start(
+        self,
+        connected: Callable[[], object],
+        lost: Callable[[], object],
+        refused: Callable[[EngineRefuses], object],
+    ) -> None:
+        """Connect, and again whenever a connection ends.
+
+        `connected` and `lost` are called in turns, `lost` before commands that wait fail; or
+        `refused` once, and nothing after it, if the engine was never connected and can't be.
+        """
+        self._keeping = ensureDeferred(self._keep(connected, lost, refused))
+        self._keeping.addErrback(lambda why: why.trap(CancelledError))
+
+    def stop(self) -> "Deferred[None]":
+        """End both connections when what was sent is written; fires when they have ended."""
+        self._stopped = True
+        self._keeping.cancel()
+        self.connected = False
+        ending = [connection.ended for connection in self._connections if connection.is_open]
+        for connection in self._connections:
+            connection.close()
+        return gatherResults(ending).addCallback(lambda _: None)
+
+    def command(self, *arguments: bytes | str | int) -> "Deferred[Any]":
+        """Send a command; fires with bytes, int, None, or a list of those.
+
+        Fails with EngineAway, at once if not connected, or with txredisapi.ResponseError.
+        """
+        return self._send(0, arguments)
+
+    def read(self, *arguments: bytes | str | int) -> "Deferred[Any]":
+        """Send a command that may wait, for longest_block at most; otherwise as `command`."""
+        return self._send(1, arguments)
+
+    def script(
+        self,
+        script: Script,
+        keys: Sequence[bytes | str],
+        arguments: Sequence[bytes | str | int] = (),
+    ) -> "Deferred[Any]":
+        """Run a script; otherwise as `command`."""
+        rest = (len(keys), *keys, *arguments)
+
+        def unknown(why: Failure) -> "Failure | Deferred[Any]":
+            if why.check(ResponseError) and str(why.value).startswith("NOSCRIPT"):
+                return self.command("EVAL", script.text, *rest)
+            return why
+
+        return self.command("EVALSHA", script.sha1, *rest).addErrback(unknown)
+
+    def _send(self, which: int, arguments: tuple[bytes | str | int, ...]) -> "Deferred[Any]":
+        if not self.connected:
+            return fail(EngineAway("The engine is away."))
+        return self._connections[which].send(*arguments)
+
+    async def _keep(
+        self,
+        connected: Callable[[], object],
+        lost: Callable[[], object],
+        refused: Callable[[EngineRefuses], object],
+    ) -> None:
+        tries = 0
+        while not self._stopped:
+            try:
+                await self._connect()
+                tries = 0
+                ended = self._first_end()
+                _call(connected)
+                await ended
+                self._disconnect(EngineAway(self._connections_end()))
+                _call(lost)
+            except (EngineAway, EngineRefuses) as why:
+                self._disconnect(why)
+                if isinstance(why, EngineRefuses) and not self._was_connected:
+                    _call(refused, EngineRefuses(f"The engine at {self.address} {why}"))
+                    return
+            longest = min(LONGEST_WAIT, SHORTEST_WAIT * 2 ** min(tries, 10))
+            tries += 1
+            await deferLater(self._reactor, random.uniform(SHORTEST_WAIT, longest))
+
+    async def _connect(self) -> None:
+        self._connections = []
+        run_ids = set()
+        for _ in range(2):
+            connection, run_id = await connect(self._reactor, self.address, self._patience)
+            self._connections.append(connection)
+            run_ids.add(run_id)
+        if end := self._connections_end():
+            raise EngineAway(end)
+        if len(run_ids) > 1:
+            raise EngineAway("two connections lead to two engines")
+        self.run_id = run_ids.pop()
+        self.connected = self._was_connected = True
+        self._told.clear()
+        _log.info("The engine at {address} is there", address=self.address)
+
+    def _disconnect(self, why: EngineAway | EngineRefuses) -> None:
+        self.connected = False
+        for connection in self._connections:
+            connection.abort()
+        if type(why) not in self._told and (self._was_connected or isinstance(why, EngineAway)):
+            self._told.add(type(why))
+            line = (
+                "No engine at {address}: {why}; trying again"
+                if isinstance(why, EngineAway)
+                else "The engine at {address} {why}; trying again"
+            )
+            _log.warn(line, address=self.address, why=why)
+
+    def _connections_end(self) -> str:
+        """Return why a connection has ended, or nothing if none has."""
+        ends = (connection.reason for connection in self._connections)
+        return next((end for end in ends if end is not None), "")
+
+    def _first_end(self) -> "Deferred[None]":
+        ended: Deferred[None] = Deferred()
+
+        def end(_: None) -> None:
+            if not ended.called:
+                ended.callback(None)
+
+        for connection in self._connections:
+            connection.ended.addCallback(end)
+        return ended
+
+
+def _call(function: Callable[..., object], *arguments: object) -> None:
+    try:
+        function(*arguments)
+    except Exception:
+        _log.failure("What was to be told of the engine failed")

@@ -4,6 +4,7 @@ from collections import Counter
 from itertools import count
 from typing import Literal, NamedTuple
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from chatpair.delay import Delay
@@ -52,7 +53,9 @@ class _Block(NamedTuple):
     host: str | None
     """From where nobody who came later is heard of either, if it is known."""
     moment: int
-    """When that began."""
+    """When that began, among all that somebody did."""
+    began: float
+    """When that began, in seconds since the epoch."""
 
 
 class _Rules:
@@ -100,17 +103,31 @@ class Calls(HeldLines):
 
     # Calls
 
-    def call(self, caller: User, text: str) -> None:
-        """Pair a user with the one of a name, or let it ring there; else say why not."""
+    def call(self, caller: User, text: str) -> Deferred[None] | None:
+        """Pair a user with the one of a name, or let it ring there; else say why not.
+
+        If that takes a while, return what fires when the caller has been told. To cancel that
+        does not end the call.
+        """
         callee = self._find(text)
         if not text:
             caller.tell(Error("to", "unknown", "Say who: To:bob"))
         elif callee is None:
-            caller.tell(Error("to", "unknown", f"The user {text[:SHOWN]} does not exist."))
+            caller.tell(no_such_user(text))
         elif callee is caller:
             caller.tell(Error("to", "self", "Please don't try to talk with yourself."))
-        elif self.pairs.get(caller) is callee:
-            caller.tell(Error("to", "already", f"You are already chatting with {callee}."))
+        else:
+            self.connect(caller, callee)
+        return None
+
+    def call_under_way(self, caller: User) -> Deferred[None] | None:
+        """Return what fires when a user has been told what came of a call, if that is not yet."""
+        return None
+
+    def connect(self, caller: User, callee: User) -> None:
+        """Pair two users, or let the call ring; else tell the caller why not."""
+        if self.pairs.get(caller) is callee:
+            caller.tell(already_paired(callee))
         elif self._called.get(callee) is caller:
             self._answer(caller, callee)
         else:
@@ -130,7 +147,7 @@ class Calls(HeldLines):
         elif rules.dnd:
             text = f"{callee} does not want to be disturbed."
             caller.tell(Error("to", "dnd", text))
-        elif callee in self.pairs:
+        elif self.is_engaged(callee):
             caller.tell(_busy(callee))
             self._announce(callee, Tried(caller.name.text))
         elif callee.full:
@@ -139,6 +156,10 @@ class Calls(HeldLines):
             self._ring(caller, callee, rules)
         else:
             self._make_pair(caller, callee)
+
+    def is_engaged(self, callee: User) -> bool:
+        """Tell whether a user can be paired with nobody else now."""
+        return callee in self.pairs
 
     def _announce(self, callee: User, event: Tried | Ringing) -> bool:
         """Tell somebody of a call, unless that is more than a person reads; return whether."""
@@ -266,17 +287,13 @@ class Calls(HeldLines):
             text = f"You have blocked {MAX_BLOCKS} names; unblock one of them first."
             user.tell(Error("block", "too-many", text))
             return
-        other = self.users.get(name.key)
+        other = self.known(user, name)
         host = None
         if other is not None:
             name = other.name
             host = None if self.has_account(name) else other.host_now()
         if old is None or host not in (None, old.host):
-            if old is not None:
-                self._forget(rules, old)
-            if host is not None:
-                self._blocked_hosts[host] += 1
-            rules.blocks.append(_Block(name, host, next(self._moments)))
+            self._replace(rules, old, name, host)
         called, peer = self._called.get(user), self.pairs.get(user)
         if called is not None and called.name.is_same(name):
             self.take_back_call(user)
@@ -284,6 +301,18 @@ class Calls(HeldLines):
             self.part(user, Blocked(name.text))
         else:
             user.tell(Blocked(name.text))
+
+    def known(self, user: User, name: Name) -> User | None:
+        """Return whom a user means by a name, if that one is here."""
+        return self.users.get(name.key)
+
+    def _replace(self, rules: _Rules, old: _Block | None, name: Name, host: str | None) -> None:
+        if old is not None:
+            self._forget(rules, old)
+        if host is not None:
+            self._blocked_hosts[host] += 1
+        began = self.clock.seconds()
+        rules.blocks.append(_Block(name, host, next(self._moments), began))
 
     def _unblock(self, user: User, name: Name) -> None:
         rules = self._rules.get(user, _NO_RULES)
@@ -329,6 +358,16 @@ class Calls(HeldLines):
             for block in list(rules.blocks):
                 self._forget(rules, block)
             del self._rules[user]
+
+
+def no_such_user(text: str) -> Error:
+    """Return the answer to a call for nobody."""
+    return Error("to", "unknown", f"The user {text[:SHOWN]} does not exist.")
+
+
+def already_paired(peer: User) -> Error:
+    """Return the answer to a call for whom the caller talks with."""
+    return Error("to", "already", f"You are already chatting with {peer}.")
 
 
 def _busy(callee: User) -> Error:

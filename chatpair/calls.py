@@ -46,7 +46,7 @@ MAX_BLOCKS = 100
 """Names that a user can block."""
 
 
-class _Block(NamedTuple):
+class Blocking(NamedTuple):
     """Somebody whom a user never hears of."""
 
     name: Name
@@ -58,22 +58,22 @@ class _Block(NamedTuple):
     """When that began, in seconds since the epoch."""
 
 
-class _Rules:
+class Rules:
     """What a user has set for calls, and who is waiting for an answer."""
 
     __slots__ = ("blocks", "callers", "dnd", "rings")
 
     def __init__(self) -> None:
         self.dnd = self.rings = False
-        self.blocks: list[_Block] = []
+        self.blocks: list[Blocking] = []
         self.callers: dict[User, None] = {}  # whose calls ring
 
-    def block_of(self, name: Name) -> _Block | None:
+    def block_of(self, name: Name) -> Blocking | None:
         """Return what blocks whoever has a name, if anything does."""
         return next((block for block in self.blocks if block.name.is_same(name)), None)
 
 
-_NO_RULES = _Rules()
+_NO_RULES = Rules()
 
 
 class Calls(HeldLines):
@@ -82,7 +82,7 @@ class Calls(HeldLines):
     def __init__(self, clock: IReactorTime, hold: int) -> None:
         """Start with nobody who has set anything."""
         super().__init__(clock, hold)
-        self._rules: dict[User, _Rules] = {}
+        self._rules: dict[User, Rules] = {}
         self._called: dict[User, User] = {}  # by those whose calls ring
         self._ringing: Delay[User] = Delay(clock, RING_SECONDS, self._give_up)
         self._blocked_hosts: Counter[str] = Counter()
@@ -141,14 +141,14 @@ class Calls(HeldLines):
             self._end_pair(caller, "switched")
             self._make_pair(user, caller)
 
-    def _call(self, caller: User, callee: User, rules: _Rules) -> None:
+    def _call(self, caller: User, callee: User, rules: Rules) -> None:
         if self._is_blocked(caller, rules):
-            caller.tell(_busy(callee))
+            caller.tell(busy(callee))
         elif rules.dnd:
             text = f"{callee} does not want to be disturbed."
             caller.tell(Error("to", "dnd", text))
         elif self.is_engaged(callee):
-            caller.tell(_busy(callee))
+            caller.tell(busy(callee))
             self._announce(callee, Tried(caller.name.text))
         elif callee.full:
             caller.tell(_not_reading(callee))
@@ -174,7 +174,7 @@ class Calls(HeldLines):
 
     # Calls that ring
 
-    def _ring(self, caller: User, callee: User, rules: _Rules) -> None:
+    def _ring(self, caller: User, callee: User, rules: Rules) -> None:
         if caller not in rules.callers:
             if not self._announce(callee, Ringing(caller.name.text)):
                 caller.tell(_not_reading(callee))
@@ -183,7 +183,7 @@ class Calls(HeldLines):
             rules.callers[caller] = None
             self._called[caller] = callee
             self._ringing.start(caller)
-        caller.tell(Error("to", "ringing", f"{callee}'s line is ringing."))
+        caller.tell(rings(callee))
 
     def _stop_ringing(self, caller: User) -> User | None:
         """Let a user's call ring no more, if it does; return who was called."""
@@ -264,8 +264,8 @@ class Calls(HeldLines):
             case Unblock(text):
                 self._block_or_not("unblock", user, text)
 
-    def _rules_of(self, user: User) -> _Rules:
-        return self._rules.setdefault(user, _Rules())
+    def _rules_of(self, user: User) -> Rules:
+        return self._rules.setdefault(user, Rules())
 
     def _block_or_not(self, of: Literal["block", "unblock"], user: User, text: str) -> None:
         try:
@@ -302,17 +302,21 @@ class Calls(HeldLines):
         else:
             user.tell(Blocked(name.text))
 
+    def callers_of(self, user: User) -> list[User]:
+        """Return those whose calls ring at a user."""
+        return list(self._rules.get(user, _NO_RULES).callers)
+
     def known(self, user: User, name: Name) -> User | None:
         """Return whom a user means by a name, if that one is here."""
         return self.users.get(name.key)
 
-    def _replace(self, rules: _Rules, old: _Block | None, name: Name, host: str | None) -> None:
+    def _replace(self, rules: Rules, old: Blocking | None, name: Name, host: str | None) -> None:
         if old is not None:
             self._forget(rules, old)
         if host is not None:
             self._blocked_hosts[host] += 1
         began = self.clock.seconds()
-        rules.blocks.append(_Block(name, host, next(self._moments), began))
+        rules.blocks.append(Blocking(name, host, next(self._moments), began))
 
     def _unblock(self, user: User, name: Name) -> None:
         rules = self._rules.get(user, _NO_RULES)
@@ -323,14 +327,14 @@ class Calls(HeldLines):
             self._forget(rules, block)
             user.tell(Unblocked(block.name.text))
 
-    def _forget(self, rules: _Rules, block: _Block) -> None:
+    def _forget(self, rules: Rules, block: Blocking) -> None:
         rules.blocks.remove(block)
         if block.host is not None:
             self._blocked_hosts[block.host] -= 1
             if not self._blocked_hosts[block.host]:
                 del self._blocked_hosts[block.host]
 
-    def _is_blocked(self, caller: User, rules: _Rules) -> bool:
+    def _is_blocked(self, caller: User, rules: Rules) -> bool:
         """Tell whether a caller is blocked, by name or as one who has come back under another."""
         came = self._newcomers.get(caller)
         if came is not None and not self.has_account(caller.name):
@@ -370,7 +374,13 @@ def already_paired(peer: User) -> Error:
     return Error("to", "already", f"You are already chatting with {peer}.")
 
 
-def _busy(callee: User) -> Error:
+def rings(callee: User) -> Error:
+    """Return the answer to a call that rings."""
+    return Error("to", "ringing", f"{callee}'s line is ringing.")
+
+
+def busy(callee: User) -> Error:
+    """Return the answer to a call for who talks with somebody else, or is to seem so."""
     return Error("to", "busy", f"{callee} is talking with someone else.")
 
 

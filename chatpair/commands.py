@@ -199,8 +199,10 @@ class CommandConnection(LineConnection, Connection):
                 self.factory.apply(user, command)
             case AskWho():
                 here = self.factory.who()
-                assert not isinstance(here, Deferred)
-                self.tell(here)
+                if isinstance(here, Deferred):
+                    here.addCallback(self.tell)
+                else:
+                    self.tell(here)
             case StartTyping():
                 self.factory.type(user)
             case AskKey() if self.factory.hold:

@@ -312,8 +312,7 @@ class ChatFactory(Calls, Factory):
         for user in self.users.values():
             if isinstance(user, CountingUser):
                 user.tell_statuses(at_last=True)
-        self.users.clear()
-        self.pairs.clear()
+        self.forget_all()
         self.activity.close()
         for connection in list(self.connections):
             connection.stop()
@@ -325,6 +324,11 @@ class ChatFactory(Calls, Factory):
         else:
             stopped.callback(None)
         return stopped
+
+    def forget_all(self) -> None:
+        """Forget all users and pairs; connections tell of it themselves."""
+        self.users.clear()
+        self.pairs.clear()
 
     def _abort_all(self) -> None:
         for connection in list(self.connections):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import UNSET
+from twisted.internet.defer import Deferred
 
 from chatpair.codecs import json, plain
 from chatpair.command_queue import CommandQueue
@@ -197,7 +198,11 @@ class CommandConnection(LineConnection, Connection):
             case SetDnd() | SetRing() | Block() | Unblock():
                 self.factory.apply(user, command)
             case AskWho():
-                self.tell(self.factory.who())
+                here = self.factory.who()
+                if isinstance(here, Deferred):
+                    here.addCallback(self.tell)
+                else:
+                    self.tell(here)
             case StartTyping():
                 self.factory.type(user)
             case AskKey() if self.factory.hold:
@@ -235,6 +240,7 @@ class CommandConnection(LineConnection, Connection):
         answer = self.factory.claim(
             name, self, self._host, counting=self._queue is not None, proven=proven
         )
+        assert not isinstance(answer, Deferred)
         if isinstance(answer, Error):
             return answer
         self._enter(answer)

@@ -136,6 +136,18 @@ BELOW = {
         "chatpair.protocol",
         "chatpair.readiness",
     },
+    "chatpair.cluster": {
+        "chatpair.accounts",
+        "chatpair.calls",
+        "chatpair.commands",
+        "chatpair.factory",
+        "chatpair.keys",
+        "chatpair.messages",
+        "chatpair.names",
+        "chatpair.protocol",
+        "chatpair.receipts",
+        "chatpair.user",
+    },
     "chatpair.client": {
         "chatpair",
         "chatpair.codecs",

@@ -4,6 +4,7 @@ from collections import Counter
 from itertools import count
 from typing import Literal, NamedTuple
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from chatpair.delay import Delay
@@ -100,8 +101,12 @@ class Calls(HeldLines):
 
     # Calls
 
-    def call(self, caller: User, text: str) -> None:
-        """Pair a user with the one of a name, or let it ring there; else say why not."""
+    def call(self, caller: User, text: str) -> Deferred[None] | None:
+        """Pair a user with the one of a name, or let it ring there; else say why not.
+
+        If that takes a while, return what fires when the caller has been told. To cancel that
+        does not end the call.
+        """
         callee = self._find(text)
         if not text:
             caller.tell(Error("to", "unknown", "Say who: To:bob"))
@@ -115,6 +120,11 @@ class Calls(HeldLines):
             self._answer(caller, callee)
         else:
             self._call(caller, callee, self._rules.get(callee, _NO_RULES))
+        return None
+
+    def call_under_way(self, caller: User) -> Deferred[None] | None:
+        """Return what fires when a user has been told what came of a call, if that is not yet."""
+        return None
 
     def _answer(self, user: User, caller: User) -> None:
         """Pair a user with one whose call rings: that is what was called for, whatever it ends."""

@@ -173,8 +173,11 @@ class ChatFactory(Calls, Factory):
         *,
         counting: bool = False,
         proven: bool = False,
-    ) -> User | Error:
+    ) -> User | Error | Deferred[User | Error]:
         """Make a user of whoever is on the connection, or say why not.
+
+        If that takes a while, return what fires with the answer; a connection that is gone before
+        cancels that, and then there is no user.
 
         A counting one acknowledges what it is told, and has a key at once. A name that has a
         password must be proven to be the claimer's.

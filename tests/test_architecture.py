@@ -74,10 +74,11 @@ BELOW = {
     },
     "chatpair.connection": {"chatpair.factory", "chatpair.framing", "chatpair.liveness"},
     "chatpair.command_queue": {"chatpair.messages"},
+    "chatpair.answers": {"chatpair.command_queue", "chatpair.connection", "chatpair.user"},
     "chatpair.commands": {
+        "chatpair.answers",
         "chatpair.codecs",
         "chatpair.command_queue",
-        "chatpair.connection",
         "chatpair.factory",
         "chatpair.limits",
         "chatpair.messages",

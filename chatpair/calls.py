@@ -132,11 +132,6 @@ class Calls(HeldLines):
             self._answer(caller, callee)
         else:
             self._call(caller, callee, self._rules.get(callee, _NO_RULES))
-        return None
-
-    def call_under_way(self, caller: User) -> Deferred[None] | None:
-        """Return what fires when a user has been told what came of a call, if that is not yet."""
-        return None
 
     def _answer(self, user: User, caller: User) -> None:
         """Pair a user with one whose call rings: that is what was called for, whatever it ends."""

@@ -192,6 +192,9 @@ class Node:
 
     # What a lease tells
 
+    def returned(self) -> None:
+        self.told.append("returned")
+
     def ready_changed(self) -> None:
         self.told.append("ready" if self.lease.ready else "not ready")
 

@@ -17,7 +17,7 @@ from chatpair.cluster.frames import Frame
 from chatpair.cluster.lines import LinesAcross
 from chatpair.cluster.mesh_types import Mesh
 from chatpair.cluster.remote import RemoteUser
-from chatpair.factory import MAX_LISTED, taken
+from chatpair.factory import MAX_LISTED, ChatFactory, taken
 from chatpair.messages import Ending, Error, Here, Left, Present
 from chatpair.names import Name, NameTable
 from chatpair.user import Connection, User
@@ -73,6 +73,10 @@ class ClusterFactory(LinesAcross):
             frames.AnswerHost: self._asking.answered,
         }
         """What takes a frame of each kind, and the inc that it is from."""
+
+    def logPrefix(self) -> str:
+        """Return what the log calls it, as on a server that is alone."""
+        return ChatFactory.__name__
 
     # Names
 

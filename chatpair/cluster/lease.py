@@ -274,6 +274,7 @@ class Lease:
         assert self._stay is not None
         settling, dead, *nodes = reply
         now = self._monotonic()
+        was_open = self._open
         joined = not self._open_as(self._stay)
         if not settling:
             self._settling_since = None
@@ -283,6 +284,8 @@ class Lease:
         changed = self._members.heard(values, self.me, sent, now, bool(settling))
         if joined:
             self._listener.joined()
+        elif self._open and not was_open:
+            self._listener.returned()
         if changed:
             self._listener.members_changed(self._members.alive)
         self._assert()

@@ -24,6 +24,9 @@ class LeaseListener(Protocol):
     def joined(self) -> None:
         """Make the inbox: this node is a member now, or again in an engine that lost data."""
 
+    def returned(self) -> None:
+        """Send again what may be lost: the engine is there again, and this node still a member."""
+
     def names(self) -> list[Name]:
         """Return the names of the users here."""
 

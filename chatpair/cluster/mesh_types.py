@@ -18,12 +18,17 @@ class Mesh(Protocol):
     A node is called by its inc, ID.XXXXXXXX: another one each time that it has begun anew.
     """
 
-    me: str
-    """The inc of this node."""
-    ready: bool
-    """Whether names can be claimed, and calls made to others."""
-    members: frozenset[str]
-    """The incs of the others."""
+    @property
+    def me(self) -> str:
+        """The inc of this node."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether names can be claimed, and calls made to others."""
+
+    @property
+    def members(self) -> frozenset[str]:
+        """The incs of the others."""
 
     def claim(self, name: Name) -> Deferred[Literal["yours", "taken", "later"]]:
         """Take a name for this node."""

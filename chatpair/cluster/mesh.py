@@ -19,6 +19,9 @@ from chatpair.names import Name
 LEAVING_SECONDS = 2.0
 """How long the engine has to take that this node leaves."""
 
+MEETING_SECONDS = 2.0
+"""How long a node may be unknown that the engine names; it may have died just now."""
+
 _log = Logger()
 
 
@@ -48,10 +51,10 @@ class EngineMesh:
         self.check = self._lease.check
         self.claim = self._lease.claim
         self.release = self._lease.release
-        self.locate = self._lease.locate
         self.send = self._links.send
         self.is_full = self._links.is_full
         self._refused: Any = None
+        self._met: dict[str, list[Deferred[None]]] = {}  # who waits for a node to be known
 
     @property
     def me(self) -> str:
@@ -67,6 +70,22 @@ class EngineMesh:
     def members(self) -> frozenset[str]:
         """The incs of the others."""
         return self._lease.members
+
+    def locate(self, key: str) -> "Deferred[str | None]":
+        """Fire with the inc of the node that has the name of a key; fails with NotReady.
+
+        If that node is so new that it is not known yet, it is by then.
+        """
+        return self._lease.locate(key).addCallback(self._meet)
+
+    def _meet(self, inc: str | None) -> "str | None | Deferred[str | None]":
+        if inc is None or inc == self.me or inc in self.members:
+            return inc
+        met: Deferred[None] = Deferred()
+        self._met.setdefault(inc, []).append(met)
+        self._lease.heartbeat_soon()
+        met.addTimeout(MEETING_SECONDS, self._reactor)
+        return met.addCallbacks(lambda _: inc, lambda why: None)
 
     def start(self, refused: Any) -> None:
         """Join, and stay; call refused with one line if that can never be."""
@@ -111,6 +130,10 @@ class EngineMesh:
         _log.info("The other nodes are now: {ids}", ids=ids)
         self._links.members_changed(members)
         self.listener.members_changed(members)
+        for inc in self._met.keys() & members:
+            for met in self._met.pop(inc):
+                if not met.called:
+                    met.callback(None)
 
     def frozen(self) -> None:
         """End all users."""

@@ -78,14 +78,18 @@ class EngineMesh:
         """
         return self._lease.locate(key).addCallback(self._meet)
 
-    def _meet(self, inc: str | None) -> "str | None | Deferred[str | None]":
+    def _meet(self, inc: str | None) -> "str | Deferred[str | None] | None":
         if inc is None or inc == self.me or inc in self.members:
             return inc
         met: Deferred[None] = Deferred()
         self._met.setdefault(inc, []).append(met)
         self._lease.heartbeat_soon()
         met.addTimeout(MEETING_SECONDS, self._reactor)
-        return met.addCallbacks(lambda _: inc, lambda why: None)
+
+        def unknown(_: object) -> None:
+            self._met.pop(inc, None)
+
+        return met.addCallbacks(lambda _: inc, unknown)
 
     def start(self, refused: Any) -> None:
         """Join, and stay; call refused with one line if that can never be."""

@@ -98,7 +98,7 @@ class Engine:
         return self._ready(Process([program(tls=self._tls), str(config)]))
 
     def _ready(self, process: Process) -> Process:
-        process.wait_for("eady to accept connections( unix)?\r?\n")
+        process.wait_for(r"eady to accept connections( unix| at \S+)?\r?\n")
         return process
 
     @property

@@ -123,6 +123,7 @@ BELOW = {
         "chatpair.accounts",
         "chatpair.calls",
         "chatpair.commands",
+        "chatpair.delay",
         "chatpair.factory",
         "chatpair.keys",
         "chatpair.messages",

@@ -200,7 +200,11 @@ class CommandConnection(AnsweredConnection):
             case SetDnd() | SetRing() | Block() | Unblock():
                 self.factory.apply(user, command)
             case AskWho():
-                self.tell(self.factory.who())
+                here = self.factory.who()
+                if isinstance(here, Deferred):
+                    self.await_answer(here, self.tell)
+                else:
+                    self.tell(here)
             case StartTyping():
                 self.factory.type(user)
             case AskKey() if self.factory.hold:

@@ -320,9 +320,13 @@ class ChatProtocol(LoginConnection):
         """Leave the user to another connection, and close; that one is told all again."""
         if self._queue is None:
             self.drain()
+        self.dismissed(_TAKEN_OVER)
+
+    def dismissed(self, why: Error) -> None:
+        """Say why there is no user here any more, and close."""
         self.user = self._peer = None
-        self.tell(_TAKEN_OVER)
-        self._leave("lost", "taken over")
+        self.tell(why)
+        self._leave("lost", "dismissed")
         self.hang_up(CLOSING_SECONDS)
 
     def drain(self) -> None:

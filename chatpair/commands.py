@@ -202,7 +202,7 @@ class CommandConnection(AnsweredConnection):
             case AskWho():
                 here = self.factory.who()
                 if isinstance(here, Deferred):
-                    here.addCallback(self.tell)
+                    self.await_answer(here, self.tell)
                 else:
                     self.tell(here)
             case StartTyping():

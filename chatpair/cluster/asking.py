@@ -26,7 +26,7 @@ class _Question:
         self.number = number
         self.waiting = set(incs)
         self.answers: Answers = []
-        self.done: Deferred[Answers] = Deferred(lambda _: None)
+        self.done: Deferred[Answers] = Deferred()
 
 
 class Asking:

@@ -186,7 +186,7 @@ class ClusterFactory(LinesAcross):
         """
         if not (self.mesh.ready and self.mesh.members):
             return self.who_is_here()
-        listed: Deferred[Here] = Deferred(lambda _: None)
+        listed: Deferred[Here] = Deferred()
         self._next_listing.append(listed)
         if not self._listing:
             self._ask_who()

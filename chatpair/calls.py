@@ -120,6 +120,10 @@ class Calls(HeldLines):
             self.connect(caller, callee)
         return None
 
+    def call_under_way(self, caller: User) -> Deferred[None] | None:
+        """Return what fires when a user has been told what came of a call, if that is not yet."""
+        return None
+
     def connect(self, caller: User, callee: User) -> None:
         """Pair two users, or let the call ring; else tell the caller why not."""
         if self.pairs.get(caller) is callee:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.servers import free_port
 from tests.certificates import Authority, made, usual
 from tests.cluster_engine import Kept
-from tests.engine import Engine, Sentinel, free_port
+from tests.engine import Engine, Sentinel
 from tests.reactor import Reactor
 from tests.server import TIMEOUT
 from tests.turns import log_of_a_test

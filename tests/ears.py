@@ -2,7 +2,7 @@
 
 from twisted.internet.defer import Deferred
 
-from chatpair.factory import ChatFactory
+from chatpair.cluster.factory import ClusterFactory
 from chatpair.messages import AnyEvent, Error, Free, Left, Message, Paired, Say, Status, Timestamp
 from chatpair.user import CountingUser, User
 
@@ -12,7 +12,7 @@ class Ear:
 
     full = False
 
-    def __init__(self, factory: ChatFactory, name: str, host: str = "", **claim: bool) -> None:
+    def __init__(self, factory: ClusterFactory, name: str, host: str = "", **claim: bool) -> None:
         self.factory = factory
         self.name = name
         self.host = host or None
@@ -46,7 +46,6 @@ class Ear:
         self.events.append(event)
         match event:
             case Paired(peer):
-                assert not self.peer or self.peer != peer
                 self._begins(peer)
             case Left(peer):
                 assert self.peer == peer

@@ -51,18 +51,41 @@ class ClusterModel(RuleBasedStateMachine):
             self.ears.remove(ear)
             ear.leaves()
 
-    @rule(number=numbers, callee=names)
-    def call(self, number: int, callee: str) -> None:
+    @rule(number=numbers, callee=names, far=st.integers(0, 3))
+    def call(self, number: int, callee: str, far: int) -> None:
         for ear in self.here[number : number + 1]:
             if ear.may_speak:
                 ear.calls(callee)
+                self.let_arrive(far)
 
-    @rule(one=numbers, other=numbers)
-    def call_each_other(self, one: int, other: int) -> None:
+    def let_arrive(self, far: int) -> None:
+        """Let a call get to the engine, to the callee's node, or back."""
+        while far and self.network.asked:
+            self.network.answer()
+        for _ in range(far - 1):
+            for link in list(self.network.links.values()):
+                for _ in range(len(link.waiting)):
+                    link.deliver()
+
+    @rule(number=numbers, callee=names, far=st.integers(1, 3), further=st.integers(0, 3))
+    def call_and_think_again(self, number: int, callee: str, far: int, further: int) -> None:
+        self.call(number, callee, far)
+        self.network.clock.advance(5)
+        self.hang_up(number)
+        self.let_arrive(further)
+
+    @rule(number=numbers, callee=names, far=st.integers(1, 3))
+    def call_and_leave(self, number: int, callee: str, far: int) -> None:
+        for ear in self.here[number : number + 1]:
+            self.call(number, callee, far)
+            self.leave(self.ears.index(ear))
+
+    @rule(one=numbers, other=numbers, far=st.integers(0, 1), further=st.integers(0, 3))
+    def call_each_other(self, one: int, other: int, far: int, further: int) -> None:
         if max(one, other) < len(self.here):
             first, second = self.here[one].name, self.here[other].name
-            self.call(one, second)
-            self.call(other, first)
+            self.call(one, second, far)
+            self.call(other, first, further)
 
     @rule(number=numbers)
     def hang_up(self, number: int) -> None:

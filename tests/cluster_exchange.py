@@ -12,6 +12,7 @@ from chatpair.cluster import frames
 from chatpair.cluster.factory import ClusterFactory
 from chatpair.cluster.frames import Frame
 from chatpair.cluster.mesh_types import NotReady
+from chatpair.cluster.tunnel import TunnelFactory
 from chatpair.factory import ChatFactory
 from chatpair.messages import Error
 from chatpair.names import Name, NameTable
@@ -112,7 +113,7 @@ class MemoryMesh:
         return True
 
 
-class NodeFactory(ClusterFactory):
+class NodeFactory(TunnelFactory):
     """A node's exchange for connections that do not wait: what is known at once is told so."""
 
     def claim(self, *args: Any, **rest: Any) -> User | Error | Deferred[User | Error]:

@@ -29,7 +29,7 @@ class Link:
         self._ends = source, target
         self.waiting: deque[bytes] = deque()
         self.delay = 0.0
-        self.held = False
+        self.held = network.holds
         self.limit = 1_000_000  # frames after which it is full
         self.full = False
         self.sent: list[Frame] = []
@@ -81,7 +81,7 @@ class MemoryMesh:
         return self._network.engine(lambda: self._claim(name))
 
     def _claim(self, name: Name) -> Any:
-        if not self.ready:
+        if not self.ready or self.me not in self._network.nodes:
             return "later"
         if self._network.names.has(name):
             return "taken"
@@ -193,6 +193,7 @@ class Network:
         self.owners: dict[str, tuple[Name, str]] = {}
         self.links: defaultdict[tuple[str, str], Link] = _Links(self)
         self.engine_held = False
+        self.holds = False  # what links that are made from now on do
         self.asked: deque[tuple[Deferred[Any], Callable[[], Any]]] = deque()
         self.nodes: dict[str, Node] = {}
         for one in ids:
@@ -218,9 +219,16 @@ class Network:
         if target in self.nodes:
             self.nodes[target].factory.received(source, frame)
 
+    def hold(self) -> None:
+        """Let nothing arrive by itself from now on."""
+        self.engine_held = True
+        self.holds = True
+        for link in self.links.values():
+            link.held = True
+
     def settle(self) -> None:
         """Let all arrive that is on its way."""
-        self.engine_held = False
+        self.engine_held = self.holds = False
         for link in self.links.values():
             link.held = False
         while True:

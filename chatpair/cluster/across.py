@@ -171,6 +171,9 @@ class CallsAcross(ChatFactory):
         self._fail_call(pending, not_ready("to"))
 
     def _takes_long(self, pending: _Pending) -> None:
+        if pending.inc and pending.inc not in self.mesh.members:
+            self._fail_call(pending, no_such_user(pending.text))  # it died before it was known
+            return
         pending.late = True
         pending.caller.tell(_ON_ITS_WAY)
         pending.let_go_on()

@@ -1,0 +1,141 @@
+"""Users without a protocol: who hears what is told, and does what the test says."""
+
+from twisted.internet.defer import Deferred
+
+from chatpair.cluster.factory import ClusterFactory
+from chatpair.messages import AnyEvent, Error, Free, Left, Message, Paired, Say, Status, Timestamp
+from chatpair.user import CountingUser, User
+
+
+class Ear:
+    """A connection that takes all at once, and what its user did and was told."""
+
+    full = False
+
+    def __init__(self, factory: ClusterFactory, name: str, host: str = "", **claim: bool) -> None:
+        self.factory = factory
+        self.name = name
+        self.host = host or None
+        self.user: User | None = None
+        self.events: list[AnyEvent] = []
+        self.answer: Error | None = None
+        self.peer = ""  # as it was told
+        self.said: list[list[str]] = []  # in each pair that it was told of
+        self.heard: list[list[str]] = []
+        self.says: list[str] = []  # what a counting one has said, the first at 0
+        self.statuses: list[Status] = []
+        self.acknowledges = True
+        answer = factory.claim(name, self, self.host, **claim)
+        self.claiming = answer if isinstance(answer, Deferred) else None
+        if isinstance(answer, Deferred):
+            answer.addCallback(self._claimed)
+        else:
+            self._claimed(answer)
+
+    def _claimed(self, answer: User | Error) -> None:
+        self.claiming = None
+        if isinstance(answer, Error):
+            self.answer = answer
+        else:
+            self.user = answer
+
+    # What a user needs of its connection
+
+    def tell(self, event: AnyEvent) -> None:
+        """Take an event."""
+        self.events.append(event)
+        match event:
+            case Paired(peer):
+                self._begins(peer)
+            case Left(peer):
+                assert self.peer == peer
+                self.peer = ""
+            case Free():
+                self.peer = ""
+            case Message(sender, text):
+                assert self.peer == sender
+                self.heard[-1] += text.split("\n")
+            case Status():
+                self.statuses.append(event)
+
+    def _begins(self, peer: str) -> None:
+        self.peer = peer
+        self.said.append([])
+        self.heard.append([])
+
+    def tell_for_receipt(self, event: AnyEvent) -> None:
+        """Take an event, and tell that the kernel has it."""
+        self.tell(event)
+        if self.user is not None:
+            self.factory.handed(self.user)
+
+    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> None:
+        """Take many lines."""
+        self.tell(Message(sender, lines[:-1].decode(), Timestamp(seconds)))
+
+    def pair_changed(self) -> None:
+        """Know that the pair is another one."""
+
+    def flow_changed(self) -> None:
+        """Know that the peer may take more."""
+
+    def no_name_came(self) -> None:
+        """Never happen."""
+
+    no_line_came = drain = stop = abort = taken_over = no_name_came
+
+    def dismissed(self, why: Error) -> None:
+        """Be none any more."""
+        self.user = None
+        self.events.append(why)
+
+    # What the user does
+
+    def told(self) -> list[AnyEvent]:
+        """Return the events told since the last time."""
+        events, self.events = self.events, []
+        return events
+
+    @property
+    def may_speak(self) -> bool:
+        """Whether the input of a connection would be handled."""
+        return self.user is not None and self.factory.call_under_way(self.user) is None
+
+    def calls(self, name: str) -> None:
+        """Call somebody."""
+        assert self.user is not None
+        self.factory.call(self.user, name)
+
+    def say(self, text: str) -> None:
+        """Say a text."""
+        assert self.user is not None
+        number = 0
+        if isinstance(self.user, CountingUser):
+            self.says.append(text)
+            number = len(self.says)
+        if self.peer:
+            self.said[-1].append(text)
+        self.factory.say(self.user, Say(number, text))
+
+    def say_lines(self, *lines: str) -> None:
+        """Say many lines at once, as a plain user may who talks."""
+        assert self.user is not None
+        peer = self.factory.peer_of(self.user)
+        assert peer is not None
+        self.said[-1] += lines
+        data = "".join(f"{line}\n" for line in lines).encode()
+        peer.tell_lines(self.name, data, self.factory.clock.seconds())
+
+    def acknowledge(self) -> None:
+        """Acknowledge all."""
+        assert isinstance(self.user, CountingUser)
+        self.factory.acknowledge(self.user, self.user._seq)
+
+    def leaves(self) -> None:
+        """Quit, or give a claim up."""
+        if self.claiming is not None:
+            self.claiming.addErrback(lambda why: None)
+            self.claiming.cancel()
+        elif self.user is not None:
+            user, self.user = self.user, None
+            self.factory.leave(user, "quit", "quit")

@@ -53,13 +53,13 @@ class AnsweredConnection(LineConnection, Connection):
 
     def _answered(self, answer: Answer, use: Callable[[Answer], object]) -> None:
         self._under_way = None
+        if self.user is None and self._queue is None:
+            self.factory.unnamed.start(self)
         use(answer)
         if self._input_ended_early and self._queue is not None:
             self._queue.obey_all()
         if self.awaits_answer:
             return
-        if self.user is None and self._queue is None and not self.closing:
-            self.factory.unnamed.start(self)
         if self._input_ended_early:
             self._input_ended_early = False
             super().readConnectionLost()

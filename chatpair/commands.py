@@ -9,6 +9,7 @@ from chatpair.answers import AnsweredConnection
 from chatpair.codecs import json, plain
 from chatpair.command_queue import CommandQueue
 from chatpair.factory import UNNAMED_SECONDS
+from chatpair.held import Carry
 from chatpair.limits import Pace
 from chatpair.messages import (
     Acknowledge,
@@ -61,6 +62,9 @@ class CommandConnection(AnsweredConnection):
     _pace: Pace | None = None  # if there is a limit to how fast a user may speak
     _bad_lines = 0
     _said_all = False  # by a command
+
+    holds_input = False
+    """Whether what comes may be for another node."""
 
     @property
     def host(self) -> str | None:
@@ -168,23 +172,37 @@ class CommandConnection(AnsweredConnection):
         match command:
             case Claim():
                 self._claim(command)
-            case Resume(key, seen):
-                counting = self._queue is not None
-                answer = self.factory.resume(key, seen, self, self._host, counting=counting)
-                if isinstance(answer, Error):
-                    self.tell(answer)
-                else:
-                    self._resume(answer)
+            case Resume():
+                self._resume(command)
             case SpeakJson():
                 self._speak_json()
             case _:
                 self.tell(Error(json.word(command), "bad-name", "Say a name first."))
 
-    def _resume(self, user: User) -> None:
-        self._enter(user)
-        self.factory.welcome(user)
-        self._await_call(self.factory.call_under_way(user))
-        self.flow_changed()
+    def _resume(self, resume: Resume) -> None:
+        counting = self._queue is not None
+        answer = self.factory.resume(resume.key, resume.seen, self, self._host, counting=counting)
+        if isinstance(answer, Deferred):
+            self.holds_input = True
+            self.await_answer(answer, lambda answer: self._found(resume, answer))
+        elif isinstance(answer, Error):
+            self.tell(answer)
+        else:
+            self._enter(answer)
+            self.factory.welcome(answer)
+            self._await_call(self.factory.call_under_way(answer))
+            self.flow_changed()
+
+    def _found(self, resume: Resume, answer: Error | Carry) -> None:
+        """Go on here, or let another node go on from the resume."""
+        self.holds_input = False
+        if isinstance(answer, Error):
+            self.tell(answer)
+        elif self._queue is None:
+            answer(f"Back:{resume.key}\n".encode())
+        else:
+            commands = [resume, *self._queue.clear()]
+            answer(b"".join(json.render_any(command) for command in commands))
 
     def _await_call(self, answered: Deferred[None] | None) -> None:
         """Let what follows a call wait for its answer: it decides who is meant."""

@@ -1,8 +1,10 @@
 """Lines that outlive connections: keys, holding and resuming, and what became of what is said."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from chatpair import keys
@@ -12,6 +14,9 @@ from chatpair.user import Connection, CountingUser, Recall, Receipt, User
 
 LATE_SECONDS = 60.0
 """How long what was said in a pair that has ended may still be confirmed."""
+
+Carry: TypeAlias = Callable[[bytes], object]
+"""Has a connection carried to the node that has its user, given what it has said so far."""
 
 _KEY_IS_SPOILT = Notice(
     "Others have tried to guess your key. It opens nothing now: ask for a new one."
@@ -108,10 +113,11 @@ class HeldLines:
 
     def resume(
         self, key: str, seen: int, connection: Connection, host: str | None, *, counting: bool
-    ) -> User | Error:
+    ) -> User | Error | Deferred[Error | Carry]:
         """Give whoever has a user's key the user's line, or say why not.
 
-        A connection that the user is on already is closed. Call welcome next.
+        A connection that the user is on already is closed. Call welcome next. If others are to
+        be asked, return what fires with why not or with what takes the connection to the user.
         """
         keyring = self._tokens if counting else self._words
         try:

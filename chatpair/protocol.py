@@ -54,6 +54,11 @@ class ChatProtocol(LoginConnection):
     _command_waits = False  # until what was told before is taken
     _line_was_cut = False  # the last one
 
+    @property
+    def counted_host(self) -> str | None:
+        """The host that this counts for as a connection."""
+        return self._host
+
     # The transport's side
 
     def connectionMade(self) -> None:
@@ -61,9 +66,9 @@ class ChatProtocol(LoginConnection):
         super().connectionMade()
         self._handle_line = self.unnamed
         self._host = host_of(self.transport.getPeer())
-        if not self.factory.connected(self, self._host):
+        if not self.factory.connected(self, self.counted_host):
             self._refuse(_CROWDED, "too many from one host")
-        elif self.factory.connects_too_often(self._host):
+        elif self.factory.connects_too_often(self.counted_host):
             self._refuse(_TOO_OFTEN, "connecting too often")
         elif self.factory.is_full() and not self.factory.may_come_back():
             self._refuse(FULL, "full")
@@ -149,7 +154,7 @@ class ChatProtocol(LoginConnection):
         self.drain()
         closed = "closed" if isinstance(reason.value, ConnectionDone) else "reset"
         self._leave("lost", self._why_lost or closed)
-        self.factory.disconnected(self, self._host)
+        self.factory.disconnected(self, self.counted_host)
         # They hold this: else it is a cycle to collect.
         del self._handle_line, self.watch
         self._queue = None
@@ -279,7 +284,7 @@ class ChatProtocol(LoginConnection):
     def must_wait(self) -> bool:
         """Tell whether no more should be read."""
         if self._queue is not None:
-            return self._queue.full
+            return self._queue.full or self.holds_input
         if self.awaits_answer or (self._pace is not None and self._pace.exhausted):
             return True
         if self._peer is None:

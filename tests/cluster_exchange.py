@@ -9,11 +9,10 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from chatpair.cluster import frames
-from chatpair.cluster.factory import ClusterFactory
 from chatpair.cluster.frames import Frame
 from chatpair.cluster.mesh_types import NotReady
+from chatpair.cluster.tunnel import TunnelFactory
 from chatpair.factory import ChatFactory
-from chatpair.messages import Error
 from chatpair.names import Name, NameTable
 from chatpair.protocol import ChatProtocol
 from chatpair.user import User
@@ -112,17 +111,6 @@ class MemoryMesh:
         return True
 
 
-class NodeFactory(ClusterFactory):
-    """A node's exchange for connections that do not wait: what is known at once is told so."""
-
-    def claim(self, *args: Any, **rest: Any) -> User | Error | Deferred[User | Error]:
-        """Claim a name."""
-        answer = super().claim(*args, **rest)
-        if isinstance(answer, Deferred) and answer.called:
-            return cast("User | Error", answer.result)
-        return answer
-
-
 class NodeParty(Party):
     """Somebody connected to a node; what others do reaches them, and what they do others."""
 
@@ -166,7 +154,7 @@ class Node(Exchange):
         self.clock = network.clock
         self.inc = inc
         self.mesh = MemoryMesh(network, inc)
-        self.factory: ClusterFactory = NodeFactory(self.clock, self.mesh, **options)
+        self.factory: TunnelFactory = TunnelFactory(self.clock, self.mesh, **options)
         self.factory.protocol = ChatProtocol  # type: ignore[assignment]
 
     def connect(self, host: str = "") -> Party:

@@ -32,6 +32,14 @@ FRAMES: list[Frame] = [
     frames.AnswerKey(1, False),
     frames.AskHost(1, "bob"),
     frames.AnswerHost(1, "192.0.2.1"),
+    frames.TunnelOpen(1, "192.0.2.1", True, False),
+    frames.TunnelSent(1, b"Back:a-b-c\n"),
+    frames.TunnelRead(1, 11),
+    frames.TunnelTold(1, b"OK\r\n", False),
+    frames.TunnelHanded(1, 4),
+    frames.TunnelEnd(1, False),
+    frames.TunnelLost(1, True),
+    frames.TunnelClose(1, False),
 ]
 
 
@@ -42,6 +50,10 @@ def test_frames_arrive_as_they_were_sent() -> None:
 
 def test_all_frames_are_tried_here() -> None:
     assert {type(frame) for frame in FRAMES} == set(Frame.__subclasses__())
+
+
+def test_no_secret_is_in_a_log() -> None:
+    assert not any("a-b-c" in repr(frame) for frame in FRAMES)
 
 
 @pytest.mark.parametrize(

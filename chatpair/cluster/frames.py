@@ -192,6 +192,80 @@ class AnswerHost(Frame, frozen=True, tag=19):
     host: str | None
 
 
+# Connections to one node whose user is at another. Their numbers are of the node they came to
+
+
+class TunnelOpen(Frame, frozen=True, tag=30):
+    """Somebody connected here has the key of a user there."""
+
+    tunnel: int
+    host: str | None
+    is_private: bool
+    """Whether nobody on the way can read what goes over the connection."""
+    is_json: bool
+    """Whether JSON is spoken already."""
+
+
+class TunnelSent(Frame, frozen=True, tag=31):
+    """The client has sent something."""
+
+    tunnel: int
+    data: bytes
+
+    def __repr__(self) -> str:
+        """Return what may be in a log."""
+        return f"TunnelSent({self.tunnel})"
+
+
+class TunnelRead(Frame, frozen=True, tag=32):
+    """So many more bytes of what the client has sent are read."""
+
+    tunnel: int
+    count: int
+
+
+class TunnelTold(Frame, frozen=True, tag=33):
+    """The client is told something: whole lines, together with what comes next if there is more."""
+
+    tunnel: int
+    data: bytes
+    more: bool
+
+    def __repr__(self) -> str:
+        """Return what may be in a log."""
+        return f"TunnelTold({self.tunnel})"
+
+
+class TunnelHanded(Frame, frozen=True, tag=34):
+    """So many more bytes of what the client is told are in the hands of the kernel."""
+
+    tunnel: int
+    count: int
+
+
+class TunnelEnd(Frame, frozen=True, tag=35):
+    """The client has said all, and may still listen."""
+
+    tunnel: int
+    was_cut: bool
+    """Whether anybody on the way may have ended it."""
+
+
+class TunnelLost(Frame, frozen=True, tag=36):
+    """The client's connection is gone, or ended for another reason."""
+
+    tunnel: int
+    was_closed: bool
+    """Whether it was the client that closed it."""
+
+
+class TunnelClose(Frame, frozen=True, tag=37):
+    """The client's connection is to be closed, at once or when it has read all."""
+
+    tunnel: int
+    at_once: bool
+
+
 AnyFrame = (
     Call
     | Cancel
@@ -212,6 +286,14 @@ AnyFrame = (
     | AnswerKey
     | AskHost
     | AnswerHost
+    | TunnelOpen
+    | TunnelSent
+    | TunnelRead
+    | TunnelTold
+    | TunnelHanded
+    | TunnelEnd
+    | TunnelLost
+    | TunnelClose
 )
 
 _encoder = msgspec.msgpack.Encoder()

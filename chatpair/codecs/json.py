@@ -121,6 +121,13 @@ def render(event: JsonEvent) -> bytes:
     return _encoder.encode(event) + b"\r\n"
 
 
+def render_any(command: AnyCommand) -> bytes:
+    """Return a line that means what a command does, or what is as wrong with it."""
+    if isinstance(command, JsonCommand):
+        return render_command(command)
+    return b"[]\r\n" if isinstance(command, Invalid) and not command.is_object else b"{}\r\n"
+
+
 # The client's side
 
 

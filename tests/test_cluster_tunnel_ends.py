@@ -1,0 +1,131 @@
+"""What limits clients that come back at another node, and how their connections end."""
+
+import pytest
+
+from chatpair.cluster import frames
+from tests.cluster_exchange import Network
+from tests.tunnels import NO_LINE, back, carried_by, far_ends, json_back, two, with_key
+
+GONE = "The server that held your line is gone."
+
+
+# Limits and timers
+
+
+def test_no_timer_of_the_node_that_is_connected_to_ends_a_client() -> None:
+    network, a, b = two()
+    _, key = with_key(a)
+    again = back(network, b, key)
+    carol = json_back(network, b, a.enter_json("carol"))
+    for _ in range(20):
+        network.clock.advance(10)
+        carol.does("ping")
+        network.settle()
+    assert not again.closed
+    assert not carol.closed
+
+
+def test_the_node_of_the_user_ends_a_silent_program() -> None:
+    network, a, b = two()
+    carol = json_back(network, b, a.enter_json("carol"))
+    carol.events()
+    network.clock.advance(91)
+    network.settle()
+    assert carol.events()[0]["text"] == "Nothing came for 90 seconds."
+    assert carol.closed
+    assert a.user("carol").connection is None
+
+
+def test_a_connection_counts_at_the_node_that_it_is_to() -> None:
+    network = Network("a", "b", max_per_host=1)
+    a, b = network.node("a"), network.node("b")
+    _, key = with_key(a)
+    back(network, b, key, "host")
+    other = a.connect("host")
+    assert not other.closed
+    assert a.user("alice").host_now() == "host"
+    second = b.connect("host")
+    assert second.heard() == ["There are too many connections from your address."]
+
+
+def test_what_is_private_stays_so() -> None:
+    network, a, b = two()
+    for host, private in (("127.0.0.1", True), ("10.0.0.1", False)):
+        _, key = with_key(a, f"alice-{private}")
+        back(network, b, key, host)
+        opened = [one for one in network.link("b", "a").sent if isinstance(one, frames.TunnelOpen)]
+        assert opened[-1].is_private == private
+
+
+# The end of nodes
+
+
+def test_the_node_of_the_user_dies() -> None:
+    network, a, b = two()
+    _, key = with_key(a)
+    again = back(network, b, key)
+    again.heard()
+    network.dies("a")
+    assert again.heard() == [GONE]
+    assert again.closed
+    assert not carried_by(b)
+
+
+def test_the_node_of_the_connection_dies() -> None:
+    network, a, b = two()
+    _, key = with_key(a)
+    back(network, b, key)
+    network.dies("b")
+    assert a.user("alice").connection is None
+    assert not far_ends(a)
+    assert back(network, a, key).heard()[0] == "OK"
+
+
+def test_the_node_dies_that_is_asked_for_the_key() -> None:
+    network, a, b = two()
+    _, key = with_key(a)
+    again = b.connect()
+    network.link("b", "a").held = True
+    again.says(f"Back:{key}")
+    network.dies("a")
+    network.settle()
+    assert again.heard() == [NO_LINE]
+
+
+@pytest.mark.parametrize("stops", ["a", "b"])
+def test_a_node_stops(stops: str) -> None:
+    network, a, b = two()
+    _, key = with_key(a)
+    again = back(network, b, key)
+    again.heard()
+    network.node(stops).factory.stop()
+    network.settle()
+    assert again.heard() == ["The server is stopping."]
+    assert again.closed
+    if stops == "b":
+        assert a.user("alice").connection is None
+    assert not far_ends(a)
+    assert not carried_by(b)
+
+
+def test_there_are_no_tunnels_through_tunnels() -> None:
+    network = Network("a", "b", "c")
+    a, b, c = (network.node(one) for one in "abc")
+    alice, key = with_key(a)
+    _, other = with_key(c, "carol")
+    again = b.connect()
+    network.link("b", "a").held = network.link("a", "b").held = True
+    again.says(f"Back:{key}")
+    network.link("b", "a").deliver()
+    network.link("a", "b").deliver()
+    alice.says("Quit")  # while the tunnel is on its way
+    network.settle()
+    assert again.heard() == [NO_LINE]
+    again.says(f"Back:{other}")
+    network.settle()
+    assert again.heard() == [NO_LINE]
+    assert not far_ends(c)
+    again.says("dave")
+    network.settle()
+    assert again.heard() == ["OK"]
+    assert "dave" in a.factory.users

@@ -255,6 +255,14 @@ class World:
                     self.wake(node)
             self.look()
 
+    def away(self, seconds: float, *nodes: Node) -> None:
+        """Let nodes be without an engine for some time."""
+        for node in nodes:
+            node.wire.cut(node.lease)
+        self.wait(seconds)
+        for node in nodes:
+            node.wire.connect(node.lease)
+
     def wait_until(self, happened: Callable[[], object], seconds: float = 10 * LEASE) -> float:
         """Return after how many seconds something happened."""
         start = self.now

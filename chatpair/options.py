@@ -1,11 +1,13 @@
 """The options of "twistd chatpair", read and checked."""
 
+import os
 import re
 import select
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from twisted.cred.credentials import IUsernamePassword
@@ -25,6 +27,7 @@ from chatpair.messages import Notice
 from chatpair.text import clean
 
 if TYPE_CHECKING:
+    from chatpair.cluster.address import EngineAddress
     from chatpair.doors.tls import Certificates
 
 _TLS = re.compile(r"(haproxy:)?(ssl|tls):")
@@ -42,6 +45,12 @@ def _at_least(option: str, minimum: int, number: type[int] | type[float]) -> Cal
         return value
 
     return coerce
+
+
+def _node_id(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", text):
+        raise ValueError(f"--node {text}: not 1 to 32 of A-Z, a-z, 0-9, _ and -")
+    return text
 
 
 class Options(usage.Options, AuthOptionMixin):
@@ -122,6 +131,40 @@ class Options(usage.Options, AuthOptionMixin):
             _at_least("rate", 0, int),
         ),
         ("motd", None, None, "A file of UTF-8 text to send to whoever has said a name."),
+        (
+            "cluster",
+            None,
+            None,
+            "The Valkey, or Redis 6.2 or newer, over which this server shares names and calls with "
+            "others that are given the same: redis://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE], "
+            "valkey:// the same, rediss:// and valkeys:// with TLS (trusting whom the system "
+            "trusts, or those in ?ca=FILE), unix:///PATH[?db=DATABASE], or one that Sentinels "
+            "know: redis+sentinel://HOST[:PORT],HOST[:PORT]/SERVICE[/DATABASE]. [default: none]",
+        ),
+        (
+            "cluster-auth",
+            None,
+            None,
+            "A file whose first line is PASSWORD or USER:PASSWORD, for --cluster. Without it, and "
+            "without a password in the URL, where others on this machine could see it, the "
+            "environment variable CHATPAIR_CLUSTER_AUTH says the same.",
+        ),
+        (
+            "node",
+            None,
+            None,
+            "What this server is called among those of its cluster: 1 to 32 of A-Z, a-z, 0-9, _ "
+            "and -. No two may share it. [default: another at each start]",
+            _node_id,
+        ),
+        (
+            "lease",
+            None,
+            None,
+            "Seconds after which the cluster takes a server for dead that is not heard of, and its "
+            "users for gone; the same for all servers. [default: 10]",
+            _at_least("lease", 1, float),
+        ),
     )
 
     optFlags = (("registered-only", None, "Let nobody in but those whose name has a password."),)
@@ -190,13 +233,21 @@ class Options(usage.Options, AuthOptionMixin):
         raise SystemExit(0)
 
     def postOptions(self) -> None:
-        """Read the message of the day, and fill in the default port."""
+        """Read what else there is to read, and fill in the defaults."""
         if self["registered-only"] and not self["sources"]:
             raise usage.UsageError("--registered-only needs --auth: who is registered")
         if not self["ports"]:
             self.opt_port("9999")
         if self["motd"] is not None:
             self["motd-text"] = _read_motd(Path(self["motd"]))
+        if self["cluster"] is None:
+            for option in ("cluster-auth", "node", "lease"):
+                if self[option] is not None:
+                    raise usage.UsageError(f"--{option} needs --cluster: where the others meet")
+        else:
+            self["cluster"] = _engine_address(self["cluster"], self["cluster-auth"])
+            self["node"] = self["node"] or token_hex(4)
+            self["lease"] = self["lease"] or 10.0
 
 
 def _endpoint_description(option: str, kind: str, text: str) -> str:
@@ -245,6 +296,43 @@ def certificates_of(description: str) -> "Certificates | None":
     from chatpair.doors.tls import Certificates
 
     return Certificates(description)
+
+
+def _engine_address(url: str, auth: str | None) -> "EngineAddress":
+    """Return where an engine is, and the password for it, from wherever there is one."""
+    if not (find_spec("txredisapi") and find_spec("hiredis")):
+        raise usage.UsageError("--cluster needs the extra: pip install 'chatpair[cluster]'")
+    from chatpair.cluster.address import EngineAddress
+
+    try:
+        address = EngineAddress.parse(url)
+    except ValueError as why:
+        raise usage.UsageError(f"--cluster: {why}") from None
+    except ImportError:
+        raise usage.UsageError(
+            "--cluster with TLS needs the extra: pip install 'chatpair[tls]'"
+        ) from None
+    if auth is not None:
+        if address.password:
+            raise usage.UsageError("--cluster-auth: there is a password in --cluster already")
+        return address.with_credentials(_read_password(Path(auth)))
+    if not address.password and (text := os.environ.get("CHATPAIR_CLUSTER_AUTH")):
+        return address.with_credentials(text)
+    if address.user and not address.password:
+        raise usage.UsageError(f"--cluster: the user {address.user} has no password")
+    return address
+
+
+def _read_password(path: Path) -> str:
+    try:
+        lines = path.read_text().splitlines()
+    except OSError as why:
+        raise usage.UsageError(f"--cluster-auth: can't read {path}: {why.strerror}") from None
+    except ValueError:
+        raise usage.UsageError(f"--cluster-auth: {path} is no text in UTF-8") from None
+    if not lines or not lines[0]:
+        raise usage.UsageError(f"--cluster-auth: there is no password in {path}")
+    return lines[0]
 
 
 def _read_motd(path: Path) -> str:

@@ -1,17 +1,19 @@
 """The service that the options of "twistd chatpair" ask for; it knows every room."""
 
+import atexit
 import os
 import resource
 import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twisted.application.service import MultiService
+from twisted.application.service import MultiService, Service
 from twisted.application.strports import service
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -28,6 +30,7 @@ from chatpair.readiness import notify
 
 if TYPE_CHECKING:
     from chatpair.accounts import Accounts, Source
+    from chatpair.cluster.engine import Engine
 
 __all__ = ["ChatService", "Options", "makeService"]  # twistd wants the second and the last
 
@@ -114,6 +117,19 @@ class ChatService(MultiService):
         _log.info("chatpair {version} is ready", version=__version__)
         notify("READY=1")
 
+    def fail(self, why: str) -> None:
+        """Log one line, and end twistd with exit status 1 after all has stopped in its order."""
+        from twisted.internet import reactor
+
+        _log.critical("{why}", why=why)
+        atexit.register(_end_with_status_1)
+
+        def stop() -> None:
+            with suppress(ReactorNotRunning):  # it stops already
+                reactor.stop()
+
+        reactor.callWhenRunning(stop)
+
     def read_certificates(self) -> None:
         """Read the certificates anew, for whoever connects from now on."""
         for certificates in self.certificates:
@@ -135,6 +151,17 @@ class ChatService(MultiService):
             signal.signal(signal.SIGHUP, self._before_hangup)
         notify("STOPPING=1")
         return gatherResults([super().stopService(), self.factory.stop()])
+
+
+def _end_with_status_1() -> None:
+    """Do all that Python does at the end, and have an exit status that twistd can't be given."""
+    atexit.unregister(_end_with_status_1)
+    try:
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    finally:
+        os._exit(1)
 
 
 def _allow_open_files(wanted: int) -> int:
@@ -161,6 +188,32 @@ def _accounts(sources: "list[Source]", clock: Any) -> "Accounts | None":
     return Accounts(sources, clock)
 
 
+class _Member(Service):
+    """Keeps a connection to the engine of a cluster while the server runs."""
+
+    def __init__(self, chat: ChatService, engine: "Engine") -> None:
+        self._chat = chat
+        self._engine = engine
+
+    def startService(self) -> None:
+        super().startService()
+        nothing = lambda: None  # noqa: E731
+        self._engine.start(nothing, nothing, lambda why: self._chat.fail(str(why)))
+
+    def stopService(self) -> "Deferred[None]":
+        super().stopService()
+        return self._engine.stop()
+
+
+def _join_cluster(chat: ChatService, options: Options) -> None:
+    from twisted.internet import reactor
+
+    from chatpair.cluster.engine import Engine
+
+    engine = Engine(reactor, options["cluster"], patience=options["lease"] / 2)
+    _Member(chat, engine).setServiceParent(chat)
+
+
 def makeService(options: Options) -> ChatService:
     """Return the service that the options ask for."""
     from twisted.internet import reactor
@@ -182,6 +235,8 @@ def makeService(options: Options) -> ChatService:
     )
     factory.protocol = ChatProtocol  # type: ignore[assignment]  # the stub wants less
     chat = ChatService(factory)
+    if options["cluster"] is not None:
+        _join_cluster(chat, options)
     served: list[tuple[str, IProtocolFactory]] = [(port, factory) for port in options["ports"]]
     if options["webs"]:
         from chatpair.doors.web import WebSite

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _FORMS = "redis://, rediss://, valkey://, valkeys://, unix:// or redis+sentinel://"
 _SCHEME = re.compile(r"(?:(redis|valkey)(s?)(\+sentinel)?|unix)\Z")
 _PLACE = re.compile(r"(?:\[([^\[\]]+)\]|([^\[\]:]*))(?::(\d+))?\Z")
-_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.S)
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.S)
 
 PORT, SENTINEL_PORT = 6379, 26379
 
@@ -45,6 +45,9 @@ class EngineAddress:
             parts = urlsplit(url)
         except ValueError as why:
             raise ValueError(f"no URL: {why}") from None
+        rest = parts.path + parts.query + parts.fragment
+        if parts.netloc and "@" not in parts.netloc and "@" in rest:
+            raise ValueError("a password with / ? or # in it; write %2F %3F %23, and %40 for @")
         if parts.fragment:
             raise ValueError("a URL with # in it; write %23")
         credentials, _, places = parts.netloc.rpartition("@")
@@ -75,8 +78,8 @@ class EngineAddress:
         address = replace(
             self, places=found, service=unquote(service), database=_database(database), ca=ca
         )
-        if ca is not None:
-            address.trusted()
+        if address.tls:
+            address.tls_for(address.places[0][0])
         return address
 
     def with_credentials(self, text: str) -> Self:
@@ -84,25 +87,24 @@ class EngineAddress:
         user, colon, password = text.partition(":")
         return replace(self, user=user if colon else self.user, password=password or text)
 
-    def trusted(self) -> list[str]:
-        """Return the certificates of the file, as PEM; raises ValueError if there are none."""
-        assert self.ca is not None
-        try:
-            found = _CERTIFICATE.findall(self.ca.read_text("ascii", "replace"))
-        except OSError as why:
-            raise ValueError(f"can't read {self.ca}: {why.strerror}") from None
-        if not found:
-            raise ValueError(f"{self.ca} has no certificate")
-        return found
-
     def tls_for(self, host: str) -> "IOpenSSLClientConnectionCreator":
-        """Return what checks that a host is who it says; raises ValueError if it can't."""
+        """Return what checks that a host is who it says.
+
+        Raises ValueError with one line about the file, or ImportError without the extra.
+        """
+        from OpenSSL import crypto
         from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 
         if self.ca is None:
             return optionsForClientTLS(host)
-        authorities = [Certificate.loadPEM(pem.encode()) for pem in self.trusted()]
-        return optionsForClientTLS(host, trustRoot=trustRootFromCertificates(authorities))
+        try:
+            found = _CERTIFICATE.findall(self.ca.read_bytes())
+            trusted = [Certificate.loadPEM(pem) for pem in found or [b""]]
+        except OSError as why:
+            raise ValueError(f"can't read {self.ca}: {why.strerror}") from None
+        except crypto.Error:
+            raise ValueError(f"{self.ca} has no certificates, as PEM") from None
+        return optionsForClientTLS(host, trustRoot=trustRootFromCertificates(trusted))
 
     def __str__(self) -> str:
         if self.path:

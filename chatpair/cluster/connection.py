@@ -1,5 +1,6 @@
 """One connection to an engine: commands and their replies, and an end to waiting in vain."""
 
+import os
 from typing import Any
 
 import hiredis
@@ -104,6 +105,9 @@ def explain(why: BaseException | None) -> str:
         return "its certificate is not for that host"
     if why is not None and why.args and isinstance(why.args[0], list):  # OpenSSL's
         return "TLS: " + "; ".join(str(error[-1]) for error in why.args[0])
+    number = getattr(why, "osError", None)  # Twisted's own text says it twice
+    if isinstance(number, int):
+        return os.strerror(number)
     return " ".join(str(why).split()).rstrip(".") or type(why).__name__
 
 

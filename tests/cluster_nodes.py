@@ -88,7 +88,7 @@ class Store:
 @contextmanager
 def store(folder: Path) -> Iterator[Store]:
     """Run a real engine for a test module."""
-    with RealEngine(folder, socket=True) as engine, closing(EngineClient(engine.path)) as client:
+    with RealEngine(folder, port=False) as engine, closing(EngineClient(engine.path)) as client:
         yield Store(client)
 
 

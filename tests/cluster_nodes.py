@@ -121,6 +121,11 @@ class Wire:
             self.answer()
         return answer
 
+    def lose(self) -> None:
+        """Let nothing that was sent be done, though the connection seems to be there."""
+        self.replies += [(hiredis.ReplyError("never"), answer) for _, _, answer in self.sent]
+        self.sent.clear()
+
     def run(self, count: int = 1_000_000) -> None:
         """Let the engine do what came first."""
         for script, rest, answer in self.sent[:count]:

@@ -121,6 +121,11 @@ class Wire:
             self.answer()
         return answer
 
+    def lose(self) -> None:
+        """Let nothing that was sent be done, though the connection seems to be there."""
+        self.replies += [(hiredis.ReplyError("never"), answer) for _, _, answer in self.sent]
+        self.sent.clear()
+
     def run(self, count: int = 1_000_000) -> None:
         """Let the engine do what came first."""
         for script, rest, answer in self.sent[:count]:
@@ -257,6 +262,14 @@ class World:
                 if not node.is_frozen:
                     self.wake(node)
             self.look()
+
+    def away(self, seconds: float, *nodes: Node) -> None:
+        """Let nodes be without an engine for some time."""
+        for node in nodes:
+            node.wire.cut(node.lease)
+        self.wait(seconds)
+        for node in nodes:
+            node.wire.connect(node.lease)
 
     def wait_until(self, happened: Callable[[], object], seconds: float = 10 * LEASE) -> float:
         """Return after how many seconds something happened."""

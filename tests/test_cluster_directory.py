@@ -116,6 +116,27 @@ def test_many_names_are_swept_some_at_a_time(world: World) -> None:
     assert world.store.names() == {"user7": other.lease.me}
 
 
+def join_alone(engine: Store) -> str:
+    """Let a.0 join an empty engine; return the epoch, or nothing if it was refused."""
+    reply = engine.do(scripts.JOIN, (1, *scripts.KEYS, "a.0", 1, "run", "word", "", ""))
+    return reply[1].decode() if reply[0] == b"MEMBER" else ""
+
+
+def test_who_is_to_be_swept_is_no_member_again(engine: Store) -> None:
+    engine.flush()
+    epoch = join_alone(engine)
+    engine.do(scripts.LEAVE, (1, *scripts.KEYS, "a.0", 1, epoch))
+    assert join_alone(engine) == ""
+
+
+def test_only_names_that_somebody_had_are_given_while_it_settles(engine: Store) -> None:
+    engine.flush()
+    epoch = join_alone(engine)
+    claims: list[str | int] = ["new", "a", "bob", 1, "bob", "again", "a", "eve", 1, "eve"]
+    reply = engine.do(scripts.NAMES, (1, *scripts.KEYS, "a.0", 1, epoch, 1, 0, *claims))
+    assert reply == [b"MEMBER", b"later", b"yours"]
+
+
 def claims(node: Node, count: int) -> list[list[Any]]:
     """Let many users come in one turn."""
     return [node.enter(f"user{number}") for number in range(count)]

@@ -31,15 +31,6 @@ def pair(world: World) -> tuple[Node, Node]:
     return one, other
 
 
-def away(world: World, seconds: float, *nodes: Node) -> None:
-    """Let nodes be without an engine for some time."""
-    for node in nodes:
-        node.wire.cut(node.lease)
-    world.wait(seconds)
-    for node in nodes:
-        node.wire.connect(node.lease)
-
-
 # Coming and going
 
 
@@ -156,7 +147,7 @@ def test_all_goes_on_when_the_engine_was_away_for_everybody(
     world: World, pair: tuple[Node, Node], seconds: float
 ) -> None:
     one, other = pair
-    away(world, seconds, one, other)
+    world.away(seconds, one, other)
     world.wait(2 * LEASE)
     assert {*one.told, *other.told} == {"ready", "not ready"}
     assert one.members == {other.lease.me}
@@ -165,7 +156,7 @@ def test_all_goes_on_when_the_engine_was_away_for_everybody(
 
 def test_who_is_cut_off_for_short_stays(world: World, pair: tuple[Node, Node]) -> None:
     one, other = pair
-    away(world, LEASE * VALID - 1, one)
+    world.away(LEASE * VALID - 1, one)
     assert one.told == ["not ready", "ready"]
     assert one.lease.me in other.members
 
@@ -202,6 +193,50 @@ def test_what_was_released_while_the_engine_was_away_is_free_at_the_return(
     assert other.enter("alice") == ["taken"]
     one.wire.connect(one.lease)
     assert other.enter("alice") == ["yours"]
+
+
+def test_a_join_that_is_done_late_brings_nobody_back(world: World, pair: tuple[Node, Node]) -> None:
+    node = Node(world, "c")
+    world.nodes.append(node)
+    node.wire.is_slow = True
+    node.wire.connect(node.lease)
+    node.wire.cut(node.lease, left=True)
+    node.wire.is_slow = False
+    node.wire.connect(node.lease)
+    assert node.enter("bob") == ["yours"]
+    node.wire.cut(node.lease)
+    world.wait(2 * LEASE)
+    assert pair[0].enter("bob") == ["yours"]
+    ((_, script, rest),) = world.store.limbo
+    assert world.store.do(script, rest)[0] == b"MEMBER"
+    node.wire.is_slow = True
+    node.wire.connect(node.lease)
+    node.wire.run()
+    node.wire.answer()
+    assert not node.lease.entitled
+    assert "reborn" in node.told
+    node.clock.advance(0)
+    node.wire.run()
+    node.wire.answer()  # it has joined, and claims bob again
+    assert not node.lease.entitled
+    node.wire.run()
+    node.wire.answer()
+    assert (node.lease.entitled, node.users) == (True, {})
+
+
+def test_an_answer_that_is_too_late_proves_nothing(world: World, pair: tuple[Node, Node]) -> None:
+    one, other = pair
+    one.wire.is_slow = True
+    one.lease.heartbeat_soon()
+    one.wire.run()
+    world.wait(LEASE)
+    assert other.enter("alice") == ["yours"]
+    one.wire.answer()
+    assert not one.lease.entitled
+    one.wire.is_slow = False
+    world.wait(LEASE * INTERVAL)
+    assert one.lease.entitled
+    assert one.users == {}
 
 
 # Frozen
@@ -307,7 +342,7 @@ def test_names_survive_in_the_nodes_what_the_engine_loses(
         world.store.flush()
     else:
         world.store.restart(data)
-        away(world, seconds, one, other)
+        world.away(seconds, one, other)
     stranger = world.start("c")  # before the others know
     early = stranger.enter("alice"), stranger.enter("bob"), stranger.enter("old")
     world.wait(PATIENCE)
@@ -336,6 +371,8 @@ def test_who_died_in_data_that_were_lost_does_not_rise(
     other.wire.cut(other.lease)
     world.store.restart(data)
     one.wire.connect(one.lease)  # as what it was, and the first to claim
+    assert one.users.keys() == other.users.keys() == {"alice"}
+    world.look()
     other.wire.connect(other.lease)
     world.wait(LEASE)
     assert "reborn" in one.told

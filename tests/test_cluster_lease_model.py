@@ -165,7 +165,7 @@ class LeaseModel(RuleBasedStateMachine):
             if node not in thawing:
                 node.wire.cut(node.lease, left=left)
         for node in thawing:  # their kernel tells them when they wake
-            node.wire.sent.clear()
+            node.wire.lose()
             node.clock.callLater(0, node.wire.cut, node.lease)
         self.world.store.restart(kept)
 

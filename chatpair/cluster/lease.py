@@ -28,6 +28,7 @@ from chatpair.cluster.engine import Engine, EngineAway, EngineRefuses
 from chatpair.cluster.lease_listener import LeaseListener
 from chatpair.cluster.members import Members, Rival
 from chatpair.cluster.scripts import HEARTBEAT, JOIN, KEYS, LEAVE
+from chatpair.cluster.waiting import Waiting
 from chatpair.names import Name
 
 VALID = 0.7
@@ -84,8 +85,7 @@ class Lease:
         self._valid_until = _NEVER  # or never: there is nothing to lose, or it is known
         self._expiry: IDelayedCall | None = None
         self._heartbeat: IDelayedCall | None = None
-        self._asking = self._ask_again = False
-        self._complained = False
+        self._asking = self._ask_again = self._complained = False
         self._rival = Rival(seconds, seconds * SILENCE)
         # What is missing until names can be claimed:
         self._open = False  # the engine has answered on this connection
@@ -93,9 +93,8 @@ class Lease:
         self._asserted = self._asserting = False  # our names are claimed
         self._is_old = False  # the engine may believe that we have others
         self._settling_since: float | None = None
-        self._cut_off = False
-        self._tried = self._stopped = False
-        self._waiting: dict[Deferred[None], None] = {}
+        self._cut_off = self._tried = self._stopped = False
+        self._waiting = Waiting(clock, PATIENCE)
 
     @property
     def members(self) -> frozenset[str]:
@@ -153,20 +152,11 @@ class Lease:
             return self._claim(name)
         if self._stopped or (self._tried and not self._engine.connected):
             return succeed("later")
-        waiting: Deferred[None] = Deferred()
-        self._waiting[waiting] = None
 
         def waited(_: None) -> "Outcome | Deferred[Outcome]":
             return self._claim(name) if self.ready else "later"
 
-        late = self._clock.callLater(PATIENCE, self._wake, waiting)
-
-        def ended(result: Any) -> Any:
-            self._waiting.pop(waiting, None)
-            _cancel(late)
-            return result
-
-        return waiting.addBoth(ended).addCallback(waited)
+        return self._waiting.wait().addCallback(waited)
 
     def release(self, name: Name) -> None:
         """Let a name be free."""
@@ -185,8 +175,7 @@ class Lease:
         _cancel(self._expiry)
         self._directory.forget()
         self._update()
-        for waiting in list(self._waiting):
-            self._wake(waiting)
+        self._waiting.end()
         if stay is None:
             return succeed(None)
         left = self._engine.script(LEAVE, KEYS, [*stay])
@@ -204,17 +193,13 @@ class Lease:
 
         return self._directory.claim(name).addCallback(claimed)
 
-    def _wake(self, waiting: "Deferred[None]") -> None:
-        if self._waiting.pop(waiting, self) is None:
-            waiting.callback(None)
-
     def _update(self) -> None:
         ready = self.entitled and self._open
         if ready != self.ready:
             self.ready = ready
             self._listener.ready_changed()
-        while self.ready and self._waiting:
-            self._wake(next(iter(self._waiting)))
+        if self.ready:
+            self._waiting.end()
 
     # Heartbeats
 
@@ -235,7 +220,7 @@ class Lease:
 
     def _send_join(self, now: float) -> "Deferred[Any]":
         self._joins += 1
-        who = [self.me, str(self._joins), self._engine.run_id]
+        who = self.me, str(self._joins), self._engine.run_id
         arguments = [*who, secrets.token_hex(8), *self._rival.if_dead(now), *self._former]
         return self._engine.script(JOIN, KEYS, arguments)
 
@@ -384,7 +369,7 @@ class Lease:
 
     def _assert(self) -> None:
         """Claim our names again, after joining."""
-        if self._asserted or self._asserting:
+        if self._asserted or self._asserting or self._stay is None or not self._open:
             return
         names = self._listener.names()
         stay = self._stay
@@ -392,7 +377,7 @@ class Lease:
         def answered(taken: list[Name] | None) -> None:
             self._asserting = False
             if stay is not self._stay:
-                self._assert_if_member()
+                self._assert()
             elif taken is not None:  # else the next answer to a heartbeat tries again
                 for name in taken:
                     self._listener.expelled(name)
@@ -404,10 +389,6 @@ class Lease:
 
         self._asserting = True
         self._directory.claim_again(names).addCallback(answered).addErrback(_unexpected)
-
-    def _assert_if_member(self) -> None:
-        if self._stay is not None and self._open:
-            self._assert()
 
     def _new_inc(self) -> str:
         return f"{self._id}.{secrets.token_hex(4)}"

@@ -40,8 +40,10 @@ SILENCE = 0.8
 INTERVAL = 0.1
 """How much of a lease is between heartbeats."""
 
-PATIENCE = 2.0
-"""Seconds that a claim waits until names can be claimed."""
+PATIENCE = 1.2
+"""How much of a lease a claim waits until names can be claimed, as long as the engine is there:
+enough for a settling, as at the very first start.
+"""
 
 _NEVER = float("inf")
 
@@ -94,7 +96,7 @@ class Lease:
         self._is_old = False  # the engine may believe that we have others
         self._settling_since: float | None = None
         self._cut_off = self._tried = self._stopped = False
-        self._waiting = Waiting(clock, PATIENCE)
+        self._waiting = Waiting(clock, PATIENCE * seconds)
 
     @property
     def members(self) -> frozenset[str]:
@@ -136,6 +138,7 @@ class Lease:
         self._open = False
         self._directory.closed()
         self._update()
+        self._waiting.end()
 
     # The node asks:
 
@@ -144,7 +147,7 @@ class Lease:
         self._ask()
 
     def claim(self, name: Name) -> "Deferred[Outcome]":
-        """Ask for a name; "later" if it can't be claimed within PATIENCE.
+        """Ask for a name; "later" if it can't be claimed in time.
 
         It may be cancelled if nobody wants the name any more.
         """

@@ -336,6 +336,30 @@ def test_a_node_that_was_taken_for_dead_keeps_the_pairs_within_it(network: Netwo
     assert told(network, alice, carol, dave) == [[Left("bob", "lost")], [], []]
 
 
+def test_a_call_to_a_node_that_died_before_it_was_known_ends(network: Network) -> None:
+    alice, _, _ = three(network)
+    network.link("a", "b").held = True
+    network.node("a").mesh.members = frozenset()
+    alice.calls("bob")
+    network.clock.advance(CALL_SECONDS)
+    assert alice.told() == [NO_BOB]
+
+
+def test_a_node_that_stops_takes_its_calls_back_and_answers_none(network: Network) -> None:
+    alice, bob, _ = ringing(network)
+    dave, erin = at(network, "a", "dave"), at(network, "b", "erin")
+    erin.calls("dave")
+    network.settle()
+    network.hold()
+    dave.calls("carol")
+    alice.factory.stop()
+    assert told(network, bob, erin) == [[Tried("alice")], [Paired("dave"), Left("dave", "stopped")]]
+    network = Network("a", "b", "c")
+    alice, bob, _ = ringing(network)
+    bob.factory.stop()
+    assert told(network, alice) == [[Unanswered("bob")]]
+
+
 # Frames that nothing here matches
 
 

@@ -246,6 +246,26 @@ def test_a_call_for_somebody_else_takes_the_ringing_one_back(network: Network) -
     assert told(network, bob, carol) == [[Tried("alice")], [RingSet(True), Ringing("alice")]]
 
 
+def test_a_call_for_another_user_of_that_node_rings_on(network: Network) -> None:
+    alice, bob, _ = ringing(network)
+    dave = at(network, "b", "dave")
+    assert dave.user is not None
+    dave.factory.apply(dave.user, SetRing(True))
+    alice.calls("dave")
+    rings = Error("to", "ringing", "dave's line is ringing.")
+    answers = told(network, alice, bob, dave)
+    assert answers == [[rings], [Tried("alice")], [RingSet(True), Ringing("alice")]]
+    network.clock.advance(RING_SECONDS)
+    assert told(network, alice, dave) == [[Unanswered("dave")], [Tried("alice")]]
+    alice.calls("dave")
+    network.settle()
+    at(network, "b", "erin")
+    alice.calls("erin")  # who takes the call; the other one rings no more
+    network.settle()
+    assert alice.peer == "erin"
+    assert dave.told()[-1] == Tried("alice")
+
+
 def test_who_calls_somebody_else_is_busy_for_an_answer(network: Network) -> None:
     alice, bob, _ = ringing(network)
     network.link("a", "c").held = True
@@ -314,6 +334,30 @@ def test_a_node_that_was_taken_for_dead_keeps_the_pairs_within_it(network: Netwo
     for ear in (alice, carol):
         ear.factory.reborn()
     assert told(network, alice, carol, dave) == [[Left("bob", "lost")], [], []]
+
+
+def test_a_call_to_a_node_that_died_before_it_was_known_ends(network: Network) -> None:
+    alice, _, _ = three(network)
+    network.link("a", "b").held = True
+    network.node("a").mesh.members = frozenset()
+    alice.calls("bob")
+    network.clock.advance(CALL_SECONDS)
+    assert alice.told() == [NO_BOB]
+
+
+def test_a_node_that_stops_takes_its_calls_back_and_answers_none(network: Network) -> None:
+    alice, bob, _ = ringing(network)
+    dave, erin = at(network, "a", "dave"), at(network, "b", "erin")
+    erin.calls("dave")
+    network.settle()
+    network.hold()
+    dave.calls("carol")
+    alice.factory.stop()
+    assert told(network, bob, erin) == [[Tried("alice")], [Paired("dave"), Left("dave", "stopped")]]
+    network = Network("a", "b", "c")
+    alice, bob, _ = ringing(network)
+    bob.factory.stop()
+    assert told(network, alice) == [[Unanswered("bob")]]
 
 
 # Frames that nothing here matches

@@ -246,6 +246,26 @@ def test_a_call_for_somebody_else_takes_the_ringing_one_back(network: Network) -
     assert told(network, bob, carol) == [[Tried("alice")], [RingSet(True), Ringing("alice")]]
 
 
+def test_a_call_for_another_user_of_that_node_rings_on(network: Network) -> None:
+    alice, bob, _ = ringing(network)
+    dave = at(network, "b", "dave")
+    assert dave.user is not None
+    dave.factory.apply(dave.user, SetRing(True))
+    alice.calls("dave")
+    rings = Error("to", "ringing", "dave's line is ringing.")
+    answers = told(network, alice, bob, dave)
+    assert answers == [[rings], [Tried("alice")], [RingSet(True), Ringing("alice")]]
+    network.clock.advance(RING_SECONDS)
+    assert told(network, alice, dave) == [[Unanswered("dave")], [Tried("alice")]]
+    alice.calls("dave")
+    network.settle()
+    at(network, "b", "erin")
+    alice.calls("erin")  # who takes the call; the other one rings no more
+    network.settle()
+    assert alice.peer == "erin"
+    assert dave.told()[-1] == Tried("alice")
+
+
 def test_who_calls_somebody_else_is_busy_for_an_answer(network: Network) -> None:
     alice, bob, _ = ringing(network)
     network.link("a", "c").held = True

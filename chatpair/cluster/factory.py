@@ -287,7 +287,7 @@ class ClusterFactory(LinesAcross):
         """End the user of a name that another node has taken."""
         user = self.users.get(name.key)
         if user is not None:
-            text = f"The name {name} was taken while this server was cut off."
+            text = f"The name {user} was taken while this server was cut off."
             self._dismiss(user, Error(None, "reuse", text), "expelled")
 
     def _dismiss(self, user: User, why: Error, reason: str) -> None:

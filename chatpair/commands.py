@@ -149,7 +149,7 @@ class CommandConnection(AnsweredConnection):
         self.input_ended = self._said_all = True
         self.deaf = self._queue is None  # nothing is to be acknowledged
         self.takes_chunks = False
-        if not (self.lost or self.finishing):
+        if not self.lost:
             self.all_said()
 
     def _refuse_late(self, command: AnyCommand) -> None:

@@ -239,7 +239,7 @@ class ChatProtocol(LoginConnection):
         """
         if self._peer is not None or self._queue or self.awaits_answer:
             return False
-        if self.finishing and not self.full:
+        if self.finishing and not (self.full or self._said_all):
             return False  # the last lines may still be a call
         return self.no_more_comes or self.user is None or not self.user.owes_receipts
 

@@ -56,7 +56,7 @@ def outcome(pieces: list[bytes], answers: list[int], *, ends: bool) -> list[Any]
     return [alice.closed, *keyless]
 
 
-@settings(max_examples=400)
+@settings(max_examples=300)
 @given(
     st.lists(st.sampled_from(PLAIN), max_size=8).map("\n".join)
     | st.builds(

@@ -73,12 +73,13 @@ def test_what_a_program_sends_right_after_the_key_is_carried_too() -> None:
     network, a, b = two()
     alice = a.enter_json("alice")
     again = b.connect()
+    network.engine_held = True
     resume = f'{{"do":"resume","key":"{alice.key}","seen":1}}\n'
-    again.sends(f'Mode:json\n{{"do":"name","name":"a b"}}\n{resume}{{"do":"who"}}\n[]\n'.encode())
+    again.sends(f'Mode:json\n{{"do":"name","name":"alice"}}\n{resume}{{"do":"who"}}\n[]\n'.encode())
     again.sends(b'{"do":"ping"}\n')
     network.settle()
     told = "".join(again.heard())
-    words = ["mode", "error", "resumed", "who", "error", "pong"]
+    words = ["mode", "pong", "error", "resumed", "who", "error"]
     assert [part.split('"')[0] for part in told.split('"event":"')[1:]] == words
 
 
@@ -347,6 +348,25 @@ def test_a_client_whose_line_is_not_read_waits() -> None:
     network.settle()
     assert not again.paused
     assert len(bob.heard()) == sent + 1
+
+
+def test_lines_that_waited_to_be_read_are_said_when_the_client_is_lost() -> None:
+    network, a, b = two()
+    _, key = with_key(a)
+    bob = a.enter("bob")
+    again = back(network, b, key)
+    again.says("To:bob")
+    network.settle()
+    bob.heard()
+    bob.fills()
+    again.says("one")
+    network.settle()
+    again.says("two")
+    network.settle()
+    assert next(iter(a.factory._far.values()))._unread
+    again.drops()
+    network.settle()
+    assert bob.heard()[:2] == [said(a, "one"), said(a, "two")]
 
 
 def test_a_full_link_makes_both_ends_wait() -> None:

@@ -1,8 +1,10 @@
 """What limits clients that come back at another node, and how their connections end."""
 
 import pytest
+from twisted.internet.interfaces import ISSLTransport
+from zope.interface import alsoProvides
 
-from chatpair.cluster import frames
+from chatpair.privacy import is_private
 from tests.cluster_exchange import Network
 from tests.tunnels import NO_LINE, back, carried_by, far_ends, json_back, two, with_key
 
@@ -48,13 +50,20 @@ def test_a_connection_counts_at_the_node_that_it_is_to() -> None:
     assert second.heard() == ["There are too many connections from your address."]
 
 
-def test_what_is_private_stays_so() -> None:
+@pytest.mark.parametrize(
+    ("host", "tls", "private"),
+    [("127.0.0.1", False, True), ("10.0.0.1", False, False), ("10.0.0.1", True, True)],
+)
+def test_what_is_private_stays_so(host: str, tls: bool, private: bool) -> None:
     network, a, b = two()
-    for host, private in (("127.0.0.1", True), ("10.0.0.1", False)):
-        _, key = with_key(a, f"alice-{private}")
-        back(network, b, key, host)
-        opened = [one for one in network.link("b", "a").sent if isinstance(one, frames.TunnelOpen)]
-        assert opened[-1].is_private == private
+    _, key = with_key(a)
+    again = b.connect(host)
+    if tls:
+        alsoProvides(again.transport, ISSLTransport)
+    again.says(f"Back:{key}")
+    network.settle()
+    [far] = a.factory._far.values()
+    assert is_private(far) == private
 
 
 # The end of nodes
@@ -87,6 +96,19 @@ def test_the_node_dies_that_is_asked_for_the_key() -> None:
     again = b.connect()
     network.link("b", "a").held = True
     again.says(f"Back:{key}")
+    network.dies("a")
+    network.settle()
+    assert again.heard() == [NO_LINE]
+
+
+def test_the_node_dies_that_has_the_key_while_another_is_asked() -> None:
+    network = Network("a", "b", "c")
+    a, b = network.node("a"), network.node("b")
+    _, key = with_key(a)
+    again = b.connect()
+    network.link("c", "b").held = True
+    again.says(f"Back:{key}")
+    network.clock.advance(0)
     network.dies("a")
     network.settle()
     assert again.heard() == [NO_LINE]

@@ -103,11 +103,16 @@ class Client:
 
 
 class Clients:
-    """All connections, and the epoll that tells which can be read."""
+    """All connections, and the epoll that tells which can be read.
 
-    def __init__(self, dialect: Lines, port: int) -> None:
+    Pairs take turns with the ports; if they are to be across, the two of a pair have different
+    ones.
+    """
+
+    def __init__(self, dialect: Lines, ports: Sequence[int], across: bool = False) -> None:
         self.dialect = dialect
-        self.address = ("127.0.0.1", port)
+        self.across = across
+        self.addresses = [("127.0.0.1", port) for port in ports]
         self.by_file: dict[int, Client] = {}
         self.opened = 0
         self._epoll = select.epoll()
@@ -136,9 +141,11 @@ class Clients:
         if addresses := len(self.by_file) // PORTS_OF_AN_ADDRESS:
             sock.setsockopt(socket.IPPROTO_IP, BIND_ADDRESS_NO_PORT, 1)
             sock.bind((f"127.0.0.{1 + addresses}", 0))
+        pair, second = divmod(self.opened, 2)
+        address = self.addresses[(pair + (second and self.across)) % len(self.addresses)]
         client = self.by_file[sock.fileno()] = Client(sock, b"u%d" % self.opened)
         self.opened += 1
-        status = sock.connect_ex(self.address)
+        status = sock.connect_ex(address)
         if status not in (0, errno.EINPROGRESS):
             raise OSError(status, "connect")
         try:

@@ -13,11 +13,13 @@ import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from time import monotonic_ns
+from pathlib import Path
+from time import monotonic_ns, sleep
 
 from benchmarks.clients import CHUNK, CYCLE, MARK, Client, Clients, line_texts
 from benchmarks.dialects import DIALECTS, Fault
-from benchmarks.measure import Snapshot, allow_open_files, resident_bytes
+from benchmarks.engine import PINGS, Engine
+from benchmarks.measure import Snapshot, allow_open_files, cpu_seconds, resident_bytes
 
 SESSIONS_IN_FLIGHT = 64
 LINES_AT_ONCE = 10  # where nothing but the memory counts: an even number
@@ -29,8 +31,8 @@ class Task:
     """What to do, to whom and for how many seconds."""
 
     dialect: str
-    port: int
-    server: int  # its process id
+    ports: Sequence[int]
+    servers: Sequence[int]  # process ids
     mode: str
     pairs: int = 0
     window: int = 1  # lines in flight each way
@@ -38,6 +40,8 @@ class Task:
     filling: int = 0  # of those: what comes before the memory is looked at
     seconds: float = 1.0
     warm_up: float = 0.5
+    across: bool = False  # whether the two of a pair connect to different ports
+    engine: str = ""  # the path of its socket
 
 
 class Load:
@@ -46,7 +50,8 @@ class Load:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.dialect = DIALECTS[task.dialect]
-        self.clients = Clients(self.dialect, task.port)
+        self.clients = Clients(self.dialect, task.ports, task.across)
+        self.engine = Engine(Path(task.engine)) if task.engine else None
         self.active: Sequence[Client] = ()
         self.latencies: list[int] = []  # nanoseconds, of each line
         self.sending = False
@@ -58,8 +63,14 @@ class Load:
         self.due_piece = b"".join(MARK + line for line in self.due_lines * 2)
 
     def snapshot(self) -> Snapshot:
-        """Read the clocks of both processes."""
-        return Snapshot.take(self.task.server)
+        """Read the clocks of all processes, and what the engine has done."""
+        return Snapshot.take(self.task.servers, self.engine)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.clients.close()
+        if self.engine is not None:
+            self.engine.socket.close()
 
     # Lines
 
@@ -164,7 +175,7 @@ class Load:
 
     def idle(self) -> dict[str, float]:
         """Return what a named and paired connection costs that says nothing."""
-        server, connections = self.task.server, self.task.idle - self.task.filling
+        (server,), connections = self.task.servers, self.task.idle - self.task.filling
         self.say_a_line_each(self.clients.open_pairs(self.task.filling // 2))
         resident, before = resident_bytes(server), self.snapshot()
         clients = self.clients.open_pairs(connections // 2)
@@ -208,6 +219,25 @@ class Load:
         repeat(turn, self.task.seconds)
         return figures(before, self.snapshot(), sessions - done)
 
+    def rest(self) -> dict[str, float]:
+        """Say nothing, and return what a heartbeat of the servers costs.
+
+        An engine does other things now and then, so what it takes is added up: the script, as
+        the engine says, and the way in and out, which is that of a PING.
+        """
+        engine = self.engine
+        assert engine is not None
+        cpu = cpu_seconds(engine.process)
+        engine.round_trip_us()
+        way_us = (cpu_seconds(engine.process) - cpu) * 1e6 / PINGS
+        sleep(self.task.warm_up)
+        before, script_us = self.snapshot(), engine.script_us()
+        sleep(self.task.seconds)
+        after, script_us = self.snapshot(), engine.script_us() - script_us
+        beats = after.calls["evalsha"] - before.calls["evalsha"]
+        costs = figures(before, after, beats)
+        return costs | {"engine_us": way_us + script_us / beats}
+
 
 def repeat(turn: Callable[[], None], seconds: float) -> None:
     """Do something again and again for a time."""
@@ -222,14 +252,22 @@ def figures(before: Snapshot, after: Snapshot, count: int) -> dict[str, float]:
         raise Fault(f"nothing was done in {after.wall - before.wall:.3f} s: take more --seconds")
     wall, server = after.wall - before.wall, after.server_cpu - before.server_cpu
     load = after.load_cpu - before.load_cpu
-    return {
+    engine = after.engine_cpu - before.engine_cpu
+    costs = {
         "count": count,
         "rate": count / wall,
         "cpu_us": server * 1e6 / count,
         "server_cpu": server / wall,
         "load_cpu": load / wall,
-        "other_cpu": max(after.all_cpu - before.all_cpu - server - load, 0) / wall,
+        "other_cpu": max(after.all_cpu - before.all_cpu - server - engine - load, 0) / wall,
     }
+    if after.calls:
+        costs |= {
+            "engine_us": engine * 1e6 / count,
+            "engine_cpu": engine / wall,
+            "entries": (after.calls["xadd"] - before.calls["xadd"]) / count,
+        }
+    return costs
 
 
 def percentiles(latencies: list[int]) -> dict[str, float]:
@@ -250,13 +288,14 @@ def run(task: Task) -> dict[str, float]:
         "churn": load.churn,
         "idle": load.idle,
         "beside-idle": load.beside_idle,
+        "rest": load.rest,
     }
     try:
         return modes[task.mode]()
     except OSError as why:
         raise Fault(f"a connection broke: {why}") from why
     finally:
-        load.clients.close()
+        load.close()
 
 
 def main(argument: str) -> int:

@@ -6,8 +6,12 @@ import os
 import re
 import resource
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.engine import Engine
 
 SPARE_FILES = 300
 """Files that a process may have open beside connections."""
@@ -17,18 +21,26 @@ MOST_FILES = 1 << 20
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Clocks at one moment, all in seconds."""
+    """Clocks at one moment, in seconds, and how often each command of the engine was called."""
 
     wall: float
     server_cpu: float
     load_cpu: float
     all_cpu: float
+    engine_cpu: float
+    calls: Counter[str]
 
     @classmethod
-    def take(cls, server: int) -> Snapshot:
-        """Read the clocks: the server's by its process id, the load's is this process's."""
+    def take(cls, servers: Sequence[int], engine: Engine | None = None) -> Snapshot:
+        """Read the clocks: the servers' together, by process ids; the load's is this process's."""
+        calls = engine.calls() if engine else Counter()
         return cls(
-            time.monotonic(), cpu_seconds(server), time.process_time(), machine_cpu_seconds()
+            time.monotonic(),
+            sum(map(cpu_seconds, servers)),
+            time.process_time(),
+            machine_cpu_seconds(),
+            cpu_seconds(engine.process) if engine else 0.0,
+            calls,
         )
 
 

@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measure import is_listening
 from benchmarks.servers import free_port, wait_until_it_listens
 
 TWISTD = Path(sys.executable).with_name("twistd")
@@ -43,10 +44,10 @@ def profile(kind: str, folder: Path) -> tuple[int, dict[str, tuple[int, float]]]
     arguments = command(kind, folder)
     port = int(arguments[-1] if kind == "line_receiver" else arguments[-2].split(":")[1])
     with subprocess.Popen(arguments, stdout=subprocess.DEVNULL) as server:
-        wait_until_it_listens(server, port)
-        task = {"dialect": "lines", "port": port, "server": server.pid, "mode": "pingpong"}
+        wait_until_it_listens(server, lambda: is_listening(port))
+        task = {"dialect": "lines", "ports": [port], "servers": [server.pid]}
         load = [sys.executable, "-m", "benchmarks.load"]
-        load += [json.dumps(task | {"pairs": PAIRS, "seconds": SECONDS})]
+        load += [json.dumps(task | {"mode": "pingpong", "pairs": PAIRS, "seconds": SECONDS})]
         subprocess.run(load, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
         server.send_signal(signal.SIGTERM)
     functions = {}
@@ -54,8 +55,12 @@ def profile(kind: str, folder: Path) -> tuple[int, dict[str, tuple[int, float]]]
     for (path, number, name), (_, calls, own, *_rest) in statistics.stats.items():
         where = "" if path == "~" else f"{'/'.join(Path(path).parts[-2:])}:{number} "
         functions[where + name] = (calls, own)
-    passes_on = " lineReceived" if kind == "line_receiver" else " tell_lines"
-    lines = sum(calls for name, (calls, _) in functions.items() if name.endswith(passes_on))
+    file, passes_on = "/protocol.py:", " tell_lines"
+    if kind == "line_receiver":
+        file, passes_on = "/line_receiver.py:", " lineReceived"
+    lines = sum(
+        calls for name, (calls, _) in functions.items() if file in name and name.endswith(passes_on)
+    )
     return lines, functions
 
 

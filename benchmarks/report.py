@@ -27,17 +27,21 @@ OTHERS_LIMIT = 0.2
 COLUMNS = {
     "cpu_us": ("CPU us a {unit}", ".2f"),
     "alone_us": ("alone", ".2f"),
+    "engine_us": ("engine's", ".2f"),
+    "entries": ("entries", ".2f"),
     "rate": ("{unit}s/s", ".0f"),
     "p50_us": ("p50 us", ".0f"),
     "p99_us": ("p99 us", ".0f"),
     "p999_us": ("p99.9 us", ".0f"),
+    "ping_us": ("PING us", ".0f"),
     "bytes": ("B a connection", ".0f"),
     "server_cpu": ("server's CPU", ".0%"),
+    "engine_cpu": ("engine's CPU", ".0%"),
     "load_cpu": ("load's CPU", ".0%"),
 }
 """Headings and formats of figures, of which a run has some."""
 
-NO_RATIO = {"server_cpu", "load_cpu"}
+NO_RATIO = {"ping_us", "server_cpu", "engine_cpu", "load_cpu"}
 
 
 class Progress:
@@ -77,20 +81,26 @@ def medians(runs: Sequence[Figures]) -> Figures:
     return {key: median(run[key] for run in runs) for key in runs[0]}
 
 
-def table(workload: Workload, results: Results, servers: Sequence[str]) -> str:
-    """Return a workload's figures as a table of reStructuredText, with notes below."""
+def table(
+    workload: Workload,
+    results: Results,
+    servers: Sequence[str],
+    ratios: Sequence[tuple[str, str]],
+) -> str:
+    """Return a workload's figures as a table of reStructuredText, with notes below.
+
+    Below each server's come the ratios of some pairs of them.
+    """
     by_server = {name: medians(results[workload.name, name]) for name in servers}
     keys = [key for key in COLUMNS if key in by_server[servers[0]]]
     rows = [[workload.name, *(COLUMNS[key][0].format(unit=workload.unit) for key in keys)]]
     for name, figures in by_server.items():
         rows.append([name, *(format(figures[key], COLUMNS[key][1]) for key in keys)])
-    if OURS in by_server:
-        rows += [
-            [f"{OURS} : {name}", *_ratios(by_server[OURS], figures, keys)]
-            for name, figures in by_server.items()
-            if name != OURS
-        ]
-    lines = [f"{workload.name}: {workload.about}", "", *_simple_table(rows), ""]
+    rows += [
+        [f"{one} : {other}", *_ratios(by_server[one], by_server[other], keys)]
+        for one, other in ratios
+    ]
+    lines = [f"{workload.name}: {workload.about}", "", *simple_table(rows), ""]
     disturbed = [name for name, its in by_server.items() if its["other_cpu"] > OTHERS_LIMIT]
     if disturbed:
         lines += [f"{', '.join(disturbed)}: other programs were busy meanwhile: measure again.", ""]
@@ -108,7 +118,8 @@ def _ratios(ours: Figures, theirs: Figures, keys: Sequence[str]) -> list[str]:
     ]
 
 
-def _simple_table(rows: Sequence[Sequence[str]]) -> list[str]:
+def simple_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows, of which the first is the heading, as a table of reStructuredText."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     rule = "  ".join("=" * width for width in widths)
     lines = [

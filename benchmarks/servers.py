@@ -60,19 +60,23 @@ class Server:
     """The command, from a port number and a folder that is the server's own."""
     missing: Callable[[], str] = lambda: ""
     """Why it can't be started here, if it can't."""
+    listens: Callable[[int, Path], bool] = lambda port, folder: is_listening(port)
+    """Whether it does, once it is started."""
 
 
 def _twistd() -> Path:
     return Path(sys.executable).with_name("twistd")
 
 
-def _chatpair(port: int, folder: Path) -> list[str]:
+def chatpair(port: int, folder: Path) -> list[str]:
+    """Return what starts chatpair, in a folder of its own."""
     # As in the README, but for limits that all clients on one machine would run into.
     limits = ["--max-users", "100000", "--max-per-host", "100000"]
     return [str(_twistd()), "-n", "chatpair", "--port", str(port), *limits]
 
 
-def _no_chatpair() -> str:
+def no_chatpair() -> str:
+    """Return why chatpair can't be started, if it can't."""
     return "" if _twistd().exists() else f"there is no {_twistd()}: install chatpair beside Python"
 
 
@@ -97,7 +101,7 @@ def _no_ngircd() -> str:
 SERVERS = {
     server.name: server
     for server in (
-        Server("chatpair", "twistd -n chatpair", "lines", _chatpair, _no_chatpair),
+        Server("chatpair", "twistd -n chatpair", "lines", chatpair, no_chatpair),
         Server("relay", "the least such a server can do in Python", "lines", _script("relay.py")),
         Server(
             "linereceiver",
@@ -116,11 +120,19 @@ class Running:
 
     port: int
     process: int  # its id
+    folder: Path  # its own
+
+
+class DidNotStart(Fault):
+    """A server did not; no other server's log has more to tell."""
 
 
 @contextmanager
 def running(server: Server, cpu: int | None = None) -> Iterator[Running]:
-    """Start a server, on one CPU if it is given, and stop it in the end; a Fault if it dies."""
+    """Start a server, on one CPU if it is given, and stop it in the end; a Fault if it dies.
+
+    Whatever Fault comes meanwhile has the end of its log added.
+    """
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
@@ -136,14 +148,19 @@ def running(server: Server, cpu: int | None = None) -> Iterator[Running]:
                 preexec_fn=pinned(cpu),
             ) as process,
         ):
+            started = False
             try:
-                wait_until_it_listens(process, port)
-                yield Running(port, process.pid)
+                wait_until_it_listens(process, lambda: server.listens(port, folder))
+                started = True
+                yield Running(port, process.pid, folder)
                 if process.poll() is not None:
                     raise Fault(f"it ended with status {process.returncode}")
             except Fault as why:
+                if started and isinstance(why, DidNotStart):
+                    raise
                 tail = "".join(f"\n    {line}" for line in log.read_text().splitlines()[-8:])
-                raise Fault(f"{server.name}: {why}; the end of its log:{tail}") from None
+                told = f"{server.name}: {why}; the end of its log:{tail}"
+                raise type(why)(told) from None
             finally:
                 _stop(process)
 
@@ -170,14 +187,14 @@ def free_port() -> int:
     raise Fault("there is no free port")
 
 
-def wait_until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
-    """Wait until a new process listens on a port; a Fault if it never does."""
+def wait_until_it_listens(process: subprocess.Popen[bytes], listens: Callable[[], bool]) -> None:
+    """Wait until a new process listens; DidNotStart if it never does."""
     end = time.monotonic() + START_SECONDS
-    while not is_listening(port):
+    while not listens():
         if process.poll() is not None:
-            raise Fault(f"it ended with status {process.returncode} before it listened")
+            raise DidNotStart(f"it ended with status {process.returncode} before it listened")
         if time.monotonic() > end:
-            raise Fault(f"it does not listen after {START_SECONDS} s")
+            raise DidNotStart(f"it does not listen after {START_SECONDS} s")
         time.sleep(TURN_SECONDS)
 
 

@@ -20,6 +20,7 @@ class Workload:
     window: int = 1  # lines in flight each way
     idle: int = 0  # connections
     filling: int = 0  # of those: what comes before the memory is looked at
+    members: int = 0  # of the cluster, with those that are there in name only
 
     @property
     def connections(self) -> int:

@@ -4,6 +4,7 @@ from collections import Counter
 from itertools import count
 from typing import Literal, NamedTuple
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from chatpair.delay import Delay
@@ -45,32 +46,34 @@ MAX_BLOCKS = 100
 """Names that a user can block."""
 
 
-class _Block(NamedTuple):
+class Blocking(NamedTuple):
     """Somebody whom a user never hears of."""
 
     name: Name
     host: str | None
     """From where nobody who came later is heard of either, if it is known."""
     moment: int
-    """When that began."""
+    """When that began, among all that somebody did."""
+    began: float
+    """When that began, in seconds since the epoch."""
 
 
-class _Rules:
+class Rules:
     """What a user has set for calls, and who is waiting for an answer."""
 
     __slots__ = ("blocks", "callers", "dnd", "rings")
 
     def __init__(self) -> None:
         self.dnd = self.rings = False
-        self.blocks: list[_Block] = []
+        self.blocks: list[Blocking] = []
         self.callers: dict[User, None] = {}  # whose calls ring
 
-    def block_of(self, name: Name) -> _Block | None:
+    def block_of(self, name: Name) -> Blocking | None:
         """Return what blocks whoever has a name, if anything does."""
         return next((block for block in self.blocks if block.name.is_same(name)), None)
 
 
-_NO_RULES = _Rules()
+_NO_RULES = Rules()
 
 
 class Calls(HeldLines):
@@ -79,7 +82,7 @@ class Calls(HeldLines):
     def __init__(self, clock: IReactorTime, hold: int) -> None:
         """Start with nobody who has set anything."""
         super().__init__(clock, hold)
-        self._rules: dict[User, _Rules] = {}
+        self._rules: dict[User, Rules] = {}
         self._called: dict[User, User] = {}  # by those whose calls ring
         self._ringing: Delay[User] = Delay(clock, RING_SECONDS, self._give_up)
         self._blocked_hosts: Counter[str] = Counter()
@@ -100,17 +103,31 @@ class Calls(HeldLines):
 
     # Calls
 
-    def call(self, caller: User, text: str) -> None:
-        """Pair a user with the one of a name, or let it ring there; else say why not."""
+    def call(self, caller: User, text: str) -> Deferred[None] | None:
+        """Pair a user with the one of a name, or let it ring there; else say why not.
+
+        If that takes a while, return what fires when the caller has been told. To cancel that
+        does not end the call.
+        """
         callee = self._find(text)
         if not text:
             caller.tell(Error("to", "unknown", "Say who: To:bob"))
         elif callee is None:
-            caller.tell(Error("to", "unknown", f"The user {text[:SHOWN]} does not exist."))
+            caller.tell(no_such_user(text))
         elif callee is caller:
             caller.tell(Error("to", "self", "Please don't try to talk with yourself."))
-        elif self.pairs.get(caller) is callee:
-            caller.tell(Error("to", "already", f"You are already chatting with {callee}."))
+        else:
+            self.connect(caller, callee)
+        return None
+
+    def call_under_way(self, caller: User) -> Deferred[None] | None:
+        """Return what fires when a user has been told what came of a call, if that is not yet."""
+        return None
+
+    def connect(self, caller: User, callee: User) -> None:
+        """Pair two users, or let the call ring; else tell the caller why not."""
+        if self.pairs.get(caller) is callee:
+            caller.tell(already_paired(callee))
         elif self._called.get(callee) is caller:
             self._answer(caller, callee)
         else:
@@ -124,14 +141,14 @@ class Calls(HeldLines):
             self._end_pair(caller, "switched")
             self._make_pair(user, caller)
 
-    def _call(self, caller: User, callee: User, rules: _Rules) -> None:
+    def _call(self, caller: User, callee: User, rules: Rules) -> None:
         if self._is_blocked(caller, rules):
-            caller.tell(_busy(callee))
+            caller.tell(busy(callee))
         elif rules.dnd:
             text = f"{callee} does not want to be disturbed."
             caller.tell(Error("to", "dnd", text))
-        elif callee in self.pairs:
-            caller.tell(_busy(callee))
+        elif self.is_engaged(callee):
+            caller.tell(busy(callee))
             self._announce(callee, Tried(caller.name.text))
         elif callee.full:
             caller.tell(_not_reading(callee))
@@ -139,6 +156,10 @@ class Calls(HeldLines):
             self._ring(caller, callee, rules)
         else:
             self._make_pair(caller, callee)
+
+    def is_engaged(self, callee: User) -> bool:
+        """Tell whether a user can be paired with nobody else now."""
+        return callee in self.pairs
 
     def _announce(self, callee: User, event: Tried | Ringing) -> bool:
         """Tell somebody of a call, unless that is more than a person reads; return whether."""
@@ -153,7 +174,7 @@ class Calls(HeldLines):
 
     # Calls that ring
 
-    def _ring(self, caller: User, callee: User, rules: _Rules) -> None:
+    def _ring(self, caller: User, callee: User, rules: Rules) -> None:
         if caller not in rules.callers:
             if not self._announce(callee, Ringing(caller.name.text)):
                 caller.tell(_not_reading(callee))
@@ -162,7 +183,7 @@ class Calls(HeldLines):
             rules.callers[caller] = None
             self._called[caller] = callee
             self._ringing.start(caller)
-        caller.tell(Error("to", "ringing", f"{callee}'s line is ringing."))
+        caller.tell(rings(callee))
 
     def _stop_ringing(self, caller: User) -> User | None:
         """Let a user's call ring no more, if it does; return who was called."""
@@ -243,8 +264,8 @@ class Calls(HeldLines):
             case Unblock(text):
                 self._block_or_not("unblock", user, text)
 
-    def _rules_of(self, user: User) -> _Rules:
-        return self._rules.setdefault(user, _Rules())
+    def _rules_of(self, user: User) -> Rules:
+        return self._rules.setdefault(user, Rules())
 
     def _block_or_not(self, of: Literal["block", "unblock"], user: User, text: str) -> None:
         try:
@@ -266,17 +287,13 @@ class Calls(HeldLines):
             text = f"You have blocked {MAX_BLOCKS} names; unblock one of them first."
             user.tell(Error("block", "too-many", text))
             return
-        other = self.users.get(name.key)
+        other = self.known(user, name)
         host = None
         if other is not None:
             name = other.name
             host = None if self.has_account(name) else other.host_now()
         if old is None or host not in (None, old.host):
-            if old is not None:
-                self._forget(rules, old)
-            if host is not None:
-                self._blocked_hosts[host] += 1
-            rules.blocks.append(_Block(name, host, next(self._moments)))
+            self._replace(rules, old, name, host)
         called, peer = self._called.get(user), self.pairs.get(user)
         if called is not None and called.name.is_same(name):
             self.take_back_call(user)
@@ -284,6 +301,22 @@ class Calls(HeldLines):
             self.part(user, Blocked(name.text))
         else:
             user.tell(Blocked(name.text))
+
+    def callers_of(self, user: User) -> list[User]:
+        """Return those whose calls ring at a user."""
+        return list(self._rules.get(user, _NO_RULES).callers)
+
+    def known(self, user: User, name: Name) -> User | None:
+        """Return whom a user means by a name, if that one is here."""
+        return self.users.get(name.key)
+
+    def _replace(self, rules: Rules, old: Blocking | None, name: Name, host: str | None) -> None:
+        if old is not None:
+            self._forget(rules, old)
+        if host is not None:
+            self._blocked_hosts[host] += 1
+        began = self.clock.seconds()
+        rules.blocks.append(Blocking(name, host, next(self._moments), began))
 
     def _unblock(self, user: User, name: Name) -> None:
         rules = self._rules.get(user, _NO_RULES)
@@ -294,14 +327,14 @@ class Calls(HeldLines):
             self._forget(rules, block)
             user.tell(Unblocked(block.name.text))
 
-    def _forget(self, rules: _Rules, block: _Block) -> None:
+    def _forget(self, rules: Rules, block: Blocking) -> None:
         rules.blocks.remove(block)
         if block.host is not None:
             self._blocked_hosts[block.host] -= 1
             if not self._blocked_hosts[block.host]:
                 del self._blocked_hosts[block.host]
 
-    def _is_blocked(self, caller: User, rules: _Rules) -> bool:
+    def _is_blocked(self, caller: User, rules: Rules) -> bool:
         """Tell whether a caller is blocked, by name or as one who has come back under another."""
         came = self._newcomers.get(caller)
         if came is not None and not self.has_account(caller.name):
@@ -331,7 +364,23 @@ class Calls(HeldLines):
             del self._rules[user]
 
 
-def _busy(callee: User) -> Error:
+def no_such_user(text: str) -> Error:
+    """Return the answer to a call for nobody."""
+    return Error("to", "unknown", f"The user {text[:SHOWN]} does not exist.")
+
+
+def already_paired(peer: User) -> Error:
+    """Return the answer to a call for whom the caller talks with."""
+    return Error("to", "already", f"You are already chatting with {peer}.")
+
+
+def rings(callee: User) -> Error:
+    """Return the answer to a call that rings."""
+    return Error("to", "ringing", f"{callee}'s line is ringing.")
+
+
+def busy(callee: User) -> Error:
+    """Return the answer to a call for who talks with somebody else, or is to seem so."""
     return Error("to", "busy", f"{callee} is talking with someone else.")
 
 

@@ -66,6 +66,11 @@ class CommandQueue:
             self._obeys_soon = True
             self._clock.callLater(0, self._run)
 
+    def obey_all(self) -> None:
+        """Obey those that wait, now, until something blocks one."""
+        while self._may_obey():
+            self._obey_next()
+
     def _may_obey(self) -> bool:
         return bool(self._waiting) and not self._is_blocked(self._waiting[0][0])
 
@@ -73,9 +78,12 @@ class CommandQueue:
         self._obeys_soon = False
         turn = COMMANDS_A_TURN
         while turn and self._may_obey():
-            command, size = self._waiting.popleft()
-            self._bytes -= size
-            self._obey(command)
+            self._obey_next()
             turn -= 1
         self.wake()
         self._all_obeyed()
+
+    def _obey_next(self) -> None:
+        command, size = self._waiting.popleft()
+        self._bytes -= size
+        self._obey(command)

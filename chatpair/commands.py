@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from msgspec import UNSET
+from twisted.internet.defer import Deferred
 
+from chatpair.answers import AnsweredConnection
 from chatpair.codecs import json, plain
 from chatpair.command_queue import CommandQueue
-from chatpair.connection import LineConnection
 from chatpair.factory import UNNAMED_SECONDS
 from chatpair.limits import Pace
 from chatpair.messages import (
@@ -41,7 +42,7 @@ from chatpair.messages import (
     StartTyping,
     Unblock,
 )
-from chatpair.user import Connection, CountingUser, User
+from chatpair.user import CountingUser, User
 
 BAD_LINES = 3
 """Lines that are no JSON objects, after which the connection is closed."""
@@ -51,14 +52,12 @@ _NOT_HELD = Notice("Lines are not held here.")
 _ONLY_LISTENS = "You have said all, and only listen."
 
 
-class CommandConnection(LineConnection, Connection):
+class CommandConnection(AnsweredConnection):
     """Obeys commands, and closes when they or their lack ask for that."""
 
-    user: User | None = None
     _peer: User | None = None
     _host: str | None = None
     _render = staticmethod(plain.render)
-    _queue: CommandQueue | None = None  # if JSON is spoken
     _pace: Pace | None = None  # if there is a limit to how fast a user may speak
     _bad_lines = 0
     _said_all = False  # by a command
@@ -84,10 +83,6 @@ class CommandConnection(LineConnection, Connection):
 
     def prove(self, claim: Claim, why: Error) -> None:
         """Override this to see whether a name that has a password is the claimer's."""
-        raise NotImplementedError
-
-    def all_obeyed(self) -> None:
-        """Override this for when no command waits any more."""
         raise NotImplementedError
 
     # What commands do
@@ -150,7 +145,7 @@ class CommandConnection(LineConnection, Connection):
         self.input_ended = self._said_all = True
         self.deaf = self._queue is None  # nothing is to be acknowledged
         self.takes_chunks = False
-        if not self.lost:
+        if not (self.lost or self.finishing):
             self.all_said()
 
     def _refuse_late(self, command: AnyCommand) -> None:
@@ -174,30 +169,42 @@ class CommandConnection(LineConnection, Connection):
             case Claim():
                 self._claim(command)
             case Resume(key, seen):
-                user = self.factory.resume(
-                    key, seen, self, self._host, counting=self._queue is not None
-                )
-                if isinstance(user, Error):
-                    self.tell(user)
+                counting = self._queue is not None
+                answer = self.factory.resume(key, seen, self, self._host, counting=counting)
+                if isinstance(answer, Error):
+                    self.tell(answer)
                 else:
-                    self._enter(user)
-                    self.factory.welcome(user)
-                    self.flow_changed()
+                    self._resume(answer)
             case SpeakJson():
                 self._speak_json()
             case _:
                 self.tell(Error(json.word(command), "bad-name", "Say a name first."))
 
+    def _resume(self, user: User) -> None:
+        self._enter(user)
+        self.factory.welcome(user)
+        self._await_call(self.factory.call_under_way(user))
+        self.flow_changed()
+
+    def _await_call(self, answered: Deferred[None] | None) -> None:
+        """Let what follows a call wait for its answer: it decides who is meant."""
+        if answered is not None:
+            self.await_answer(answered, lambda _: None)
+
     def _obey_named(self, command: AnyCommand, user: User) -> None:
         match command:
             case Call(name):
-                self.factory.call(user, name)
+                self._await_call(self.factory.call(user, name))
             case HangUp():
                 self.factory.hang_up(user)
             case SetDnd() | SetRing() | Block() | Unblock():
                 self.factory.apply(user, command)
             case AskWho():
-                self.tell(self.factory.who())
+                here = self.factory.who()
+                if isinstance(here, Deferred):
+                    here.addCallback(self.tell)
+                else:
+                    self.tell(here)
             case StartTyping():
                 self.factory.type(user)
             case AskKey() if self.factory.hold:
@@ -219,27 +226,31 @@ class CommandConnection(LineConnection, Connection):
     def _claim(self, claim: Claim) -> None:
         self.turn = 0
         if not self.draining:
-            answer = self._try_name(claim.name)
-            if answer is not None and answer.code == "password":
-                self.prove(claim, answer)
-            elif answer is not None:
-                self.tell(answer)
+            self._try_name(claim)
 
-    def _try_name(self, name: str, proven: bool = False) -> Error | None:
-        """Enter, if the name can be claimed; or return why not, or refuse if the server is full."""
+    def _try_name(self, claim: Claim, proven: bool = False) -> None:
+        """Enter, if the name can be claimed, or say why not; refuse if the server is full."""
         if self.factory.is_full():
             if self._queue is not None:
-                return FULL
-            self._refuse(FULL, "full")
-            return None
-        answer = self.factory.claim(
-            name, self, self._host, counting=self._queue is not None, proven=proven
-        )
-        if isinstance(answer, Error):
-            return answer
-        self._enter(answer)
-        answer.tell(Named(answer.name.text, answer.key, self.factory.motd or UNSET))
-        return None
+                self.tell(FULL)
+            else:
+                self._refuse(FULL, "full")
+            return
+        counting = self._queue is not None
+        answer = self.factory.claim(claim.name, self, self._host, counting=counting, proven=proven)
+        if isinstance(answer, Deferred):
+            self.await_answer(answer, lambda answer: self._claimed(claim, answer))
+        else:
+            self._claimed(claim, answer)
+
+    def _claimed(self, claim: Claim, answer: User | Error) -> None:
+        if not isinstance(answer, Error):
+            self._enter(answer)
+            answer.tell(Named(answer.name.text, answer.key, self.factory.motd or UNSET))
+        elif answer.code == "password":
+            self.prove(claim, answer)
+        else:
+            self.tell(answer)
 
     def _enter(self, user: User) -> None:
         self.user = user
@@ -274,6 +285,7 @@ class CommandConnection(LineConnection, Connection):
         self.hang_up()
 
     def _leave(self, why: Ending, reason: str) -> None:
+        self.forget_answer()
         self.factory.unnamed.stop(self)
         self.factory.silent.stop(self)
         self.takes_chunks = False

@@ -72,6 +72,9 @@ class LineConnection(TextLineReceiver, TimeoutMixin):
     no_more_comes = False
     """Whether it has also closed its half, so that Twisted reads no more."""
 
+    finishing = False
+    """Whether the last lines of a client that has closed its half are being handled."""
+
     lost = False
     """Whether there is no connection any more."""
 
@@ -197,6 +200,9 @@ class LineConnection(TextLineReceiver, TimeoutMixin):
         """Handle the lines that waited, and read more, if they need not wait any longer."""
         if not self.paused or self.closing or self.lost:
             return
+        if self.no_more_comes:
+            self._finish_input()
+            return
         if self.must_wait():
             self.watch.reads(False)
             return
@@ -211,9 +217,15 @@ class LineConnection(TextLineReceiver, TimeoutMixin):
 
         TLS can also say that the other end does not listen any more.
         """
-        self.input_ended = self.no_more_comes = True
+        self.input_ended = self.no_more_comes = self.finishing = True
+        self._finish_input()
+
+    def _finish_input(self) -> None:
         self.paused = False
         self.end_of_input()
+        if self.paused:
+            return  # read_on comes back to this
+        self.finishing = False
         if self.closing:
             self.transport.loseConnection()
         elif getattr(self.transport, "output_ended", False):

@@ -169,6 +169,15 @@ class EpollPort(tcp.Port):
     _spare: int | None = None
     _resting: IDelayedCall | None = None
     _full = False
+    shared = False
+    """Whether other processes of the same user may listen on the same port."""
+
+    def createInternetSocket(self) -> socket.socket:
+        """Return the socket to listen on."""
+        sock: socket.socket = super().createInternetSocket()
+        if self.shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        return sock
 
     def startListening(self) -> None:
         """Begin to listen."""
@@ -267,11 +276,21 @@ class EpollServerEndpoint:
     """Listens on TCP with an epoll of its own."""
 
     def __init__(
-        self, reactor: Any, port: int, backlog: int = BACKLOG, interface: str = ""
+        self,
+        reactor: Any,
+        port: int,
+        backlog: int = BACKLOG,
+        interface: str = "",
+        shared: bool = False,
     ) -> None:
-        """Take a reactor that provides IReactorFDSet, and the address of an interface or none."""
+        """Take a reactor that provides IReactorFDSet, and the address of an interface or none.
+
+        Processes that all listen on a shared port get connections in turn, as the kernel likes
+        (SO_REUSEPORT of socket(7)).
+        """
         self._reactor = reactor
         self._arguments = (port, backlog, interface)
+        self._shared = shared
 
     def listen(self, protocolFactory: IProtocolFactory) -> "Deferred[IListeningPort]":
         """Return the port, or fail with CannotListenError."""
@@ -280,13 +299,14 @@ class EpollServerEndpoint:
     def _listen(self, factory: IProtocolFactory) -> IListeningPort:
         port, backlog, interface = self._arguments
         listening = EpollPort(port, factory, backlog, interface, self._reactor)
+        listening.shared = self._shared
         listening.startListening()
         return listening
 
 
 @implementer(IPlugin, IStreamServerEndpointStringParser)
 class EpollServerParser:
-    """Understands epoll:PORT, with interface=ADDRESS and backlog=NUMBER."""
+    """Understands epoll:PORT, with interface=ADDRESS, backlog=NUMBER and shared=yes."""
 
     prefix = "epoll"
 
@@ -297,6 +317,13 @@ class EpollServerParser:
         return self._endpoint(reactor, *args, **kwargs)
 
     def _endpoint(
-        self, reactor: Any, port: str, backlog: str = str(BACKLOG), interface: str = ""
+        self,
+        reactor: Any,
+        port: str,
+        backlog: str = str(BACKLOG),
+        interface: str = "",
+        shared: str = "no",
     ) -> EpollServerEndpoint:
-        return EpollServerEndpoint(reactor, int(port), int(backlog), interface)
+        if shared not in ("yes", "no"):
+            raise ValueError(f"shared={shared}: yes or no")
+        return EpollServerEndpoint(reactor, int(port), int(backlog), interface, shared == "yes")

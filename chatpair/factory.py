@@ -25,7 +25,7 @@ from chatpair.messages import (
     Say,
     Timestamp,
 )
-from chatpair.names import BadName, Name, NameTable, parse
+from chatpair.names import BadName, Name, NameTable, fold, parse
 from chatpair.user import Connection, CountingUser, Receipt, User, Visitor
 
 if TYPE_CHECKING:
@@ -173,12 +173,22 @@ class ChatFactory(Calls, Factory):
         *,
         counting: bool = False,
         proven: bool = False,
-    ) -> User | Error:
+    ) -> User | Error | Deferred[User | Error]:
         """Make a user of whoever is on the connection, or say why not.
+
+        If that takes a while, return what fires with the answer; a connection that is gone before
+        cancels that, and then there is no user.
 
         A counting one acknowledges what it is told, and has a key at once. A name that has a
         password must be proven to be the claimer's.
         """
+        name = self.may_claim(text, host, proven=proven)
+        if isinstance(name, Error):
+            return name
+        return self.enter(name, connection, host, counting=counting)
+
+    def may_claim(self, text: str, host: str | None, *, proven: bool) -> Name | Error:
+        """Return the name of a text, if somebody at a host may have it, or say why not."""
         if host is not None and self.held_of_host[host] >= self.max_per_host:
             self.activity.refused("too many from one host")
             return Error("name", "try-later", "There are too many users from your address.")
@@ -190,11 +200,17 @@ class ChatFactory(Calls, Factory):
         except BadName as why:
             return Error("name", "bad-name", str(why))
         if self._names.has(name):
-            return Error("name", "reuse", f"The name {name} is taken.")
+            return taken(name)
         if not proven and self.has_account(name):
             return Error("name", "password", f"{name} needs its password.")
         if not proven and self.registered_only:
             return Error("name", "bad-name", ONLY_REGISTERED)
+        return name
+
+    def enter(
+        self, name: Name, connection: Connection, host: str | None, *, counting: bool
+    ) -> User:
+        """Make a user of whoever is on a connection and may have a name."""
         user = CountingUser(name, connection) if counting else User(name, connection)
         self.users[name.key] = user
         if counting:
@@ -244,7 +260,7 @@ class ChatFactory(Calls, Factory):
             user.tell_statuses()
             receipt = Receipt(user, say.id)
         peer = self.pairs.get(user)
-        if peer is not None and (say.to is UNSET or self._find(say.to) is peer):
+        if peer is not None and (say.to is UNSET or _is_key_of(say.to, peer)):
             now = Timestamp(self.clock.seconds())
             peer.tell(Message(user.name.text, say.text, now), receipt)
             return
@@ -263,8 +279,12 @@ class ChatFactory(Calls, Factory):
         if isinstance(peer, CountingUser) and not peer.full:
             peer.tell(PeerTyping(user.name.text))
 
-    def who(self) -> Here:
-        """List who is here, by name."""
+    def who(self) -> Here | Deferred[Here]:
+        """List who is here, by name; if that takes a while, return what fires with the list."""
+        return self.who_is_here()
+
+    def who_is_here(self) -> Here:
+        """List the users by name."""
         listed = [self.users[key] for key in self._names.first(MAX_LISTED)]
         return Here(
             [Present(user.name.text, user in self.pairs) for user in listed],
@@ -292,8 +312,7 @@ class ChatFactory(Calls, Factory):
         for user in self.users.values():
             if isinstance(user, CountingUser):
                 user.tell_statuses(at_last=True)
-        self.users.clear()
-        self.pairs.clear()
+        self.forget_all()
         self.activity.close()
         for connection in list(self.connections):
             connection.stop()
@@ -306,6 +325,23 @@ class ChatFactory(Calls, Factory):
             stopped.callback(None)
         return stopped
 
+    def forget_all(self) -> None:
+        """Forget all users and pairs; connections tell of it themselves."""
+        self.users.clear()
+        self.pairs.clear()
+
     def _abort_all(self) -> None:
         for connection in list(self.connections):
             connection.abort()
+
+
+def taken(name: Name) -> Error:
+    """Return the answer to a claim of a name that somebody has."""
+    return Error("name", "reuse", f"The name {name} is taken.")
+
+
+def _is_key_of(text: str, user: User) -> bool:
+    try:
+        return fold(text) == user.name.key
+    except BadName:
+        return False

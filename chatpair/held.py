@@ -45,9 +45,13 @@ class HeldLines:
 
     # Being away and back
 
+    def new_token(self) -> str:
+        """Return a key that no user has."""
+        return keys.token()
+
     def give_token(self, user: User) -> None:
         """Give a user's client a key, and hold the line when the connection is lost."""
-        user.key = keys.token()
+        user.key = self.new_token()
         self._tokens.add(user.key, user)
 
     def give_key(self, user: User) -> None:
@@ -146,6 +150,10 @@ class HeldLines:
 
     # Receipts
 
+    def is_here(self, sender: User) -> bool:
+        """Tell whether somebody who said something is still to be told what became of it."""
+        return self.users.get(sender.name.key) is sender
+
     def acknowledge(self, user: User, seq: int) -> bool:
         """Note that a user is done with all events up to one; return whether there is that one."""
         if not user.is_told(seq):
@@ -179,6 +187,6 @@ class HeldLines:
                 receipt.sender.says.settle(receipt.say, outcome, why)
                 senders[receipt.sender] = None
         for sender in senders:
-            if self.users.get(sender.name.key) is sender:
+            if self.is_here(sender):
                 sender.tell_statuses()
                 sender.flow_changed()

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec import UNSET
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from chatpair.commands import CommandConnection
-from chatpair.messages import AskPassword, Claim, Ending, Error
+from chatpair.messages import AskPassword, Claim, Error
 from chatpair.names import LENGTHS, BadName, parse
 from chatpair.privacy import NEEDS_TLS, is_private
-
-_log = Logger()
 
 PERHAPS_A_PASSWORD = "if that is a password, say your name first; else say it again"
 _WRONG = Error("name", "password", "Wrong password.")
@@ -23,10 +16,11 @@ _WRONG = Error("name", "password", "Wrong password.")
 class LoginConnection(CommandConnection):
     """Asks for passwords, and does nothing else while one is checked."""
 
+    is_checked = False
+    """Whether a password is being checked, for which nobody has to wait who wants to leave."""
+
     _doubted: str | None = None  # a name if it is said again; empty before any is in doubt
     _asked = ""  # the name whose password the next line is
-    _check: Deferred[Any] | None = None
-    _input_ended_early = False  # while a password was checked
 
     # What a subclass adds
 
@@ -91,47 +85,16 @@ class LoginConnection(CommandConnection):
 
     # The answer
 
-    @property
-    def is_checked(self) -> bool:
-        """Whether a password is being checked, so that all that comes after it must wait."""
-        return self._check is not None
-
     def _begin_check(self, name: str, password: bytes) -> None:
-        self.factory.unnamed.stop(self)
-        self._check = check = self.factory.check_password(name, password, self._host)
-        check.addCallback(self._checked).addErrback(self._check_failed)
-        if self.is_checked:
-            self.flow_changed()
+        self.is_checked = True
+        check = self.factory.check_password(name, password, self._host)
+        self.await_answer(check, self._checked)
 
     def _checked(self, answer: str | Error) -> None:
-        self._check = None
-        error = answer if isinstance(answer, Error) else self._try_name(answer, proven=True)
-        if error is not None:
-            self.tell(error)
-            if error.code == "password":
-                self.factory.activity.refused("wrong password")
-        if self.user is None and self._queue is None and not self.closing:
-            self.factory.unnamed.start(self)
-        if self._input_ended_early:
-            super().readConnectionLost()
-        self.flow_changed()
-
-    def _check_failed(self, why: Failure) -> None:
-        if not why.check(CancelledError):
-            _log.failure("What follows a password failed", failure=why)
-            self.abort()
-
-    # The end
-
-    def readConnectionLost(self) -> None:
-        """Take the end of input for what it is once all before it is done with."""
-        if self.is_checked:
-            self._input_ended_early = True
-        else:
-            super().readConnectionLost()
-
-    def _leave(self, why: Ending, reason: str) -> None:
-        check, self._check = self._check, None
-        if check is not None:
-            check.cancel()
-        super()._leave(why, reason)
+        self.is_checked = False
+        if not isinstance(answer, Error):
+            self._try_name(Claim(answer), proven=True)
+            return
+        self.tell(answer)
+        if answer.code == "password":
+            self.factory.activity.refused("wrong password")

@@ -52,6 +52,7 @@ class ChatProtocol(LoginConnection):
     """Somebody at the other end, who is unnamed, idle or paired: a line handler for each."""
 
     _command_waits = False  # until what was told before is taken
+    _line_was_cut = False  # the last one
 
     # The transport's side
 
@@ -115,8 +116,11 @@ class ChatProtocol(LoginConnection):
         was_cut = getattr(self.transport, "input_was_cut", False)
         if was_cut or (self._queue is not None and isinstance(json.parse(rest), Invalid)):
             self._buffer = whole + newline
+            self._line_was_cut = was_cut and bool(rest) and self._queue is None
         super().end_of_input()
-        if was_cut and rest and self._queue is None and self.user is not None:
+        if self._queue is not None:
+            self._queue.obey_all()
+        if self._line_was_cut and not self.paused and self.user is not None:
             self.user.tell(_CUT)
 
     def all_said(self) -> None:
@@ -204,9 +208,11 @@ class ChatProtocol(LoginConnection):
     def is_blocked(self, command: AnyCommand) -> bool:
         """Tell whether there is no room for what a command causes."""
         if isinstance(command, Quit):
-            return False
+            return self.awaits_answer and not self.is_checked
+        if self.awaits_answer:
+            return True
         if self.user is None:
-            return self.full or self.is_checked
+            return self.full
         if self._pace is not None and self._pace.exhausted:
             return True
         if self.user.full or not isinstance(command, Say):
@@ -226,8 +232,10 @@ class ChatProtocol(LoginConnection):
 
         As long as it can, a program may still acknowledge what others wait to know.
         """
-        if self._peer is not None or self._queue:
+        if self._peer is not None or self._queue or self.awaits_answer:
             return False
+        if self.finishing and not self.full:
+            return False  # the last lines may still be a call
         return self.no_more_comes or self.user is None or not self.user.owes_receipts
 
     # The user's side
@@ -272,10 +280,10 @@ class ChatProtocol(LoginConnection):
         """Tell whether no more should be read."""
         if self._queue is not None:
             return self._queue.full
-        if self._pace is not None and self._pace.exhausted:
+        if self.awaits_answer or (self._pace is not None and self._pace.exhausted):
             return True
         if self._peer is None:
-            return self.full or self.is_checked
+            return self.full
         return self._peer.full or (self.full and self._command_waits)
 
     def flow_changed(self) -> None:
@@ -312,9 +320,13 @@ class ChatProtocol(LoginConnection):
         """Leave the user to another connection, and close; that one is told all again."""
         if self._queue is None:
             self.drain()
+        self.dismissed(_TAKEN_OVER)
+
+    def dismissed(self, why: Error) -> None:
+        """Say why there is no user here any more, and close."""
         self.user = self._peer = None
-        self.tell(_TAKEN_OVER)
-        self._leave("lost", "taken over")
+        self.tell(why)
+        self._leave("lost", "dismissed")
         self.hang_up(CLOSING_SECONDS)
 
     def drain(self) -> None:

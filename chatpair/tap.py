@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twisted.application.service import MultiService, Service
+from twisted.application.service import MultiService
 from twisted.application.strports import service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import CannotListenError, ReactorNotRunning
@@ -29,7 +29,7 @@ from chatpair.readiness import notify
 
 if TYPE_CHECKING:
     from chatpair.accounts import Accounts, Source
-    from chatpair.cluster.engine import Engine
+    from chatpair.cluster.mesh import EngineMesh
 
 __all__ = ["ChatService", "Options", "makeService"]  # twistd wants the second and the last
 
@@ -83,9 +83,10 @@ class _Endpoint:
 class ChatService(MultiService):
     """The exchange and the ports that it listens on."""
 
-    def __init__(self, factory: ChatFactory) -> None:
+    def __init__(self, factory: ChatFactory, mesh: "EngineMesh | None" = None) -> None:
         super().__init__()
         self.factory = factory
+        self._mesh = mesh
         self.certificates: list[Certificates] = []
         self._before_hangup: Any = None  # what SIGHUP did
 
@@ -113,6 +114,8 @@ class ChatService(MultiService):
                 reactor.callFromThread(self.read_certificates)  # type: ignore[attr-defined]
 
             self._before_hangup = signal.signal(signal.SIGHUP, hung_up)
+        if self._mesh is not None:
+            self._mesh.start(self.fail)
         _log.info("chatpair {version} is ready", version=__version__)
         notify("READY=1")
 
@@ -151,7 +154,10 @@ class ChatService(MultiService):
         if self._before_hangup is not None:
             signal.signal(signal.SIGHUP, self._before_hangup)
         notify("STOPPING=1")
-        return gatherResults([super().stopService(), self.factory.stop()])
+        stopping = [super().stopService(), self.factory.stop()]
+        if self._mesh is not None:
+            stopping.append(self._mesh.stop())
+        return gatherResults(stopping)
 
 
 def _allow_open_files(wanted: int) -> int:
@@ -178,37 +184,25 @@ def _accounts(sources: "list[Source]", clock: Any) -> "Accounts | None":
     return Accounts(sources, clock)
 
 
-class _Member(Service):
-    """Keeps a connection to the engine of a cluster while the server runs."""
+def _make_exchange(
+    options: Options, clock: Any, **settings: Any
+) -> "tuple[ChatFactory, EngineMesh | None]":
+    """Return the exchange, and what connects it with others if it is a cluster's."""
+    if options["cluster"] is not None:
+        from chatpair.cluster.node import make_node
 
-    def __init__(self, chat: ChatService, engine: "Engine") -> None:
-        self._chat = chat
-        self._engine = engine
-
-    def startService(self) -> None:
-        super().startService()
-        nothing = lambda: None  # noqa: E731
-        self._engine.start(nothing, nothing, lambda why: self._chat.fail(str(why)))
-
-    def stopService(self) -> "Deferred[None]":
-        super().stopService()
-        return self._engine.stop()
-
-
-def _join_cluster(chat: ChatService, options: Options) -> None:
-    from twisted.internet import reactor
-
-    from chatpair.cluster.engine import Engine
-
-    engine = Engine(reactor, options["cluster"], patience=options["lease"] / 2)
-    _Member(chat, engine).setServiceParent(chat)
+        return make_node(clock, options["cluster"], options["node"], options["lease"], **settings)
+    factory = ChatFactory(clock, **settings)
+    factory.protocol = ChatProtocol  # type: ignore[assignment]  # the stub wants less
+    return factory, None
 
 
 def makeService(options: Options) -> ChatService:
     """Return the service that the options ask for."""
     from twisted.internet import reactor
 
-    factory = ChatFactory(
+    factory, mesh = _make_exchange(
+        options,
         reactor,
         max_line=options["max-line"],
         linger=options["linger"],
@@ -223,10 +217,7 @@ def makeService(options: Options) -> ChatService:
         name_time=options["name-time"],
         rate=options["rate"],
     )
-    factory.protocol = ChatProtocol  # type: ignore[assignment]  # the stub wants less
-    chat = ChatService(factory)
-    if options["cluster"] is not None:
-        _join_cluster(chat, options)
+    chat = ChatService(factory, mesh)
     served: list[tuple[str, IProtocolFactory]] = [(port, factory) for port in options["ports"]]
     if options["webs"]:
         from chatpair.doors.web import WebSite

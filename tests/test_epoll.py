@@ -203,7 +203,10 @@ def test_ipv6() -> None:
     reactor.advance(0)
 
 
-@pytest.mark.parametrize("description", ["epoll:port", "epoll:1:backlog=x", "epoll:1:colour=red"])
+@pytest.mark.parametrize(
+    "description",
+    ["epoll:port", "epoll:1:backlog=x", "epoll:1:colour=red", "epoll:1:shared=perhaps"],
+)
 def test_bad_descriptions(description: str) -> None:
     with pytest.raises((ValueError, TypeError)):
         serverFromString(Turns(), description)

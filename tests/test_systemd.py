@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.servers import free_port
 from chatpair import readiness
 from tests.server import BIN, TIMEOUT, Client, Door, Process, Server, require
 from tests.turns import log_of_a_test
@@ -66,9 +67,7 @@ def test_a_socket_that_was_opened_before() -> None:
 )
 def test_a_socket_that_systemd_opens(domain: str, prefix: str, tmp_path: Path) -> None:
     activate = require("systemd-socket-activate")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     path = str(tmp_path / "socket")
     where = {"INET": f"127.0.0.1:{port}", "INET6": f"[::]:{port}", "UNIX": path}[domain]
     listen = f"{prefix}systemd:domain={domain}:index=0"
@@ -147,9 +146,7 @@ def test_the_service_starts_what_there_is(tmp_path: Path) -> None:
     [start] = [line.partition("=")[2] for line in lines if line.startswith("ExecStart=")]
     activate = require("systemd-socket-activate")
     command = start.replace("/opt/chatpair/bin", str(BIN)).split()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     options = ["--fdname=chat", f"--setenv=NOTIFY_SOCKET={tmp_path / 'notify'}"]
     options += ["--listen", f"[::]:{port}"]
     with (

@@ -1,0 +1,106 @@
+"""Which other nodes are alive, as far as this one has heard."""
+
+from collections.abc import Mapping
+
+MAX_GONE = 1_000
+"""Dead members that are kept in mind."""
+
+
+def id_of(inc: str) -> str:
+    """Return the id of the node of an incarnation."""
+    return inc.rpartition(".")[0]
+
+
+class Members:
+    """The others, and for how long each has been silent."""
+
+    def __init__(self, silence: float, gap: float) -> None:
+        """Take the seconds after which a silent member is dead, and those without an answer of
+        the engine's after which all others get their time anew: they may have had none either.
+        """
+        self._silence = silence
+        self._gap = gap
+        self._seen: dict[str, tuple[str, float]] = {}  # its value, since when it is that
+        self._last = 0.0
+        self._gone: dict[str, None] = {}
+        self.alive: frozenset[str] = frozenset()
+        self.risen: frozenset[str] = frozenset()
+        """Who is in the engine's data though it has died here: those data were lost for a while.
+
+        It will have to come back as another, as nodes like this have ended what they had with it.
+        """
+
+    def watch_anew(self) -> None:
+        """Give everybody the whole time from the next answer on."""
+        self._seen.clear()
+
+    def silent(self, now: float) -> list[tuple[str, str]]:
+        """Return who is dead unless its value has changed meanwhile, and that value."""
+        return [
+            (inc, value)
+            for inc, (value, since) in self._seen.items()
+            if now - since >= self._silence
+        ]
+
+    @property
+    def next_silence(self) -> float:
+        """When the next one will have been silent for too long."""
+        return self._silence + min((since for _, since in self._seen.values()), default=1e300)
+
+    def heard(
+        self, values: Mapping[str, str], me: str, sent: float, now: float, settling: bool
+    ) -> bool:
+        """Take an answer, and when it was asked for and came; tell whether `alive` changed.
+
+        While the engine settles after it lost data, whoever is missing may still come back.
+        """
+        if now - self._last > self._gap or now - sent > self._gap:
+            self.watch_anew()
+        self._last = now
+        others = {inc: value for inc, value in values.items() if inc != me}
+        self._seen = {
+            inc: seen if (seen := self._seen.get(inc)) and seen[0] == value else (value, now)
+            for inc, value in others.items()
+        }
+        self.risen = frozenset(others.keys() & self._gone.keys())
+        alive = others.keys() - self.risen
+        if settling:
+            ids = {id_of(inc) for inc in values}
+            alive |= {inc for inc in self.alive if id_of(inc) not in ids}
+        for inc in self.alive - alive:
+            self._gone[inc] = None
+        while len(self._gone) > MAX_GONE:
+            del self._gone[next(iter(self._gone))]
+        changed = alive != self.alive
+        self.alive = frozenset(alive)
+        return changed
+
+
+class Rival:
+    """Another member with this node's id: what is left of a dead node, or a mistake."""
+
+    def __init__(self, patience: float, silence: float) -> None:
+        """Take the seconds in which it should be gone, and those of a silence that is a death."""
+        self._patience = patience
+        self._silence = silence
+        self.forget()
+
+    def forget(self) -> None:
+        """Know of none."""
+        self._last = ("", "")
+        self._first_met: float | None = None
+        self._since = 0.0
+
+    def if_dead(self, now: float) -> tuple[str, str]:
+        """Return it and its value if it is dead unless that has changed, else empty texts."""
+        is_silent = self._first_met is not None and now - self._since >= self._silence
+        return self._last if is_silent else ("", "")
+
+    def meet(self, inc: str, value: str, now: float) -> bool:
+        """Take that it has the id; tell whether it is alive and will not go."""
+        changed, self._last = (inc, value) != self._last, (inc, value)
+        if changed:
+            self._since = now
+        if self._first_met is None:
+            self._first_met = now
+        return changed and now - self._first_met >= self._patience

@@ -1,0 +1,133 @@
+"""The other nodes, as the exchange of one sees them: engine, lease, names and links together."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from chatpair.cluster import frames
+from chatpair.cluster.address import EngineAddress
+from chatpair.cluster.directory import Directory
+from chatpair.cluster.engine import Engine, EngineRefuses
+from chatpair.cluster.frames import Frame
+from chatpair.cluster.lease import Lease
+from chatpair.cluster.links import Links
+from chatpair.cluster.members import id_of
+from chatpair.cluster.mesh_types import MeshListener
+from chatpair.names import Name
+
+LEAVING_SECONDS = 2.0
+"""How long the engine has to take that this node leaves."""
+
+_log = Logger()
+
+
+class EngineMesh:
+    """The nodes that share an engine. It is the exchange's Mesh, and the lease's listener."""
+
+    listener: MeshListener
+    """The exchange, which must be there before start."""
+
+    def __init__(self, reactor: Any, address: EngineAddress, node_id: str, lease: float) -> None:
+        """Take where the engine is, what this node is called, and the seconds of a lease."""
+        self._reactor = reactor
+        self._node_id = node_id
+        self._engine = Engine(reactor, address, patience=lease / 2)
+        directory = Directory(self._engine)
+        self._lease = Lease(reactor, self._engine, directory, self, node_id, lease)
+        self._links = Links(
+            reactor,
+            self._engine,
+            self._received,
+            self._room_changed,
+            lease=lease,
+            encode=frames.encode,
+            decode=frames.decode,
+            unknown=lambda inc: self._lease.heartbeat_soon(),
+        )
+        self.check = self._lease.check
+        self.claim = self._lease.claim
+        self.release = self._lease.release
+        self.locate = self._lease.locate
+        self.send = self._links.send
+        self.is_full = self._links.is_full
+        self._refused: Any = None
+
+    @property
+    def me(self) -> str:
+        """The inc of this node."""
+        return self._lease.me
+
+    @property
+    def ready(self) -> bool:
+        """Whether names can be claimed, and calls made to others."""
+        return self._lease.ready
+
+    @property
+    def members(self) -> frozenset[str]:
+        """The incs of the others."""
+        return self._lease.members
+
+    def start(self, refused: Any) -> None:
+        """Join, and stay; call refused with one line if that can never be."""
+        self._refused = refused
+        self._engine.start(self._lease.connected, self._lease.lost, self.refused)
+
+    def stop(self) -> "Deferred[None]":
+        """Leave, once what was to be told to others in this turn is told."""
+        self._links.stop()
+        leaving = self._lease.leave().addTimeout(LEAVING_SECONDS, self._reactor)
+        leaving.addErrback(lambda why: None)  # the others will notice by themselves
+        return leaving.addCallback(lambda _: self._engine.stop())
+
+    def _received(self, inc: str, frame: Frame) -> None:
+        if self._lease.check():
+            self.listener.received(inc, frame)
+
+    def _room_changed(self, inc: str) -> None:
+        self.listener.room_changed(inc)
+
+    # The lease tells:
+
+    def joined(self) -> None:
+        """Make the inbox, and read it."""
+        self._links.opened(self.me)
+        _log.info(
+            "Joined the cluster at {address} as node {id}",
+            address=self._engine.address,
+            id=self._node_id,
+        )
+
+    def returned(self) -> None:
+        """Read on, and send again what may be lost."""
+        self._links.reconnected()
+
+    def ready_changed(self) -> None:
+        """Do nothing: who wants to know asks."""
+
+    def members_changed(self, members: frozenset[str]) -> None:
+        """Tell the links and the exchange who is there."""
+        ids = ", ".join(sorted(map(id_of, members))) or "none"
+        _log.info("The other nodes are now: {ids}", ids=ids)
+        self._links.members_changed(members)
+        self.listener.members_changed(members)
+
+    def frozen(self) -> None:
+        """End all users."""
+        self.listener.frozen()
+
+    def reborn(self) -> None:
+        """Forget all that is shared with others."""
+        self.listener.reborn()
+
+    def names(self) -> list[Name]:
+        """Return the names of the users here."""
+        return self.listener.names()
+
+    def expelled(self, name: Name) -> None:
+        """End the user of a name that is another's now."""
+        self.listener.expelled(name)
+
+    def refused(self, why: EngineRefuses) -> None:
+        """End the process: this node can't be a member."""
+        self._refused(str(why))

@@ -1,0 +1,74 @@
+"""What the exchange sees of the other nodes, and what they see of it."""
+
+from typing import Literal, Protocol
+
+from twisted.internet.defer import Deferred
+
+from chatpair.cluster.frames import Frame
+from chatpair.names import Name
+
+
+class NotReady(Exception):
+    """Nobody can tell now where a user is."""
+
+
+class Mesh(Protocol):
+    """The other nodes.
+
+    A node is called by its inc, ID.XXXXXXXX: another one each time that it has begun anew.
+    """
+
+    @property
+    def me(self) -> str:
+        """The inc of this node."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether names can be claimed, and calls made to others."""
+
+    @property
+    def members(self) -> frozenset[str]:
+        """The incs of the others."""
+
+    def claim(self, name: Name) -> Deferred[Literal["yours", "taken", "later"]]:
+        """Take a name for this node."""
+
+    def release(self, name: Name) -> None:
+        """Let a name be free again, if it is this node's."""
+
+    def locate(self, key: str) -> Deferred[str | None]:
+        """Fire with the inc of the node that has the name of a key; fails with NotReady."""
+
+    def send(self, inc: str, frame: Frame) -> None:
+        """Tell a node something: once, and after all that it was told before."""
+
+    def is_full(self, inc: str) -> bool:
+        """Tell whether so much is on its way to a node that whoever speaks must wait."""
+
+    def check(self) -> bool:
+        """Tell whether this node still is what it was; else its users have been ended."""
+
+
+class MeshListener(Protocol):
+    """What the mesh tells of the other nodes."""
+
+    def received(self, inc: str, frame: Frame) -> None:
+        """Take what another node has told."""
+
+    def room_changed(self, inc: str) -> None:
+        """Note that what is on its way to a node has become too much, or is not any more."""
+
+    def members_changed(self, members: frozenset[str]) -> None:
+        """Take the incs of the others; whoever is missing is dead."""
+
+    def frozen(self) -> None:
+        """End all users: others may have their names."""
+
+    def reborn(self) -> None:
+        """Forget all that is shared with other nodes: they have taken this one for dead."""
+
+    def names(self) -> list[Name]:
+        """Return the names of the users here."""
+
+    def expelled(self, name: Name) -> None:
+        """End the user of a name that another node has taken."""

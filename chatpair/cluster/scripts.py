@@ -1,0 +1,241 @@
+"""What the engine does in one go: who is a member, and whose a name is.
+
+Keys, all in one slot:
+
+    {chatpair}:epoch        the engine's run_id and a random word: new whenever data may be lost
+    {chatpair}:settling     exists while members of an earlier epoch may still count on it
+    {chatpair}:nodes        hash: member -> JOIN:BEAT:TURN, all counted
+    {chatpair}:dead         set: members that were, whose names are to be swept
+    {chatpair}:stale        set: members of which another node knows that they were dead before
+    {chatpair}:name:KEY     the member that owns the name with this key
+    {chatpair}:look:a:LOOK  hash: key -> owner, of ASCII names with this skeleton
+    {chatpair}:look:u:LOOK  the same of other names
+    {chatpair}:of:MEMBER    hash: key of a name of its -> "a" or "u" and the skeletons, by lines
+
+No key expires, so the engine's clock may do what it likes. A command may wait in a socket's buffer
+while the engine is frozen, and run after others that were sent later on a new connection. So JOIN
+tells the latest time a member joined from a late one, TURN the latest batch of claims and
+releases, and BEAT whether a member is heard of since it was last seen.
+"""
+
+from chatpair.cluster.engine import Script
+
+PREFIX = "{chatpair}:"
+
+KEYS = [PREFIX + "nodes"]
+"""What the engine has to know of the keys of a script: all others are in the same slot."""
+
+SWEPT = 500
+"""Names of a dead member that are swept at a time."""
+
+_COMMON = (
+    f"local P, SWEPT = '{PREFIX}', {SWEPT}\n"
+    + r"""
+local NODES = P .. 'nodes'
+
+local function parts(value)
+  return string.match(value or '', '^(%d+):(%d+):(%d+)$')
+end
+
+-- Nothing if the caller is a member as it believes, else why not; and what is counted of it.
+local function standing()
+  if redis.call('GET', P .. 'epoch') ~= ARGV[3] then return 'RESET' end
+  local join, beat, turn = parts(redis.call('HGET', NODES, ARGV[1]))
+  if join ~= ARGV[2] then return 'DEAD' end
+  return nil, tonumber(beat), tonumber(turn)
+end
+
+local function count(beat, turn)
+  redis.call('HSET', NODES, ARGV[1], string.format('%s:%.0f:%.0f', ARGV[2], beat, turn))
+end
+
+local function is_member(inc)
+  return redis.call('HEXISTS', NODES, inc) == 1
+end
+
+local function bury(inc)
+  redis.call('HDEL', NODES, inc)
+  redis.call('SREM', P .. 'stale', inc)
+  redis.call('SADD', P .. 'dead', inc)
+end
+
+local function members(first)
+  local reply = {first, redis.call('EXISTS', P .. 'settling'), redis.call('SCARD', P .. 'dead')}
+  for _, each in ipairs(redis.call('HGETALL', NODES)) do reply[#reply + 1] = each end
+  return reply
+end
+
+-- Take from a member the name with a key, of which `looks` was kept.
+local function drop(inc, key, looks)
+  if redis.call('GET', P .. 'name:' .. key) == inc then redis.call('DEL', P .. 'name:' .. key) end
+  local prefix = P .. 'look:' .. string.sub(looks, 1, 1) .. ':'
+  for look in string.gmatch(string.sub(looks, 2), '[^\n]+') do
+    local hash = prefix .. look
+    if redis.call('HGET', hash, key) == inc then redis.call('HDEL', hash, key) end
+  end
+end
+"""
+)
+
+JOIN = Script(
+    _COMMON
+    + r"""
+-- ARGV: me, join, run_id, a new epoch's word, a rival, its value when last seen, my former incs...
+local me, join, run_id = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local epoch = redis.call('GET', P .. 'epoch')
+if not epoch or string.sub(epoch, 1, #run_id + 1) ~= run_id .. '.' then
+  epoch = run_id .. '.' .. ARGV[4]
+  redis.call('SET', P .. 'epoch', epoch)
+  redis.call('SET', P .. 'settling', '1')
+end
+for i = 7, #ARGV do
+  if is_member(ARGV[i]) then bury(ARGV[i]) end
+end
+if redis.call('SISMEMBER', P .. 'dead', me) + redis.call('SISMEMBER', P .. 'stale', me) > 0 then
+  return {'DEAD'}
+end
+local id = string.match(me, '^(.*)%.')
+local nodes = redis.call('HGETALL', NODES)
+for i = 1, #nodes, 2 do
+  local inc, value = nodes[i], nodes[i + 1]
+  if inc ~= me and string.match(inc, '^(.*)%.') == id then
+    if inc ~= ARGV[5] or value ~= ARGV[6] then return {'RIVAL', inc, value} end
+    bury(inc)
+  elseif inc == me and tonumber((parts(value))) >= join then
+    return {'LATE'}
+  end
+end
+redis.call('HSET', NODES, me, join .. ':0:0')
+local reply = members('MEMBER')
+table.insert(reply, 2, epoch)
+return reply
+"""
+)
+"""Reply: MEMBER, epoch, then as HEARTBEAT; or DEAD; or RIVAL, who has the id, and its value."""
+
+HEARTBEAT = Script(
+    _COMMON
+    + r"""
+-- ARGV: me, join, epoch, whether I saw it settle long enough, how many seem dead,
+-- each of those and its value when last seen, those that have been dead...
+local refusal, beat, turn = standing()
+if refusal then return {refusal} end
+if redis.call('SISMEMBER', P .. 'stale', ARGV[1]) == 1 then return {'DEAD'} end
+count(beat + 1, turn)
+if ARGV[4] == '1' then redis.call('DEL', P .. 'settling') end
+local last = 5 + 2 * tonumber(ARGV[5])
+for i = 6, last, 2 do
+  if redis.call('HGET', NODES, ARGV[i]) == ARGV[i + 1] then bury(ARGV[i]) end
+end
+for i = last + 1, #ARGV do
+  if is_member(ARGV[i]) then redis.call('SADD', P .. 'stale', ARGV[i]) end
+end
+return members('MEMBER')
+"""
+)
+"""Reply: MEMBER, 1 while settling, how many dead are to be swept, members and values; or RESET,
+or DEAD."""
+
+LEAVE = Script(
+    _COMMON
+    + r"""
+-- ARGV: me, join, epoch
+if not standing() then bury(ARGV[1]) end
+"""
+)
+
+NAMES = Script(
+    _COMMON
+    + r"""
+-- ARGV: me, join, epoch, turn, how many releases, their keys...,
+-- for each claim: again or new, a or u, the key, how many skeletons, the skeletons...
+local me, turn = ARGV[1], tonumber(ARGV[4])
+local refusal, beat, done = standing()
+if refusal then return {refusal} end
+if turn <= done then return {'LATE'} end
+count(beat, turn)
+local settling = redis.call('EXISTS', P .. 'settling') == 1
+
+local function release(key)
+  local looks = redis.call('HGET', P .. 'of:' .. me, key)
+  if looks then
+    drop(me, key, looks)
+    redis.call('HDEL', P .. 'of:' .. me, key)
+  end
+end
+
+-- Whether a member has a name among these; mine with this very key does not count.
+local function is_among(hash, mine)
+  local cursor = '0'
+  repeat
+    local page = redis.call('HSCAN', hash, cursor, 'COUNT', 50)
+    cursor = page[1]
+    for i = 1, #page[2], 2 do
+      local key, inc = page[2][i], page[2][i + 1]
+      if is_member(inc) and not (inc == me and key == mine) then return true end
+    end
+  until cursor == '0'
+  return false
+end
+
+local function is_taken(kind, key, first, last)
+  local owner = redis.call('GET', P .. 'name:' .. key)
+  if owner and owner ~= me and is_member(owner) then return true end
+  for i = first, last do
+    if is_among(P .. 'look:u:' .. ARGV[i], key) then return true end
+    if kind == 'u' and is_among(P .. 'look:a:' .. ARGV[i], key) then return true end
+  end
+  return false
+end
+
+local function claim(mode, kind, key, first, last)
+  if settling and mode == 'new' then return 'later' end
+  if is_taken(kind, key, first, last) then return 'taken' end
+  release(key)
+  redis.call('SET', P .. 'name:' .. key, me)
+  for i = first, last do redis.call('HSET', P .. 'look:' .. kind .. ':' .. ARGV[i], key, me) end
+  redis.call('HSET', P .. 'of:' .. me, key, kind .. table.concat(ARGV, '\n', first, last))
+  return 'yours'
+end
+
+local reply, at = {'MEMBER'}, 6 + tonumber(ARGV[5])
+for i = 6, at - 1 do release(ARGV[i]) end
+while at <= #ARGV do
+  local first, last = at + 4, at + 3 + tonumber(ARGV[at + 3])
+  reply[#reply + 1] = claim(ARGV[at], ARGV[at + 1], ARGV[at + 2], first, last)
+  at = last + 1
+end
+return reply
+"""
+)
+"""Reply: MEMBER and "yours", "taken" or "later" for each claim; or RESET, or DEAD, or LATE."""
+
+LOCATE = Script(
+    _COMMON
+    + r"""
+-- ARGV: me, join, epoch, the key of a name
+local refusal = standing()
+if refusal then return {refusal} end
+local owner = redis.call('GET', P .. 'name:' .. ARGV[4])
+return {'MEMBER', owner and is_member(owner) and owner or ''}
+"""
+)
+"""Reply: MEMBER and the member that has the name, or nothing; or RESET, or DEAD."""
+
+SWEEP = Script(
+    _COMMON
+    + r"""
+-- ARGV: me, join, epoch
+local inc = not standing() and redis.call('SRANDMEMBER', P .. 'dead')
+if not inc then return 0 end
+local of = P .. 'of:' .. inc
+local names = redis.call('HRANDFIELD', of, SWEPT, 'WITHVALUES')
+for i = 1, #names, 2 do
+  drop(inc, names[i], names[i + 1])
+  redis.call('HDEL', of, names[i])
+end
+if redis.call('EXISTS', of) == 0 then redis.call('SREM', P .. 'dead', inc) end
+return redis.call('SCARD', P .. 'dead')
+"""
+)
+"""Reply: how many dead are to be swept still."""

@@ -1,5 +1,6 @@
 """The service that the options of "twistd chatpair" ask for; it knows every room."""
 
+import atexit
 import os
 import resource
 import signal
@@ -124,9 +125,7 @@ class ChatService(MultiService):
         from twisted.internet import reactor
 
         _log.critical("{why}", why=why)
-        # twistd has no way to say it: its script ends with sys.exit(run()), which is nothing.
-        leave = sys.exit
-        sys.exit = lambda status=None: leave(status or 1)
+        atexit.register(_end_with_status_1)
 
         def stop() -> None:
             with suppress(ReactorNotRunning):  # it stops already
@@ -158,6 +157,17 @@ class ChatService(MultiService):
         if self._mesh is not None:
             stopping.append(self._mesh.stop())
         return gatherResults(stopping)
+
+
+def _end_with_status_1() -> None:
+    """Do all that Python does at the end, and have an exit status that twistd can't be given."""
+    atexit.unregister(_end_with_status_1)
+    try:
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    finally:
+        os._exit(1)
 
 
 def _allow_open_files(wanted: int) -> int:

@@ -9,7 +9,9 @@ from selenium.webdriver import Chrome
 
 from tests.browser import Pages, WebServer, browser
 from tests.doors import TCP, port_of
+from tests.engine import Engine
 from tests.exchange import Exchange
+from tests.reactor import Reactor
 from tests.server import Server
 
 # How fast the machine is must not matter.
@@ -57,3 +59,18 @@ def pages(chromium: Chrome) -> Iterator[Pages]:
     """What opens pages, in tabs of their own."""
     with Pages(chromium) as opened:
         yield opened
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """A real engine, which is empty and keeps nothing."""
+    with Engine(tmp_path / "engine") as running:
+        yield running
+
+
+@pytest.fixture
+def reactor() -> Iterator[Reactor]:
+    """A real reactor."""
+    running = Reactor()
+    yield running
+    running.close()

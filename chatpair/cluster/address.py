@@ -45,6 +45,9 @@ class EngineAddress:
             parts = urlsplit(url)
         except ValueError as why:
             raise ValueError(f"no URL: {why}") from None
+        rest = parts.path + parts.query + parts.fragment
+        if parts.netloc and "@" not in parts.netloc and "@" in rest:
+            raise ValueError("a password with / ? or # in it; write %2F %3F %23, and %40 for @")
         if parts.fragment:
             raise ValueError("a URL with # in it; write %23")
         credentials, _, places = parts.netloc.rpartition("@")

@@ -5,11 +5,15 @@ import signal
 from contextlib import ExitStack
 from typing import Self
 
+from tests.clients import spins_until
 from tests.engine import Engine
 from tests.json_client import JsonClient
 from tests.json_people import json_client
 from tests.proxy import Proxy
 from tests.server import Client, Server
+
+NOT_READY = "The switchboard is not ready."
+"""What a node answers that can't tell whose a name is."""
 
 LEASE = 2.0
 """Seconds of the lease, where a test does not say."""
@@ -36,8 +40,21 @@ class Node(Server):
         self._mark = len(self.output)
 
     def joins(self) -> None:
-        """Wait until it has joined the cluster, or has joined it again."""
+        """Wait until it has joined the cluster, or has joined it again, and names can be had."""
         self.logs(rf"Joined the cluster at \S+ as node {self.name}\b")
+        spins_until(lambda: self.asked(f"probe-{self.name}") == "OK")
+
+    def asked(self, name: str) -> str:
+        """Ask for a name on a connection of its own, which is closed then; return the answer."""
+        with Client(self.door) as client:
+            client.says(name)
+            return client.line()
+
+    def knows(self, *others: str) -> None:
+        """Wait until these are the other nodes for it."""
+        last = re.compile(rb"The other nodes are now: ([\w, -]+)\n")
+        named = ", ".join(sorted(others)).encode() or b"none"
+        spins_until(lambda: last.findall(self.output)[-1:] == [named])
 
     def freeze(self) -> None:
         """Stop the process as it is."""
@@ -93,6 +110,9 @@ class Cluster:
                 self.begin(number)
             for node in self.nodes:
                 node.joins()
+            names = {node.name for node in self.nodes}
+            for node in self.nodes if len(names) > 1 else []:
+                node.knows(*names - {node.name})
         except BaseException:
             self._stack.close()
             raise

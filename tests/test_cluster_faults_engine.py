@@ -6,19 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.clients import spins_until
-from tests.cluster import Cluster, Node, json_pair, pair
+from tests.cluster import NOT_READY, Cluster, Node, json_pair, pair
 from tests.engine import Engine
 from tests.json_people import json_client
 from tests.server import Client
-
-NOT_READY = "The switchboard is not ready."
-
-
-def ask(node: Node, name: str) -> str:
-    """Ask for a name on a connection of its own; return the answer."""
-    with Client(node.door) as client:
-        client.says(name)
-        return client.line()
 
 
 def local_pair(node: Node) -> tuple[Client, Client]:
@@ -47,14 +38,14 @@ def test_pairs_and_names_outlive_a_restart_of_the_engine(tmp_path: Path, persist
         assert dave.text() == "local"
         idle.says("To:dave")
         assert idle.line() in (NOT_READY, "dave is talking with someone else.")
-        assert ask(first, "newcomer") == NOT_READY
+        assert first.asked("newcomer") == NOT_READY
         engine.restart()
         bob.says("three")
         assert [bob.text() for _ in range(3)] == ["before", "one", "two"]
         assert alice.text() == "three"
-        spins_until(lambda: ask(second, "newcomer") == "OK")
+        spins_until(lambda: second.asked("newcomer") == "OK")
         for name in ("alice", "carol", "dave", "idle"):
-            assert ask(second, name) == "Reuse"
+            assert second.asked(name) == "Reuse"
         bob.says("/bye")
         assert [bob.line(), alice.line()] == ["You are free.", "Quit."]
         bob.calls("idle")
@@ -108,7 +99,7 @@ def test_pairs_outlive_an_engine_that_nobody_can_reach(engine: Engine, seconds: 
             eve.does("say", id=said, text=f"eve {said}")
             carol.says(f"carol {said}")
             assert dave.text() == f"carol {said}"
-            assert ask(third, "newcomer") == NOT_READY
+            assert third.asked("newcomer") == NOT_READY
         for way in cluster.ways:
             way.mend()
         for number in range(1, said + 1):
@@ -122,9 +113,9 @@ def test_pairs_outlive_an_engine_that_nobody_can_reach(engine: Engine, seconds: 
             assert status["status"] == "confirmed"
             settled = status["id"]
             eve.does("ack", seq=status["seq"])
-        spins_until(lambda: ask(third, "newcomer") == "OK")
+        spins_until(lambda: third.asked("newcomer") == "OK")
         for name in ("alice", "bob", "carol", "dave", "eve", "frank"):
-            assert ask(third, name) == "Reuse"
+            assert third.asked(name) == "Reuse"
 
 
 def test_a_node_that_alone_is_cut_off_is_taken_for_dead_and_comes_back(engine: Engine) -> None:
@@ -136,7 +127,7 @@ def test_a_node_that_alone_is_cut_off_is_taken_for_dead_and_comes_back(engine: E
         cluster.ways[0].cut()
         first.logs("No engine at")
         assert bob.line() == "Quit."
-        assert ask(second, "carol") == "OK"  # for a moment, and then it is gone
+        assert second.asked("carol") == "OK"  # for a moment, and then it is gone
         other = second.client("alice")
         carol.says("local")
         assert dave.text() == "local"
@@ -147,10 +138,10 @@ def test_a_node_that_alone_is_cut_off_is_taken_for_dead_and_comes_back(engine: E
         assert alice.line() == "Quit."
         lines = list(iter(alice.line, ""))
         assert len(lines) == 1, lines
-        spins_until(lambda: ask(first, "newcomer") == "OK")
+        spins_until(lambda: first.asked("newcomer") == "OK")
         carol.says("still here")
         assert dave.text() == "still here"
-        assert ask(second, "carol") == "Reuse"
+        assert second.asked("carol") == "Reuse"
         bob.calls("idle")
         assert idle.line() == "You are chatting with bob."
         other.says("To:bob")
@@ -168,7 +159,7 @@ def test_an_engine_that_hangs_is_as_one_that_is_away(engine: Engine) -> None:
         alice.says("one")
         carol.says("local")
         assert dave.text() == "local"
-        assert ask(second, "newcomer") == NOT_READY
+        assert second.asked("newcomer") == NOT_READY
         engine.thaw()
         assert bob.text() == "one"
-        spins_until(lambda: ask(second, "newcomer") == "OK")
+        spins_until(lambda: second.asked("newcomer") == "OK")

@@ -1,0 +1,144 @@
+"""Real nodes over a real engine, and what may happen to them and to what is between."""
+
+import re
+import signal
+from contextlib import ExitStack
+from typing import Self
+
+from tests.clients import spins_until
+from tests.engine import Engine
+from tests.json_client import JsonClient
+from tests.json_people import json_client
+from tests.proxy import Proxy
+from tests.server import Client, Server
+
+NOT_READY = "The switchboard is not ready."
+"""What a node answers that can't tell whose a name is."""
+
+LEASE = 2.0
+"""Seconds of the lease, where a test does not say."""
+
+
+class Node(Server):
+    """A server that shares an engine with others."""
+
+    def __init__(self, name: str, url: str, *options: str, lease: float = LEASE) -> None:
+        self.name = name
+        self._mark = 0
+        self.is_frozen = False
+        cluster = ("--cluster", url, "--node", name, "--lease", f"{lease:g}")
+        super().__init__(*cluster, *options)
+
+    def logs(self, pattern: str) -> re.Match[bytes]:
+        """Wait until the log has a match after the last one that was waited for so."""
+        found = self.wait_for(rf"(?s)\A.{{{self._mark}}}.*?({pattern})".encode())
+        self._mark = found.end(1)
+        return found
+
+    def skip_log(self) -> None:
+        """Let logs look only at what comes from now on."""
+        self._mark = len(self.output)
+
+    def joins(self) -> None:
+        """Wait until it has joined the cluster, or has joined it again, and names can be had."""
+        self.logs(rf"Joined the cluster at \S+ as node {self.name}\b")
+        spins_until(lambda: self.asked(f"probe-{self.name}") == "OK")
+
+    def asked(self, name: str) -> str:
+        """Ask for a name on a connection of its own, which is closed then; return the answer."""
+        with Client(self.door) as client:
+            client.says(name)
+            return client.line()
+
+    def knows(self, *others: str) -> None:
+        """Wait until these are the other nodes for it."""
+        last = re.compile(rb"The other nodes are now: ([\w, -]+)\n")
+        named = ", ".join(sorted(others)).encode() or b"none"
+        spins_until(lambda: last.findall(self.output)[-1:] == [named])
+
+    def freeze(self) -> None:
+        """Stop the process as it is."""
+        self.is_frozen = True
+        self.kill(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self.is_frozen = False
+        self.kill(signal.SIGCONT)
+
+    def dies(self) -> None:
+        """End the process as a crash does; its sockets are reset."""
+        self.kill(signal.SIGKILL)
+        self.wait()
+
+    def __exit__(self, *exception: object) -> None:
+        if self.is_frozen:
+            self.thaw()
+        super().__exit__(*exception)
+
+
+class Cluster:
+    """Nodes n1, n2, ..., each with a way of its own to the engine that can be cut."""
+
+    def __init__(self, engine: Engine, count: int, *options: str, lease: float = LEASE) -> None:
+        self.engine = engine
+        self._options = options
+        self._lease = lease
+        self._stack = ExitStack()
+        self.ways = [self._stack.enter_context(Proxy(engine.port)) for _ in range(count)]
+        self.nodes: list[Node] = []
+        self._started: list[Node] = []
+
+    def start(self, number: int) -> Node:
+        """Start a node, again if it was there, and wait until it has joined."""
+        node = self.begin(number)
+        node.joins()
+        return node
+
+    def begin(self, number: int) -> Node:
+        """Start a node, and do not wait until it has joined."""
+        url = f"redis://127.0.0.1:{self.ways[number].port}"
+        node = Node(f"n{number + 1}", url, *self._options, lease=self._lease)
+        self._stack.enter_context(node)
+        self._started.append(node)
+        self.nodes[number : number + 1] = [node]
+        return node
+
+    def __enter__(self) -> Self:
+        try:
+            for number in range(len(self.ways)):
+                self.begin(number)
+            for node in self.nodes:
+                node.joins()
+            names = {node.name for node in self.nodes}
+            for node in self.nodes if len(names) > 1 else []:
+                node.knows(*names - {node.name})
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+        if exception[0] is None:
+            for node in self._started:
+                assert b"Traceback" not in node.output, node.output.decode()
+
+
+def pair(caller: Node, callee: Node) -> tuple[Client, Client]:
+    """Let alice, on one node, call bob, on another, both plain."""
+    alice, bob = caller.client("alice"), callee.client("bob")
+    alice.calls("bob")
+    assert bob.line() == "You are chatting with alice."
+    return alice, bob
+
+
+def json_pair(caller: Node, callee: Node) -> tuple[JsonClient, JsonClient, str]:
+    """Let programs do the same; return them, and bob's key."""
+    alice, _ = json_client(caller, "alice")
+    bob, key = json_client(callee, "bob")
+    alice.does("to", name="bob")
+    for party in (alice, bob):
+        party.events("paired")
+        party.does("ack", seq=2)
+    return alice, bob, key

@@ -1,0 +1,115 @@
+"""Flow control across nodes: a slow engine and a slow reader make the speaker wait."""
+
+import threading
+
+from tests.clients import sleeps, spins_until
+from tests.cluster import Cluster, Node, pair
+from tests.engine import Engine
+from tests.json_people import json_client
+from tests.server import TIMEOUT, Client
+
+MOST_KIB = 64_000
+"""By how much a node may grow while somebody says more than goes through."""
+
+LINES = [f"{number} {'x' * 1_000}" for number in range(40_000)]
+
+
+class Flood:
+    """Somebody who says more than anybody holds."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.said = 0
+        self._thread = threading.Thread(target=self._say)
+        self._thread.start()
+
+    def _say(self) -> None:
+        for line in LINES:
+            self._client.says(line)
+            self.said += 1
+
+    def waits_for(self, node: Node) -> None:
+        """Wait until the node reads no more of it, and does nothing else."""
+        spins_until(lambda: self._client.pends() and sleeps(node.popen))
+        assert self.said < len(LINES), "all of it found room, so nobody was made to wait"
+
+    def ends(self) -> None:
+        """Wait until all has been said."""
+        self._thread.join(TIMEOUT)
+        assert self.said == len(LINES)
+
+
+def hears_all(client: Client) -> None:
+    """See that every line comes, once and in order."""
+    for line in LINES:
+        assert client.text() == line
+
+
+def test_a_slow_engine_makes_the_speaker_wait_and_nobody_else(engine: Engine) -> None:
+    with Cluster(engine, 2, lease=10) as cluster:
+        first, second = cluster.nodes
+        alice, bob = pair(first, second)
+        carol, dave = first.client("carol"), first.client("dave")
+        carol.calls("dave")
+        assert dave.line() == "You are chatting with carol."
+        before = [node.resident_kib() for node in cluster.nodes]
+        cluster.ways[0].rate = 50_000
+        flood = Flood(alice)
+        flood.waits_for(cluster.nodes[0])
+        carol.says("local")
+        assert dave.text() == "local"
+        for node, kib in zip(cluster.nodes, before, strict=True):
+            assert node.resident_kib() - kib < MOST_KIB
+        cluster.ways[0].rate = 0
+        hears_all(bob)
+        flood.ends()
+        for node, kib in zip(cluster.nodes, before, strict=True):
+            assert node.resident_kib() - kib < MOST_KIB
+
+
+def test_an_engine_that_hangs_makes_the_speaker_wait(engine: Engine) -> None:
+    with Cluster(engine, 2, lease=60) as cluster:
+        alice, bob = pair(*cluster.nodes)
+        before = [node.resident_kib() for node in cluster.nodes]
+        cluster.ways[0].flows.clear()
+        flood = Flood(alice)
+        flood.waits_for(cluster.nodes[0])
+        for node, kib in zip(cluster.nodes, before, strict=True):
+            assert node.resident_kib() - kib < MOST_KIB
+        cluster.ways[0].flows.set()
+        hears_all(bob)
+        flood.ends()
+
+
+def test_a_reader_who_does_not_read_makes_the_speaker_on_another_node_wait(engine: Engine) -> None:
+    with Cluster(engine, 2) as cluster:
+        first, second = cluster.nodes
+        alice, bob = pair(first, second)
+        carol, dave = first.client("carol"), second.client("dave")
+        carol.calls("dave")
+        assert dave.line() == "You are chatting with carol."
+        before = [node.resident_kib() for node in cluster.nodes]
+        flood = Flood(alice)
+        flood.waits_for(cluster.nodes[0])
+        carol.says("another pair between the same nodes")
+        assert dave.text() == "another pair between the same nodes"
+        for node, kib in zip(cluster.nodes, before, strict=True):
+            assert node.resident_kib() - kib < MOST_KIB
+        hears_all(bob)
+        flood.ends()
+
+
+def test_a_program_that_does_not_acknowledge_makes_the_speaker_wait(engine: Engine) -> None:
+    with Cluster(engine, 2) as cluster:
+        first, second = cluster.nodes
+        bob, _ = json_client(second, "bob")
+        alice = first.client("alice")
+        alice.calls("bob")
+        bob.events("paired")
+        flood = Flood(alice)
+        flood.waits_for(cluster.nodes[0])
+        for line in LINES:
+            (message,) = bob.events("message")
+            assert message["text"] == line
+            bob.does("ack", seq=message["seq"])
+        flood.ends()

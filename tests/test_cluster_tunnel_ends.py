@@ -66,6 +66,15 @@ def test_what_is_private_stays_so(host: str, tls: bool, private: bool) -> None:
     assert is_private(far) == private
 
 
+def test_a_node_that_is_cut_off_knows_of_no_key_that_it_is_wrong() -> None:
+    network, a, b = two()
+    _, key = with_key(a)
+    b.mesh.ready = False
+    assert back(network, b, key).heard() == ["The switchboard is not ready."]
+    b.mesh.ready = True
+    assert back(network, b, key).heard()[0] == "OK"
+
+
 # The end of nodes
 
 

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from chatpair.cluster import frames
+from chatpair.cluster.across import not_ready
 from chatpair.cluster.carried import CarriedProtocol, Way
 from chatpair.cluster.factory import ClusterFactory
 from chatpair.cluster.far_end import FarProtocol, FarTransport
@@ -46,10 +47,12 @@ class TunnelFactory(ClusterFactory):
         Who comes through a tunnel is at the right node already.
         """
         answer = super().resume(key, seen, connection, host, counting=counting)
-        if not isinstance(answer, Error) or answer.code != "bad-key" or not self.mesh.members:
+        if not isinstance(answer, Error) or answer.code != "bad-key":
             return answer
         if isinstance(connection, FarProtocol) or not isinstance(connection, ChatProtocol):
             return answer
+        if not self.mesh.ready:
+            return not_ready("resume")
         return self._ask_for(key, answer, connection, counting=counting)
 
     def _ask_for(

@@ -153,10 +153,9 @@ class ChatService(MultiService):
         if self._before_hangup is not None:
             signal.signal(signal.SIGHUP, self._before_hangup)
         notify("STOPPING=1")
-        stopping = [super().stopService(), self.factory.stop()]
-        if self._mesh is not None:
-            stopping.append(self._mesh.stop())
-        return gatherResults(stopping)
+        stopping = gatherResults([super().stopService(), self.factory.stop()])
+        mesh = self._mesh
+        return stopping if mesh is None else stopping.addCallback(lambda _: mesh.stop())
 
 
 def _end_with_status_1() -> None:

@@ -346,3 +346,26 @@ def test_a_file_without_figures_is_told(
         path.write_text(content)
     assert cluster.main(["--project", str(path)]) == 1
     assert complaint in capsys.readouterr().err
+
+
+def test_measures_a_real_cluster(tmp_path: Path) -> None:
+    path = tmp_path / "runs.json"
+    numbers = ["--reps", "1", "--seconds", "0.3", "--json", str(path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.cluster", "--quick", "--nodes", "2", *numbers],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "\n2 across : 2 local " in done.stdout
+    assert "\nLines a second that the nodes, and one shard of the engine, carry:\n" in done.stdout
+    assert "directory carries" in done.stdout
+    runs = json.loads(path.read_text())["runs"]
+    entries = {(run["workload"], run["server"]): run.get("entries") for run in runs}
+    assert 0 < entries["window", "2 across"] < 1
+    assert entries["pingpong-100", "2 across"] > entries["pingpong-100", "2 local"]
+    by_name = {(run["workload"], run["server"]): run for run in runs}
+    assert by_name["churn", "2 local"]["engine_us"] > 0
+    assert by_name["members-10", "2 local"]["count"] > 0

@@ -126,7 +126,11 @@ class EngineMesh:
         self._links.reconnected()
 
     def ready_changed(self) -> None:
-        """Do nothing: who wants to know asks."""
+        """Log it; who else wants to know asks."""
+        if self.ready:
+            _log.info("Names can be claimed")
+        else:
+            _log.warn("No names can be claimed for now")
 
     def members_changed(self, members: frozenset[str]) -> None:
         """Tell the links and the exchange who is there."""

@@ -20,6 +20,7 @@ from tests.scene import PAIRED
 
 FROM_BOB = "[Sun Nov 22 20:22:01 2026] bob: (hi)"
 NO_ANSWER = ("try-later", "The server did not answer.")
+NOT_READY = "The switchboard is not ready."
 
 
 class Play:
@@ -90,6 +91,7 @@ def refusal(result: list[Any]) -> tuple[str, str]:
     [
         ("Reuse", "reuse", "The name alice is taken."),
         ("Bad name: not here", "bad-name", "not here"),
+        (NOT_READY, "try-later", NOT_READY),
     ],
 )
 def test_a_refused_name_ends_the_line(answer: str, code: str, text: str) -> None:
@@ -129,6 +131,8 @@ def test_a_call_is_answered_with_the_name_of_the_peer() -> None:
         ("bob is not reading at the moment.", "busy"),
         ("Please don't try to talk with yourself.", "self"),
         ("That line was not sent: it has over 65536 bytes.", "too-long"),
+        (NOT_READY, "try-later"),
+        ("The last call is still on its way.", "try-later"),
     ],
 )
 def test_a_refused_call_is_answered_with_the_refusal_alone(answer: str, code: str) -> None:

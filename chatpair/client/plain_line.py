@@ -233,7 +233,7 @@ class PlainLine(LineReceiver):
                 self._starting.callback(None)
             case Error(code="reuse" as code):
                 self._end(Refused(code, f"The name {self.name} is taken."))
-            case Error(code="bad-name" as code, text=text):
+            case Error(code="bad-name" | "try-later" as code, text=text):
                 self._end(Refused(code, text))
             case Error(code="password", text=text):
                 self._needs_password(text)

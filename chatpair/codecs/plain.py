@@ -222,6 +222,7 @@ _REFUSED = re.compile(
     r"|(?P<self>Please don't try to talk with yourself\.)"
     r"|(?P<nobody>Nobody is chatting with you\..*)"
     r"|(?P<long>That line was not sent: .*)"
+    r"|(?P<later>The switchboard is not ready\.|The last call is still on its way\.)"
 )
 _CODES: dict[str, ErrorCode] = {
     "unknown": "unknown",
@@ -231,6 +232,7 @@ _CODES: dict[str, ErrorCode] = {
     "self": "self",
     "nobody": "nobody",
     "long": "too-long",
+    "later": "try-later",
 }
 
 

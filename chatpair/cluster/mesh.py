@@ -82,12 +82,15 @@ class EngineMesh:
         if inc is None or inc == self.me or inc in self.members:
             return inc
         met: Deferred[None] = Deferred()
-        self._met.setdefault(inc, []).append(met)
+        waiting = self._met.setdefault(inc, [])
+        waiting.append(met)
         self._lease.heartbeat_soon()
         met.addTimeout(MEETING_SECONDS, self._reactor)
 
         def unknown(_: object) -> None:
-            self._met.pop(inc, None)
+            waiting.remove(met)
+            if not waiting:
+                del self._met[inc]
 
         return met.addCallbacks(lambda _: inc, unknown)
 
@@ -104,7 +107,8 @@ class EngineMesh:
         return leaving.addCallback(lambda _: self._engine.stop())
 
     def _received(self, inc: str, frame: Frame) -> None:
-        if self._lease.check():
+        # What was told to a former incarnation of this node nobody would hear the answer to.
+        if self._lease.check() and self._links.me == self._lease.me:
             self.listener.received(inc, frame)
 
     def _room_changed(self, inc: str) -> None:
@@ -140,8 +144,7 @@ class EngineMesh:
         self.listener.members_changed(members)
         for inc in self._met.keys() & members:
             for met in self._met.pop(inc):
-                if not met.called:
-                    met.callback(None)
+                met.callback(None)
 
     def frozen(self) -> None:
         """End all users."""

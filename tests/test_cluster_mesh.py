@@ -1,0 +1,68 @@
+"""What puts engine, lease, names and links together, with an engine that is never there."""
+
+from typing import Any
+
+import pytest
+from twisted.internet.task import Clock
+
+from chatpair.cluster.address import EngineAddress
+from chatpair.cluster.frames import Frame, Refused
+from chatpair.cluster.mesh import MEETING_SECONDS, EngineMesh
+
+OTHER = "b.00000001"
+FRAME = Refused(1, 1)
+
+
+class Listener:
+    """An exchange that only notes what others tell."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[str, Frame]] = []
+
+    def received(self, inc: str, frame: Frame) -> None:
+        """Take a frame."""
+        self.got.append((inc, frame))
+
+    def members_changed(self, members: frozenset[str]) -> None:
+        """Do nothing: there are no users."""
+
+    def reborn(self) -> None:
+        """Do the same."""
+
+
+@pytest.fixture
+def mesh() -> Any:
+    """One that has joined."""
+    made = EngineMesh(Clock(), EngineAddress.parse("redis://127.0.0.1:1"), "a", 10.0)
+    made.listener = Listener()  # type: ignore[assignment]
+    made.joined()
+    return made
+
+
+def test_what_a_former_incarnation_was_told_is_not_taken(mesh: Any) -> None:
+    listener = mesh.listener
+    mesh._received(OTHER, FRAME)
+    assert listener.got == [(OTHER, FRAME)]
+    mesh._lease._be_reborn()
+    mesh._received(OTHER, FRAME)
+    assert listener.got == [(OTHER, FRAME)]
+    mesh.joined()
+    mesh._received(OTHER, FRAME)
+    assert listener.got == [(OTHER, FRAME)] * 2
+
+
+def test_each_who_waits_for_a_new_node_waits_as_long(mesh: Any) -> None:
+    clock = mesh._reactor
+    met: list[str | None] = []
+    mesh._meet(OTHER).addCallback(met.append)
+    clock.advance(MEETING_SECONDS - 0.1)
+    mesh._meet(OTHER).addCallback(met.append)
+    clock.advance(0.1)
+    assert met == [None]
+    mesh.members_changed(frozenset({OTHER}))
+    assert met == [None, OTHER]
+    assert not mesh._met
+    mesh._meet("c.00000001").addCallback(met.append)
+    clock.advance(MEETING_SECONDS)
+    assert met == [None, OTHER, None]
+    assert not mesh._met

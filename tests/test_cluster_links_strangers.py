@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from twisted.logger import capturedLogs
 
 from chatpair.cluster.parked import PARKED_BYTES
 from tests.links import LEASE, Net, Node
@@ -81,6 +82,14 @@ def test_garbage_is_skipped(net: Net, fields: Any) -> None:
     net.runs(0.5)
     assert a.got == [("b", 1), ("b", 2)]
     assert b.got == [("a", 3)]
+
+
+def test_what_somebody_says_is_not_logged(net: Net) -> None:
+    with capturedLogs() as events:
+        net.nodes["a"].links._take([b"later version", b"alice says this", b"and more"])
+    [event] = events
+    assert "later version" in event["what"]
+    assert "alice" not in str(event)
 
 
 def test_frames_that_are_not_understood_count_as_taken(net: Net) -> None:

@@ -318,7 +318,8 @@ class Links:
             inc = source.decode("ascii")
             number, taken = map(int, numbers)
         except (AttributeError, TypeError, ValueError):
-            self._warn("Something in the inbox that no node wrote is skipped: {what}", fields)
+            what = fields[:1] if isinstance(fields, list) else fields  # no more: it may be talk
+            self._warn("Something in the inbox that no node wrote is skipped: {what}", what)
             return
         link = self._links.get(inc)
         if link is None or inc in self._parked:

@@ -250,8 +250,12 @@ class Calls(HeldLines):
 
     # What users set
 
-    def apply(self, user: User, setting: Setting) -> None:
-        """Set something for calls to a user, and tell the user that it is so, or why not."""
+    def apply(self, user: User, setting: Setting) -> Deferred[None] | None:
+        """Set something for calls to a user, and tell the user that it is so, or why not.
+
+        If there is more to find out, return what fires when that is done. To cancel that does not
+        end it.
+        """
         match setting:
             case SetDnd(on):
                 self._rules_of(user).dnd = on
@@ -260,33 +264,38 @@ class Calls(HeldLines):
                 self._rules_of(user).rings = on
                 user.tell(RingSet(on))
             case Block(text):
-                self._block_or_not("block", user, text)
+                return self._block_or_not("block", user, text)
             case Unblock(text):
                 self._block_or_not("unblock", user, text)
+        return None
 
     def _rules_of(self, user: User) -> Rules:
         return self._rules.setdefault(user, Rules())
 
-    def _block_or_not(self, of: Literal["block", "unblock"], user: User, text: str) -> None:
+    def _block_or_not(
+        self, of: Literal["block", "unblock"], user: User, text: str
+    ) -> Deferred[None] | None:
         try:
             name = parse(text)
         except BadName as why:
             code: ErrorCode = "bad-name" if text else "unknown"
             user.tell(Error(of, code, str(why) if text else f"Say who: /{of} bob"))
-        else:
-            act = self._block if of == "block" else self._unblock
-            act(user, name)
+            return None
+        if of == "block":
+            return self._block(user, name)
+        self._unblock(user, name)
+        return None
 
-    def _block(self, user: User, name: Name) -> None:
+    def _block(self, user: User, name: Name) -> Deferred[None] | None:
         if name.is_same(user.name):
             user.tell(Error("block", "self", "You can't block yourself."))
-            return
+            return None
         rules = self._rules_of(user)
         old = rules.block_of(name)
         if old is None and len(rules.blocks) >= MAX_BLOCKS:
             text = f"You have blocked {MAX_BLOCKS} names; unblock one of them first."
             user.tell(Error("block", "too-many", text))
-            return
+            return None
         other = self.known(user, name)
         host = None
         if other is not None:
@@ -301,6 +310,7 @@ class Calls(HeldLines):
             self.part(user, Blocked(name.text))
         else:
             user.tell(Blocked(name.text))
+        return None
 
     def callers_of(self, user: User) -> list[User]:
         """Return those whose calls ring at a user."""

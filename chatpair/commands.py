@@ -190,7 +190,7 @@ class CommandConnection(AnsweredConnection):
         else:
             self._enter(answer)
             self.factory.welcome(answer)
-            self._await_call(self.factory.call_under_way(answer))
+            self._await_told(self.factory.call_under_way(answer))
             self.flow_changed()
 
     def _found(self, resume: Resume, answer: Error | Carry) -> None:
@@ -204,19 +204,19 @@ class CommandConnection(AnsweredConnection):
             commands = [resume, *self._queue.clear()]
             answer(b"".join(json.render_any(command) for command in commands))
 
-    def _await_call(self, answered: Deferred[None] | None) -> None:
-        """Let what follows a call wait for its answer: it decides who is meant."""
-        if answered is not None:
+    def _await_told(self, answered: Deferred[None] | None) -> None:
+        """Let what follows wait: a call's answer decides who is meant by it."""
+        if answered is not None and self.user is not None:  # else that was the end
             self.await_answer(answered, lambda _: None)
 
     def _obey_named(self, command: AnyCommand, user: User) -> None:
         match command:
             case Call(name):
-                self._await_call(self.factory.call(user, name))
+                self._await_told(self.factory.call(user, name))
             case HangUp():
                 self.factory.hang_up(user)
             case SetDnd() | SetRing() | Block() | Unblock():
-                self.factory.apply(user, command)
+                self._await_told(self.factory.apply(user, command))
             case AskWho():
                 here = self.factory.who()
                 if isinstance(here, Deferred):

@@ -193,6 +193,9 @@ class NameTable:
             return self._sorted[at : at + 1] == [name.key]
         return any(look in self._ascii for look in name.skeletons)
 
+    def __len__(self) -> int:
+        return len(self._sorted)
+
     def first(self, count: int) -> list[str]:
         """Return the keys that come first."""
         return self._sorted[:count]

@@ -76,7 +76,11 @@ class MemoryMesh:
 
     def claim(self, name: Name) -> Deferred[Literal["yours", "taken", "later"]]:
         """Take a name, if the engine answers."""
-        return self._network.engine(lambda: self._claim(name))
+        given_up: list[object] = []
+        claimed: Deferred[Any] = Deferred(given_up.append)
+        asked = self._network.engine(lambda: "later" if given_up else self._claim(name))
+        asked.addBoth(lambda answer: None if given_up else claimed.callback(answer))
+        return claimed
 
     def _claim(self, name: Name) -> Any:
         if not self.ready or self.me not in self._network.nodes:

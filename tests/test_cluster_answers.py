@@ -1,5 +1,6 @@
 """Connections to a node that wait for what other nodes and the engine answer."""
 
+from chatpair.cluster.factory import LISTING_SECONDS
 from tests.exchange import PAIRED, said
 from tests.tunnels import json_back, two, with_key
 
@@ -37,6 +38,8 @@ def test_the_list_of_whoever_does_not_wait_for_it_is_no_harm_to_others() -> None
     alice.says("/who")
     carol.says("/who")
     alice.drops()
+    network.settle()
+    network.clock.advance(LISTING_SECONDS)
     network.settle()
     assert carol.heard() == ["Here: carol"]
     b.enter("bob")
@@ -95,3 +98,15 @@ def test_it_does_so_at_another_node_too() -> None:
     network.settle()
     assert bob.heard()[-1] == "Quit."
     assert carol.heard() == [PAIRED.format("alice"), said(a, "for carol")]
+
+
+def test_a_call_is_refused_if_this_node_is_cut_off_before_it_is_made() -> None:
+    network, a, b = two()
+    alice, bob = a.enter("alice"), b.enter("bob")
+    network.hold()
+    alice.says("To:bob")
+    a.mesh.ready = False
+    network.answer()
+    assert alice.heard() == ["The switchboard is not ready."]
+    network.settle()
+    assert bob.heard() == []

@@ -67,6 +67,27 @@ def test_a_claim_that_was_given_up_leaves_the_name_free(network: Network) -> Non
     assert at(network, "a", "alice").user is not None
 
 
+def test_who_gives_a_claim_up_is_not_in_the_way_of_the_next(network: Network) -> None:
+    network.hold()
+    at(network, "a", "alice").leaves()
+    again = at(network, "a", "alice")
+    network.settle()
+    assert again.user is not None
+    assert again.answer is None
+
+
+def test_claims_under_way_count_for_how_many_users_there_may_be() -> None:
+    network = Network("a", max_users=2)
+    network.hold()
+    for name in "alice", "bob":
+        network.node("a").connect().says(name)
+    late = network.node("a").connect()
+    late.says("carol")
+    assert late.heard() == ["The server is full."]
+    network.settle()
+    assert len(network.node("a").factory.users) == 2
+
+
 def test_no_name_can_be_claimed_while_nothing_is_ready(network: Network) -> None:
     network.node("a").mesh.ready = False
     assert at(network, "a", "alice").answer == NOT_READY

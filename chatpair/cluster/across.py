@@ -154,7 +154,7 @@ class CallsAcross(ChatFactory):
         if inc is None or inc == self.mesh.me or pending.key in self.users:
             self._end_call(pending)
             super().call(caller, pending.text)  # who is here now
-        elif self.mesh.is_full(inc):
+        elif self.mesh.is_full(inc) or not self.mesh.ready:
             self._end_call(pending)
             caller.tell(not_ready("to"))
         else:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -23,6 +23,9 @@ from chatpair.names import Name, NameTable
 from chatpair.user import Connection, User
 
 Outcome = Literal["yours", "taken", "later"]
+
+LISTING_SECONDS = 0.25
+"""Seconds from one question who is here to the next at least: each costs all nodes a list."""
 
 _log = Logger()
 
@@ -51,6 +54,7 @@ class ClusterFactory(LinesAcross):
         self._asking = Asking(clock, mesh.send)
         self._listing: list[Deferred[Here]] = []  # who asks who is here
         self._next_listing: list[Deferred[Here]] = []  # and who does while others are asked
+        self._asked_lately = False
         self.handlers: dict[type[Frame], Callable[[str, Any], object]] = {
             frames.Call: self.call_came,
             frames.Cancel: self.cancelled,
@@ -96,22 +100,33 @@ class ClusterFactory(LinesAcross):
         if self._claiming.has(name):
             return taken(name)
         self._claiming.add(name)
-        cancelled: list[object] = []
-        answer: Deferred[User | Error] = Deferred(cancelled.append)
+        asked = self.mesh.claim(name)
+        given_up = False
+
+        def give_up(_: object) -> None:
+            nonlocal given_up
+            given_up = True
+            asked.cancel()  # or it would stand in the way of who says the name next
+
+        answer: Deferred[User | Error] = Deferred(give_up)
 
         def claimed(outcome: Outcome) -> None:
             self._claiming.remove(name)
-            if cancelled:
-                if outcome == "yours":
-                    self.mesh.release(name)
-            elif outcome == "yours":
+            if given_up:
+                return
+            if outcome == "yours":
                 answer.callback(self.enter(name, connection, host, counting=counting))
             else:
                 answer.callback(taken(name) if outcome == "taken" else not_ready("name"))
 
-        asked = self.mesh.claim(name).addErrback(_later).addCallback(claimed)
+        asked.addErrback(_later).addCallback(claimed)
         asked.addErrback(lambda why: _log.failure("A claim failed", failure=why))
         return answer
+
+    def is_full(self) -> bool:
+        """Tell whether there are as many users or connections as may be, with who is to come."""
+        coming = len(self._claiming)
+        return super().is_full() or len(self.users) + coming >= self.max_users
 
     def enter(
         self, name: Name, connection: Connection, host: str | None, *, counting: bool
@@ -147,12 +162,16 @@ class ClusterFactory(LinesAcross):
                 return True
         return super()._is_blocked(caller, rules)
 
-    def _block(self, user: User, name: Name) -> None:
+    def _block(self, user: User, name: Name) -> Deferred[None] | None:
         super()._block(user, name)
-        if self.mesh.ready and self._block_across(user, name) is not None:
-            located = self.mesh.locate(name.key)
-            located.addCallback(self._ask_host, name.key).addCallback(self._host_known, user, name)
-            located.addErrback(lambda why: None)  # by name alone, then
+        if not self.mesh.ready or self._block_across(user, name) is None:
+            return None
+        known: Deferred[None] = Deferred()  # for one to wait: others are asked one name at a time
+        located = self.mesh.locate(name.key)
+        located.addCallback(self._ask_host, name.key).addCallback(self._host_known, user, name)
+        # If that fails it is by name alone.
+        located.addBoth(lambda _: known.callback(None))
+        return known
 
     def _ask_host(self, inc: str | None, key: str) -> Deferred[Answers]:
         if inc is None or inc == self.mesh.me:
@@ -182,19 +201,26 @@ class ClusterFactory(LinesAcross):
         """List who is at all nodes, as far as they answer.
 
         While others are asked for somebody, whoever asks too waits for the next answers: those
-        that are on their way were given before.
+        that are on their way were given before. All who ask within LISTING_SECONDS share them.
         """
         if not (self.mesh.ready and self.mesh.members):
             return self.who_is_here()
         listed: Deferred[Here] = Deferred()
         self._next_listing.append(listed)
-        if not self._listing:
-            self._ask_who()
+        self._ask_who()
         return listed
 
     def _ask_who(self) -> None:
+        if self._listing or self._asked_lately or not self._next_listing:
+            return
+        self._asked_lately = True
+        self.clock.callLater(LISTING_SECONDS, self._ask_who_again)
         self._listing, self._next_listing = self._next_listing, []
         self._asking.ask(self.mesh.members, frames.Ask).addCallback(self._list)
+
+    def _ask_who_again(self) -> None:
+        self._asked_lately = False
+        self._ask_who()
 
     def _list(self, answers: Answers) -> None:
         here = self.who_is_here()
@@ -206,8 +232,7 @@ class ClusterFactory(LinesAcross):
         found = sorted(found)[:MAX_LISTED]
         names = [Present(text, paired) for _, text, paired in found]
         listing, self._listing = self._listing, []
-        if self._next_listing:
-            self._ask_who()
+        self._ask_who()
         for listed in listing:
             listed.callback(Here(names, total - len(names)))
 
@@ -315,5 +340,6 @@ class ClusterFactory(LinesAcross):
 
 
 def _later(why: Failure) -> Outcome:
-    _log.failure("A name can't be claimed", failure=why)
+    if not why.check(CancelledError):
+        _log.failure("A name can't be claimed", failure=why)
     return "later"

@@ -31,7 +31,10 @@ class Mesh(Protocol):
         """The incs of the others."""
 
     def claim(self, name: Name) -> Deferred[Literal["yours", "taken", "later"]]:
-        """Take a name for this node."""
+        """Take a name for this node.
+
+        Who cancels that has not got it, and may claim it again at once.
+        """
 
     def release(self, name: Name) -> None:
         """Let a name be free again, if it is this node's."""

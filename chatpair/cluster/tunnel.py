@@ -40,6 +40,10 @@ class TunnelFactory(ClusterFactory):
             frames.TunnelClose: self._closed,
         }
 
+    def may_come_back(self) -> bool:
+        """Tell whether a connection may be that of somebody who has a key, of whatever node."""
+        return bool(self.mesh.members) or super().may_come_back()
+
     def resume(
         self, key: str, seen: int, connection: Connection, host: str | None, *, counting: bool
     ) -> User | Error | Deferred[Error | Carry]:

@@ -160,3 +160,28 @@ def test_there_are_no_tunnels_through_tunnels() -> None:
     network.settle()
     assert again.heard() == ["OK"]
     assert "dave" in a.factory.users
+
+
+def test_a_key_that_nobody_can_tell_of_now_is_not_taken_for_wrong() -> None:
+    network, a, b = two()
+    _, key = with_key(a)
+    network.hold()
+    again = b.connect()
+    again.says(f"Back:{key}")
+    network.clock.advance(2)  # and nothing from the other node arrives
+    assert again.heard() == ["The switchboard is not ready."]
+    network.settle()
+    again.says(f"Back:{key}")
+    network.settle()
+    assert again.heard()[0] == "OK"
+
+
+def test_who_has_a_line_elsewhere_comes_back_through_a_full_node() -> None:
+    network = Network("a", "b", max_users=1)
+    a, b = network.node("a"), network.node("b")
+    b.enter("bob")
+    _, key = with_key(a)
+    assert back(network, b, key).heard()[0] == "OK"
+    stranger = b.connect()
+    stranger.says("carol")
+    assert stranger.heard() == ["The server is full."]

@@ -15,7 +15,7 @@ from chatpair.cluster.across import not_ready
 from chatpair.cluster.asking import Answers, Asking
 from chatpair.cluster.frames import Frame
 from chatpair.cluster.lines import LinesAcross
-from chatpair.cluster.mesh_types import Mesh
+from chatpair.cluster.mesh_types import Mesh, NotReady
 from chatpair.cluster.remote import RemoteUser
 from chatpair.factory import MAX_LISTED, ChatFactory, taken
 from chatpair.messages import Ending, Error, Here, Left, Present
@@ -255,15 +255,22 @@ class ClusterFactory(LinesAcross):
         """Fire with the inc of the other node that has the user of a key, if one has.
 
         Somebody at the host says so: wrong keys are counted against it at each node that is asked.
+        Fails with NotReady if none says so, and one that is alive does not answer.
         """
         incs = self.mesh.members
         if counting:
             node = key.split("-", 2)[2:]
             incs = frozenset(inc for inc in incs if [node_of(inc)] == node)
         asked = self._asking.ask(incs, lambda ask: frames.AskKey(ask, key, host, counting))
-        return asked.addCallback(
-            lambda answers: next((inc for inc, answer in answers if answer.is_here), None)
-        )
+
+        def found(answers: Answers) -> str | None:
+            where = next((inc for inc, answer in answers if answer.is_here), None)
+            silent = incs & self.mesh.members - {inc for inc, _ in answers}
+            if where is None and silent:
+                raise NotReady
+            return where
+
+        return asked.addCallback(found)
 
     def _key_asked(self, inc: str, frame: frames.AskKey) -> None:
         keyring = self._tokens if frame.counting else self._words

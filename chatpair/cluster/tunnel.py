@@ -6,13 +6,14 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from chatpair.cluster import frames
 from chatpair.cluster.across import not_ready
 from chatpair.cluster.carried import CarriedProtocol, Way
 from chatpair.cluster.factory import ClusterFactory
 from chatpair.cluster.far_end import FarProtocol, FarTransport
-from chatpair.cluster.mesh_types import Mesh
+from chatpair.cluster.mesh_types import Mesh, NotReady
 from chatpair.held import Carry
 from chatpair.messages import Error
 from chatpair.protocol import ChatProtocol
@@ -38,6 +39,10 @@ class TunnelFactory(ClusterFactory):
             frames.TunnelLost: self._lost,
             frames.TunnelClose: self._closed,
         }
+
+    def may_come_back(self) -> bool:
+        """Tell whether a connection may be that of somebody who has a key, of whatever node."""
+        return bool(self.mesh.members) or super().may_come_back()
 
     def resume(
         self, key: str, seen: int, connection: Connection, host: str | None, *, counting: bool
@@ -66,7 +71,11 @@ class TunnelFactory(ClusterFactory):
             else:
                 found.callback(unknown)
 
-        self.find_key(key, connection.host, counting=counting).addCallback(answered)
+        def silent(why: Failure) -> None:
+            why.trap(NotReady)
+            found.callback(not_ready("resume"))
+
+        self.find_key(key, connection.host, counting=counting).addCallbacks(answered, silent)
         return found
 
     # Connections here

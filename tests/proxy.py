@@ -34,6 +34,8 @@ class Link:
                 sink.sendall(data)
                 if sink is self._sockets[0]:
                     self.told += data
+                if self._left == 0:
+                    break
                 if self._proxy.rate:
                     self._is_over.wait(len(data) / self._proxy.rate)
         self.cut()

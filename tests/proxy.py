@@ -36,8 +36,8 @@ class Link:
                     self.told += data
                 if self._left == 0:
                     break
-                if self._proxy.rate:
-                    self._is_over.wait(len(data) / self._proxy.rate)
+                if rate := self._proxy.rate:
+                    self._is_over.wait(len(data) / rate)
         self.cut()
 
     def _allowed(self, data: bytes) -> bytes:
@@ -93,7 +93,8 @@ class Proxy:
     @property
     def piece(self) -> int:
         """How many bytes are carried at a time at most."""
-        return max(1, self.rate // 20) if self.rate else 65_536
+        rate = self.rate
+        return max(1, rate // 20) if rate else 65_536
 
     def _run(self) -> None:
         with suppress(OSError):

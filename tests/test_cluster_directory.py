@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from chatpair.cluster import scripts
 from chatpair.cluster.directory import BATCH
+from chatpair.cluster.mesh_types import NotReady
 from chatpair.names import NameTable, parse
 from tests.cluster_nodes import LEASE, Node, Store, World, store
 
@@ -236,3 +237,12 @@ def test_says_where_a_name_is(world: World) -> None:
     other.lease.locate("bob").addCallback(found.append)
     assert found == [one.lease.me, None, None]
     world.wait(LEASE)
+
+
+def test_nobody_says_where_a_name_is_once_the_engine_is_away(world: World) -> None:
+    (node,) = world.ready("a")
+    node.wire.is_slow = True
+    failures: list[type[BaseException] | None] = []
+    node.lease.locate("bob").addErrback(lambda why: failures.append(why.type))
+    node.wire.cut(node.lease)
+    assert failures == [NotReady]

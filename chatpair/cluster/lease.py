@@ -23,10 +23,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from txredisapi import ResponseError
 
-from chatpair.cluster.directory import Directory, NotReady, Outcome, Stay
+from chatpair.cluster.directory import Directory, Outcome, Stay
 from chatpair.cluster.engine import Engine, EngineAway, EngineRefuses
 from chatpair.cluster.lease_listener import LeaseListener
 from chatpair.cluster.members import Members, Rival
+from chatpair.cluster.mesh_types import NotReady
 from chatpair.cluster.scripts import HEARTBEAT, JOIN, KEYS, LEAVE
 from chatpair.cluster.waiting import Waiting
 from chatpair.names import Name

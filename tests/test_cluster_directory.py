@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.python.failure import Failure
 
 from chatpair.cluster import scripts
 from chatpair.cluster.directory import BATCH
+from chatpair.cluster.mesh_types import NotReady
 from chatpair.names import NameTable, parse
 from tests.cluster_nodes import LEASE, Node, Store, World, store
 
@@ -236,3 +238,13 @@ def test_says_where_a_name_is(world: World) -> None:
     other.lease.locate("bob").addCallback(found.append)
     assert found == [one.lease.me, None, None]
     world.wait(LEASE)
+
+
+def test_nobody_can_tell_where_a_name_is_while_the_engine_is_away(world: World) -> None:
+    (node,) = world.ready("a")
+    failed: list[Failure] = []
+    node.wire.is_slow = True
+    node.lease.locate("bob").addErrback(failed.append)
+    node.wire.cut(node.lease)
+    node.lease.locate("bob").addErrback(failed.append)
+    assert [why.type for why in failed] == [NotReady, NotReady]

@@ -8,6 +8,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatpair.cluster.engine import Engine
+from chatpair.cluster.mesh_types import NotReady
 from chatpair.cluster.scripts import KEYS, LOCATE, NAMES, PREFIX, SWEEP
 from chatpair.names import Name
 
@@ -17,10 +18,6 @@ BATCH = 200
 Outcome = Literal["yours", "taken", "later"]
 
 _log = Logger()
-
-
-class NotReady(Exception):
-    """The engine can't be asked at the moment."""
 
 
 class Stay(NamedTuple):

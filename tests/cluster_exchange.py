@@ -71,7 +71,7 @@ class MemoryMesh:
     def __init__(self, network: "Network", me: str) -> None:
         self._network = network
         self.me = me
-        self.ready = True
+        self.ready = self.holds_names = True
         self.members: frozenset[str] = frozenset()
 
     def claim(self, name: Name) -> Deferred[Literal["yours", "taken", "later"]]:

@@ -177,7 +177,10 @@ def test_who_is_cut_off_for_long_is_dead_and_comes_back_as_another(
     one.enter("bob")
     me = one.lease.me
     one.wire.cut(one.lease)
-    world.wait(LEASE * VALID + STEP)
+    world.wait(LEASE * VALID - 2)
+    assert one.lease.holds_names
+    world.wait(2 + STEP)
+    assert not one.lease.holds_names
     assert one.lease.check()  # it knew in time
     assert not one.lease.entitled
     world.wait(LEASE)
@@ -185,6 +188,7 @@ def test_who_is_cut_off_for_long_is_dead_and_comes_back_as_another(
     assert other.enter("alice") == ["yours"]
     one.wire.connect(one.lease)
     world.wait(STEP)
+    assert one.lease.holds_names
     assert one.told == ["not ready", "reborn", "joined", "expelled alice", "ready"]
     assert one.users.keys() == {"bob"}
     assert one.lease.me != me

@@ -118,7 +118,7 @@ class CallsAcross(ChatFactory):
         except BadName:
             key = ""
         peer = self.pairs.get(caller)
-        if not (text and key) or key in self.users:
+        if not (text and key) or (key in self.users and self.mesh.holds_names):
             return super().call(caller, text)
         if peer is not None and peer.name.key == key:
             caller.tell(already_paired(peer))

@@ -105,15 +105,19 @@ class Lease:
         return self._members.alive
 
     @property
-    def entitled(self) -> bool:
-        """Whether the names of the users here are theirs, for all the other nodes know."""
+    def holds_names(self) -> bool:
+        """Whether no other node can have the names of the users here."""
         return (
             self._stay is not None
             and self._asserted
-            and self._settling_since is None
             and not self._cut_off
             and self._monotonic() < self._valid_until
         )
+
+    @property
+    def entitled(self) -> bool:
+        """Whether the names of the users here are theirs, for all the other nodes know."""
+        return self.holds_names and self._settling_since is None
 
     def check(self) -> bool:
         """Notice at once if this process was frozen, before any input is handled.

@@ -67,6 +67,11 @@ class EngineMesh:
         return self._lease.ready
 
     @property
+    def holds_names(self) -> bool:
+        """Whether no other node can have the names of the users here."""
+        return self._lease.holds_names
+
+    @property
     def members(self) -> frozenset[str]:
         """The incs of the others."""
         return self._lease.members

@@ -27,6 +27,10 @@ class Mesh(Protocol):
         """Whether names can be claimed, and calls made to others."""
 
     @property
+    def holds_names(self) -> bool:
+        """Whether no other node can have the names of the users here."""
+
+    @property
     def members(self) -> frozenset[str]:
         """The incs of the others."""
 

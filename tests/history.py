@@ -41,6 +41,9 @@ class End(Struct, frozen=True):
 class Over(Struct, frozen=True):
     """Whatever a call was to be answered has been read; no client calls anybody before that."""
 
+    lost: bool = False
+    """Whether a connection was lost meanwhile, and perhaps the call or the answer with it."""
+
 
 class Moment(NamedTuple):
     """Something that a client began to do, or had read."""

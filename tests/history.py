@@ -136,6 +136,12 @@ class Said(NamedTuple):
     at: float
     say: Say
 
+    def precedes(self, other: "Said") -> bool:
+        """Tell whether it was surely to arrive before another text of the same name."""
+        if self.session is other.session:
+            return self.place < other.place
+        return self.session.ended and self.session.moments[-1].at < other.session.asked
+
 
 class Heard(NamedTuple):
     """A text that arrived."""

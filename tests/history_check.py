@@ -92,14 +92,18 @@ def _proofs(session: Session, lines: Lines, pairs: Pairs) -> Iterator[_Proof]:
 
 
 def _tenures(history: History, session: Session, proofs: Iterator[_Proof]) -> Iterator[_Tenure]:
-    """Yield when a session was the owner: once, and once more after each cut of its node."""
+    """Yield when a session was the owner: once, and once more after each cut of its node.
+
+    Within a cut the node may have lost and regained the name any number of times.
+    """
     cuts = sorted(cut for cut in history.cuts if cut.node == session.node)
     parts: defaultdict[int, list[_Proof]] = defaultdict(list)
     for proof in proofs:
         if proof.in_pair and any(cut.begin <= proof.begin < cut.end for cut in cuts):
             continue
-        if any(proof.begin < cut.end <= proof.end for cut in cuts):
-            continue  # of before or of after
+        if any(proof.begin < cut.end and cut.begin < proof.end < inf for cut in cuts):
+            yield _Tenure(session, proof.end, proof.begin)
+            continue
         parts[sum(cut.end <= proof.begin for cut in cuts)].append(proof)
     for number, part in parts.items():
         if number and session.granted < cuts[number - 1].end:  # else it could not have it any more
@@ -126,7 +130,7 @@ def _owner_faults(history: History, lines: Lines, pairs: Pairs) -> Iterator[Faul
 
 def _heard_faults(lines: Lines, pairs: Pairs) -> Iterator[Fault]:
     """Check that what arrived was said so, to whom it arrived at, and came once and in order."""
-    last: dict[tuple[str, Session], tuple[float, int]] = {}
+    last: dict[tuple[str, Session], Said] = {}
     arrived: dict[str, Session] = {}
     for hearer, at, message, again in lines.arrivals:
         text = message.text
@@ -142,10 +146,10 @@ def _heard_faults(lines: Lines, pairs: Pairs) -> Iterator[Fault]:
                 yield Fault("lines", f"{hearer} hears {text!r} before it is said")
             if hearer.key not in _meant_for(said, hearer, pairs):
                 yield Fault("lines", f"{hearer} hears {text!r}, which was for another")
-            order = said.session.asked, said.place
-            if order < last.get((said.session.key, hearer), order):
+            before = last.get((said.session.key, hearer))
+            if before is not None and said.precedes(before):
                 yield Fault("lines", f"{hearer} hears {text!r} after what was said later")
-            last[said.session.key, hearer] = order
+            last[said.session.key, hearer] = said
 
 
 def _meant_for(said: Said, hearer: Session, pairs: Pairs) -> set[str]:

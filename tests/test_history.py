@@ -112,7 +112,8 @@ def test_a_line_proves_an_owner_unless_the_node_is_cut_off(said: float) -> None:
 
 def test_a_call_proves_an_owner_though_the_node_is_cut_off() -> None:
     ann = session("ann", (12, Call("zed")), (13, NO_ZED), (20, End("closed")))
-    assert rules(ann, session("ann", at=10), cuts=(Cut("na", 6, 20),)) == {"owners"}
+    other = Session("ann", "nb", 10, 11, True)
+    assert rules(ann, other, cuts=(Cut("na", 6, 20),)) == {"owners"}
 
 
 def test_a_name_may_be_had_by_another_while_its_node_is_cut_off() -> None:
@@ -124,11 +125,13 @@ def test_a_name_may_be_had_by_another_while_its_node_is_cut_off() -> None:
     assert rules(ann, ended, cuts=(Cut("na", 5, 9), Cut("na", 40, 50))) == {"owners"}
 
 
-def test_an_answer_that_may_be_of_before_or_after_a_cut_proves_nothing_of_before() -> None:
-    ann = session("ann", (12, Call("zed")), (31, NO_ZED))
-    other = session("ann", (14, End("dropped")), at=10)
+@pytest.mark.parametrize("answered", [13.0, 31.0])
+def test_what_proves_an_owner_in_a_cut_proves_nothing_of_before(answered: float) -> None:
+    ann = session("ann", (12, Call("zed")), (answered, NO_ZED), (40, End("closed")))
+    other = Session("ann", "nb", 9, 9.5, True, [Moment(10, End("dropped"))])
     assert rules(ann, other, cuts=(Cut("na", 5, 30),)) == set()
-    assert rules(ann, other, cuts=(Cut("na", 5, 32),)) == {"owners"}
+    assert rules(ann, other, cuts=(Cut("na", 5, 7),)) == {"owners"}
+    assert rules(ann, other) == {"owners"}
 
 
 def test_two_pairs() -> None:

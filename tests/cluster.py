@@ -2,7 +2,9 @@
 
 import re
 import signal
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Self
 
 from tests.clients import spins_until
@@ -15,8 +17,11 @@ from tests.server import Client, Server
 NOT_READY = "The switchboard is not ready."
 """What a node answers that can't tell whose a name is."""
 
-LEASE = 2.0
-"""Seconds of the lease, where a test does not say."""
+LEASE = 60.0
+"""Seconds of the lease where nobody is to be taken for dead, however slow the machine is."""
+
+SHORT = 5.0
+"""Seconds of the lease where somebody is: the others must not stand still for most of it."""
 
 
 class Node(Server):
@@ -43,6 +48,14 @@ class Node(Server):
         """Wait until it has joined the cluster, or has joined it again, and names can be had."""
         self.logs(rf"Joined the cluster at \S+ as node {self.name}\b")
         spins_until(lambda: self.asked(f"probe-{self.name}") == "OK")
+
+    def meets(self, other: "Node") -> None:
+        """Let it know another node now: by its heartbeats it would in a tenth of the lease."""
+        name = f"met-by-{self.name}"
+        with Client(other.door) as there, Client(self.door) as here:
+            for client, own in ((there, name), (here, f"probe-{self.name}")):
+                spins_until(partial(enters, client, own))
+            spins_until(partial(calls, here, name))
 
     def asked(self, name: str) -> str:
         """Ask for a name on a connection of its own, which is closed then; return the answer."""
@@ -77,6 +90,27 @@ class Node(Server):
         super().__exit__(*exception)
 
 
+def enters(client: Client, name: str) -> bool:
+    """Claim a name; tell whether it is the client's."""
+    client.says(name)
+    return client.line() == "OK"
+
+
+def calls(client: Client, name: str) -> bool:
+    """Call somebody; tell whether that is a pair."""
+    client.says(f"To:{name}")
+    return client.line() == f"You are chatting with {name}."
+
+
+def settle(engine: Engine) -> None:
+    """Let an engine see nodes for the first time, whose lease is short.
+
+    An engine without data lets no names be claimed for most of a lease.
+    """
+    with Node("settler", engine.url, lease=1) as node:
+        node.joins()
+
+
 class Cluster:
     """Nodes n1, n2, ..., each with a way of its own to the engine that can be cut."""
 
@@ -106,13 +140,18 @@ class Cluster:
 
     def __enter__(self) -> Self:
         try:
+            if not self.engine.command("DBSIZE"):
+                settle(self.engine)
             for number in range(len(self.ways)):
                 self.begin(number)
             for node in self.nodes:
                 node.joins()
-            names = {node.name for node in self.nodes}
-            for node in self.nodes if len(names) > 1 else []:
-                node.knows(*names - {node.name})
+            for node in self.nodes:
+                others = [other for other in self.nodes if other is not node]
+                for other in others:
+                    node.meets(other)
+                if others:
+                    node.knows(*(other.name for other in others))
         except BaseException:
             self._stack.close()
             raise
@@ -120,7 +159,11 @@ class Cluster:
 
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
-        if exception[0] is None:
+        if exception[0] is not None:
+            for node in self._started:
+                print(f"== {node.name}\n{node.output.decode()}")
+            print(f"== the engine\n{self.engine.output.decode()}")
+        else:
             for node in self._started:
                 assert b"Traceback" not in node.output, node.output.decode()
 
@@ -142,3 +185,24 @@ def json_pair(caller: Node, callee: Node) -> tuple[JsonClient, JsonClient, str]:
         party.events("paired")
         party.does("ack", seq=2)
     return alice, bob, key
+
+
+class Listener:
+    """A program that acknowledges what it hears."""
+
+    def __init__(self, client: JsonClient) -> None:
+        self._client = client
+        self.heard: list[str] = []
+        self.settled = 0
+        """The last of what it said that is known to have come."""
+
+    def hears_until(self, done: Callable[[Self], bool]) -> None:
+        """Take messages and statuses, all of them good, until something is so."""
+        while not done(self):
+            event = self._client.hears()
+            if event["event"] == "message":
+                self.heard.append(event["text"])
+            else:
+                assert (event["event"], event.get("status")) == ("status", "confirmed")
+                self.settled = event["id"]
+            self._client.does("ack", seq=event["seq"])

@@ -68,6 +68,20 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def _lasting_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with Engine(tmp_path_factory.mktemp("engine")) as running:
+        yield running
+
+
+@pytest.fixture
+def shared_engine(_lasting_engine: Engine) -> Iterator[Engine]:
+    """A real engine that goes on from test to test, where nodes can have names at once."""
+    yield _lasting_engine
+    if _lasting_engine.command("HLEN", "{chatpair}:nodes"):
+        _lasting_engine.command("FLUSHALL")  # a killed node is a member still
+
+
 @pytest.fixture
 def reactor() -> Iterator[Reactor]:
     """A real reactor."""

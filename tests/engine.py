@@ -95,6 +95,11 @@ class Engine:
         return process
 
     @property
+    def output(self) -> bytes:
+        """What it has logged since it was started last."""
+        return self._process.output
+
+    @property
     def url(self) -> str:
         """What --cluster says to reach it, without a password."""
         if not self.port:

@@ -34,8 +34,10 @@ class Link:
                 sink.sendall(data)
                 if sink is self._sockets[0]:
                     self.told += data
-                if self._proxy.rate:
-                    self._is_over.wait(len(data) / self._proxy.rate)
+                if self._left == 0:
+                    break
+                if rate := self._proxy.rate:
+                    self._is_over.wait(len(data) / rate)
         self.cut()
 
     def _allowed(self, data: bytes) -> bytes:
@@ -91,7 +93,8 @@ class Proxy:
     @property
     def piece(self) -> int:
         """How many bytes are carried at a time at most."""
-        return max(1, self.rate // 20) if self.rate else 65_536
+        rate = self.rate
+        return max(1, rate // 20) if rate else 65_536
 
     def _run(self) -> None:
         with suppress(OSError):

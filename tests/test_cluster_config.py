@@ -7,11 +7,9 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-import pytest
-
 from benchmarks.servers import free_port
 from tests.clients import spins_until
-from tests.cluster import LEASE, NOT_READY, Cluster, Node, pair
+from tests.cluster import NOT_READY, SHORT, Cluster, Node, pair
 from tests.engine import Engine
 from tests.json_people import json_client
 from tests.proxy import Proxy
@@ -30,8 +28,8 @@ def ends(*options: str) -> str:
     return lines[0]
 
 
-def test_no_engine_at_start(engine: Engine) -> None:
-    with Proxy(engine.port) as way:
+def test_no_engine_at_start(shared_engine: Engine) -> None:
+    with Proxy(shared_engine.port) as way:
         way.cut()
         with Node("n1", f"redis://127.0.0.1:{way.port}") as node:
             node.logs(rf"No engine at 127\.0\.0\.1:{way.port}: .*; trying again")
@@ -88,11 +86,10 @@ def test_an_engine_without_streams() -> None:
     listening.close()
 
 
-@pytest.mark.parametrize("lease", [LEASE, 10.0])
-def test_two_nodes_of_one_id(engine: Engine, lease: float) -> None:
-    with Cluster(engine, 2, lease=lease) as cluster:
+def test_two_nodes_of_one_id(shared_engine: Engine) -> None:
+    with Cluster(shared_engine, 2, lease=SHORT) as cluster:
         alice, bob = pair(*cluster.nodes)
-        line = ends("--cluster", engine.url, "--node", "n1", "--lease", f"{lease:g}")
+        line = ends("--cluster", shared_engine.url, "--node", "n1", "--lease", f"{SHORT:g}")
         assert line.endswith("Another node has the id n1.")
         alice.says("not disturbed")
         assert bob.text() == "not disturbed"

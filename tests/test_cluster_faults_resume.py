@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from tests.clients import Piped
-from tests.cluster import Cluster, Node, json_pair, pair
+from tests.cluster import SHORT, Cluster, Node, json_pair, pair
 from tests.engine import Engine
-from tests.json_client import JsonClient
 from tests.json_people import json_client, resume
 from tests.proxy import Proxy
 from tests.server import Client, Connection
@@ -29,8 +28,10 @@ def takes_back(node: Node, key: str) -> Client:
 
 @pytest.mark.parametrize("where", [0, 1, 2])
 @pytest.mark.parametrize("how", [Connection.resets, Connection.close])
-def test_a_program_takes_its_line_back_on_any_node(engine: Engine, where: int, how: Any) -> None:
-    with Cluster(engine, 3) as cluster:
+def test_a_program_takes_its_line_back_on_any_node(
+    shared_engine: Engine, where: int, how: Any
+) -> None:
+    with Cluster(shared_engine, 3) as cluster:
         alice, bob, key = json_pair(cluster.nodes[0], cluster.nodes[1])
         how(bob)
         assert alice.events("held")[0]["peer"] == "bob"
@@ -53,8 +54,8 @@ def test_a_program_takes_its_line_back_on_any_node(engine: Engine, where: int, h
 
 
 @pytest.mark.parametrize("where", [0, 1, 2])
-def test_a_plain_user_takes_a_line_back_on_any_node(engine: Engine, where: int) -> None:
-    with Cluster(engine, 3) as cluster:
+def test_a_plain_user_takes_a_line_back_on_any_node(shared_engine: Engine, where: int) -> None:
+    with Cluster(shared_engine, 3) as cluster:
         alice, bob = pair(cluster.nodes[0], cluster.nodes[1])
         key = key_of(bob)
         alice.says("before")
@@ -74,8 +75,8 @@ def test_a_plain_user_takes_a_line_back_on_any_node(engine: Engine, where: int) 
         assert [again.line(), alice.line()] == ["Quit", "Quit."]
 
 
-def test_a_line_is_taken_over_from_a_connection_on_another_node(engine: Engine) -> None:
-    with Cluster(engine, 2) as cluster:
+def test_a_line_is_taken_over_from_a_connection_on_another_node(shared_engine: Engine) -> None:
+    with Cluster(shared_engine, 2) as cluster:
         first, second = cluster.nodes
         alice, bob, key = json_pair(first, first)
         again = resume(second, key, 2)
@@ -89,8 +90,10 @@ def test_a_line_is_taken_over_from_a_connection_on_another_node(engine: Engine) 
         assert [event["event"] for event in (alice.hears(), alice.hears())] == ["status", "message"]
 
 
-def test_a_plain_line_is_taken_over_from_a_connection_on_another_node(engine: Engine) -> None:
-    with Cluster(engine, 2) as cluster:
+def test_a_plain_line_is_taken_over_from_a_connection_on_another_node(
+    shared_engine: Engine,
+) -> None:
+    with Cluster(shared_engine, 2) as cluster:
         first, second = cluster.nodes
         alice, bob = pair(first, first)
         key = key_of(bob)
@@ -102,8 +105,8 @@ def test_a_plain_line_is_taken_over_from_a_connection_on_another_node(engine: En
         assert alice.text() == "from the other node"
 
 
-def test_wrong_keys_open_nothing_on_any_node(engine: Engine) -> None:
-    with Cluster(engine, 2) as cluster:
+def test_wrong_keys_open_nothing_on_any_node(shared_engine: Engine) -> None:
+    with Cluster(shared_engine, 2) as cluster:
         first, second = cluster.nodes
         _, bob, key = json_pair(first, first)
         bob.resets()
@@ -123,8 +126,8 @@ def test_wrong_keys_open_nothing_on_any_node(engine: Engine) -> None:
         assert plain.line() == "No line is held for that key."
 
 
-def test_nothing_is_held_once_its_node_is_dead(engine: Engine) -> None:
-    with Cluster(engine, 3) as cluster:
+def test_nothing_is_held_once_its_node_is_dead(shared_engine: Engine) -> None:
+    with Cluster(shared_engine, 3, lease=SHORT) as cluster:
         first, second, third = cluster.nodes
         alice, bob, key = json_pair(second, first)
         through = resume(third, key, 2)
@@ -140,9 +143,9 @@ def test_nothing_is_held_once_its_node_is_dead(engine: Engine) -> None:
 
 
 def test_a_line_that_came_back_through_a_node_that_is_dead_comes_back_again(
-    engine: Engine,
+    shared_engine: Engine,
 ) -> None:
-    with Cluster(engine, 3) as cluster:
+    with Cluster(shared_engine, 3, lease=SHORT) as cluster:
         first, second, third = cluster.nodes
         alice, bob, key = json_pair(second, first)
         bob.resets()
@@ -160,8 +163,8 @@ def test_a_line_that_came_back_through_a_node_that_is_dead_comes_back_again(
         assert told in (["status"], ["held", "back", "status"])
 
 
-def test_the_client_goes_on_through_another_node(engine: Engine) -> None:
-    with Cluster(engine, 2) as cluster:
+def test_the_client_goes_on_through_another_node(shared_engine: Engine) -> None:
+    with Cluster(shared_engine, 2) as cluster:
         first, second = cluster.nodes
         with (
             Proxy(first.port) as way,
@@ -173,16 +176,16 @@ def test_the_client_goes_on_through_another_node(engine: Engine) -> None:
             bob, _ = json_client(second, "bob")
             heard, said = 0, 0
 
-            def hears() -> JsonClient:
+            def hears() -> None:
                 nonlocal heard
                 event = bob.hears()
                 while event["event"] != "message":
                     assert event["event"] in ("paired", "held", "back"), event
                     event = bob.hears()
-                assert event["text"] == str(heard)
+                for line in event["text"].split("\n"):  # what was written at once comes so
+                    assert line == str(heard)
+                    heard += 1
                 bob.does("ack", seq=event["seq"])
-                heard += 1
-                return bob
 
             hears()
             for number in range(20):

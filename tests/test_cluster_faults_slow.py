@@ -45,8 +45,8 @@ def hears_all(client: Client) -> None:
         assert client.text() == line
 
 
-def test_a_slow_engine_makes_the_speaker_wait_and_nobody_else(engine: Engine) -> None:
-    with Cluster(engine, 2, lease=10) as cluster:
+def test_a_slow_engine_makes_the_speaker_wait_and_nobody_else(shared_engine: Engine) -> None:
+    with Cluster(shared_engine, 2) as cluster:
         first, second = cluster.nodes
         alice, bob = pair(first, second)
         carol, dave = first.client("carol"), first.client("dave")
@@ -67,8 +67,8 @@ def test_a_slow_engine_makes_the_speaker_wait_and_nobody_else(engine: Engine) ->
             assert node.resident_kib() - kib < MOST_KIB
 
 
-def test_an_engine_that_hangs_makes_the_speaker_wait(engine: Engine) -> None:
-    with Cluster(engine, 2, lease=60) as cluster:
+def test_an_engine_that_hangs_makes_the_speaker_wait(shared_engine: Engine) -> None:
+    with Cluster(shared_engine, 2) as cluster:
         alice, bob = pair(*cluster.nodes)
         before = [node.resident_kib() for node in cluster.nodes]
         cluster.ways[0].flows.clear()
@@ -81,8 +81,10 @@ def test_an_engine_that_hangs_makes_the_speaker_wait(engine: Engine) -> None:
         flood.ends()
 
 
-def test_a_reader_who_does_not_read_makes_the_speaker_on_another_node_wait(engine: Engine) -> None:
-    with Cluster(engine, 2) as cluster:
+def test_a_reader_who_does_not_read_makes_the_speaker_on_another_node_wait(
+    shared_engine: Engine,
+) -> None:
+    with Cluster(shared_engine, 2) as cluster:
         first, second = cluster.nodes
         alice, bob = pair(first, second)
         carol, dave = first.client("carol"), second.client("dave")
@@ -99,8 +101,8 @@ def test_a_reader_who_does_not_read_makes_the_speaker_on_another_node_wait(engin
         flood.ends()
 
 
-def test_a_program_that_does_not_acknowledge_makes_the_speaker_wait(engine: Engine) -> None:
-    with Cluster(engine, 2) as cluster:
+def test_a_program_that_does_not_acknowledge_makes_the_speaker_wait(shared_engine: Engine) -> None:
+    with Cluster(shared_engine, 2) as cluster:
         first, second = cluster.nodes
         bob, _ = json_client(second, "bob")
         alice = first.client("alice")

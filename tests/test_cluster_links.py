@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from twisted.internet.defer import Deferred
 
@@ -189,6 +190,27 @@ def test_full_and_room_again(net: Net) -> None:
     net.runs(0.5)
     assert b.got == [("a", frame)] * count
     assert a.room == [("b", True), ("b", False)]
+
+
+def test_full_and_room_again_in_one_turn(net: Net) -> None:
+    a, b = net.nodes.values()
+    frame = "x" * 200_000
+
+    class Speaker(list[Any]):
+        def append(self, item: Any) -> None:
+            while item[1] == "go on" and not a.links.is_full("b"):
+                a.sends("b", frame)
+
+    a.got = Speaker()
+    b.engine.cut()
+    a.sends("b", *[frame] * 4)
+    net.runs()
+    # The last two are read at once, and so is what was taken, after what makes it full.
+    for field, text in ((b"b 1 0", ""), (b"b 2 0", "go on"), (b"b 3 4", "")):
+        net.data.run("XADD", "chatpair:inbox:{a}", "*", field, msgspec.msgpack.encode([text]))
+    net.runs()
+    assert not a.links.is_full("b")
+    assert a.room == [("b", False)]
 
 
 def test_engine_is_away_for_long(net: Net) -> None:

@@ -128,6 +128,7 @@ class Link:
         self._probes = False
         if self.full and self.size < LIMIT_BYTES // 2:
             self.full = False
+            self.told_full = True  # who has asked knows, be it that they were not told yet
         return True
 
     def go_back(self, *, probe: bool = False) -> None:

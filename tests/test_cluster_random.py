@@ -18,8 +18,6 @@ from tests.server import TIMEOUT
 
 PEOPLE = 16
 
-PATIENCE = TIMEOUT
-
 OPTIONS = ("--hold", "4", "--linger", "3", "--max-names-per-minute", "0")
 
 
@@ -47,7 +45,7 @@ class Crowd:
 
     def comes_to(self, what: str, condition: Callable[[Person], bool]) -> None:
         """Let everybody act until something is so for each."""
-        ends = monotonic() + PATIENCE
+        ends = monotonic() + TIMEOUT
         missing = [*self.people]
 
         def is_so() -> bool:

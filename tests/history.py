@@ -41,6 +41,9 @@ class End(Struct, frozen=True):
 class Over(Struct, frozen=True):
     """Whatever a call was to be answered has been read; no client calls anybody before that."""
 
+    lost: bool = False
+    """Whether a connection was lost meanwhile, and perhaps the call or the answer with it."""
+
 
 class Moment(NamedTuple):
     """Something that a client began to do, or had read."""
@@ -132,6 +135,12 @@ class Said(NamedTuple):
     place: int
     at: float
     say: Say
+
+    def precedes(self, other: "Said") -> bool:
+        """Tell whether it was surely to arrive before another text of the same name."""
+        if self.session is other.session:
+            return self.place < other.place
+        return self.session.ended and self.session.moments[-1].at < other.session.asked
 
 
 class Heard(NamedTuple):

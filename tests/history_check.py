@@ -56,6 +56,9 @@ class _Tenure(NamedTuple):
     begin: float
     end: float
 
+    def __str__(self) -> str:
+        return f"{self.session} ({self.begin:.3f} to {self.end:.3f})"
+
     def excludes(self, other: "_Tenure") -> bool:
         """Tell whether both can't be true of one name."""
         if self.begin <= self.end and other.begin <= other.end:
@@ -69,7 +72,7 @@ def _proofs(session: Session, lines: Lines, pairs: Pairs) -> Iterator[_Proof]:
     stream = pairs.streams[session]
     for call in stream.calls:
         if call.outcome in ("refused", "paired"):
-            yield _Proof(call.at, call.over)
+            yield _Proof(call.at, min(call.answered, call.over))
     for pair in stream.pairs:
         if pair.how != "unseen":
             yield _Proof(pair.cause, pair.began)
@@ -89,15 +92,21 @@ def _proofs(session: Session, lines: Lines, pairs: Pairs) -> Iterator[_Proof]:
 
 
 def _tenures(history: History, session: Session, proofs: Iterator[_Proof]) -> Iterator[_Tenure]:
-    """Yield when a session was the owner: once, and once more after each cut of its node."""
+    """Yield when a session was the owner: once, and once more after each cut of its node.
+
+    Within a cut the node may have lost and regained the name any number of times.
+    """
     cuts = sorted(cut for cut in history.cuts if cut.node == session.node)
     parts: defaultdict[int, list[_Proof]] = defaultdict(list)
     for proof in proofs:
         if proof.in_pair and any(cut.begin <= proof.begin < cut.end for cut in cuts):
             continue
+        if any(proof.begin < cut.end and cut.begin < proof.end < inf for cut in cuts):
+            yield _Tenure(session, proof.end, proof.begin)
+            continue
         parts[sum(cut.end <= proof.begin for cut in cuts)].append(proof)
     for number, part in parts.items():
-        if number and session.asked < cuts[number - 1].end:  # else it could not have it any more
+        if number and session.granted < cuts[number - 1].end:  # else it could not have it any more
             part.append(_Proof(cuts[number - 1].end, cuts[number - 1].end))
         yield _Tenure(session, min(one.end for one in part), max(one.begin for one in part))
 
@@ -121,7 +130,7 @@ def _owner_faults(history: History, lines: Lines, pairs: Pairs) -> Iterator[Faul
 
 def _heard_faults(lines: Lines, pairs: Pairs) -> Iterator[Fault]:
     """Check that what arrived was said so, to whom it arrived at, and came once and in order."""
-    last: dict[tuple[Session, Session], int] = {}
+    last: dict[tuple[str, Session], Said] = {}
     arrived: dict[str, Session] = {}
     for hearer, at, message, again in lines.arrivals:
         text = message.text
@@ -137,9 +146,10 @@ def _heard_faults(lines: Lines, pairs: Pairs) -> Iterator[Fault]:
                 yield Fault("lines", f"{hearer} hears {text!r} before it is said")
             if hearer.key not in _meant_for(said, hearer, pairs):
                 yield Fault("lines", f"{hearer} hears {text!r}, which was for another")
-            if said.place < last.get((said.session, hearer), -1):
+            before = last.get((said.session.key, hearer))
+            if before is not None and said.precedes(before):
                 yield Fault("lines", f"{hearer} hears {text!r} after what was said later")
-            last[said.session, hearer] = said.place
+            last[said.session.key, hearer] = said
 
 
 def _meant_for(said: Said, hearer: Session, pairs: Pairs) -> set[str]:
@@ -215,9 +225,12 @@ def _status_of(said: Said) -> Status | None:
 
 
 def _has_heard_of_an_end(said: Said) -> bool:
-    """Tell whether a plain user was told, after speaking, that nobody listens."""
+    """Tell whether a plain user was told, after speaking, that nobody listens.
+
+    One that comes back knows that the connection was lost, and what it had just said with it.
+    """
     return any(
-        isinstance(what, Left) or (isinstance(what, Error) and what.code == "nobody")
+        isinstance(what, Left | Resume) or (isinstance(what, Error) and what.code == "nobody")
         for _, what in said.session.moments[said.place :]
     )
 

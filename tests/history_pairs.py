@@ -19,8 +19,11 @@ class Called:
 
     to: str
     at: float
-    outcome: Literal["", "refused", "pending", "paired"] = ""
+    outcome: Literal["", "refused", "already", "pending", "paired"] = ""
     over: float = inf
+    answered: float = inf
+    is_unknown: bool = False
+    """Whether it was refused as nobody has the name, or only a node that is dead."""
 
     @property
     def may_pair(self) -> bool:
@@ -74,9 +77,9 @@ class Stream:
             case Call(name):
                 self.calls.append(Called(name.casefold(), at))
             case Error(of, code) if of in (None, "to") and self.calls:
-                self._refused(code)
-            case Over():
-                self._over(at)
+                self._refused(at, code)
+            case Over(lost):
+                self._over(at, lost)
             case HangUp():
                 self._hung_up.append(at)
             case Message(sender, text):
@@ -107,19 +110,25 @@ class Stream:
     def _fault(self, text: str) -> None:
         self.faults.append(Fault("pairs", f"{self.session} {text}"))
 
-    def _refused(self, code: str) -> None:
+    def _refused(self, at: float, code: str) -> None:
         call = self.calls[-1]
-        if code in _REFUSALS | _PENDING and call.over == inf:
+        if code == "already" and call.over == inf:
+            call.outcome = "already"  # which is said of names that are not sure any more, too
+            if self._now is None or self._now.peer != call.to:
+                self._fault(f"is told that it is paired with {call.to}, which it is not")
+        elif code in _REFUSALS | _PENDING and call.over == inf:
             call.outcome = "pending" if code in _PENDING else "refused"
+            call.answered = at
+            call.is_unknown = code == "unknown"
             self._after = max(self._after, call.at)
 
-    def _over(self, at: float) -> None:
+    def _over(self, at: float, lost: bool) -> None:
         call = self.calls[-1]
         call.over = at
         if not call.outcome:
-            call.outcome = "paired"
             told = any(pair.peer == call.to and pair.ended > call.at for pair in self.pairs)
-            if not told:
+            call.outcome = "paired" if told or not lost else "pending"
+            if not told and not lost:
                 self._fault(f"has no answer to its call of {call.to} at {call.at:.3f}")
 
     def _own_call(self, peer: str) -> Called | None:
@@ -184,7 +193,7 @@ class Pairs:
             for session in self.history.of_name(pair.peer)
             for call in self.streams[session].calls
             if call.to == pair.session.key
-            and call.outcome != "refused"
+            and (call.outcome != "refused" or self._may_be_wrong(call, session, pair.session))
             and (call.may_pair or call.over > pair.after)
         ]
         begin = min([pair.own_call.at if pair.own_call else inf, *calls])
@@ -218,10 +227,28 @@ class Pairs:
                     del others[number]
                     break
             else:
-                if not any(map(self._may_not_know, self.history.of_name(pair.peer))):
+                peers = self.history.of_name(pair.peer)
+                if not any(self._may_not_know(session, pair.session) for session in peers):
                     text = f"{pair.session} was paired with {pair.peer}, who knows nothing of it"
                     yield Fault("mutual", text)
 
-    def _may_not_know(self, session: Session) -> bool:
-        calls = self.streams[session].calls
-        return session.may_have_missed or any(call.outcome == "pending" for call in calls)
+    def _may_not_know(self, session: Session, peer: Session) -> bool:
+        calls = (call for call in self.streams[session].calls if call.to == peer.key)
+        return session.may_have_missed or any(
+            call.outcome == "pending" or self._may_be_wrong(call, session, peer) for call in calls
+        )
+
+    def _may_be_wrong(self, call: Called, caller: Session, callee: Session) -> bool:
+        """Tell whether a pair may have come of a call that was refused.
+
+        The node of the callee may have made it, and then have been taken for dead.
+        """
+        return call.is_unknown and (
+            callee.may_have_missed
+            or any(
+                cut.node in (caller.node, callee.node)
+                and cut.begin <= call.over
+                and call.at <= cut.end
+                for cut in self.history.cuts
+            )
+        )

@@ -195,20 +195,6 @@ def test_nobody_can_tell_where_a_user_is(network: Network) -> None:
     assert alice.told() == [NOT_READY]
 
 
-def test_users_here_are_called_as_long_as_their_names_are_theirs(network: Network) -> None:
-    alice, dave, eve = (at(network, "a", name) for name in ("alice", "dave", "eve"))
-    mesh = network.node("a").mesh
-    mesh.ready = False
-    alice.calls("dave")
-    assert told(network, alice, dave) == [[Paired("dave")], [Paired("alice")]]
-    mesh.holds_names = False
-    alice.calls("dave")
-    alice.calls("alice")
-    eve.calls("alice")
-    already = Error("to", "already", "You are already chatting with dave.")
-    assert told(network, alice, dave, eve) == [[already, NOT_READY], [], [NOT_READY]]
-
-
 def test_the_way_to_the_callee_is_full(network: Network) -> None:
     alice, bob, _ = three(network)
     network.link("a", "b").full = True

@@ -112,7 +112,8 @@ def test_a_line_proves_an_owner_unless_the_node_is_cut_off(said: float) -> None:
 
 def test_a_call_proves_an_owner_though_the_node_is_cut_off() -> None:
     ann = session("ann", (12, Call("zed")), (13, NO_ZED), (20, End("closed")))
-    assert rules(ann, session("ann", at=10), cuts=(Cut("na", 6, 20),)) == {"owners"}
+    other = Session("ann", "nb", 10, 11, True)
+    assert rules(ann, other, cuts=(Cut("na", 6, 20),)) == {"owners"}
 
 
 def test_a_name_may_be_had_by_another_while_its_node_is_cut_off() -> None:
@@ -122,6 +123,15 @@ def test_a_name_may_be_had_by_another_while_its_node_is_cut_off() -> None:
     assert rules(ann, ended) == {"owners"}
     assert rules(ann, ended, cuts=(Cut("na", 5, 20),)) == set()
     assert rules(ann, ended, cuts=(Cut("na", 5, 9), Cut("na", 40, 50))) == {"owners"}
+
+
+@pytest.mark.parametrize("answered", [13.0, 31.0])
+def test_what_proves_an_owner_in_a_cut_proves_nothing_of_before(answered: float) -> None:
+    ann = session("ann", (12, Call("zed")), (answered, NO_ZED), (40, End("closed")))
+    other = Session("ann", "nb", 9, 9.5, True, [Moment(10, End("dropped"))])
+    assert rules(ann, other, cuts=(Cut("na", 5, 30),)) == set()
+    assert rules(ann, other, cuts=(Cut("na", 5, 7),)) == {"owners"}
+    assert rules(ann, other) == {"owners"}
 
 
 def test_two_pairs() -> None:
@@ -170,6 +180,33 @@ def test_a_call_that_is_answered_late_may_make_a_pair() -> None:
 
 def test_a_call_that_is_not_answered() -> None:
     assert rules(session("ann", (3, Call("ben")), (8, Over())), session("ben")) == {"pairs"}
+
+
+def test_a_call_that_may_have_been_lost_with_the_connection() -> None:
+    lost = (3, Call("ben")), (4, Resume("key")), (6, Resumed("ann", None, 0)), (7, Over(lost=True))
+    assert rules(session("ann", *lost), session("ben")) == set()
+    assert rules(session("ann", *lost, (8, Paired("ben"))), called()) == set()
+
+
+def test_a_pair_at_a_node_that_was_taken_for_dead() -> None:
+    unknown = Error("to", "unknown", "The user ben does not exist.")
+    ann = session("ann", (3, Call("ben")), (8, unknown), (8, Over()))
+    for after in (Left("ann", "lost"), Free()):
+        ben = called((9, after))
+        assert rules(ann, ben) >= {"pairs"}
+        assert rules(ann, ben, cuts=(Cut("nb", 4, 9),)) == set()
+        assert rules(ann, ben, cuts=(Cut("nc", 4, 9),)) >= {"pairs"}
+
+
+def test_a_call_of_whom_one_talks_with_already() -> None:
+    already = Error("to", "already", "You are already chatting with ben.")
+    again = (11.5, Call("ben")), (12, already), (12, Over())
+    other = session("ann", at=11)
+    ann = pair(*again, (14, End("closed")))
+    ben = called((15, Left("ann", "lost")))
+    assert rules(ann, ben, other, cuts=(Cut("na", 6, 20),)) == set()
+    cat = (6.5, Call("cat")), (7, Error("to", "already", "No.")), (7, Over())
+    assert rules(pair(*cat), called()) == {"pairs"}
 
 
 def test_calls_that_cross() -> None:
@@ -281,6 +318,11 @@ def test_a_plain_user_who_says_something_to_nobody() -> None:
     nobody = Error(None, "nobody", "Nobody is chatting with you.")
     assert rules(session("ann", SAYS[0], (7, nobody), counts=False)) == set()
     assert rules(session("ann", SAYS[0], counts=False)) == {"told"}
+
+
+def test_what_a_plain_user_said_may_be_lost_with_the_connection() -> None:
+    ann = pair(*SAYS, (8, Resume("key")), (9, Resumed("ann", "ben", 0)), counts=False)
+    assert rules(ann, called(counts=False)) == set()
 
 
 def test_what_a_plain_user_is_told_again() -> None:

@@ -19,15 +19,18 @@ class Kept:
         self.reactor = reactor
         self.engine = Engine(reactor.reactor, address, patience=patience)
         self.events: list[str] = []
+        self.failed_tries = 0  # before there was a connection
         self.refusal = ""
 
     def start(self) -> None:
         """Start, and do not wait."""
-        self.engine.start(
-            lambda: self.events.append("connected"),
-            lambda: self.events.append("lost"),
-            self._refused,
-        )
+        self.engine.start(lambda: self.events.append("connected"), self._lost, self._refused)
+
+    def _lost(self) -> None:
+        if self.engine.run_id:
+            self.events.append("lost")
+        else:
+            self.failed_tries += 1
 
     def _refused(self, why: EngineRefuses) -> None:
         self.refusal = str(why)

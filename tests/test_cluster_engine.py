@@ -123,6 +123,7 @@ def test_no_engine_at_the_start(tmp_path: Path, reactor: Reactor) -> None:
         kept = Kept(reactor, engine.url)
         kept.start()
         reactor.until(lambda: [line for line in log if "address" in line])
+        reactor.until(lambda: kept.failed_tries)
         assert kept.events == []
         engine.restart()
         kept.until("connected")

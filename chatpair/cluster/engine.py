@@ -76,8 +76,9 @@ class Engine:
     ) -> None:
         """Connect, and again whenever a connection ends.
 
-        `connected` and `lost` are called in turns, `lost` before commands that wait fail; or
-        `refused` once, and nothing after it, if the engine was never connected and can't be.
+        `connected` and `lost` are called in turns, `lost` before commands that wait fail, and also
+        for each try that fails until there was a connection; or `refused` once, and nothing after
+        it, if the engine was never connected and can't be.
         """
         self._keeping = ensureDeferred(self._keep(connected, lost, refused))
         self._keeping.addErrback(lambda why: why.trap(CancelledError))
@@ -145,6 +146,8 @@ class Engine:
                 if isinstance(why, EngineRefuses) and not self._was_connected:
                     _call(refused, EngineRefuses(f"The engine at {self.address} {why}"))
                     return
+                if not self._was_connected:
+                    _call(lost)
             longest = min(LONGEST_WAIT, SHORTEST_WAIT * 2 ** min(tries, 10))
             tries += 1
             await deferLater(self._reactor, random.uniform(SHORTEST_WAIT, longest))

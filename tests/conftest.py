@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from selenium.webdriver import Chrome
 
 from tests.browser import Pages, WebServer, browser
+from tests.cluster import settle
 from tests.doors import TCP, port_of
 from tests.engine import Engine
 from tests.exchange import Exchange
@@ -77,6 +78,8 @@ def _lasting_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine
 @pytest.fixture
 def shared_engine(_lasting_engine: Engine) -> Iterator[Engine]:
     """A real engine that goes on from test to test, where nodes can have names at once."""
+    if not _lasting_engine.command("DBSIZE"):
+        settle(_lasting_engine)
     yield _lasting_engine
     if _lasting_engine.command("HLEN", "{chatpair}:nodes"):
         _lasting_engine.command("FLUSHALL")  # a killed node is a member still

@@ -31,7 +31,7 @@ def ends(*options: str) -> str:
 def test_no_engine_at_start(shared_engine: Engine) -> None:
     with Proxy(shared_engine.port) as way:
         way.cut()
-        with Node("n1", f"redis://127.0.0.1:{way.port}") as node:
+        with Node("n1", f"redis://127.0.0.1:{way.port}", lease=SHORT) as node:
             node.logs(rf"No engine at 127\.0\.0\.1:{way.port}: .*; trying again")
             assert node.asked("alice") == NOT_READY
             client, _ = json_client(node)
@@ -48,7 +48,7 @@ def test_no_engine_at_start(shared_engine: Engine) -> None:
 
 
 def test_a_port_where_nothing_listens() -> None:
-    with Node("n1", f"redis://127.0.0.1:{free_port()}") as node:
+    with Node("n1", f"redis://127.0.0.1:{free_port()}", lease=SHORT) as node:
         node.logs("No engine at .*; trying again")
         assert node.asked("alice") == NOT_READY
         assert node.stop() == -signal.SIGTERM

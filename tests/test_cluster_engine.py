@@ -171,7 +171,6 @@ def test_a_silence_in_which_nothing_waits_is_none(reactor: Reactor, engine: Engi
 @pytest.mark.parametrize("limit", [0, 1, 3_000, 100_000])
 def test_a_connection_that_is_cut_anywhere(tmp_path: Path, reactor: Reactor, limit: int) -> None:
     with Engine(tmp_path) as engine, Proxy(engine.port, limit) as proxy:
-        # Half a reply, and then nothing, is a silence.
         kept = Kept(reactor, f"redis://127.0.0.1:{proxy.address[2]}", patience=2)
         kept.start()
         reactor.until(lambda: kept.events)

@@ -122,7 +122,8 @@ class Weather:
     def _strike_node(self, number: int, chance: Random) -> None:
         kinds = {
             self._kill: 2,
-            self._freeze: 3,
+            self._freeze: 1,
+            self._freeze_for_long: 3,
             self._cut: 2,
             self._cut_once: 1,
             self._cut_in_a_frame: 2,
@@ -156,6 +157,9 @@ class Weather:
         node.freeze()
         self._over.wait(seconds)
         node.thaw()
+
+    def _freeze_for_long(self, number: int, seconds: float) -> None:
+        self._freeze(number, 1.2 * LEASE + seconds)
 
     def _cut(self, number: int, seconds: float) -> None:
         self._trouble(number)

@@ -3,6 +3,7 @@
 import re
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from typing import Self
@@ -125,25 +126,23 @@ class Cluster:
 
     def start(self, number: int) -> Node:
         """Start a node, again if it was there, and wait until it has joined."""
-        node = self.begin(number)
+        node = self.nodes[number] = self._begin(number)
         node.joins()
         return node
 
-    def begin(self, number: int) -> Node:
-        """Start a node, and do not wait until it has joined."""
+    def _begin(self, number: int) -> Node:
         url = f"redis://127.0.0.1:{self.ways[number].port}"
         node = Node(f"n{number + 1}", url, *self._options, lease=self._lease)
         self._stack.enter_context(node)
         self._started.append(node)
-        self.nodes[number : number + 1] = [node]
         return node
 
     def __enter__(self) -> Self:
         try:
             if not self.engine.command("DBSIZE"):
                 settle(self.engine)
-            for number in range(len(self.ways)):
-                self.begin(number)
+            with ThreadPoolExecutor(len(self.ways)) as pool:
+                self.nodes = list(pool.map(self._begin, range(len(self.ways))))
             for node in self.nodes:
                 node.joins()
             for node in self.nodes:
@@ -168,19 +167,19 @@ class Cluster:
                 assert b"Traceback" not in node.output, node.output.decode()
 
 
-def pair(caller: Node, callee: Node) -> tuple[Client, Client]:
-    """Let alice, on one node, call bob, on another, both plain."""
-    alice, bob = caller.client("alice"), callee.client("bob")
-    alice.calls("bob")
-    assert bob.line() == "You are chatting with alice."
+def pair(caller: Node, callee: Node, *, mark: str = "") -> tuple[Client, Client]:
+    """Let alice, on one node, call bob, on another, both plain; the mark is after their names."""
+    alice, bob = caller.client(f"alice{mark}"), callee.client(f"bob{mark}")
+    alice.calls(f"bob{mark}")
+    assert bob.line() == f"You are chatting with alice{mark}."
     return alice, bob
 
 
-def json_pair(caller: Node, callee: Node) -> tuple[JsonClient, JsonClient, str]:
+def json_pair(caller: Node, callee: Node, *, mark: str = "") -> tuple[JsonClient, JsonClient, str]:
     """Let programs do the same; return them, and bob's key."""
-    alice, _ = json_client(caller, "alice")
-    bob, key = json_client(callee, "bob")
-    alice.does("to", name="bob")
+    alice, _ = json_client(caller, f"alice{mark}")
+    bob, key = json_client(callee, f"bob{mark}")
+    alice.does("to", name=f"bob{mark}")
     for party in (alice, bob):
         party.events("paired")
         party.does("ack", seq=2)

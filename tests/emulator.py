@@ -126,9 +126,15 @@ class Emulator(Process):
         )
 
     def waits_until(self, looks: Callable[[list[str]], bool]) -> list[str]:
-        """Wait until the lines are as they should be; return them."""
+        """Wait until the lines are as they should be, and as many; return them."""
+
+        def look() -> bool:
+            with suppress(IndexError):
+                return looks(self.lines()) or self._ended
+            return self._ended
+
         with self._changed:
-            self._changed.wait_for(lambda: looks(self.lines()) or self._ended, TIMEOUT)
+            self._changed.wait_for(look, TIMEOUT)
             seen = self.lines()
             assert looks(seen), "\n".join(["The screen is:", *seen])
             return seen

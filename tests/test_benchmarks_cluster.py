@@ -356,7 +356,7 @@ def test_measures_a_real_cluster(tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT,
+        timeout=10 * TIMEOUT,  # thirteen runs
     )
     assert done.returncode == 0, done.stderr
     assert "\n2 across : 2 local " in done.stdout

@@ -136,7 +136,7 @@ def test_a_node_that_alone_is_cut_off_is_taken_for_dead_and_comes_back(
         other = second.client("alice")
         carol.says("local")
         assert dave.text() == "local"
-        idle.says("To:dave")
+        idle.says("To:bob")
         assert idle.line() == NOT_READY
         cluster.ways[0].mend()
         # Somebody else has her name now; the others have theirs as before.

@@ -1,9 +1,7 @@
 """Lines that are taken back, or over, on another node than the one that they were had on."""
 
 import re
-from typing import Any
-
-import pytest
+from collections.abc import Callable
 
 from tests.clients import Piped
 from tests.cluster import SHORT, Cluster, Node, json_pair, pair
@@ -26,53 +24,68 @@ def takes_back(node: Node, key: str) -> Client:
     return client
 
 
-@pytest.mark.parametrize("where", [0, 1, 2])
-@pytest.mark.parametrize("how", [Connection.resets, Connection.close])
-def test_a_program_takes_its_line_back_on_any_node(
-    shared_engine: Engine, where: int, how: Any
+def program_takes_its_line_back(
+    cluster: Cluster, where: int, how: Callable[[Connection], None]
 ) -> None:
-    with Cluster(shared_engine, 3) as cluster:
-        alice, bob, key = json_pair(cluster.nodes[0], cluster.nodes[1])
-        how(bob)
-        assert alice.events("held")[0]["peer"] == "bob"
-        for number in range(1, 101):
-            alice.does("say", id=number, text=str(number))
-        bob, _ = json_client(cluster.nodes[where])
-        bob.does("resume", key=key, seen=2)
-        (resumed,) = bob.events("resumed")
-        assert (resumed["name"], resumed["peer"], resumed["got"]) == ("bob", "alice", 0)
-        assert [bob.hears()["text"] for _ in range(100)] == [str(n) for n in range(1, 101)]
-        alice.events("back")
-        bob.does("ack", seq=102)
-        assert alice.events("status")[0]["id"] == 100
-        bob.does("say", id=1, text="here")
-        assert alice.events("message")[0]["text"] == "here"
-        alice.does("bye")
-        alice.events("free")
-        # The status of what was not acknowledged, and the end, come the same way.
-        assert bob.hears()["event"] in ("left", "status")
+    """Lose a program's connection, and see that on a node it is told what it has missed."""
+    mark = f"-{where}-{how.__name__}"
+    alice, bob, key = json_pair(cluster.nodes[0], cluster.nodes[1], mark=mark)
+    how(bob)
+    assert alice.events("held")[0]["peer"] == f"bob{mark}"
+    for number in range(1, 101):
+        alice.does("say", id=number, text=str(number))
+    bob, _ = json_client(cluster.nodes[where])
+    bob.does("resume", key=key, seen=2)
+    (resumed,) = bob.events("resumed")
+    told = resumed["name"], resumed["peer"], resumed["got"]
+    assert told == (f"bob{mark}", f"alice{mark}", 0)
+    assert [bob.hears()["text"] for _ in range(100)] == [str(n) for n in range(1, 101)]
+    alice.events("back")
+    bob.does("ack", seq=102)
+    settled = 0
+    while settled < 100:
+        settled = alice.events("status")[0]["id"]
+    bob.does("say", id=1, text="here")
+    assert alice.events("message")[0]["text"] == "here"
+    alice.does("bye")
+    alice.events("free")
+    # The status of what was not acknowledged, and the end, come the same way.
+    assert bob.hears()["event"] in ("left", "status")
 
 
-@pytest.mark.parametrize("where", [0, 1, 2])
-def test_a_plain_user_takes_a_line_back_on_any_node(shared_engine: Engine, where: int) -> None:
+def test_a_program_takes_its_line_back_on_any_node(shared_engine: Engine) -> None:
     with Cluster(shared_engine, 3) as cluster:
-        alice, bob = pair(cluster.nodes[0], cluster.nodes[1])
-        key = key_of(bob)
-        alice.says("before")
-        assert bob.text() == "before"
-        bob.resets()
-        assert alice.line() == "bob has lost the connection. What you say is kept for a while."
-        alice.says("are you there?")
-        again = takes_back(cluster.nodes[where], key)
-        assert again.line() == "OK"
-        assert re.fullmatch(r"\[.{24}\] alice \(again\): \(before\)", again.line())
-        assert again.line() == "You are chatting with alice."
-        assert again.text() == "are you there?"
-        assert alice.line() == "bob is back."
-        again.says("yes")
-        assert alice.text() == "yes"
-        again.says("Quit")
-        assert [again.line(), alice.line()] == ["Quit", "Quit."]
+        for where in range(3):
+            for how in (Connection.resets, Connection.close):
+                program_takes_its_line_back(cluster, where, how)
+
+
+def plain_user_takes_a_line_back(cluster: Cluster, where: int) -> None:
+    """Lose a plain user's connection, and see that on a node it is told what it has missed."""
+    name, peer = f"bob-{where}", f"alice-{where}"
+    alice, bob = pair(cluster.nodes[0], cluster.nodes[1], mark=f"-{where}")
+    key = key_of(bob)
+    alice.says("before")
+    assert bob.text() == "before"
+    bob.resets()
+    assert alice.line() == f"{name} has lost the connection. What you say is kept for a while."
+    alice.says("are you there?")
+    again = takes_back(cluster.nodes[where], key)
+    assert again.line() == "OK"
+    assert re.fullmatch(rf"\[.{{24}}\] {peer} \(again\): \(before\)", again.line())
+    assert again.line() == f"You are chatting with {peer}."
+    assert again.text() == "are you there?"
+    assert alice.line() == f"{name} is back."
+    again.says("yes")
+    assert alice.text() == "yes"
+    again.says("Quit")
+    assert [again.line(), alice.line()] == ["Quit", "Quit."]
+
+
+def test_a_plain_user_takes_a_line_back_on_any_node(shared_engine: Engine) -> None:
+    with Cluster(shared_engine, 3) as cluster:
+        for where in range(3):
+            plain_user_takes_a_line_back(cluster, where)
 
 
 def test_a_line_is_taken_over_from_a_connection_on_another_node(shared_engine: Engine) -> None:

@@ -126,11 +126,12 @@ class Cluster:
 
     def start(self, number: int) -> Node:
         """Start a node, again if it was there, and wait until it has joined."""
-        node = self.nodes[number] = self._begin(number)
+        node = self.nodes[number] = self.begin(number)
         node.joins()
         return node
 
-    def _begin(self, number: int) -> Node:
+    def begin(self, number: int) -> Node:
+        """Start a node, and do not wait until it has joined."""
         url = f"redis://127.0.0.1:{self.ways[number].port}"
         node = Node(f"n{number + 1}", url, *self._options, lease=self._lease)
         self._stack.enter_context(node)
@@ -142,7 +143,7 @@ class Cluster:
             if not self.engine.command("DBSIZE"):
                 settle(self.engine)
             with ThreadPoolExecutor(len(self.ways)) as pool:
-                self.nodes = list(pool.map(self._begin, range(len(self.ways))))
+                self.nodes = list(pool.map(self.begin, range(len(self.ways))))
             for node in self.nodes:
                 node.joins()
             for node in self.nodes:

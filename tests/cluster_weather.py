@@ -147,7 +147,7 @@ class Weather:
             self._cut_ends(number)
         self._over.wait(seconds)
         self._trouble(number)
-        node = self._cluster.begin(number)
+        node = self._cluster.nodes[number] = self._cluster.begin(number)
         self._doors[number] = node.port
         self._trouble_ends(number)
         self._settle(number)

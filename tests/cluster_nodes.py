@@ -164,7 +164,7 @@ class Wire:
 class Node:
     """A node without connections: names of users, and what its lease has told it."""
 
-    def __init__(self, world: "World", node_id: str) -> None:
+    def __init__(self, world: "World", node_id: str, lease: float = LEASE) -> None:
         self.clock = Clock()
         self.behind = 0.0
         self.is_frozen = False
@@ -174,7 +174,7 @@ class Node:
         self.members: frozenset[str] = frozenset()
         engine = cast(Engine, self.wire)
         self.lease = Lease(
-            self.clock, engine, Directory(engine), self, node_id, LEASE, lambda: world.now
+            self.clock, engine, Directory(engine), self, node_id, lease, lambda: world.now
         )
 
     def enter(self, text: str) -> "list[Outcome]":
@@ -239,9 +239,9 @@ class World:
         store.limbo.clear()
         store.restart({})
 
-    def start(self, node_id: str) -> Node:
+    def start(self, node_id: str, lease: float = LEASE) -> Node:
         """Start a node, and let it reach the engine."""
-        node = Node(self, node_id)
+        node = Node(self, node_id, lease)
         self.nodes.append(node)
         node.wire.connect(node.lease)
         return node

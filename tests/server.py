@@ -20,7 +20,7 @@ import pytest
 
 from tests.certificates import made
 
-TIMEOUT = 90
+TIMEOUT = 180
 """Seconds after which something that a test waits for hangs; no test takes as long."""
 
 BIN = Path(sys.executable).parent

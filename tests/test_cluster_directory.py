@@ -51,7 +51,7 @@ def test_names_are_taken_as_in_a_table(engine: Store, steps: list[tuple[str, str
 
     def join(inc: str) -> None:
         nonlocal epoch
-        reply = engine.do(scripts.JOIN, (1, *scripts.KEYS, inc, 1, "run", "word", "", ""))
+        reply = engine.do(scripts.JOIN, (1, *scripts.KEYS, inc, 1, "run", "word", "", "", "10", ""))
         assert reply[0] == b"MEMBER"
         epoch = reply[1].decode()
 
@@ -120,7 +120,7 @@ def test_many_names_are_swept_some_at_a_time(world: World) -> None:
 
 def join_alone(engine: Store) -> str:
     """Let a.0 join an empty engine; return the epoch, or nothing if it was refused."""
-    reply = engine.do(scripts.JOIN, (1, *scripts.KEYS, "a.0", 1, "run", "word", "", ""))
+    reply = engine.do(scripts.JOIN, (1, *scripts.KEYS, "a.0", 1, "run", "word", "", "", "10", ""))
     return reply[1].decode() if reply[0] == b"MEMBER" else ""
 
 

@@ -129,6 +129,30 @@ def test_only_what_was_seen_is_declared_dead(world: World, pair: tuple[Node, Nod
 # An id is one node's
 
 
+@pytest.mark.parametrize("seconds", [LEASE / 10, LEASE * 2])
+def test_a_node_with_another_lease_is_refused(
+    world: World, pair: tuple[Node, Node], seconds: float
+) -> None:
+    hasty = world.start("c", seconds)
+    why = f"The other nodes have --lease {LEASE:g}, which must be the same for all."
+    world.wait_until(lambda: why in hasty.told)
+    world.wait(2 * LEASE)
+    assert hasty.told == [why]
+    assert [node.lease.ready for node in pair] == [True, True]
+    assert hasty.enter("bob") == ["later"]
+
+
+def test_another_lease_may_be_begun_when_all_are_dead(
+    world: World, pair: tuple[Node, Node]
+) -> None:
+    for node in pair:
+        node.wire.cut(node.lease)
+    hasty = world.start("c", LEASE / 10)
+    outcome = world.wait_until(lambda: hasty.lease.ready)
+    assert outcome >= LEASE * SILENCE
+    assert hasty.enter("alice") == ["yours"]
+
+
 def test_a_second_node_with_an_id_is_refused(world: World, pair: tuple[Node, Node]) -> None:
     twin = world.start("a")
     world.wait_until(lambda: "Another node has the id a." in twin.told)

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 from twisted.logger import capturedLogs
+from twisted.python.failure import Failure
+from txredisapi import ResponseError
 
 from chatpair.cluster.parked import PARKED_BYTES
 from tests.links import LEASE, Net, Node
@@ -89,6 +91,15 @@ def test_what_somebody_says_is_not_logged(net: Net) -> None:
         net.nodes["a"].links._take([b"later version", b"alice says this", b"and more"])
     [event] = events
     assert "later version" in event["what"]
+    assert "alice" not in str(event)
+
+
+def test_what_the_engine_repeats_of_a_command_is_not_logged(net: Net) -> None:
+    text = "ERR unknown command 'XADD', with args beginning with: 'inbox' 'alice says this'"
+    with capturedLogs() as events:
+        net.nodes["a"].links._failed(Failure(ResponseError(text)))
+    [event] = events
+    assert "unknown command 'XADD'" in event["what"]
     assert "alice" not in str(event)
 
 

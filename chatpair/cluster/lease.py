@@ -26,7 +26,7 @@ from txredisapi import ResponseError
 from chatpair.cluster.directory import Directory, Outcome, Stay
 from chatpair.cluster.engine import Engine, EngineAway, EngineRefuses
 from chatpair.cluster.lease_listener import LeaseListener
-from chatpair.cluster.members import Members, Rival
+from chatpair.cluster.members import Members, OtherLease, Rival
 from chatpair.cluster.mesh_types import NotReady
 from chatpair.cluster.scripts import HEARTBEAT, JOIN, KEYS, LEAVE
 from chatpair.cluster.waiting import Waiting
@@ -90,6 +90,7 @@ class Lease:
         self._heartbeat: IDelayedCall | None = None
         self._asking = self._ask_again = self._complained = False
         self._rival = Rival(seconds, seconds * SILENCE)
+        self._other_lease = OtherLease(SILENCE)
         # What is missing until names can be claimed:
         self._open = False  # the engine has answered on this connection
         self._opened: Stay | None = None  # as what it answered last
@@ -229,7 +230,8 @@ class Lease:
     def _send_join(self, now: float) -> "Deferred[Any]":
         self._joins += 1
         who = self.me, str(self._joins), self._engine.run_id
-        arguments = [*who, secrets.token_hex(8), *self._rival.if_dead(now), *self._former]
+        left = f"{self._seconds:g}", self._other_lease.if_dead(now), *self._former
+        arguments = [*who, secrets.token_hex(8), *self._rival.if_dead(now), *left]
         return self._engine.script(JOIN, KEYS, arguments)
 
     def _send_heartbeat(self, stay: Stay, now: float) -> "Deferred[Any]":
@@ -251,6 +253,7 @@ class Lease:
             if stay is None:
                 self._stay = Stay(me, self._joins, rest.pop(0))
                 self._rival.forget()
+                self._other_lease.forget()
                 self._former.clear()
             self._extend(sent)
             self._hear(rest, sent)
@@ -259,8 +262,13 @@ class Lease:
         elif kind == "DEAD":
             self._be_reborn()
         elif kind == "RIVAL" and self._rival.meet(rest[0], rest[1], self._monotonic()):
-            self._stopped = True
-            self._listener.refused(EngineRefuses(f"Another node has the id {self._id}."))
+            self._refuse(f"Another node has the id {self._id}.")
+        elif kind == "LEASE" and self._other_lease.meet(float(rest[0]), rest[1], sent):
+            self._refuse(f"The other nodes have --lease {rest[0]}, which must be the same for all.")
+
+    def _refuse(self, why: str) -> None:
+        self._stopped = True
+        self._listener.refused(EngineRefuses(why))
 
     def _hear(self, reply: list[Any], sent: float) -> None:
         """Take what an answer tells a member."""

@@ -272,7 +272,7 @@ class Links:
         if why.check(EngineAway):
             self._away = True
         else:
-            self._warn("The engine refuses: {what}", why.getErrorMessage())
+            self._refused(why)
 
     # Reading
 
@@ -290,7 +290,7 @@ class Links:
     def _not_read(self, why: Failure) -> None:
         self._reading = False
         if not why.check(EngineAway):
-            self._warn("The engine refuses: {what}", why.getErrorMessage())
+            self._refused(why)
         if self.me:
             self._after(RETRY_SECONDS, self._read)
 
@@ -378,6 +378,10 @@ class Links:
             function(*arguments)
         except Exception:
             _log.failure("What another node tells failed here")
+
+    def _refused(self, why: Failure) -> None:
+        text, _, _ = why.getErrorMessage().partition(", with args")  # which may be talk
+        self._warn("The engine refuses: {what}", text)
 
     def _warn(self, text: str, what: object, inc: str = "") -> None:
         """Log something once, until the engine is there anew."""

@@ -104,3 +104,29 @@ class Rival:
         if self._first_met is None:
             self._first_met = now
         return changed and now - self._first_met >= self._patience
+
+
+class OtherLease:
+    """Members that count on another lease than this node: what is left of dead ones, or alive."""
+
+    def __init__(self, silence: float) -> None:
+        """Take the share of their lease after which they are dead."""
+        self._silence = silence
+        self.forget()
+
+    def forget(self) -> None:
+        """Know of none."""
+        self._seen = ""
+        self._dead_at = 0.0
+
+    def if_dead(self, now: float) -> str:
+        """Return what was seen of them if they are dead unless it has changed, else nothing."""
+        return self._seen if self._seen and now >= self._dead_at else ""
+
+    def meet(self, lease: float, seen: str, now: float) -> bool:
+        """Take what is counted of them; tell whether they are alive."""
+        if seen == self._seen:
+            return False
+        are_alive = bool(self._seen)
+        self._seen, self._dead_at = seen, now + self._silence * lease
+        return are_alive

@@ -4,6 +4,7 @@ Keys, all in one slot:
 
     {chatpair}:epoch        the engine's run_id and a random word: new whenever data may be lost
     {chatpair}:settling     exists while members of an earlier epoch may still count on it
+    {chatpair}:lease        seconds of the members' lease: all count on the same
     {chatpair}:nodes        hash: member -> JOIN:BEAT:TURN, all counted
     {chatpair}:dead         set: members that were, whose names are to be swept
     {chatpair}:stale        set: members of which another node knows that they were dead before
@@ -80,7 +81,8 @@ end
 JOIN = Script(
     _COMMON
     + r"""
--- ARGV: me, join, run_id, a new epoch's word, a rival, its value when last seen, my former incs...
+-- ARGV: me, join, run_id, a new epoch's word, a rival, its value when last seen, my lease,
+-- members of another lease when last seen if they are dead, my former incs...
 local me, join, run_id = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local epoch = redis.call('GET', P .. 'epoch')
 if not epoch or string.sub(epoch, 1, #run_id + 1) ~= run_id .. '.' then
@@ -88,9 +90,19 @@ if not epoch or string.sub(epoch, 1, #run_id + 1) ~= run_id .. '.' then
   redis.call('SET', P .. 'epoch', epoch)
   redis.call('SET', P .. 'settling', '1')
 end
-for i = 7, #ARGV do
+for i = 9, #ARGV do
   if is_member(ARGV[i]) then bury(ARGV[i]) end
 end
+local lease, others = redis.call('GET', P .. 'lease'), redis.call('HGETALL', NODES)
+if lease and lease ~= ARGV[7] and #others > 0 then
+  local seen = {}
+  for i = 1, #others, 2 do seen[#seen + 1] = others[i] .. ' ' .. others[i + 1] end
+  table.sort(seen)
+  seen = table.concat(seen, ', ')
+  if seen ~= ARGV[8] then return {'LEASE', lease, seen} end
+  for i = 1, #others, 2 do bury(others[i]) end
+end
+redis.call('SET', P .. 'lease', ARGV[7])
 if redis.call('SISMEMBER', P .. 'dead', me) + redis.call('SISMEMBER', P .. 'stale', me) > 0 then
   return {'DEAD'}
 end
@@ -111,7 +123,8 @@ table.insert(reply, 2, epoch)
 return reply
 """
 )
-"""Reply: MEMBER, epoch, then as HEARTBEAT; or DEAD; or RIVAL, who has the id, and its value."""
+"""Reply: MEMBER, epoch, then as HEARTBEAT; or DEAD; or RIVAL, who has the id, and its value; or
+LEASE, that of the members, and what was counted of them."""
 
 HEARTBEAT = Script(
     _COMMON

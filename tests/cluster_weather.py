@@ -6,10 +6,13 @@ from collections.abc import Callable
 from random import Random
 from time import monotonic
 
-from tests.cluster import LEASE, Cluster
+from tests.cluster import Cluster
 from tests.engine import Engine
 from tests.history import Cut, History
 from tests.server import TIMEOUT, Client
+
+LEASE = 2.0
+"""Seconds of the nodes' lease: so short that much can go wrong in a minute."""
 
 
 class Weather:

@@ -10,7 +10,7 @@ from time import monotonic
 
 from tests.cluster import Cluster
 from tests.cluster_people import NAMES, Person
-from tests.cluster_weather import Weather
+from tests.cluster_weather import LEASE, Weather
 from tests.engine import Engine
 from tests.history import History
 from tests.history_check import faults
@@ -118,7 +118,7 @@ def test_a_random_run(tmp_path: Path) -> None:
     history = History()
     with (
         Engine(tmp_path / "engine", persistent=True) as engine,
-        Cluster(engine, 3, *OPTIONS) as cluster,
+        Cluster(engine, 3, *OPTIONS, lease=LEASE) as cluster,
     ):
         doors = [node.port for node in cluster.nodes]
         crowd = Crowd(history, doors, seed)

@@ -131,6 +131,7 @@ class Cluster:
         return node
 
     def begin(self, number: int) -> Node:
+        """Start a node, and do not wait until it has joined."""
         url = f"redis://127.0.0.1:{self.ways[number].port}"
         node = Node(f"n{number + 1}", url, *self._options, lease=self._lease)
         self._stack.enter_context(node)

@@ -86,6 +86,11 @@ class Person:
             f" unsettled {[*self.unsettled]}"
         )
 
+    @property
+    def peer_key(self) -> str:
+        """What names of the peer are equal to, or nothing if there is none."""
+        return self.peer.casefold() if self.peer else ""
+
     # Connections
 
     def _enter(self, state: str) -> None:

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from random import Random
 from time import monotonic
 
-from tests.cluster import LEASE, Cluster
+from tests.cluster import Cluster
 from tests.engine import Engine
 from tests.history import Cut, History
 from tests.server import TIMEOUT, Client
+
+LEASE = 2.0
+"""Seconds of the nodes' lease: so short that much can go wrong in a minute."""
 
 
 class Weather:
@@ -122,7 +125,8 @@ class Weather:
     def _strike_node(self, number: int, chance: Random) -> None:
         kinds = {
             self._kill: 2,
-            self._freeze: 3,
+            self._freeze: 1,
+            self._freeze_for_long: 3,
             self._cut: 2,
             self._cut_once: 1,
             self._cut_in_a_frame: 2,
@@ -146,7 +150,7 @@ class Weather:
             self._cut_ends(number)
         self._over.wait(seconds)
         self._trouble(number)
-        node = self._cluster.begin(number)
+        node = self._cluster.nodes[number] = self._cluster.begin(number)
         self._doors[number] = node.port
         self._trouble_ends(number)
         self._settle(number)
@@ -156,6 +160,9 @@ class Weather:
         node.freeze()
         self._over.wait(seconds)
         node.thaw()
+
+    def _freeze_for_long(self, number: int, seconds: float) -> None:
+        self._freeze(number, 1.2 * LEASE + seconds)
 
     def _cut(self, number: int, seconds: float) -> None:
         self._trouble(number)

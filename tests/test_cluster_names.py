@@ -9,7 +9,7 @@ from chatpair.cluster import frames
 from chatpair.cluster.asking import ASKING_SECONDS
 from chatpair.factory import MAX_LISTED
 from chatpair.keys import WRONG_KEYS
-from chatpair.messages import Error, Here, Left, Present
+from chatpair.messages import Error, Here, Left, Paired, Present
 from chatpair.names import parse
 from tests.cluster_exchange import Network
 from tests.ears import Ear
@@ -251,3 +251,20 @@ def test_a_frame_that_nobody_takes_is_left_out(network: Network) -> None:
     factory.handlers.pop(frames.Ask)
     factory.received("b.00000001", frames.Ask(1))
     assert network.link("a", "b").sent == []
+
+
+def test_who_left_and_who_has_the_name_now_are_not_mistaken_for_each_other(
+    network: Network,
+) -> None:
+    alice, bob = at(network, "a", "alice"), at(network, "b", "bob")
+    alice.calls("bob")
+    network.settle()
+    bob.leaves()
+    another = at(network, "a", "Bob")  # before alice's node is told
+    assert alice.told() == [Paired("bob")]
+    alice.calls("bob")
+    assert alice.told() == [Error("to", "already", "You are already chatting with bob.")]
+    network.settle()
+    assert [type(event) for event in alice.told()] == [Left]
+    alice.calls("bob")
+    assert (alice.told(), another.told()) == ([Paired("Bob")], [Paired("alice")])

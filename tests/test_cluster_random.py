@@ -10,7 +10,7 @@ from time import monotonic
 
 from tests.cluster import Cluster
 from tests.cluster_people import NAMES, Person
-from tests.cluster_weather import Weather
+from tests.cluster_weather import LEASE, Weather
 from tests.engine import Engine
 from tests.history import History
 from tests.history_check import faults
@@ -60,6 +60,7 @@ class Crowd:
         for person in self.people:
             person.is_at_rest = True
         self.comes_to("here or out", lambda one: one.state in ("in", "out") and not one.calling)
+        self.comes_to("in a pair of two", self._is_peer_of_peer)
         taken = {one.session.key for one in self.people if one.session}
         out = [one for one in self.people if one.session is None]
         for name in set(NAMES) - taken:
@@ -74,6 +75,12 @@ class Crowd:
             person.says(3)
         self.comes_to("told of its texts", lambda one: not one.unsettled)
         self._hang_up(here)
+
+    def _is_peer_of_peer(self, person: Person) -> bool:
+        if person.session is None or person.peer is None:
+            return True
+        here = (one for one in self.people if one.session and one.session.key == person.peer_key)
+        return any(one.peer_key == person.session.key for one in here)
 
     def _hang_up(self, here: list[Person]) -> None:
         for person in here:
@@ -111,7 +118,7 @@ def test_a_random_run(tmp_path: Path) -> None:
     history = History()
     with (
         Engine(tmp_path / "engine", persistent=True) as engine,
-        Cluster(engine, 3, *OPTIONS) as cluster,
+        Cluster(engine, 3, *OPTIONS, lease=LEASE) as cluster,
     ):
         doors = [node.port for node in cluster.nodes]
         crowd = Crowd(history, doors, seed)

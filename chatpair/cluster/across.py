@@ -118,10 +118,10 @@ class CallsAcross(ChatFactory):
         except BadName:
             key = ""
         peer = self.pairs.get(caller)
-        if not (text and key) or (key in self.users and self.mesh.holds_names):
-            return super().call(caller, text)
-        if peer is not None and peer.name.key == key:
+        if peer is not None and peer.name.key == key:  # though another may have the name by now
             caller.tell(already_paired(peer))
+        elif not (text and key) or (key in self.users and self.mesh.holds_names):
+            return super().call(caller, text)
         elif not self.mesh.ready:
             caller.tell(not_ready("to"))
         else:

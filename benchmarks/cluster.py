@@ -227,6 +227,9 @@ def _measure_cluster(
         engine = Engine(path)
         start(engine.socket)
         options.version = engine.version()
+        # An engine that is new gives out no names for most of a lease: this one's is short.
+        with running(node_server("first", path, ["--lease", LEAST_LEASE]), None) as first:
+            wait_until_ready(first, "first")
         nodes = []
         for name in processes(setting.nodes)[1:]:
             nodes.append(start(running(node_server(name, path, lease), cpus.get(name))))

@@ -11,9 +11,9 @@ from textwrap import indent
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # its terminal is that of the tests
 
-from tests.clients import at  # noqa: E402
-from tests.emulator import Emulator, status  # noqa: E402
-from tests.server import Server  # noqa: E402
+from tests.support.clients import at  # noqa: E402
+from tests.support.emulator import Emulator, status  # noqa: E402
+from tests.support.server import Server  # noqa: E402
 
 README = ROOT / "README.rst"
 BEGIN, END = ".. begin: what docs/capture.py printed\n", ".. end\n"

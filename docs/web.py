@@ -13,7 +13,7 @@ from PIL import Image
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # its browser is that of the tests
 
-from tests.browser import Pages, WebServer, browser  # noqa: E402
+from tests.support.browser import Pages, WebServer, browser  # noqa: E402
 
 FILE = ROOT / "docs" / "web.png"
 WIDTH, HEIGHT = 720, 520

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 from selenium.webdriver import Chrome
 
-from tests.browser import Pages, WebServer, browser
-from tests.cluster import settle
-from tests.doors import TCP, port_of
-from tests.engine import Engine
-from tests.exchange import Exchange
-from tests.reactor import Reactor
-from tests.server import Server
+from tests.support.browser import Pages, WebServer, browser
+from tests.support.cluster import settle
+from tests.support.doors import TCP, port_of
+from tests.support.engine import Engine
+from tests.support.exchange import Exchange
+from tests.support.reactor import Reactor
+from tests.support.server import Server
 
 # How fast the machine is must not matter.
 settings.register_profile("chatpair", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -11,8 +11,8 @@ from twisted.internet.error import CannotListenError
 from twisted.python.usage import UsageError
 
 from chatpair import tap
-from tests.exchange import Exchange
-from tests.server import TIMEOUT
+from tests.support.exchange import Exchange
+from tests.support.server import TIMEOUT
 
 
 def parse(*arguments: str) -> tap.Options:

@@ -1,0 +1,254 @@
+"""The benchmarks run against real servers, and notice whatever a server does to a line."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import report
+from benchmarks.__main__ import chosen_workloads, main, ratios, read_arguments
+from benchmarks.dialects import Fault
+from benchmarks.load import Task, run
+from benchmarks.measure import two_cores
+from benchmarks.relay import Connection, Relay
+from benchmarks.runs import ROOT
+from benchmarks.servers import SERVERS, Server, running
+from benchmarks.workloads import ping_pong
+from tests.support.server import TIMEOUT, require
+
+TALK = {"cpu_us", "rate", "p50_us", "p99_us", "p999_us"}
+SHARES = {"count", "server_cpu", "load_cpu", "other_cpu"}
+
+# Each mode with numbers that are soon done, and what is measured in it.
+TASKS: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "pingpong": ({"pairs": 3}, TALK),
+    "window": ({"pairs": 2, "window": 64}, TALK),
+    "churn": ({}, {"cpu_us", "rate"}),
+    "idle": ({"idle": 60, "filling": 20}, {"cpu_us", "bytes"}),
+    "beside-idle": ({"pairs": 3, "idle": 20}, TALK | {"alone_us"}),
+}
+
+
+def task(port: int, server: int, mode: str, dialect: str = "lines") -> Task:
+    numbers = TASKS[mode][0]
+    return Task(dialect, [port], [server], mode, seconds=0.05, warm_up=0, **numbers)
+
+
+@pytest.mark.parametrize("mode", TASKS)
+@pytest.mark.parametrize("name", SERVERS)
+def test_measures_each_server(name: str, mode: str) -> None:
+    server = SERVERS[name]
+    if name == "ngircd":
+        require("ngircd")
+    assert server.missing() == ""
+    with running(server) as it:
+        figures = run(task(it.port, it.process, mode, server.dialect))
+    assert set(figures) == TASKS[mode][1] | SHARES
+    assert figures["count"] > 0
+    assert all(value >= 0 for value in figures.values())
+
+
+Lines = list[bytes]
+
+SPOILERS: dict[str, Callable[[Lines], Lines]] = {
+    "lost": lambda lines: lines[1:],
+    "doubled": lambda lines: lines[:1] + lines,
+    "reordered": lambda lines: lines[1::-1] + lines[2:],
+    "altered": lambda lines: [lines[0].replace(b"c", b"C"), *lines[1:]],
+    "foreign": lambda lines: [lines[0].replace(b" u", b" v"), *lines[1:]],
+    "interrupted": lambda lines: [b"Hello!\r\n", *lines],
+}
+
+COMPLAINTS = {
+    "lost": "it was lost, or a later one came first",
+    "doubled": "an earlier one came again, or late",
+    "reordered": "it was lost, or a later one came first",
+    "altered": "it came altered",
+    "foreign": "something else came",
+    "interrupted": "something else came",
+}
+
+
+class AllHaveLeft(Exception):
+    """So the relay has nothing to do any more."""
+
+
+class SpoilingRelay(Relay):
+    """A relay that spoils all that is said, a line or two at the start of each write."""
+
+    def __init__(self, port: int, fault: str) -> None:
+        super().__init__(port)
+        self.spoil = SPOILERS[fault]
+
+    def write(self, connection: Connection, data: bytes) -> None:
+        lines = data.splitlines(keepends=True)
+        spoilt = self.spoil(lines) if data.startswith(b"[") else lines
+        super().write(connection, b"".join(spoilt))
+
+    def drop(self, connection: Connection) -> None:
+        super().drop(connection)
+        if not self.connections:
+            raise AllHaveLeft
+
+    def run(self) -> None:
+        with self.listening, self.epoll, suppress(AllHaveLeft):
+            super().run()
+
+
+@pytest.mark.parametrize(
+    ("mode", "fault"),
+    [
+        *(("window", fault) for fault in SPOILERS),
+        *(("pingpong", fault) for fault in ("doubled", "altered", "interrupted")),
+    ],
+)
+def test_notices_a_spoilt_line(mode: str, fault: str) -> None:
+    relay = SpoilingRelay(0, fault)
+    thread = threading.Thread(target=relay.run)
+    thread.start()  # and ends when the load has left
+    with pytest.raises(Fault, match=COMPLAINTS[fault]):
+        run(task(relay.listening.getsockname()[1], os.getpid(), mode))
+    thread.join(TIMEOUT)
+    assert not thread.is_alive()
+
+
+def test_shows_the_log_of_a_server_that_does_not_start() -> None:
+    program = "print('I have no idea.'); raise SystemExit(3)"
+    broken = Server("broken", "", "lines", lambda port, folder: [sys.executable, "-c", program])
+    with (
+        pytest.raises(Fault, match=r"(?s)broken: it ended with status 3 .*I have no idea\."),
+        running(broken),
+    ):
+        pass
+
+
+def test_the_command_prints_a_table_and_writes_every_run(tmp_path: Path) -> None:
+    numbers = ["--reps", "2", "--seconds", "0.1", "--json", str(tmp_path / "runs.json")]
+    which = ["--quick", "--only", "pingpong-1", "--servers", "relay,chatpair"]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", *which, *numbers],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "pingpong-1: 1 pair, one line in flight in each\n" in done.stdout
+    assert "\nchatpair : relay " in done.stdout
+    told = done.stderr.splitlines()
+    assert [line.split(";")[0] for line in told if line.startswith("run")] == [
+        "run 1 of 4: pingpong-1, relay",
+        "run 2 of 4: pingpong-1, chatpair",
+        "run 3 of 4: pingpong-1, chatpair",
+        "run 4 of 4: pingpong-1, relay",
+    ]
+    runs = json.loads((tmp_path / "runs.json").read_text())["runs"]
+    assert sorted(run["server"] for run in runs) == ["chatpair", "chatpair", "relay", "relay"]
+
+
+def test_a_fault_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = "import sys; sys.argv[0] = ''; import benchmarks.relay as r; r.ctime = str; "
+    program += "r.Relay(int(sys.argv[1])).run()"
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    command = [sys.executable, "-c", program]
+    odd = Server("relay", "", "lines", lambda port, folder: [*command, str(port)])
+    monkeypatch.setitem(SERVERS, "relay", odd)
+    assert main(["--quick", "--servers", "relay", "--only", "pingpong-1"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "error: relay: line 0000000000 from u0 to u1: something else came" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ("--servers relay,apache", "no server 'apache'; there are chatpair, relay, "),
+        ("--only pingpang", "invalid choice: 'pingpang' (choose from "),
+        ("--reps 0", "'0' is not a whole number of 1 or more"),
+        ("--seconds soon", "'soon' is not a number of 0.01 or more"),
+        ("--seconds nan", "'nan' is not a number of 0.01 or more"),
+        ("--json /nowhere/runs.json", "'/nowhere/runs.json' can't be written"),
+        ("--plot plot.png", "--plot needs matplotlib: pip install '.[bench]'"),
+        ("--fast", "unrecognized arguments: --fast"),
+    ],
+)
+def test_bad_arguments_are_told(
+    arguments: str,
+    complaint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(SystemExit) as ended:
+        main(arguments.split())
+    assert ended.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_goes_on_without_a_program_that_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    assert read_arguments(["--servers", "relay,ngircd"]).servers == ["relay"]
+    assert "ngircd is left out: it is not installed" in capsys.readouterr().err
+
+
+def test_leaves_out_what_needs_too_many_files(capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = chosen_workloads(read_arguments(["--servers", "relay"]), files=1_024)
+    assert [workload.name for workload in chosen] == ["pingpong-100", "window", "churn"]
+    assert "idle is left out: the system allows 1024 open files" in capsys.readouterr().err
+
+
+def test_server_and_load_have_a_cpu_each_where_there_are_two(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    assert two_cores() is None
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5, 3})
+    assert two_cores() == (3, 5)
+
+
+def test_a_table_has_medians_and_ratios_and_says_when_the_load_was_the_limit() -> None:
+    workload = ping_pong(10)
+    shares = {"server_cpu": 0.5, "load_cpu": 0.95, "other_cpu": 0.1}
+    results = {
+        ("pingpong-10", "chatpair"): [{"cpu_us": cost, **shares} for cost in (90.0, 3.0, 1.0)],
+        ("pingpong-10", "relay"): [
+            {"cpu_us": 2.0, "server_cpu": 1.0, "load_cpu": 0.2, "other_cpu": 0.3}
+        ],
+    }
+    names = ["chatpair", "relay"]
+    assert report.table(workload, results, names, ratios(names)).splitlines() == [
+        "pingpong-10: 10 pairs, one line in flight in each",
+        "",
+        "================  =============  ============  ==========",
+        "pingpong-10       CPU us a line  server's CPU  load's CPU",
+        "================  =============  ============  ==========",
+        "chatpair                   3.00           50%         95%",
+        "relay                      2.00          100%         20%",
+        "chatpair : relay           1.50             -           -",
+        "================  =============  ============  ==========",
+        "",
+        "relay: other programs were busy meanwhile: measure again.",
+        "",
+        "chatpair: the load was the limit: only the CPU a line counts.",
+    ]
+
+
+def test_draws_a_plot(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    curve = [ping_pong(1), ping_pong(10)]
+    figures = {"rate": 1e4, "p50_us": 50.0, "p99_us": 200.0}
+    results = {(workload.name, "relay"): [figures] for workload in curve}
+    path = tmp_path / "latency.png"
+    report.plot(report.load_pyplot(), path, curve, results, ["relay"])
+    assert path.read_bytes().startswith(b"\x89PNG")

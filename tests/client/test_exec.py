@@ -1,0 +1,215 @@
+"""A command as the party, and a client in a pipe as the other: both as they are started."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from chatpair.client.ending import ExitStatus
+from chatpair.codecs import json
+from chatpair.messages import Message, Paired
+from tests.support.clients import Piped, at, fill, resident
+from tests.support.played import plain
+from tests.support.server import Server
+
+MIB = 2**20
+
+WELCOME = "Welcome, alice."
+PAIRED = "You are chatting with tool."
+LEFT = "tool has left."
+CALLED = "You are chatting with alice."
+
+
+@pytest.fixture
+def port() -> str:
+    """Any port: a client does not notice which kind it is."""
+    return "0"
+
+
+class Words:
+    """What a command says, and when it ends."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        self.command = f"cat {path}"
+        # Who opens it for both need not wait for somebody to read.
+        self._file = os.fdopen(os.open(path, os.O_RDWR), "wb", buffering=0)
+
+    def says(self, line: str) -> None:
+        """Let the command say a line."""
+        self._file.write(line.encode() + b"\n")
+
+    def end(self) -> None:
+        """Let the command end."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+
+@contextmanager
+def pair(
+    server: Server, command: str, *options: str, of_command: Sequence[str] = ()
+) -> Iterator[tuple[Piped, Piped]]:
+    """Start a command's client and alice, who calls it with some options; yield her first."""
+    with Piped(*at(server, "--name", "tool", "--exec", command, *of_command)) as tool:
+        assert tool.notice() == "Welcome, tool."
+        with Piped(*at(server, "--name", "alice", "--to", "tool", *options)) as alice:
+            assert [alice.notice(), alice.notice()] == [WELCOME, PAIRED]
+            yield alice, tool
+
+
+def test_python_is_talked_with(server: Server) -> None:
+    with pair(server, "python3 -iq 2>/dev/null", "--linger") as (alice, tool):
+        alice.write(b"6 * 7\nfor word in 'Quit', '/bye':\n\tprint(word)\n\nexit()\n")
+        alice.close_input()
+        alice.ends(ExitStatus.OK, LEFT)
+        tool.ends(ExitStatus.OK, CALLED)
+        assert alice.output == b"42\nQuit\n/bye\n"
+
+
+BOT = """
+while read -r line; do
+    case $line in
+        bye) echo "Bye."; exit ;;
+        *) echo "You said: $line" ;;
+    esac
+done
+"""
+
+
+def test_a_bot_answers_each_line_until_it_is_told_bye(server: Server) -> None:
+    with pair(server, BOT) as (alice, tool):
+        for line in ("hi", "/who", "grüß  dich", "back\\slash"):
+            alice.write(line.encode() + b"\n")
+            alice.wait_for(rf"(^|\n)You said: {line.replace(chr(92), chr(92) * 2)}\n\Z")
+        alice.write(b"bye\n")
+        assert alice.notice() == LEFT
+        alice.close_input()
+        alice.ends(ExitStatus.OK)
+        tool.ends(ExitStatus.OK, CALLED)
+        assert alice.output.endswith(b"\nBye.\n")
+
+
+def test_two_commands_talk_with_each_other(server: Server, tmp_path: Path) -> None:
+    path = tmp_path / "heard"
+    asks = f"for word in one two three; do echo $word; read -r answer; echo $answer >>{path}; done"
+    with Piped(*at(server, "--name", "tool", "--exec", BOT)) as tool:
+        assert tool.notice() == "Welcome, tool."
+        with Piped(*at(server, "--name", "alice", "--to", "tool", "--exec", asks)) as alice:
+            alice.ends(ExitStatus.OK, WELCOME, PAIRED)
+        tool.ends(ExitStatus.OK, CALLED, "alice has left.")
+    assert path.read_text() == "You said: one\nYou said: two\nYou said: three\n"
+
+
+@pytest.mark.parametrize("ending", ["", "; printf 'last words'", "; exec >&-"])
+def test_all_arrives_of_a_command_that_writes_a_lot_and_exits_at_once(
+    server: Server, ending: str
+) -> None:
+    lines = "seq 200000" + ending
+    with pair(server, lines, "--linger") as (alice, tool):
+        alice.close_input()
+        alice.ends(ExitStatus.OK, LEFT)
+        tool.ends(ExitStatus.OK, CALLED)
+        said = subprocess.check_output(lines, shell=True)
+        assert alice.output.splitlines() == said.splitlines()
+
+
+def test_a_command_hears_the_last_line_however_slow_it_reads(
+    server: Server, tmp_path: Path
+) -> None:
+    heard, done = tmp_path / "heard", tmp_path / "done"
+    may_read = tmp_path / "fifo"
+    os.mkfifo(may_read)
+    lines = [f"{number} {'x' * 100}" for number in range(500)]
+    command = f"cat {may_read}; cat >{heard}; echo done >{done}"
+    with pair(server, command) as (alice, tool):
+        alice.write("\n".join(lines).encode())
+        alice.close_input()
+        alice.ends(ExitStatus.OK)  # what pipes and buffers hold is confirmed
+        may_read.write_text("")
+        tool.ends(ExitStatus.OK, CALLED, "alice has left.")
+        assert heard.read_text().split("\n") == [*lines, ""]
+        assert done.read_text() == "done\n"
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Iterator[Words]:
+    """What a command says when the test wants it."""
+    with Words(tmp_path / "fifo") as words:
+        yield words
+
+
+def test_a_command_that_reads_nothing_makes_the_peer_wait_and_may_talk_all_the_while(
+    server: Server, words: Words
+) -> None:
+    with pair(server, words.command) as (alice, tool):
+        words.says("first")
+        alice.wait_for("^first\n")
+        before = resident(tool)
+        fill(alice)
+        assert resident(tool) - before < 8 * MIB
+        words.says("last")
+        alice.wait_for("^first\nlast\n")
+        words.end()
+        assert alice.notice() == LEFT
+        with suppress(BrokenPipeError):  # more was to be said already
+            alice.write(b"late\n")
+        alice.ends(ExitStatus.PEER_LEFT, "tool left before all was said.")
+        tool.ends(ExitStatus.OK, CALLED)
+
+
+def test_a_command_that_closes_its_input_goes_on_talking(server: Server, words: Words) -> None:
+    with pair(server, f"exec <&-; {words.command}") as (alice, tool):
+        words.says("first")
+        alice.wait_for("^first\n")
+        for _ in range(64):
+            alice.write(b"x" * 16_000 + b"\n")
+        words.says("last")
+        alice.wait_for("^first\nlast\n")
+        alice.close_input()
+        alice.ends(ExitStatus.OK)
+        words.end()
+        tool.ends(ExitStatus.OK, CALLED, "alice has left.")
+
+
+def test_a_command_that_never_ends_is_hung_up_on_when_the_peer_leaves(server: Server) -> None:
+    with pair(server, "yes") as (alice, tool):
+        alice.wait_for("^y\n")
+        alice.close_input()
+        alice.ends(ExitStatus.OK)
+        # Its standard error ends, which is the command's too.
+        tool.ends(
+            ExitStatus.PEER_LEFT, CALLED, "alice has left.", "alice left before all was said."
+        )
+
+
+def test_a_command_that_waits_for_ever_is_hung_up_on_when_its_client_is_told_to_end(
+    server: Server,
+) -> None:
+    with pair(server, "exec sleep infinity") as (alice, tool):
+        assert tool.notice() == CALLED
+        tool.kill(signal.SIGTERM)
+        tool.ends(128 + signal.SIGTERM, "Terminated.")
+        assert alice.notice() == LEFT
+        alice.close_input()
+        alice.ends(ExitStatus.OK)
+
+
+def test_a_command_may_be_given_events(server: Server) -> None:
+    with pair(server, "head -n 2", "--linger", of_command=["--json"]) as (alice, tool):
+        alice.write("grüß dich\n".encode())
+        alice.close_input()
+        alice.ends(ExitStatus.OK, LEFT)
+        paired, message = map(json.parse_event, alice.output.splitlines())
+        assert isinstance(message, Message)
+        assert (plain(paired), message.text) == (Paired("alice"), "grüß dich")
+        tool.ends(ExitStatus.OK)

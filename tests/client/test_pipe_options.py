@@ -1,0 +1,190 @@
+"""The options of a client in a pipe: waiting, lingering, events, and the progress it shows."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from chatpair.client.ending import ExitStatus
+from chatpair.codecs import json
+from chatpair.messages import Back, Error, Held, JsonEvent, Left, Message, Paired, Tried
+from tests.support.clients import COMMAND, Piped, at, spins_until
+from tests.support.emulator import Emulator
+from tests.support.played import plain
+from tests.support.proxy import Proxy
+from tests.support.server import Client, Server
+
+WELCOME = "Welcome, alice."
+PAIRED = "You are chatting with bob."
+WAITING = "Waiting for bob ..."
+LEFT = "bob has left."
+TO_BOB = ["--name", "alice", "--to", "bob"]
+
+
+@pytest.fixture
+def port() -> str:
+    """Any port: a client does not notice which kind it is."""
+    return "0"
+
+
+# Waiting
+
+
+def test_a_pipe_waits_until_the_other_is_there_and_free(server: Server) -> None:
+    carol = server.client("carol")
+    with Proxy(server.port) as proxy, Piped(*proxy.address, *TO_BOB, "--wait") as alice:
+        alice.write(b"one\ntwo\n")
+        alice.close_input()
+        assert [alice.notice(), alice.notice()] == [WELCOME, WAITING]
+        bob = server.client()
+        bob.says("bob", "To:carol")  # at once, or alice might be faster
+        assert [bob.line(), bob.line()] == ["OK", "You are chatting with carol."]
+        spins_until(lambda: proxy.has_told(b'{"name":"bob","paired":true}'))
+        assert carol.line() == "You are chatting with bob."
+        carol.says("Was there anybody?", "/bye")
+        assert bob.text() == "Was there anybody?"
+        assert bob.line() == "Quit."
+        assert bob.line() == "You are chatting with alice."
+        assert [bob.text(), bob.text()] == ["one", "two"]
+        assert bob.line() == "Quit."
+        alice.ends(ExitStatus.OK, PAIRED)
+
+
+# Lingering
+
+
+def test_a_file_is_said_and_then_listened_on(server: Server, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("one\ntwo")
+    bob = server.client("bob")
+    with path.open("rb") as file, Piped(*at(server, *TO_BOB, "--linger"), stdin=file) as alice:
+        assert bob.line() == "You are chatting with alice."
+        assert [bob.text(), bob.text()] == ["one", "two"]
+        bob.says("three", "four")
+        alice.wait_for("^three\nfour\n$")
+        bob.says("Quit")
+        assert bob.line() == "Quit"  # and not that alice has left
+        alice.ends(ExitStatus.OK, WELCOME, PAIRED, LEFT)
+
+
+def test_nothing_is_said_and_whoever_calls_is_listened_to(server: Server) -> None:
+    with Piped(*at(server, "--name", "alice", "--linger"), stdin=subprocess.DEVNULL) as alice:
+        assert alice.notice() == WELCOME
+        bob = server.client("bob")
+        bob.calls("alice")
+        bob.says("one", "Quit")
+        alice.ends(ExitStatus.OK, PAIRED, LEFT)
+        assert alice.output == b"one\n"
+
+
+# Events
+
+
+def events(client: Piped) -> list[JsonEvent]:
+    """Return the events that a client wrote, without their counts and times."""
+    lines = client.output.splitlines()
+    return [plain(json.parse_event(line)) for line in lines]
+
+
+def test_what_happens_is_written_as_events(server: Server) -> None:
+    with (
+        Proxy(server.port) as proxy,
+        Piped(*at(server, *TO_BOB, "--wait", "--json")) as alice,
+    ):
+        assert [alice.notice(), alice.notice()] == [WELCOME, WAITING]
+        with Piped(*proxy.address, "--name", "bob", "--linger", "--json") as bob:
+            bob.close_input()
+            alice.write(b"one\ntwo\n")
+            alice.wait_for(b'"paired"')
+            server.client("carol").says("To:alice")
+            alice.wait_for(b'"tried"')
+            proxy.cut()
+            alice.wait_for(b'"held"')
+            proxy.mend()
+            alice.wait_for(b'"back"')
+            alice.write("größer\n".encode())
+            alice.close_input()
+            alice.ends(ExitStatus.OK)
+            assert events(alice) == [Paired("bob"), Tried("carol"), Held("bob"), Back("bob")]
+            assert bob.wait() == ExitStatus.OK
+            said = [event.text for event in events(bob) if isinstance(event, Message)]
+            assert "\n".join(said) == "one\ntwo\ngrößer"
+            assert events(bob)[0] == Paired("alice")
+            assert events(bob)[-1] == Left("alice", "quit")
+            assert len(events(bob)) == 2 + len(said)
+
+
+def test_that_the_server_stops_is_an_event(server: Server) -> None:
+    server.client("bob")
+    with Piped(*at(server, *TO_BOB, "--json")) as alice:
+        alice.wait_for(b'"paired"')
+        server.stop()
+        stopping = "The server is stopping."
+        alice.wait_for(b'"error"')
+        alice.close_input()
+        assert alice.wait() == ExitStatus.OK
+        assert events(alice) == [
+            Paired("bob"),
+            Left("bob", "stopped"),
+            Error(None, "try-later", stopping),
+        ]
+
+
+# Progress
+
+# Waiting for somebody takes a second, and so does it until the progress is shown.
+SLOW = [*TO_BOB, "--wait", "--linger"]
+SHOWN = re.compile(r"Arrived: 100%\|█+\| 6\.00/6\.00 \[.*\]")
+
+
+@pytest.fixture
+def six_bytes(tmp_path: Path) -> Path:
+    """A file of six bytes."""
+    path = tmp_path / "six"
+    path.write_text("hello\n")
+    return path
+
+
+def hears_hello(server: Server) -> Client:
+    """Return bob, who is there now, and has heard what is in the file."""
+    bob = server.client("bob")
+    assert bob.line() == "You are chatting with alice."
+    assert bob.text() == "hello"
+    return bob
+
+
+@pytest.mark.parametrize("output", ["terminal", "file"])
+def test_progress_is_shown_below_the_notices_and_then_taken_away(
+    server: Server, six_bytes: Path, output: str
+) -> None:
+    path = six_bytes.with_name("output")
+    shell = f'exec "$0" "$@" <{six_bytes}' + (f" >{path}" if output == "file" else "")
+    command = ["sh", "-c", shell, *COMMAND]
+    with Emulator(*at(server, *SLOW), command=command) as alice:
+        alice.waits_until(lambda lines: lines[:2] == [WELCOME, WAITING])
+        bob = hears_hello(server)
+
+        def shows_progress(*before: str) -> None:
+            alice.waits_until(
+                lambda lines: lines[:-1] == [*before] and bool(SHOWN.fullmatch(lines[-1]))
+            )
+
+        shows_progress(WELCOME, WAITING, PAIRED)
+        bob.says("hi")
+        heard = ["hi"] if output == "terminal" else []
+        shows_progress(WELCOME, WAITING, PAIRED, *heard)
+        bob.says("Quit")
+        alice.shows(WELCOME, WAITING, PAIRED, *heard, LEFT)
+        alice.ends(ExitStatus.OK)
+        if output == "file":
+            assert path.read_text() == "hi\n"
+
+
+def test_progress_is_not_written_where_there_is_no_terminal(
+    server: Server, six_bytes: Path
+) -> None:
+    with six_bytes.open("rb") as file, Piped(*at(server, *SLOW), stdin=file) as alice:
+        assert [alice.notice(), alice.notice()] == [WELCOME, WAITING]
+        hears_hello(server).says("Quit")
+        alice.ends(ExitStatus.OK, PAIRED, LEFT)

@@ -1,0 +1,177 @@
+"""The client as it is started, on a terminal."""
+
+import socket
+
+import pytest
+
+from chatpair.client.talk import NO_JSON
+from chatpair.messages import Goodbye, Quit, Tried
+from tests.support.clients import BAD_NAME, Host, Terminal, at, spins_until
+from tests.support.server import TIMEOUT, Server
+
+CTRL_C, CTRL_D = "\x03", "\x04"
+PLAIN = f"{NO_JSON}\n"
+WELCOME = "Welcome, alice.\n"
+PAIRED = "You are chatting with bob.\n"
+
+
+@pytest.fixture
+def port() -> str:
+    """Any port: a client does not notice which kind it is."""
+    return "0"
+
+
+def test_a_person_talks(server: Server) -> None:
+    bob = server.client("bob")
+    with Terminal(*at(server)) as alice:
+        screen = "Your name: "
+        alice.shows(screen)
+        alice.types("bob\n")
+        screen += "The name bob is taken.\nYour name: "
+        alice.shows(screen)
+        alice.types("a b\n")
+        screen += "Bad name: no space and none of : [ ] ( ) / * , in a name\nYour name: "
+        alice.shows(screen)
+        alice.types("alice\n")
+        screen += WELCOME
+        alice.shows(screen)
+        alice.types("To:carol\nTo:bob\n")
+        screen += "The user carol does not exist.\n" + PAIRED
+        alice.shows(screen)
+        assert bob.line() == "You are chatting with alice."
+        alice.types("grüß dich\n To:x\n")
+        assert [bob.text() for _ in range(2)] == ["grüß dich", " To:x"]
+        bob.says("hallo, schöne Welt")
+        line = alice.wait_for(rb"\[.{24}\] bob: \(.*\)\r\n")
+        screen += line[0].decode().replace("\r\n", "\n")
+        assert screen.endswith("] bob: (hallo, schöne Welt)\n")
+        bob.says("Quit")
+        screen += "bob has left.\n"
+        alice.shows(screen)
+        alice.types("anybody?\n")
+        screen += "Nobody is chatting with you. "
+        screen += "Maybe the one you talked with is talking with someone else.\n"
+        alice.shows(screen)
+        alice.types("Quit\n")
+        alice.ends(0, screen)
+
+
+@pytest.mark.parametrize("keys", ["\n", CTRL_D, CTRL_C], ids=["empty", "Ctrl-D", "Ctrl-C"])
+def test_who_gives_no_name_leaves(server: Server, keys: str) -> None:
+    with Terminal(*at(server)) as alice:
+        alice.shows("Your name: ")
+        alice.types(keys)
+        alice.ends(0, "Your name: ")
+
+
+@pytest.mark.parametrize("key", [CTRL_C, CTRL_D], ids=["Ctrl-C", "Ctrl-D"])
+def test_the_key_quits_and_waits_for_the_answer(key: str) -> None:
+    with Host() as host, Terminal(*host.address, "--name", "alice") as alice:
+        host.accepts_json("alice")
+        alice.shows(WELCOME)
+        alice.types(key)
+        assert host.hears() == Quit()
+        host.tells(Tried("carol", seq=2))
+        alice.shows(WELCOME + "carol tried to reach you.\n")
+        assert alice.popen.poll() is None
+        host.tells(Goodbye(seq=3))
+        assert host.line() == b""
+        alice.ends(0, WELCOME + "carol tried to reach you.\n")
+
+
+def test_a_second_ctrl_c_does_not_wait() -> None:
+    with Host() as host, Terminal(*host.address, "--name", "alice") as alice:
+        host.accepts_json("alice")
+        alice.shows(WELCOME)
+        alice.types(CTRL_C)
+        assert host.hears() == Quit()
+        alice.types(CTRL_C)
+        alice.ends(130, WELCOME + "The server did not answer.\n")
+
+
+# An older server
+
+
+@pytest.mark.parametrize("key", [CTRL_C, CTRL_D], ids=["Ctrl-C", "Ctrl-D"])
+def test_the_key_says_quit_to_an_older_server(key: str) -> None:
+    with Host() as host, Terminal(*host.address, "--name", "alice") as alice:
+        host.accepts("alice")
+        screen = PLAIN + WELCOME
+        alice.shows(screen)
+        alice.types("/who\n")
+        assert host.line() == b"/who\r\n"
+        alice.types(key)
+        assert host.line() == b"Quit\r\n"
+        host.says("carol tried to reach you.")
+        screen += "carol tried to reach you.\n"
+        alice.shows(screen)
+        assert alice.popen.poll() is None
+        host.says("Quit")
+        assert host.line() == b""
+        alice.ends(0, screen)
+
+
+def test_a_second_ctrl_c_does_not_wait_for_an_older_server() -> None:
+    with Host() as host, Terminal(*host.address) as alice:
+        host.takes("Mode:json")
+        host.says(BAD_NAME)
+        screen = PLAIN + "Your name: "
+        alice.shows(screen)
+        alice.types("alice\n")
+        host.takes("alice")
+        host.says("OK")
+        screen += WELCOME
+        alice.shows(screen)
+        alice.types(CTRL_C)
+        assert host.line() == b"Quit\r\n"
+        alice.types(CTRL_C)
+        alice.ends(130, screen + "The server did not answer.\n")
+
+
+def test_ctrl_c_tells_the_peer(server: Server) -> None:
+    bob = server.client("bob")
+    with Terminal(*at(server, "--name", "alice", "--to", "bob")) as alice:
+        alice.shows(WELCOME + PAIRED)
+        assert bob.line() == "You are chatting with alice."
+        alice.types(CTRL_C)
+        assert bob.line() == "Quit."
+        alice.ends(0, WELCOME + PAIRED)
+
+
+def test_an_unfinished_line_is_said_when_the_input_ends(server: Server) -> None:
+    bob = server.client("bob")
+    with Terminal(*at(server, "--name", "alice", "--to", "bob")) as alice:
+        alice.shows(WELCOME + PAIRED)
+        assert bob.line() == "You are chatting with alice."
+        alice.types("that is all" + CTRL_D + CTRL_D)
+        assert bob.text() == "that is all"
+        assert bob.line() == "Quit."
+        alice.ends(0, WELCOME + PAIRED)
+
+
+def test_an_older_server_that_goes_away_is_a_problem() -> None:
+    with Host() as host, Terminal(*host.address, "--name", "alice") as alice:
+        host.accepts("alice")
+        alice.shows(PLAIN + WELCOME)
+        host.hangs_up()
+        alice.ends(2, PLAIN + WELCOME + "The connection to the server was lost.\n")
+
+
+def test_nobody_listening_leaves_the_terminal_as_it_was() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # and no listen
+        port = str(unused.getsockname()[1])
+        with Terminal("127.0.0.1", "--port", port) as alice:
+            why = "Connection was refused by other side: 111: Connection refused."
+            alice.ends(2, f"Can't connect to 127.0.0.1, port {port}: {why}\n")
+
+
+def test_ctrl_c_while_connecting_leaves_the_terminal_as_it_was() -> None:
+    with Host() as host, socket.create_connection(("127.0.0.1", host.port)):
+        # The one that may wait to be accepted does; the kernel drops what more comes.
+        with Terminal(*host.address) as alice:
+            spins_until(host.is_awaited)
+            alice.types(CTRL_C)
+            assert alice.popen.wait(TIMEOUT) != 0
+            assert alice.blocks
+        assert b"Traceback" not in alice.output

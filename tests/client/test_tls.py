@@ -1,0 +1,217 @@
+"""The client with TLS, as it is started, and servers that are and are not who was meant."""
+
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from chatpair.client.connection import SPEAKS_TLS
+from tests.support.certificates import made, usual
+from tests.support.clients import Piped, at
+from tests.support.server import TIMEOUT, Server
+
+NOT_TRUSTED = "its certificate is from nobody who is trusted here; --ca FILE trusts others"
+
+
+@pytest.fixture
+def port() -> str:
+    """A port with TLS."""
+    return usual().port
+
+
+def with_tls(server: Server, host: str = "localhost", *options: str) -> list[str]:
+    """Return the arguments that lead to a server with TLS."""
+    return [host, *at(server, "--tls", "--ca", str(made().root), "--name", "alice", *options)]
+
+
+def can_t_connect(server_port: int, why: str, host: str = "localhost") -> str:
+    """Return what a client says last."""
+    return f"Can't connect to {host}, port {server_port}: {why}"
+
+
+def has_ipv6() -> bool:
+    """Tell whether this machine can talk with itself over IPv6."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_two_talk(server: Server, host: str) -> None:
+    bob = server.client("bob")
+    with Piped(*with_tls(server, host, "--to", "bob")) as alice:
+        alice.write("grüß dich\nand this".encode())
+        alice.close_input()
+        assert bob.line() == "You are chatting with alice."
+        assert [bob.text(), bob.text()] == ["grüß dich", "and this"]
+        assert bob.line() == "Quit."
+        alice.ends(0, "Welcome, alice.", "You are chatting with bob.")
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
+def test_an_ipv6_address_is_a_name() -> None:
+    with (
+        Server(port=f"{usual().directory_port}:interface=\\:\\:1") as server,
+        Piped(*with_tls(server, "::1", "--to", "bob")) as alice,
+    ):
+        alice.ends(4, "Welcome, alice.", "The user bob does not exist.")
+
+
+def test_the_system_is_trusted_by_itself(server: Server) -> None:
+    arguments = ["localhost", *at(server, "--tls", "--name", "alice", "--to", "bob")]
+    environment = {**os.environ, "SSL_CERT_FILE": str(made().root)}
+    with Piped(*arguments, env=environment) as alice:
+        alice.ends(4, "Welcome, alice.", "The user bob does not exist.")
+    with Piped(*arguments) as alice:
+        alice.ends(2, can_t_connect(server.port, NOT_TRUSTED))
+
+
+def test_a_line_goes_on_after_a_drop(server: Server) -> None:
+    """A connection that the server cuts is made again, with TLS."""
+    with Piped(*with_tls(server)) as alice:
+        assert alice.notice() == "Welcome, alice."
+        server.kill()
+        assert alice.notice().startswith("The connection is lost. Trying again;")
+        with Server(port=usual().port.replace("ssl:0:", f"ssl:{server.port}:")) as other:
+            assert alice.notice() == "Connected again."
+            bob = other.client("bob")
+            bob.calls("alice")
+            assert alice.notice() == "You are chatting with bob."
+            alice.write(b"hello\n")
+            assert bob.text() == "hello"
+
+
+# Servers that are not who was meant
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_a_certificate_for_another_name(host: str) -> None:
+    other = made().issues("other-name", "other.example", "192.0.2.1")
+    with Server(port=other.port) as server, Piped(*with_tls(server, host)) as alice:
+        alice.ends(2, can_t_connect(server.port, f"its certificate is not for {host}", host))
+
+
+@pytest.mark.parametrize(
+    ("days", "why"),
+    [(-1, "its certificate has expired"), (1, "its certificate is not valid yet")],
+)
+def test_a_certificate_at_another_time(days: int, why: str) -> None:
+    now = datetime.now(UTC)
+    start, end = sorted((now + timedelta(days), now + timedelta(2 * days)))
+    late = made().issues(f"time{days}", "localhost", not_before=start, not_after=end)
+    with Server(port=late.port) as server, Piped(*with_tls(server)) as alice:
+        alice.ends(2, can_t_connect(server.port, why))
+
+
+def test_a_certificate_of_an_authority_that_is_not_trusted(server: Server) -> None:
+    """The server's own is no authority that vouches for it."""
+    arguments = ["localhost", *at(server, "--tls", "--ca", str(usual().chain.parent / "none"))]
+    Path(arguments[-1]).write_bytes(usual().leaf.read_bytes())
+    with Piped(*arguments, "--name", "alice") as alice:
+        alice.ends(2, can_t_connect(server.port, NOT_TRUSTED))
+
+
+def test_a_server_without_tls() -> None:
+    with Server() as server, Piped(*with_tls(server)) as alice:
+        alice.ends(2, can_t_connect(server.port, "it speaks no TLS"))
+
+
+@contextmanager
+def answering(data: bytes) -> Iterator[int]:
+    """Listen, answer a first connection with some bytes, and close it; yields the port."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(TIMEOUT)
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(data)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield listening.getsockname()[1]
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "it closes the connection when asked for TLS"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "it speaks no TLS"),
+        (b"\x15\x03\x01\0\x02\x02\x46", "it speaks no TLS 1.2 or newer"),
+        (b"\x15\x03\x01\0\x02\x02\x28", "TLS fails: "),
+    ],
+)
+def test_servers_that_do_not_go_on(data: bytes, why: str) -> None:
+    with answering(data) as number:
+        options = ["--port", str(number), "--tls", "--name", "alice"]
+        with Piped("127.0.0.1", *options) as alice:
+            assert alice.wait() == 2
+            [line] = alice.notices()
+            assert line.startswith(can_t_connect(number, why, "127.0.0.1"))
+
+
+def test_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        number = listening.getsockname()[1]
+    with Piped("127.0.0.1", "--port", str(number), "--tls", "--name", "alice") as alice:
+        alice.ends(
+            2,
+            can_t_connect(
+                number,
+                "Connection was refused by other side: 111: Connection refused.",
+                "127.0.0.1",
+            ),
+        )
+
+
+def test_a_host_that_is_no_name() -> None:
+    with Piped("a..b", "--tls", "--name", "alice") as alice:
+        assert alice.wait() == 2
+        [line] = alice.notices()
+        assert line.startswith("Can't connect to a..b, port 9999: ")
+
+
+# Who forgets the option
+
+
+def test_a_server_with_tls_is_told_of(server: Server) -> None:
+    with Piped("localhost", *at(server, "--name", "alice")) as alice:
+        alice.ends(2, SPEAKS_TLS)
+    assert SPEAKS_TLS.endswith("try --tls.")
+
+
+def test_another_kind_of_server_with_tls_is_told_of() -> None:
+    with (
+        answering(b"\x15\x03\x01\0\x02\x02\x46") as number,
+        Piped("127.0.0.1", "--port", str(number), "--name", "alice") as alice,
+    ):
+        alice.ends(2, SPEAKS_TLS)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(None, "No such file or directory"), ("nonsense", "there are no certificates in it, as PEM")],
+)
+def test_a_file_of_authorities_that_is_none(tmp_path: Path, content: str | None, why: str) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    with Piped("--tls", "--ca", str(path), "--name", "alice") as alice:
+        alice.ends(1, f"chatpair: --ca {path}: {why}")
+
+
+def test_an_extra_that_is_missing_is_named() -> None:
+    missing = "import sys; sys.modules['OpenSSL'] = None; "
+    run = missing + "from chatpair.client.__main__ import main; main()"
+    with Piped("--tls", "--name", "alice", command=[sys.executable, "-c", run]) as alice:
+        alice.ends(1, "chatpair: --tls needs the extra: pip install 'chatpair[tls]'")

@@ -1,0 +1,255 @@
+"""How the client waits for the one to call, without sockets."""
+
+import pytest
+
+from chatpair.client.ending import DONE, Ending
+from chatpair.client.person import PersonTalk
+from chatpair.client.pipe import PipeTalk
+from chatpair.messages import (
+    AskWho,
+    Call,
+    Error,
+    Here,
+    JsonCommand,
+    Paired,
+    Present,
+    Quit,
+    Say,
+)
+from tests.support.played import status
+from tests.support.scene import PAIRED, Scene, person, piped, settled, without_json
+
+WAITING = "Waiting for bob ..."
+BUSY = Error("to", "busy", "bob is talking with someone else.")
+KINDS = [PersonTalk, PipeTalk]
+
+
+def asked(scene: Scene) -> list[JsonCommand]:
+    """Return what was asked since the last time."""
+    return [command for command in scene.said() if isinstance(command, AskWho | Call)]
+
+
+def here(*names: str, more: int = 0) -> Here:
+    """Return who is here; a star marks who is talking."""
+    return Here([Present(name.rstrip("*"), name.endswith("*")) for name in names], more)
+
+
+def finds(scene: Scene, *names: str, more: int = 0) -> list[JsonCommand]:
+    """See that the client looks who is here, tell it, and return what it asks then."""
+    assert asked(scene) == [AskWho()]
+    scene.tells(here(*names, more=more))
+    return asked(scene)
+
+
+def waits_for(scene: Scene, seconds: float) -> None:
+    """See that nothing is asked before so many seconds have passed."""
+    scene.clock.advance(seconds - 0.25)
+    assert asked(scene) == []
+    scene.clock.advance(0.25)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_is_there_and_free_is_called_at_once(kind: type[PersonTalk | PipeTalk]) -> None:
+    scene = settled(kind, "bob", wait=True)
+    assert finds(scene, "alice", "bob") == [Call("bob")]
+    scene.tells(Paired("bob"))
+    assert scene.notices() == [PAIRED]
+    scene.types("hi")
+    assert Say(1, "hi", "bob") in scene.said()
+    scene.clock.advance(60)
+    assert asked(scene) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_is_not_there_or_busy_is_looked_for_more_and_more_seldom(
+    kind: type[PersonTalk | PipeTalk],
+) -> None:
+    scene = settled(kind, "Bob", wait=True)
+    for names, seconds in (
+        *((["alice"], 1.0), (["alice", "bob*"], 2.0), ([], 4.0), (["bob*"], 5.0)),
+        (["bobby"], 5.0),
+    ):
+        assert finds(scene, *names) == []
+        waits_for(scene, seconds)
+    assert finds(scene, "BOB") == [Call("Bob")]
+    scene.tells(Paired("bob"))
+    assert scene.notices() == ["Waiting for Bob ...", PAIRED]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("code", ["unknown", "busy"])
+def test_who_goes_or_is_called_by_another_meanwhile_is_waited_for(
+    kind: type[PersonTalk | PipeTalk], code: str
+) -> None:
+    scene = settled(kind, "bob", wait=True)
+    assert finds(scene, "bob") == [Call("bob")]
+    scene.tells(Error("to", code, "No."))  # type: ignore[arg-type]
+    assert (scene.notices(), scene.results) == ([WAITING], [])
+    waits_for(scene, 1.0)
+    assert finds(scene, "bob") == [Call("bob")]
+    scene.tells(Paired("bob"))
+    assert scene.notices() == [PAIRED]
+
+
+def test_where_not_all_are_named_whoever_is_waited_for_is_called_to_find_out() -> None:
+    scene = piped("bob", wait=True)
+    assert finds(scene, "alice", more=1) == [Call("bob")]
+
+
+def test_any_other_refusal_ends_a_pipe_s_wait() -> None:
+    scene = piped("alice", wait=True)
+    assert finds(scene, "alice") == [Call("alice")]
+    scene.tells(Error("to", "self", "Please don't try to talk with yourself."))
+    scene.answers_quit(Ending(1, "Please don't try to talk with yourself."))
+
+
+def test_any_other_refusal_ends_a_person_s_wait() -> None:
+    scene = person("alice", wait=True)
+    assert finds(scene, "alice") == [Call("alice")]
+    scene.tells(Error("to", "self", "Please don't try to talk with yourself."))
+    assert scene.notices() == ["Please don't try to talk with yourself."]
+    scene.clock.advance(60)
+    assert (asked(scene), scene.screen.wanted, scene.results) == ([], True, [])
+
+
+def test_a_person_who_talks_with_somebody_else_waits_no_more() -> None:
+    scene = person("bob", wait=True)
+    assert finds(scene) == []
+    scene.tells(Paired("carol"))
+    scene.clock.advance(60)
+    assert asked(scene) == []
+    assert scene.notices() == [WAITING, "You are chatting with carol."]
+
+
+def test_a_person_who_calls_somebody_else_waits_no_more() -> None:
+    scene = person("bob", wait=True)
+    assert finds(scene) == []
+    scene.types("To:carol")
+    assert asked(scene) == [Call("carol")]
+    scene.tells(Error("to", "unknown", "The user carol does not exist."))
+    scene.clock.advance(60)
+    assert asked(scene) == []
+    assert scene.notices() == [WAITING, "The user carol does not exist."]
+
+
+def test_a_person_s_wait_that_is_over_calls_nobody_and_is_not_told_of() -> None:
+    scene = person("bob", wait=True)
+    assert asked(scene) == [AskWho()]
+    scene.tells(Paired("carol"), here("carol*", more=1))
+    scene.clock.advance(60)
+    assert asked(scene) == []
+    assert scene.notices() == ["You are chatting with carol."]
+
+
+def test_nor_is_a_refusal_told_of_that_comes_when_it_is_over() -> None:
+    scene = person("bob", wait=True)
+    assert finds(scene, "bob") == [Call("bob")]
+    scene.tells(Paired("carol"), BUSY)
+    scene.clock.advance(60)
+    assert asked(scene) == []
+    assert scene.notices() == ["You are chatting with carol."]
+
+
+def test_a_person_may_do_anything_meanwhile() -> None:
+    scene = person("bob", wait=True)
+    assert scene.screen.wanted
+    scene.types("/help", "/quit")
+    scene.answers_quit(DONE)
+    scene.clock.advance(60)
+
+
+def test_a_pipe_waits_on_whoever_else_calls() -> None:
+    scene = piped("bob", wait=True)
+    assert finds(scene, "alice") == []
+    scene.tells(Paired("carol"))
+    waits_for(scene, 1.0)
+    assert not scene.screen.wanted
+    assert finds(scene, "alice*", "carol*", "bob") == [Call("bob")]
+    scene.tells(Paired("bob"))
+    scene.types("hi")
+    assert Say(1, "hi", "bob") in scene.said()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("state", ["asking", "calling", "waiting"])
+def test_who_is_waited_for_may_call(kind: type[PersonTalk | PipeTalk], state: str) -> None:
+    scene = settled(kind, "bob", wait=True)
+    if state == "asking":
+        assert asked(scene) == [AskWho()]
+    else:
+        finds(scene, *(["bob"] if state == "calling" else []))
+    scene.tells(Paired("bob"))
+    if state == "asking":
+        scene.tells(here("alice*", "bob*"))
+    elif state == "calling":
+        scene.tells(Error("to", "already", "You are already chatting with bob."))
+    scene.types("hi")
+    assert Say(1, "hi", "bob") in scene.said()
+    scene.clock.advance(60)
+    assert asked(scene) == []
+    assert scene.notices() == ([WAITING, PAIRED] if state == "waiting" else [PAIRED])
+
+
+def test_the_first_line_of_a_pipe_may_say_whom_to_wait_for() -> None:
+    scene = piped(wait=True)
+    scene.types("To:bob")
+    assert finds(scene) == []
+    waits_for(scene, 1.0)
+    assert finds(scene, "bob") == [Call("bob")]
+
+
+def test_an_input_that_has_ended_waits_as_well() -> None:
+    scene = piped("bob", wait=True)
+    scene.talk.input_ended()
+    assert finds(scene) == []
+    assert Quit() not in scene.said()
+    waits_for(scene, 1.0)
+    assert finds(scene, "bob") == [Call("bob")]
+    scene.tells(Paired("bob"))
+    scene.answers_quit(DONE)
+
+
+@pytest.mark.parametrize("state", ["asking", "waiting"])
+def test_who_quits_meanwhile_asks_no_more(state: str) -> None:
+    scene = piped("bob", wait=True)
+    if state == "waiting":
+        finds(scene)
+    scene.talk.quit()
+    scene.answers_quit(DONE)
+    scene.clock.advance(60)
+    assert asked(scene) == []
+
+
+def test_a_wait_goes_on_over_a_lost_connection() -> None:
+    scene = piped("bob", wait=True)
+    assert asked(scene) == [AskWho()]
+    scene.drops()
+    scene.resumes(1, 0, peer=None)
+    assert asked(scene) == [AskWho()]
+    scene.tells(here("bob"))
+    assert asked(scene) == [Call("bob")]
+    scene.tells(Paired("bob"))
+    scene.types("hi")
+    scene.talk.input_ended()
+    scene.said()
+    scene.tells(status(1))
+    scene.answers_quit(DONE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_plain_server_is_not_asked_who_is_there(kind: type[PersonTalk | PipeTalk]) -> None:
+    scene = without_json(kind, "alice", "bob", wait=True)
+    scene.remote = scene.endpoint.accept()
+    scene.remote.prints("OK")
+    # To an old server that would be text, for nobody.
+    assert scene.remote.lines() == [b"alice", b"To:bob"]
+    scene.remote.prints("bob is talking with someone else.")
+    scene.clock.advance(1.0)
+    assert scene.remote.lines() == [b"To:bob"]
+    scene.remote.prints("The user bob does not exist.")
+    scene.clock.advance(2.0)
+    assert scene.remote.lines() == [b"To:bob"]
+    scene.remote.prints(PAIRED)
+    scene.clock.advance(60)
+    assert scene.remote.lines() == []
+    assert scene.notices() == ["Welcome, alice.", WAITING, PAIRED]

@@ -1,0 +1,49 @@
+"""Users of different nodes hear just what users of one node do: the same tests, played across."""
+
+import pytest
+
+from tests.exchange import test_blocks, test_calls, test_calls_held, test_held
+from tests.sessions import test_json_states, test_states
+from tests.support.cluster_exchange import Across
+from tests.wire import test_flow
+
+OTHERWISE = {
+    # A name that another node has is blocked as it was typed.
+    "test_to_whom_somebody_blocks_they_are_busy_whatever_they_are",
+    "test_in_json",
+    # They look into one factory, or want another one.
+    "test_a_stop_is_told",
+    "test_nothing_rings_when_the_server_stops",
+    "test_the_blocks_of_who_has_left_are_forgotten",
+    "test_what_a_wrapped_transport_has_is_not_handed",
+    "test_where_names_are_owned_hosts_do_not_count",
+    "test_who_blocks_again_knows_where_somebody_is_now",
+    "test_who_has_set_nothing_costs_nothing",
+    "test_who_only_listens_on_blocks_and_leaves",
+    # They come back at the next node.
+    "test_what_a_plain_user_has_set_outlasts_a_drop",
+    # They look before the next turn.
+    "test_half_closed_and_paired",
+    "test_half_closed_and_unpaired",
+    "test_the_speaker_reads_on_when_the_full_peer_is_gone",
+}
+
+
+@pytest.fixture
+def exchange() -> Across:
+    """Three nodes in the place of one exchange."""
+    return Across()
+
+
+for module in (
+    test_blocks,
+    test_calls,
+    test_calls_held,
+    test_flow,
+    test_held,
+    test_json_states,
+    test_states,
+):
+    for name, test in vars(module).items():
+        if name.startswith("test_") and name not in OTHERWISE:
+            globals()[f"{name}_of_{module.__name__}".replace(".", "_")] = test

@@ -1,0 +1,112 @@
+"""Connections to a node that wait for what other nodes and the engine answer."""
+
+from chatpair.cluster.factory import LISTING_SECONDS
+from tests.support.exchange import PAIRED, said
+from tests.support.tunnels import json_back, two, with_key
+
+
+def test_a_name_a_call_and_a_line_may_come_in_one_piece() -> None:
+    network, a, b = two()
+    bob = b.enter("bob")
+    network.engine_held = True
+    alice = a.connect()
+    alice.sends(b"alice\nTo:bob\nhello\n/who")
+    alice.ends_input()
+    assert alice.heard() == []
+    network.settle()
+    assert bob.heard() == [PAIRED.format("alice"), said(a, "hello")]
+    assert alice.heard() == ["OK", PAIRED.format("bob"), "Here: alice*, bob*", "Listening."]
+
+
+def test_a_name_whose_claimer_is_lost_before_the_engine_answers_is_free() -> None:
+    network, a, b = two()
+    network.engine_held = True
+    alice = a.connect()
+    alice.says("alice")
+    alice.drops()
+    network.settle()
+    assert not a.factory.users
+    other = b.connect()
+    other.says("alice")
+    assert other.heard() == ["OK"]
+
+
+def test_the_list_of_whoever_does_not_wait_for_it_is_no_harm_to_others() -> None:
+    network, a, b = two()
+    alice, carol = a.enter("alice"), a.enter("carol")
+    network.link("a", "b").held = True
+    alice.says("/who")
+    carol.says("/who")
+    alice.drops()
+    network.settle()
+    network.clock.advance(LISTING_SECONDS)
+    network.settle()
+    assert carol.heard() == ["Here: carol"]
+    b.enter("bob")
+
+
+def test_whoever_is_back_elsewhere_while_a_call_is_under_way_waits_for_it() -> None:
+    network, a, b = two()
+    bob, carol = a.enter("bob"), b.enter("carol")
+    alice, key = with_key(a)
+    alice.says("To:bob")
+    network.engine_held = True
+    alice.says("To:carol")
+    again = b.connect()
+    again.says(f"Back:{key}")
+    assert again.heard() == ["OK", PAIRED.format("bob")]
+    assert alice.closed
+    again.says("one")
+    assert len(bob.heard()) == 1
+    network.settle()
+    assert bob.heard() == ["Quit."]
+    assert carol.heard() == [PAIRED.format("alice"), said(a, "one")]
+
+
+def test_what_a_program_says_again_goes_to_whom_it_has_called_by_then() -> None:
+    network, a, b = two()
+    bob, carol = a.enter("bob"), b.enter("carol")
+    alice = a.enter_json("alice")
+    alice.does("to", name="bob")
+    network.link("a", "b").held = True
+    alice.does("to", name="carol")
+    alice.say(1, "for carol")
+    alice.drops()
+    again = a.connect_json()
+    again.resumes(alice, 2)
+    again.say(1, "for carol")
+    network.settle()
+    assert bob.heard() == [
+        PAIRED.format("alice"),
+        "alice has lost the connection. What you say is kept for a while.",
+        "alice is back.",
+        "Quit.",
+    ]
+    assert carol.heard() == [PAIRED.format("alice"), said(a, "for carol")]
+    assert [event["event"] for event in again.events()] == ["paired", "status"]
+
+
+def test_it_does_so_at_another_node_too() -> None:
+    network, a, b = two()
+    bob, carol = a.enter("bob"), a.enter("carol")
+    alice = a.enter_json("alice")
+    alice.does("to", name="bob")
+    alice.drops()
+    again = json_back(network, b, alice, 2)
+    again.does("to", name="carol")
+    again.say(1, "for carol")
+    network.settle()
+    assert bob.heard()[-1] == "Quit."
+    assert carol.heard() == [PAIRED.format("alice"), said(a, "for carol")]
+
+
+def test_a_call_is_refused_if_this_node_is_cut_off_before_it_is_made() -> None:
+    network, a, b = two()
+    alice, bob = a.enter("alice"), b.enter("bob")
+    network.hold()
+    alice.says("To:bob")
+    a.mesh.ready = False
+    network.answer()
+    assert alice.heard() == ["The switchboard is not ready."]
+    network.settle()
+    assert bob.heard() == []

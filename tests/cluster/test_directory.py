@@ -1,0 +1,250 @@
+"""The engine says of names what a table of names says."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.python.failure import Failure
+
+from chatpair.cluster import scripts
+from chatpair.cluster.directory import BATCH
+from chatpair.cluster.mesh_types import NotReady
+from chatpair.names import NameTable, parse
+from tests.support.cluster_nodes import LEASE, Node, Store, World, store
+
+# Two that are one in many ways: by case, by look, by width; and two that only seem so.
+TEXTS = ["bam", "barn", "bаm", "bаrn", "Bam", "ｂａｍ", "BAM", "alice", "аlice", "ALICE", "аня"]
+NODES = ["a", "b", "c"]
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A real engine."""
+    with store(tmp_path_factory.mktemp("engine")) as running:
+        yield running
+
+
+@pytest.fixture
+def world(engine: Store) -> World:
+    """No node yet."""
+    return World(engine)
+
+
+any_step = st.one_of(
+    st.tuples(st.just("claim"), st.sampled_from(NODES), st.sampled_from(TEXTS)),
+    st.tuples(st.just("release"), st.sampled_from(NODES), st.integers(0, 9)),
+    st.tuples(st.sampled_from(["die", "sweep"]), st.sampled_from(NODES), st.none()),
+)
+
+
+@settings(max_examples=150)
+@given(st.lists(any_step, max_size=60))
+def test_names_are_taken_as_in_a_table(engine: Store, steps: list[tuple[str, str, Any]]) -> None:
+    engine.flush()
+    incs = {node: f"{node}.0" for node in NODES}
+    epoch = ""
+    table = NameTable()
+    owned: dict[str, dict[str, str]] = {inc: {} for inc in incs.values()}
+    turn = 0
+
+    def join(inc: str) -> None:
+        nonlocal epoch
+        reply = engine.do(scripts.JOIN, (1, *scripts.KEYS, inc, 1, "run", "word", "", "", "10", ""))
+        assert reply[0] == b"MEMBER"
+        epoch = reply[1].decode()
+
+    def names(inc: str, *arguments: str | int) -> list[str]:
+        nonlocal turn
+        turn += 1
+        reply = engine.do(scripts.NAMES, (1, *scripts.KEYS, inc, 1, epoch, turn, *arguments))
+        assert reply[0] == b"MEMBER"
+        return [each.decode() for each in reply[1:]]
+
+    for inc in incs.values():
+        join(inc)
+    engine.command("DEL", scripts.PREFIX + "settling")
+    for what, node, detail in steps:
+        inc = incs[node]
+        mine = owned[inc]
+        if what == "claim":
+            name = parse(detail)
+            if name.key in mine:
+                continue  # a node keeps its own users apart
+            kind = "a" if detail.isascii() else "u"
+            (outcome,) = names(inc, 0, "new", kind, name.key, len(name.skeletons), *name.skeletons)
+            assert outcome == ("taken" if table.has(name) else "yours")
+            if outcome == "yours":
+                table.add(name)
+                mine[name.key] = detail
+        elif what == "release" and mine:
+            key = sorted(mine)[detail % len(mine)]
+            assert names(inc, 1, key) == []
+            table.remove(parse(mine.pop(key)))
+        elif what == "die":
+            assert engine.do(scripts.LEAVE, (1, *scripts.KEYS, inc, 1, epoch)) is None
+            for text in owned.pop(inc).values():
+                table.remove(parse(text))
+            incs[node] = f"{node}.{int(inc[2:]) + 1}"
+            join(incs[node])
+            owned[incs[node]] = {}
+        else:
+            engine.do(scripts.SWEEP, (1, *scripts.KEYS, inc, 1, epoch))
+    while engine.do(scripts.SWEEP, (1, *scripts.KEYS, incs["a"], 1, epoch)):
+        pass
+    assert engine.names() == {key: inc for inc, mine in owned.items() for key in mine}
+
+
+def test_many_names_are_swept_some_at_a_time(world: World) -> None:
+    one, other = world.ready("a", "b")
+    count = scripts.SWEPT * 2 + 50
+    for number in range(count):
+        one.enter(f"user{number}")
+    assert len(world.store.names()) == count
+    other.wire.is_slow = True
+    one.lease.leave()
+    assert other.enter("user7") == []
+    other.wire.run(1)
+    other.wire.answer()
+    assert "user7" in other.users  # free at once
+    world.wait_until(lambda: other.wire.sent)
+    other.wire.run()
+    other.wire.answer()  # of the heartbeat
+    for left in (count - scripts.SWEPT, count - 2 * scripts.SWEPT, 0):
+        other.wire.run()
+        assert world.store.command("HLEN", f"{scripts.PREFIX}of:{one.lease.me}") == left
+        other.wire.answer()
+    assert world.store.names() == {"user7": other.lease.me}
+
+
+def join_alone(engine: Store) -> str:
+    """Let a.0 join an empty engine; return the epoch, or nothing if it was refused."""
+    reply = engine.do(scripts.JOIN, (1, *scripts.KEYS, "a.0", 1, "run", "word", "", "", "10", ""))
+    return reply[1].decode() if reply[0] == b"MEMBER" else ""
+
+
+def test_who_is_to_be_swept_is_no_member_again(engine: Store) -> None:
+    engine.flush()
+    epoch = join_alone(engine)
+    engine.do(scripts.LEAVE, (1, *scripts.KEYS, "a.0", 1, epoch))
+    assert join_alone(engine) == ""
+
+
+def test_only_names_that_somebody_had_are_given_while_it_settles(engine: Store) -> None:
+    engine.flush()
+    epoch = join_alone(engine)
+    claims: list[str | int] = ["new", "a", "bob", 1, "bob", "again", "a", "eve", 1, "eve"]
+    reply = engine.do(scripts.NAMES, (1, *scripts.KEYS, "a.0", 1, epoch, 1, 0, *claims))
+    assert reply == [b"MEMBER", b"later", b"yours"]
+
+
+def claims(node: Node, count: int) -> list[list[Any]]:
+    """Let many users come in one turn."""
+    return [node.enter(f"user{number}") for number in range(count)]
+
+
+def test_many_claims_are_few_commands_of_bounded_size(world: World) -> None:
+    (node,) = world.ready("a")
+    node.wire.is_slow = True
+    outcomes = claims(node, 2 * BATCH)
+    sizes = []
+    while any(not outcome for outcome in outcomes):
+        before = len(node.users)
+        assert len(node.wire.sent) == 1
+        node.wire.run()
+        node.wire.answer()
+        sizes.append(len(node.users) - before)
+    assert sizes == [1, BATCH, BATCH - 1]
+
+
+def test_a_name_that_a_user_here_has_or_claims_is_taken(world: World) -> None:
+    (node,) = world.ready("a")
+    node.wire.is_slow = True
+    first, second = node.enter("bob"), node.enter("bob")
+    node.wire.run()
+    node.wire.answer()
+    assert (first, second, node.enter("BOB")) == (["yours"], ["taken"], ["taken"])
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_claim_that_was_lost_leaves_no_name(world: World, is_done: bool, is_late: bool) -> None:
+    (node,) = world.ready("a")
+    node.wire.is_slow = True
+    outcome = node.enter("bob")
+    if is_done:
+        node.wire.run()
+    node.wire.cut(node.lease, left=is_late)
+    assert outcome == ["later"]
+    node.wire.is_slow = False
+    node.wire.connect(node.lease)
+    for _, script, rest in world.store.limbo:
+        world.store.do(script, rest)
+    assert world.store.names() == {}
+    assert node.enter("bob") == ["yours"]
+
+
+def test_a_release_that_was_lost_and_is_done_late_takes_nobody_a_name(world: World) -> None:
+    one, other = world.ready("a", "b")
+    one.enter("bob")
+    one.wire.is_slow = True
+    one.leave("bob")
+    one.wire.cut(one.lease, left=True)
+    one.wire.is_slow = False
+    one.wire.connect(one.lease)
+    assert one.enter("bob") == ["yours"]
+    assert len(world.store.limbo) == 1
+    for _, script, rest in world.store.limbo:
+        assert world.store.do(script, rest) == [b"LATE"]
+    assert other.enter("bob") == ["taken"]
+    one.leave("bob")
+    assert other.enter("bob") == ["yours"]
+
+
+def test_a_name_that_is_claimed_while_its_release_is_under_way_is_kept(world: World) -> None:
+    one, other = world.ready("a", "b")
+    one.enter("bob")
+    one.wire.is_slow = True
+    one.leave("bob")
+    outcome = one.enter("bob")
+    one.wire.is_slow = False
+    one.wire.run()
+    one.wire.answer()
+    assert outcome == ["yours"]
+    assert other.enter("bob") == ["taken"]
+
+
+def test_a_claim_that_is_cancelled_leaves_no_name(world: World) -> None:
+    (node,) = world.ready("a")
+    node.wire.is_slow = True
+    claim = node.lease.claim(parse("bob"))
+    claim.addErrback(lambda why: None)
+    claim.cancel()
+    node.wire.is_slow = False
+    node.wire.run()
+    node.wire.answer()
+    assert world.store.names() == {}
+    assert node.enter("bob") == ["yours"]
+
+
+def test_says_where_a_name_is(world: World) -> None:
+    one, other = world.ready("a", "b")
+    one.enter("Bob")
+    found: list[str | None] = []
+    other.lease.locate("bob").addCallback(found.append)
+    other.lease.locate("eve").addCallback(found.append)
+    one.lease.leave()
+    other.lease.locate("bob").addCallback(found.append)
+    assert found == [one.lease.me, None, None]
+    world.wait(LEASE)
+
+
+def test_nobody_can_tell_where_a_name_is_while_the_engine_is_away(world: World) -> None:
+    (node,) = world.ready("a")
+    failed: list[Failure] = []
+    node.wire.is_slow = True
+    node.lease.locate("bob").addErrback(failed.append)
+    node.wire.cut(node.lease)
+    node.lease.locate("bob").addErrback(failed.append)
+    assert [why.type for why in failed] == [NotReady, NotReady]

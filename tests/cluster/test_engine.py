@@ -1,0 +1,198 @@
+"""The two connections to a real engine: what they carry, and what happens when they end."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from txredisapi import ResponseError
+
+from chatpair.cluster.engine import EngineAway, Script
+from tests.support.cluster_engine import Kept
+from tests.support.engine import Engine
+from tests.support.proxy import Proxy
+from tests.support.reactor import Reactor
+from tests.support.turns import log_of_a_test
+
+
+@pytest.fixture
+def kept(engine: Engine, reactor: Reactor) -> Iterator[Kept]:
+    """An engine that is connected."""
+    kept = Kept(reactor, engine.url)
+    kept.connects()
+    yield kept
+    kept.stop()
+
+
+def test_what_is_sent_and_answered(kept: Kept) -> None:
+    everything = bytes(range(256)) * 1_000
+    assert kept.command("SET", "a", everything) == b"OK"
+    assert kept.command("GET", b"a") == everything
+    assert kept.command("GET", "b") is None
+    assert kept.command("INCRBY", "n", 12) == 12
+    assert kept.command("GET", "n") == b"12"
+    assert kept.command("MGET", "n", "b") == [b"12", None]
+    assert kept.command("LRANGE", "l", 0, -1) == []
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        kept.command("LPUSH", "a", "é")
+    with pytest.raises(ResponseError, match="unknown command"):
+        kept.command("NONSENSE")
+
+
+def test_many_commands_are_answered_in_order(kept: Kept) -> None:
+    replies = [kept.engine.command("INCR", "n") for _ in range(1_000)]
+    assert [kept.result(reply) for reply in replies] == list(range(1, 1_001))
+
+
+def test_a_script_is_sent_once(kept: Kept, engine: Engine) -> None:
+    script = Script("return {KEYS[1], ARGV[1], redis.call('INCR', KEYS[1])}")
+    for count in (1, 2, 3):
+        reply = kept.result(kept.engine.script(script, ["k"], [b"\xff"]))
+        assert reply == [b"k", b"\xff", count]
+        if count == 2:
+            engine.command("SCRIPT", "FLUSH")
+    assert engine.command("SCRIPT", "EXISTS", script.sha1) == [1]
+    stats = kept.command("INFO", "commandstats").decode()
+    assert "cmdstat_evalsha:calls=3," in stats
+    with pytest.raises(ResponseError, match="oops"):
+        kept.result(kept.engine.script(Script("return redis.error_reply('oops')"), []))
+
+
+def test_a_read_that_waits_keeps_no_command_waiting(kept: Kept, engine: Engine) -> None:
+    replies: list[Any] = []
+    kept.engine.read("XREAD", "BLOCK", 30_000, "STREAMS", "s", "$").addCallback(replies.append)
+    kept.reactor.until(lambda: b"blocked_clients:1" in engine.command("INFO", "clients"))
+    assert kept.command("PING") == b"PONG"
+    assert replies == []
+    kept.command("XADD", "s", "1-1", "f", b"\0")
+    kept.reactor.until(lambda: replies)
+    assert replies == [[[b"s", [[b"1-1", [b"f", b"\0"]]]]]]
+
+
+def test_not_connected_is_told_at_once(reactor: Reactor, engine: Engine) -> None:
+    kept = Kept(reactor, engine.url)
+    assert not kept.engine.connected
+    for send in (kept.engine.command, kept.engine.read):
+        with pytest.raises(EngineAway):
+            kept.result(send("PING"))
+    kept.connects()
+    assert kept.engine.connected
+    kept.stop()
+    assert not kept.engine.connected
+    with pytest.raises(EngineAway):
+        kept.command("PING")
+    assert kept.events == []
+
+
+@pytest.mark.parametrize("persistent", [True, False])
+def test_a_restart(tmp_path: Path, reactor: Reactor, persistent: bool) -> None:
+    with Engine(tmp_path, persistent=persistent) as engine, log_of_a_test() as log:
+        kept = Kept(reactor, engine.url)
+        kept.connects()
+        first = kept.engine.run_id
+        assert first == run_id(engine)
+        kept.command("SET", "a", 1)
+        waits = kept.engine.read("BLPOP", "l", 0)
+        kept.reactor.until(lambda: b"blocked_clients:1" in engine.command("INFO", "clients"))
+        engine.kill()
+        with pytest.raises(EngineAway):
+            kept.result(waits)
+        kept.until("lost")
+        assert not kept.engine.connected
+        engine.restart()
+        kept.until("connected")
+        assert kept.engine.run_id == run_id(engine) != first
+        assert kept.command("GET", "a") == (b"1" if persistent else None)
+        kept.stop()
+        assert [line["log_format"].split(":")[0] for line in log if "address" in line] == [
+            "The engine at {address} is there",
+            "No engine at {address}",
+            "The engine at {address} is there",
+        ]
+
+
+def run_id(engine: Engine) -> str:
+    """Return what the engine's process is called."""
+    info: bytes = engine.command("INFO", "server")
+    return info.decode().split("run_id:")[1].split()[0]
+
+
+def test_no_engine_at_the_start(tmp_path: Path, reactor: Reactor) -> None:
+    with Engine(tmp_path) as engine, log_of_a_test() as log:
+        engine.kill()
+        kept = Kept(reactor, engine.url)
+        kept.start()
+        reactor.until(lambda: [line for line in log if "address" in line])
+        reactor.until(lambda: kept.failed_tries)
+        assert kept.events == []
+        engine.restart()
+        kept.until("connected")
+        kept.stop()
+
+
+def test_lost_is_told_before_what_waits(kept: Kept, engine: Engine) -> None:
+    told: list[object] = []
+    engine.freeze()
+    for send in (kept.engine.command, kept.engine.read):
+        reply = send("PING")
+        reply.addErrback(lambda why: told.append((list(kept.events), kept.engine.connected)))
+        reply.addCallback(lambda _: kept.engine.command("PING"))
+        reply.addErrback(lambda why: told.append(why.type))
+    engine.kill()
+    kept.reactor.until(lambda: len(told) == 4)
+    assert told == [(["lost"], False), EngineAway] * 2
+
+
+def test_a_frozen_engine_is_noticed(reactor: Reactor, engine: Engine) -> None:
+    kept = Kept(reactor, engine.url, patience=0.5)
+    kept.connects()
+    assert kept.engine.longest_block == 250
+    engine.freeze()
+    with pytest.raises(EngineAway):
+        kept.command("PING")
+    kept.until("lost")
+    engine.thaw()
+    kept.until("connected")
+    assert kept.command("PING") == b"PONG"
+    kept.stop()
+
+
+def test_a_silence_in_which_nothing_waits_is_none(reactor: Reactor, engine: Engine) -> None:
+    kept = Kept(reactor, engine.url, patience=0.2)
+    kept.connects()
+    passed: list[None] = []
+    reactor.reactor.callLater(0.6, passed.append, None)
+    reactor.until(lambda: passed)
+    assert kept.command("PING") == b"PONG"
+    assert kept.events == []
+    kept.stop()
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3_000, 100_000])
+def test_a_connection_that_is_cut_anywhere(tmp_path: Path, reactor: Reactor, limit: int) -> None:
+    with Engine(tmp_path) as engine, Proxy(engine.port, limit) as proxy:
+        kept = Kept(reactor, f"redis://127.0.0.1:{proxy.address[2]}", patience=2)
+        kept.start()
+        reactor.until(lambda: kept.events)
+        if limit == 100_000:
+            with pytest.raises(EngineAway):
+                kept.command("SET", "a", b"." * 200_000)
+            kept.reactor.until(lambda: len(kept.events) == 3)
+        assert kept.events[-1] == "connected"
+        assert kept.command("GET", "a") is None
+        kept.stop()
+
+
+def test_what_no_engine_says_ends_the_connection(kept: Kept) -> None:
+    kept.engine._connections[0].dataReceived(b"HTTP/1.1 400 Bad Request\r\n")
+    kept.until("lost", "connected")
+    assert kept.command("PING") == b"PONG"
+
+
+def test_a_listener_that_fails_harms_nothing(reactor: Reactor, engine: Engine) -> None:
+    kept = Kept(reactor, engine.url)
+    with log_of_a_test() as log:
+        kept.engine.start(lambda: 1 / 0, lambda: None, lambda why: None)
+        reactor.until(lambda: [line for line in log if "log_failure" in line])
+        assert kept.command("PING") == b"PONG"
+    kept.stop()

@@ -1,0 +1,212 @@
+"""Lines that are taken back, or over, on another node than the one that they were had on."""
+
+import re
+from collections.abc import Callable
+
+from tests.support.clients import Piped
+from tests.support.cluster import SHORT, Cluster, Node, json_pair, pair
+from tests.support.engine import Engine
+from tests.support.json_people import json_client, resume
+from tests.support.proxy import Proxy
+from tests.support.server import Client, Connection
+
+
+def key_of(client: Client) -> str:
+    """Ask for a key."""
+    client.says("/key")
+    return client.line().split()[3].rstrip(".")
+
+
+def takes_back(node: Node, key: str) -> Client:
+    """Take a plain line back."""
+    client = node.client()
+    client.says(f"Back:{key}")
+    return client
+
+
+def program_takes_its_line_back(
+    cluster: Cluster, where: int, how: Callable[[Connection], None]
+) -> None:
+    """Lose a program's connection, and see that on a node it is told what it has missed."""
+    mark = f"-{where}-{how.__name__}"
+    alice, bob, key = json_pair(cluster.nodes[0], cluster.nodes[1], mark=mark)
+    how(bob)
+    assert alice.events("held")[0]["peer"] == f"bob{mark}"
+    for number in range(1, 101):
+        alice.does("say", id=number, text=str(number))
+    bob, _ = json_client(cluster.nodes[where])
+    bob.does("resume", key=key, seen=2)
+    (resumed,) = bob.events("resumed")
+    told = resumed["name"], resumed["peer"], resumed["got"]
+    assert told == (f"bob{mark}", f"alice{mark}", 0)
+    assert [bob.hears()["text"] for _ in range(100)] == [str(n) for n in range(1, 101)]
+    alice.events("back")
+    bob.does("ack", seq=102)
+    settled = 0
+    while settled < 100:
+        settled = alice.events("status")[0]["id"]
+    bob.does("say", id=1, text="here")
+    assert alice.events("message")[0]["text"] == "here"
+    alice.does("bye")
+    alice.events("free")
+    # The status of what was not acknowledged, and the end, come the same way.
+    assert bob.hears()["event"] in ("left", "status")
+
+
+def test_a_program_takes_its_line_back_on_any_node(shared_engine: Engine) -> None:
+    with Cluster(shared_engine, 3) as cluster:
+        for where in range(3):
+            for how in (Connection.resets, Connection.close):
+                program_takes_its_line_back(cluster, where, how)
+
+
+def plain_user_takes_a_line_back(cluster: Cluster, where: int) -> None:
+    """Lose a plain user's connection, and see that on a node it is told what it has missed."""
+    name, peer = f"bob-{where}", f"alice-{where}"
+    alice, bob = pair(cluster.nodes[0], cluster.nodes[1], mark=f"-{where}")
+    key = key_of(bob)
+    alice.says("before")
+    assert bob.text() == "before"
+    bob.resets()
+    assert alice.line() == f"{name} has lost the connection. What you say is kept for a while."
+    alice.says("are you there?")
+    again = takes_back(cluster.nodes[where], key)
+    assert again.line() == "OK"
+    assert re.fullmatch(rf"\[.{{24}}\] {peer} \(again\): \(before\)", again.line())
+    assert again.line() == f"You are chatting with {peer}."
+    assert again.text() == "are you there?"
+    assert alice.line() == f"{name} is back."
+    again.says("yes")
+    assert alice.text() == "yes"
+    again.says("Quit")
+    assert [again.line(), alice.line()] == ["Quit", "Quit."]
+
+
+def test_a_plain_user_takes_a_line_back_on_any_node(shared_engine: Engine) -> None:
+    with Cluster(shared_engine, 3) as cluster:
+        for where in range(3):
+            plain_user_takes_a_line_back(cluster, where)
+
+
+def test_a_line_is_taken_over_from_a_connection_on_another_node(shared_engine: Engine) -> None:
+    with Cluster(shared_engine, 2) as cluster:
+        first, second = cluster.nodes
+        alice, bob, key = json_pair(first, first)
+        again = resume(second, key, 2)
+        assert bob.rest()[-1]["code"] == "bad-key"
+        alice.does("say", id=1, text="hi")
+        assert again.events("message")[0]["text"] == "hi"
+        # And over again, from the way through the other node to another way through it.
+        third = resume(second, key, 3)
+        assert again.rest()[-1]["code"] == "bad-key"
+        third.does("say", id=1, text="hi, alice")
+        assert [event["event"] for event in (alice.hears(), alice.hears())] == ["status", "message"]
+
+
+def test_a_plain_line_is_taken_over_from_a_connection_on_another_node(
+    shared_engine: Engine,
+) -> None:
+    with Cluster(shared_engine, 2) as cluster:
+        first, second = cluster.nodes
+        alice, bob = pair(first, first)
+        key = key_of(bob)
+        again = takes_back(second, key)
+        assert [again.line(), again.line()] == ["OK", "You are chatting with alice."]
+        assert bob.line() == "Another connection has taken this line over."
+        assert bob.line() == ""
+        again.says("from the other node")
+        assert alice.text() == "from the other node"
+
+
+def test_wrong_keys_open_nothing_on_any_node(shared_engine: Engine) -> None:
+    with Cluster(shared_engine, 2) as cluster:
+        first, second = cluster.nodes
+        _, bob, key = json_pair(first, first)
+        bob.resets()
+        for wrong in (
+            f"{key}x",
+            key.replace("-", "", 1),
+            "x",
+            f"{key[:-3]}zzz",
+            "a-b-n1",
+            "a-b-n9",
+        ):
+            client, _ = json_client(second)
+            client.does("resume", key=wrong, seen=2)
+            assert client.events("error")[0]["code"] == "bad-key", wrong
+        plain = second.client()
+        plain.says("Back:blue-fox-nine")
+        assert plain.line() == "No line is held for that key."
+
+
+def test_nothing_is_held_once_its_node_is_dead(shared_engine: Engine) -> None:
+    with Cluster(shared_engine, 3, lease=SHORT) as cluster:
+        first, second, third = cluster.nodes
+        alice, bob, key = json_pair(second, first)
+        through = resume(third, key, 2)
+        bob.rest()
+        first.dies()
+        assert alice.events("left")[0]["why"] == "lost"
+        assert all(event["event"] == "error" for event in through.rest())
+        client, _ = json_client(third)
+        client.does("resume", key=key, seen=2)
+        assert client.events("error")[0]["code"] == "bad-key"
+        client.does("name", name="bob")
+        client.events("named")
+
+
+def test_a_line_that_came_back_through_a_node_that_is_dead_comes_back_again(
+    shared_engine: Engine,
+) -> None:
+    with Cluster(shared_engine, 3, lease=SHORT) as cluster:
+        first, second, third = cluster.nodes
+        alice, bob, key = json_pair(second, first)
+        bob.resets()
+        alice.events("held")
+        resume(third, key, 2)
+        alice.events("back")
+        third.dies()
+        alice.does("say", id=1, text="kept")
+        again = resume(second, key, 2)
+        assert again.events("message")[0]["text"] == "kept"
+        told: list[str] = []
+        again.does("ack", seq=3)
+        while "status" not in told:
+            told.append(alice.hears()["event"])
+        assert told in (["status"], ["held", "back", "status"])
+
+
+def test_the_client_goes_on_through_another_node(shared_engine: Engine) -> None:
+    with Cluster(shared_engine, 2) as cluster:
+        first, second = cluster.nodes
+        with (
+            Proxy(first.port) as way,
+            Piped(*way.address, "--name", "alice", "--to", "bob", "--wait") as alice,
+        ):
+            assert alice.notice() == "Welcome, alice."
+            alice.write(b"0\n")
+            assert alice.notice() == "Waiting for bob ..."
+            bob, _ = json_client(second, "bob")
+            heard, said = 0, 0
+
+            def hears() -> None:
+                nonlocal heard
+                event = bob.hears()
+                while event["event"] != "message":
+                    assert event["event"] in ("paired", "held", "back"), event
+                    event = bob.hears()
+                for line in event["text"].split("\n"):  # what was written at once comes so
+                    assert line == str(heard)
+                    heard += 1
+                bob.does("ack", seq=event["seq"])
+
+            hears()
+            for number in range(20):
+                way.lead_to((second if number % 2 == 0 else first).port)
+                for _ in range(20):
+                    said += 1
+                    alice.write(f"{said}\n".encode())
+                while heard <= said:
+                    hears()
+            alice.close_input()
+            assert alice.wait() == 0

@@ -1,0 +1,434 @@
+"""A node is a member, or knows in time that it may not be one: whatever stops, ends or is lost."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from chatpair.cluster.lease import INTERVAL, PATIENCE, SILENCE, VALID
+from tests.support.cluster_nodes import LEASE, STEP, Node, Store, World, store
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A real engine."""
+    with store(tmp_path_factory.mktemp("engine")) as running:
+        yield running
+
+
+@pytest.fixture
+def world(engine: Store) -> World:
+    """No node yet."""
+    return World(engine)
+
+
+@pytest.fixture
+def pair(world: World) -> tuple[Node, Node]:
+    """Two nodes that are ready, of which the first has alice."""
+    one, other = world.ready("a", "b")
+    assert one.enter("alice") == ["yours"]
+    one.told.clear()
+    other.told.clear()
+    return one, other
+
+
+# Coming and going
+
+
+def test_an_empty_engine_settles_before_any_name_is_given(world: World) -> None:
+    node = world.start("a")
+    early = node.enter("alice")
+    world.wait(LEASE * SILENCE - 1)
+    assert early == []  # it waits
+    assert world.wait_until(lambda: node.lease.ready) < LEASE
+    assert early == ["yours"]
+    second = world.start("b")
+    assert second.lease.ready  # at once
+    assert second.enter("bob") == ["yours"]
+
+
+def test_a_claim_that_waits_is_told_that_the_engine_went_away(world: World) -> None:
+    node = world.start("a")
+    early = node.enter("alice")
+    assert early == []
+    node.wire.cut(node.lease)
+    assert early == ["later"]
+
+
+def test_a_claim_waits_a_little_until_it_can_be_made(world: World) -> None:
+    node = world.start("a")
+    world.wait(LEASE * SILENCE - 1)
+    outcome = node.enter("alice")
+    world.wait(PATIENCE * LEASE)
+    assert outcome == ["yours"]
+
+
+def test_a_claim_waits_for_an_engine_that_was_never_tried(world: World) -> None:
+    (first,) = world.ready("a")
+    node = Node(world, "b")
+    world.nodes.append(node)
+    outcome = node.enter("alice")
+    node.wire.connect(node.lease)
+    assert outcome == ["yours"]
+    node.wire.cut(node.lease)
+    assert node.enter("bob") == ["later"]
+    assert first.enter("alice") == ["taken"]
+
+
+def test_members_know_each_other(world: World, pair: tuple[Node, Node]) -> None:
+    one, other = pair
+    assert one.members == {other.lease.me} == one.lease.members
+    third = world.start("c")
+    assert third.members == {one.lease.me, other.lease.me}
+    world.wait(LEASE * INTERVAL + STEP)
+    assert one.members == {other.lease.me, third.lease.me}
+
+
+def test_a_frame_from_one_unknown_makes_it_known_at_once(
+    world: World, pair: tuple[Node, Node]
+) -> None:
+    third = world.start("c")
+    pair[0].lease.heartbeat_soon()
+    assert third.lease.me in pair[0].members
+
+
+def test_who_leaves_is_gone_at_once(world: World, pair: tuple[Node, Node]) -> None:
+    one, other = pair
+    one.lease.leave()
+    assert other.enter("alice") == ["yours"]
+    world.wait(LEASE * INTERVAL + STEP)
+    assert other.members == frozenset()
+    assert world.store.names() == {"alice": other.lease.me}
+
+
+def test_who_is_killed_is_gone_within_a_lease(world: World, pair: tuple[Node, Node]) -> None:
+    one, other = pair
+    third = world.start("c")
+    world.wait(LEASE * INTERVAL / 2)
+    world.kill(one)
+    gone = world.wait_until(lambda: other.members == {third.lease.me})
+    gone += world.wait_until(lambda: third.members == {other.lease.me})
+    assert LEASE * VALID < gone <= LEASE
+    assert other.enter("alice") == ["yours"]
+    assert world.store.names() == {"alice": other.lease.me}
+
+
+def test_only_what_was_seen_is_declared_dead(world: World, pair: tuple[Node, Node]) -> None:
+    one, other = pair
+    one.is_frozen = True
+    world.wait(LEASE * SILENCE - STEP)
+    other.wire.is_slow = True
+    world.wait(LEASE * INTERVAL * 3)
+    assert other.wire.sent  # with its sentence
+    one.lease.heartbeat_soon()
+    other.wire.is_slow = False
+    other.wire.run()
+    other.wire.answer()
+    assert one.lease.me in other.members
+
+
+# An id is one node's
+
+
+@pytest.mark.parametrize("seconds", [LEASE / 10, LEASE * 2])
+def test_a_node_with_another_lease_is_refused(
+    world: World, pair: tuple[Node, Node], seconds: float
+) -> None:
+    hasty = world.start("c", seconds)
+    why = f"The other nodes have --lease {LEASE:g}, which must be the same for all."
+    world.wait_until(lambda: why in hasty.told)
+    world.wait(2 * LEASE)
+    assert hasty.told == [why]
+    assert [node.lease.ready for node in pair] == [True, True]
+    assert hasty.enter("bob") == ["later"]
+
+
+def test_another_lease_may_be_begun_when_all_are_dead(
+    world: World, pair: tuple[Node, Node]
+) -> None:
+    for node in pair:
+        node.wire.cut(node.lease)
+    hasty = world.start("c", LEASE / 10)
+    outcome = world.wait_until(lambda: hasty.lease.ready)
+    assert outcome >= LEASE * SILENCE
+    assert hasty.enter("alice") == ["yours"]
+
+
+def test_a_second_node_with_an_id_is_refused(world: World, pair: tuple[Node, Node]) -> None:
+    twin = world.start("a")
+    world.wait_until(lambda: "Another node has the id a." in twin.told)
+    assert not twin.lease.ready
+    assert pair[0].lease.ready
+    assert twin.enter("bob") == ["later"]
+    world.wait(LEASE)
+    assert twin.told == ["Another node has the id a."]
+
+
+def test_a_node_that_was_killed_can_start_again_within_a_lease(
+    world: World, pair: tuple[Node, Node]
+) -> None:
+    world.kill(pair[0])
+    again = world.start("a")
+    assert world.wait_until(lambda: again.lease.ready) <= LEASE
+    assert again.enter("alice") == ["yours"]
+
+
+# Away from the engine
+
+
+@pytest.mark.parametrize("seconds", [LEASE / 2, LEASE * 6])
+def test_all_goes_on_when_the_engine_was_away_for_everybody(
+    world: World, pair: tuple[Node, Node], seconds: float
+) -> None:
+    one, other = pair
+    world.away(seconds, one, other)
+    world.wait(2 * LEASE)
+    assert {*one.told, *other.told} == {"ready", "not ready"}
+    assert one.members == {other.lease.me}
+    assert other.enter("alice") == ["taken"]
+
+
+def test_who_is_cut_off_for_short_stays(world: World, pair: tuple[Node, Node]) -> None:
+    one, other = pair
+    world.away(LEASE * VALID - 1, one)
+    assert one.told == ["not ready", "ready"]
+    assert one.lease.me in other.members
+
+
+def test_who_is_cut_off_for_long_is_dead_and_comes_back_as_another(
+    world: World, pair: tuple[Node, Node]
+) -> None:
+    one, other = pair
+    one.enter("bob")
+    me = one.lease.me
+    one.wire.cut(one.lease)
+    world.wait(LEASE * VALID - 2)
+    assert one.lease.holds_names
+    world.wait(2 + STEP)
+    assert not one.lease.holds_names
+    assert one.lease.check()  # it knew in time
+    assert not one.lease.entitled
+    world.wait(LEASE)
+    assert other.members == frozenset()
+    assert other.enter("alice") == ["yours"]
+    one.wire.connect(one.lease)
+    world.wait(STEP)
+    assert one.lease.holds_names
+    assert one.told == ["not ready", "reborn", "joined", "expelled alice", "ready"]
+    assert one.users.keys() == {"bob"}
+    assert one.lease.me != me
+    world.wait(LEASE)
+    assert other.members == {one.lease.me}
+    assert world.store.names() == {"alice": other.lease.me, "bob": one.lease.me}
+
+
+def test_what_was_released_while_the_engine_was_away_is_free_at_the_return(
+    world: World, pair: tuple[Node, Node]
+) -> None:
+    one, other = pair
+    one.wire.cut(one.lease)
+    one.leave("alice")
+    assert other.enter("alice") == ["taken"]
+    one.wire.connect(one.lease)
+    assert other.enter("alice") == ["yours"]
+
+
+def test_a_join_that_is_done_late_brings_nobody_back(world: World, pair: tuple[Node, Node]) -> None:
+    node = Node(world, "c")
+    world.nodes.append(node)
+    node.wire.is_slow = True
+    node.wire.connect(node.lease)
+    node.wire.cut(node.lease, left=True)
+    node.wire.is_slow = False
+    node.wire.connect(node.lease)
+    assert node.enter("bob") == ["yours"]
+    node.wire.cut(node.lease)
+    world.wait(2 * LEASE)
+    assert pair[0].enter("bob") == ["yours"]
+    ((_, script, rest),) = world.store.limbo
+    assert world.store.do(script, rest)[0] == b"MEMBER"
+    node.wire.is_slow = True
+    node.wire.connect(node.lease)
+    node.wire.run()
+    node.wire.answer()
+    assert not node.lease.entitled
+    assert "reborn" in node.told
+    node.clock.advance(0)
+    node.wire.run()
+    node.wire.answer()  # it has joined, and claims bob again
+    assert not node.lease.entitled
+    node.wire.run()
+    node.wire.answer()
+    assert (node.lease.entitled, node.users) == (True, {})
+
+
+def test_an_answer_that_is_too_late_proves_nothing(world: World, pair: tuple[Node, Node]) -> None:
+    one, other = pair
+    one.wire.is_slow = True
+    one.lease.heartbeat_soon()
+    one.wire.run()
+    world.wait(LEASE)
+    assert other.enter("alice") == ["yours"]
+    one.wire.answer()
+    assert not one.lease.entitled
+    one.wire.is_slow = False
+    world.wait(LEASE * INTERVAL)
+    assert one.lease.entitled
+    assert one.users == {}
+
+
+# Frozen
+
+
+@pytest.mark.parametrize("first", ["input", "timers"])
+def test_who_was_frozen_past_its_lease_ends_its_users_first(
+    world: World, pair: tuple[Node, Node], first: str
+) -> None:
+    one, other = pair
+    one.is_frozen = True
+    world.wait(2 * LEASE)
+    assert other.enter("alice") == ["yours"]
+    if first == "input":
+        assert not one.lease.check()
+    world.wake(one)
+    assert one.lease.check()
+    assert one.told == ["not ready", "frozen", "reborn", "joined", "ready"]
+    assert one.users == {}
+    world.wait(LEASE)
+    assert other.members == {one.lease.me}
+
+
+def test_who_was_frozen_for_less_goes_on(world: World, pair: tuple[Node, Node]) -> None:
+    one, other = pair
+    one.is_frozen = True
+    world.wait(LEASE * VALID - 1.5)
+    assert one.lease.check()
+    world.wake(one)
+    world.wait(LEASE)
+    assert (one.told, other.told) == ([], [])
+
+
+def test_a_late_timer_is_no_frozen_process(world: World, pair: tuple[Node, Node]) -> None:
+    one, _ = pair
+    one.lease.heartbeat_soon()
+    one.wire.cut(one.lease)
+    world.wait(LEASE * VALID - 1)
+    one.is_frozen = True
+    world.wait(1 + LEASE * (SILENCE - VALID) - STEP)
+    assert one.lease.check()
+    world.wake(one)
+    assert not one.lease.entitled
+    assert one.users.keys() == {"alice"}
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+def test_a_claim_answered_after_the_freeze_gives_no_name(
+    world: World, pair: tuple[Node, Node], is_done: bool
+) -> None:
+    one, other = pair
+    one.wire.is_slow = True
+    outcome = one.enter("bob")
+    if is_done:
+        one.wire.run()
+    one.is_frozen = True
+    world.wait(2 * LEASE)
+    assert other.enter("bob") == ["yours"]
+    one.wire.is_slow = False
+    one.wire.run()
+    one.wire.answer()  # before any timer
+    assert outcome == ["later"]
+    world.wake(one)
+    one.wire.run()
+    one.wire.answer()
+    world.wait(LEASE)
+    assert one.lease.ready
+    assert world.store.names() == {"bob": other.lease.me}
+
+
+# The engine itself
+
+
+def test_a_frozen_engine_kills_nobody(world: World, pair: tuple[Node, Node]) -> None:
+    for node in pair:
+        node.wire.is_slow = True
+    world.wait(LEASE * 0.85)
+    for node in pair:
+        node.wire.is_slow = False
+        node.wire.run()
+        node.wire.answer()
+    world.wait(2 * LEASE)
+    for node in pair:
+        assert "reborn" not in node.told
+        assert node.lease.ready
+        assert node.members
+
+
+@pytest.mark.parametrize("is_connected", [False, True], ids=["restarted", "flushed"])
+@pytest.mark.parametrize("what", ["nothing", "old", "all"])
+@pytest.mark.parametrize("seconds", [1.0, LEASE * 3])
+def test_names_survive_in_the_nodes_what_the_engine_loses(
+    world: World, pair: tuple[Node, Node], is_connected: bool, what: str, seconds: float
+) -> None:
+    one, other = pair
+    one.enter("old")
+    data = world.store.data()
+    one.leave("old")
+    one.enter("bob")
+    other.enter("eve")
+    data = {"nothing": {}, "old": data, "all": world.store.data()}[what]
+    if is_connected:
+        world.store.flush()
+    else:
+        world.store.restart(data)
+        world.away(seconds, one, other)
+    stranger = world.start("c")  # before the others know
+    early = stranger.enter("alice"), stranger.enter("bob"), stranger.enter("old")
+    world.wait(LEASE * SILENCE - 1)
+    assert early == ([], [], [])
+    world.wait(2 * LEASE)
+    assert early == (["taken"], ["taken"], ["yours"])
+    for node in pair:
+        assert [told for told in node.told if "ready" not in told] == ["joined"]
+        assert node.lease.ready
+        assert len(node.members) == 2
+    owners = {"alice": one, "bob": one, "eve": other, "old": stranger}
+    assert world.store.names() == {key: node.lease.me for key, node in owners.items()}
+
+
+def test_who_died_in_data_that_were_lost_does_not_rise(
+    world: World, pair: tuple[Node, Node]
+) -> None:
+    one, other = pair
+    me = one.lease.me
+    data = world.store.data()
+    one.wire.cut(one.lease)
+    world.wait(2 * LEASE)
+    assert other.members == frozenset()
+    assert other.enter("alice") == ["yours"]
+    other.wire.cut(other.lease)
+    world.store.restart(data)
+    one.wire.connect(one.lease)  # as what it was, and the first to claim
+    assert one.users.keys() == other.users.keys() == {"alice"}
+    world.look()
+    other.wire.connect(other.lease)
+    world.wait(LEASE)
+    assert "reborn" in one.told
+    assert other.members == {one.lease.me} != {me}
+    assert [*one.users, *other.users] == ["alice"]
+    assert len(world.store.names()) == 1
+
+
+def test_an_engine_that_refuses_is_asked_again_in_time(
+    world: World, pair: tuple[Node, Node]
+) -> None:
+    one, _ = pair
+    world.store.command("SET", "{chatpair}:nodes", "of another kind")
+    world.wait(LEASE)
+    assert one.lease.check()
+    assert not one.lease.ready
+    outcome = one.enter("bob")
+    world.wait(PATIENCE * LEASE)
+    assert outcome == ["later"]
+    world.store.flush()
+    world.wait(2 * LEASE)
+    assert one.lease.ready
+    assert one.users.keys() == {"alice"}

@@ -1,0 +1,363 @@
+"""Frames between nodes, over an engine that loses connections and data."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from twisted.internet.defer import Deferred
+
+from chatpair.cluster.link import ENTRY_BYTES, LIMIT_BYTES
+from tests.support.links import LEASE, Net, Node
+
+
+@pytest.fixture
+def net() -> Net:
+    """Two nodes."""
+    return Net("a", "b")
+
+
+def test_one_entry_for_all_frames_of_a_turn(net: Net) -> None:
+    a, b = net.nodes.values()
+    before = a.engine.commands.count
+    a.sends("b", *range(50))
+    net.runs(0.01)
+    assert b.got == [("a", number) for number in range(50)]
+    assert a.engine.commands.count == before + 1
+
+
+def test_acknowledges_once_and_not_the_acknowledgement(net: Net) -> None:
+    a, b = net.nodes.values()
+    before = a.engine.commands.count, b.engine.commands.count
+    for number in range(5):
+        a.sends("b", number)
+        net.runs(0.01)
+    net.runs(0.5)
+    assert a.engine.commands.count - before[0] == 5
+    assert b.engine.commands.count - before[1] == 1
+
+
+def test_answers_acknowledge(net: Net) -> None:
+    a, b = net.nodes.values()
+    a.sends("b", 1)
+    net.runs(0.01)
+    before = b.engine.commands.count
+    b.sends("a", 2)
+    net.runs(0.5)
+    assert b.engine.commands.count == before + 1
+    assert a.got == [("b", 2)]
+
+
+@pytest.mark.parametrize("done", range(4))
+def test_cut_with_entries_on_their_way(net: Net, done: int) -> None:
+    a, b = net.nodes.values()
+    for number in range(3):
+        a.sends("b", number)
+        net.clock.advance(0)
+    a.engine.cut(done)
+    a.sends("b", 3)
+    net.runs()
+    assert b.from_("a") == list(range(done))
+    a.reconnects()
+    a.sends("b", 4)
+    net.runs()
+    assert b.from_("a") == [0, 1, 2, 3, 4]
+
+
+def test_reader_is_cut_off_alone(net: Net) -> None:
+    a, b = net.nodes.values()
+    b.engine.reads.cut()
+    a.sends("b", 1)
+    net.runs()
+    b.engine.reads.is_up = True
+    net.runs(0.5)
+    assert b.got == [("a", 1)]
+
+
+def test_acknowledgement_is_lost(net: Net) -> None:
+    a, b = net.nodes.values()
+    a.sends("b", 1)
+    net.runs(0.05)
+    b.engine.cut()
+    net.runs(0.5)
+    assert a.links._links["b"].size > 0
+    net.inbox("b").clear()  # it was trimmed
+    b.reconnects()
+    net.runs(0.5)
+    assert a.links._links["b"].size == 0
+
+
+@pytest.mark.parametrize("behind", [0.0, 3_600.0])
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_engine_restarts_empty(net: Net, first: str, behind: float) -> None:
+    a, b = net.nodes.values()
+    for number in range(3):
+        a.sends("b", number)
+        b.sends("a", number)
+        net.runs(0.004)
+    for node in (a, b):
+        node.engine.cut()
+    net.data.reset()
+    net.data.set_back = behind
+    a.sends("b", 3)
+    b.sends("a", 3)
+    net.nodes[first].reconnects()
+    net.runs(1.5)
+    for node in (a, b):
+        node.reconnects()
+    a.sends("b", 4)
+    b.sends("a", 4)
+    net.runs(3)
+    assert a.from_("b") == b.from_("a") == [0, 1, 2, 3, 4]
+
+
+def test_engine_restarts_with_old_data(net: Net) -> None:
+    a, b = net.nodes.values()
+    a.sends("b", 0, 1)
+    net.runs(0.05)
+    old = {key: list(entries) for key, entries in net.data.streams.items()}
+    a.sends("b", 2)
+    net.runs(0.5)
+    for node in (a, b):
+        node.engine.cut()
+    net.data.reset()
+    net.data.streams = old
+    for node in (a, b):
+        node.reconnects()
+    a.sends("b", 3)
+    net.runs(1)
+    assert b.from_("a") == [0, 1, 2, 3]
+
+
+def test_inbox_alone_is_lost(net: Net) -> None:
+    a, b = net.nodes.values()
+    a.sends("b", 1)
+    net.clock.advance(0.001)
+    net.data.run("UNLINK", b"chatpair:inbox:{b}")
+    a.sends("b", 2)
+    net.runs(LEASE)
+    a.sends("b", 3)
+    net.runs(0.5)
+    assert b.from_("a") == [1, 2, 3]
+
+
+def test_entries_alone_are_lost(net: Net) -> None:
+    a, b = net.nodes.values()
+    b.engine.cut()
+    for number in range(10):
+        a.sends("b", number)
+        net.runs(0.01)
+    net.inbox("b").clear()
+    b.reconnects()
+    net.runs(LEASE / 2 + 1.5)
+    assert b.from_("a") == list(range(10))
+
+
+def test_inbox_is_not_there_yet(net: Net) -> None:
+    a = net.nodes["a"]
+    a.links.members_changed(frozenset({"b", "c"}))
+    a.sends("c", 1)
+    net.runs(0.1)
+    c = net.nodes["c"] = Node(net.clock, net.data, "c")
+    c.links.members_changed(frozenset({"a", "b"}))
+    net.runs(0.5)
+    assert c.got == [("a", 1)]
+
+
+def test_engine_refuses_for_a_while(net: Net) -> None:
+    a, b = net.nodes.values()
+    net.data.refuses = True
+    a.sends("b", 1)
+    net.runs(3)
+    net.data.refuses = False
+    a.sends("b", 2)
+    net.runs(1.5)
+    assert b.from_("a") == [1, 2]
+
+
+def test_full_and_room_again(net: Net) -> None:
+    a, b = net.nodes.values()
+    b.engine.cut()
+    frame = "x" * 999
+    count = 0
+    while not a.links.is_full("b"):
+        a.sends("b", frame)
+        count += 1
+    assert LIMIT_BYTES <= count * 1_002 < LIMIT_BYTES + 1_002
+    net.runs()
+    assert a.room == [("b", True)]
+    assert sum(len(fields[1]) for _, fields in net.inbox("b")) < LIMIT_BYTES + ENTRY_BYTES
+    b.reconnects()
+    net.runs(0.5)
+    assert b.got == [("a", frame)] * count
+    assert a.room == [("b", True), ("b", False)]
+
+
+def test_full_and_room_again_in_one_turn(net: Net) -> None:
+    a, b = net.nodes.values()
+    frame = "x" * 200_000
+
+    class Speaker(list[Any]):
+        def append(self, item: Any) -> None:
+            while item[1] == "go on" and not a.links.is_full("b"):
+                a.sends("b", frame)
+
+    a.got = Speaker()
+    b.engine.cut()
+    a.sends("b", *[frame] * 4)
+    net.runs()
+    # The last two are read at once, and so is what was taken, after what makes it full.
+    for field, text in ((b"b 1 0", ""), (b"b 2 0", "go on"), (b"b 3 4", "")):
+        net.data.run("XADD", "chatpair:inbox:{a}", "*", field, msgspec.msgpack.encode([text]))
+    net.runs()
+    assert not a.links.is_full("b")
+    assert a.room == [("b", False)]
+
+
+def test_engine_is_away_for_long(net: Net) -> None:
+    a, b = net.nodes.values()
+    a.engine.cut()
+    count = 0
+    while not a.links.is_full("b"):
+        a.sends("b", count)
+        net.clock.advance(0)
+        count += 1
+    before = a.engine.commands.count
+    net.runs(60)
+    assert a.engine.commands.count == before
+    a.reconnects()
+    net.runs(3)
+    assert b.from_("a") == list(range(count))
+    assert a.room == [("b", True), ("b", False)]
+
+
+def test_many_entries_are_not_more_than_the_limit(net: Net) -> None:
+    a, b = net.nodes.values()
+    b.engine.cut()
+    for number in range(1_500):
+        a.sends("b", number)
+        net.clock.advance(0)
+    net.runs()
+    assert len(net.inbox("b")) < 1_010
+    b.reconnects()
+    net.runs(1)
+    assert b.from_("a") == list(range(1_500))
+
+
+def test_slow_reader_is_asked_seldom(net: Net) -> None:
+    a, b = net.nodes.values()
+    b.engine.cut()
+    for number in range(10):
+        a.sends("b", number)
+        net.clock.advance(0)
+    net.runs(LEASE * 3)
+    assert len(net.inbox("b")) <= 1 + 10 + 6
+    b.reconnects()
+    net.runs(0.5)
+    assert b.from_("a") == list(range(10))
+
+
+@pytest.mark.parametrize("size", [ENTRY_BYTES // 3, ENTRY_BYTES + 1, 3 * LIMIT_BYTES])
+def test_large_frames(net: Net, size: int) -> None:
+    a, b = net.nodes.values()
+    frames = [1, "x" * size, 2, "y" * size, "z" * size, 3]
+    a.sends("b", *frames)
+    net.runs(1)
+    assert b.from_("a") == frames
+
+
+def test_inbox_is_trimmed(net: Net) -> None:
+    a, b = net.nodes.values()
+    for number in range(1_000):
+        a.sends("b", number)
+        net.runs(0.002)
+        assert len(net.inbox("b")) < 300
+    net.runs(1.5)
+    assert len(net.inbox("b")) <= 1
+    assert b.from_("a") == list(range(1_000))
+
+
+def test_dead_node_is_told_nothing_and_not_heard(net: Net) -> None:
+    a, b = net.nodes.values()
+    a.links.members_changed(frozenset())
+    a.sends("b", 1)
+    b.sends("a", 2)
+    net.runs(0.5)
+    assert a.got == b.got == []
+    assert b"chatpair:inbox:{b}" not in net.data.streams
+    assert not a.links.is_full("b")
+
+
+def test_a_handler_that_fails_stops_nothing(net: Net, capsys: Any) -> None:
+    a, b = net.nodes.values()
+    taken = b.got
+
+    class Failing(list[Any]):
+        def append(self, item: Any) -> None:
+            taken.extend([item])
+            raise ValueError(item)
+
+    b.got = Failing()
+    a.sends("b", 1, 2)
+    net.runs()
+    a.sends("b", 3)
+    net.runs()
+    assert taken == [("a", 1), ("a", 2), ("a", 3)]
+
+
+def test_reborn_is_another_node(net: Net) -> None:
+    a, b = net.nodes.values()
+    a.sends("b", 1)
+    b.sends("a", 1)
+    net.runs()
+    a.sends("b", 2)
+    made: Deferred[None] = a.links.opened("a2")
+    del net.nodes["a"]
+    net.nodes["a2"] = a
+    a.inc = "a2"
+    net.knows()
+    a.sends("b", 3)
+    b.sends("a2", 4)
+    net.runs(0.5)
+    assert made.called
+    assert b.got == [("a", 1), ("a2", 3)]
+    assert a.got == [("b", 1), ("b", 4)]
+    assert b"chatpair:inbox:{a}" not in net.data.streams
+
+
+def test_node_that_is_declared_dead_by_what_it_reads(net: Net) -> None:
+    a = net.nodes["a"]
+    taken = a.got
+
+    class Frozen(list[Any]):
+        def append(self, item: Any) -> None:
+            taken.extend([item])
+            a.links.opened("a2")
+            a.links.members_changed(frozenset({"b"}))
+
+    a.got = Frozen()
+    a.engine.cut()
+    for _ in range(2):
+        net.data.run("XADD", b"chatpair:inbox:{a}", "*", b"b 1 0", b"\x92\1\2")
+    a.reconnects()
+    net.runs()
+    assert taken == [("b", 1)]
+
+
+def test_opened_while_the_engine_is_away(net: Net) -> None:
+    a = net.nodes["a"]
+    a.engine.cut()
+    assert a.links.opened("a3").called
+    a.reconnects()
+    net.runs()
+    assert b"chatpair:inbox:{a3}" in net.data.streams
+
+
+def test_stop_sends_what_was_said_before(net: Net) -> None:
+    a, b = net.nodes.values()
+    a.sends("b", 1)
+    a.links.stop()
+    b.links.stop()
+    net.runs(0.01)
+    assert len(net.inbox("b")) == 2
+    net.runs(LEASE)
+    assert net.clock.getDelayedCalls() == []

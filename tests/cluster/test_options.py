@@ -1,0 +1,162 @@
+"""The options of a cluster, and a server whose engine refuses it."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from twisted.python.usage import UsageError
+
+from chatpair import tap
+from tests.support.clients import spins_until
+from tests.support.engine import Engine
+from tests.support.server import BIN, TIMEOUT, Process, Server
+
+
+def parse(*arguments: str) -> tap.Options:
+    options = tap.Options()
+    options.parseOptions(arguments)
+    return options
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no password in the environment."""
+    monkeypatch.delenv("CHATPAIR_CLUSTER_AUTH", raising=False)
+
+
+def test_without_a_cluster() -> None:
+    options = parse()
+    assert [options[name] for name in ("cluster", "node", "lease")] == [None, None, None]
+
+
+def test_what_a_cluster_has_by_default() -> None:
+    options, others = parse("--cluster", "redis://h"), parse("--cluster", "redis://h")
+    assert str(options["cluster"]) == "h:6379"
+    assert options["lease"] == 10
+    assert len(options["node"]) == 8
+    assert options["node"] != others["node"]
+
+
+def test_what_is_chosen() -> None:
+    options = parse("--lease=1.5", "--node=a-B_9", "--cluster=unix:///s?db=2")
+    assert (options["lease"], options["node"]) == (1.5, "a-B_9")
+    assert (options["cluster"].path, options["cluster"].database) == ("/s", 2)
+
+
+def test_where_the_password_comes_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def credentials(url: str, *more: str) -> tuple[str, str]:
+        address = parse("--cluster", url, *more)["cluster"]
+        return address.user, address.password
+
+    file = tmp_path / "auth"
+    file.write_text("bob:file\nnotes\n")
+    assert credentials("redis://:url@h") == ("", "url")
+    assert credentials("redis://h", "--cluster-auth", str(file)) == ("bob", "file")
+    monkeypatch.setenv("CHATPAIR_CLUSTER_AUTH", "environment")
+    assert credentials("redis://h") == ("", "environment")
+    assert credentials("redis://eve@h") == ("eve", "environment")
+    assert credentials("redis://:url@h") == ("", "url")
+    assert credentials("redis://h", "--cluster-auth", str(file)) == ("bob", "file")
+
+
+def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+    empty, binary = tmp_path / "empty", tmp_path / "binary"
+    empty.write_text("\nsecret")
+    binary.write_bytes(b"\xff")
+    cluster = ("--cluster", "redis://h")
+    for arguments, why in [
+        (("--cluster", "h"), "--cluster: no URL that starts with redis://"),
+        (("--cluster", "redis://bob@h"), "--cluster: the user bob has no password"),
+        ((*cluster, "--node", "a b"), "--node a b: not 1 to 32 of A-Z, a-z, 0-9, _ and -"),
+        ((*cluster, "--node", ""), "--node : not 1 to 32 of"),
+        ((*cluster, "--node", "a" * 33), "not 1 to 32 of"),
+        ((*cluster, "--lease", "0.9"), "--lease 0.9: not 1 or more"),
+        ((*cluster, "--lease", "x"), "--lease x: not a number"),
+        ((*cluster, "--cluster-auth", "/nowhere"), "--cluster-auth: can't read /nowhere: No such"),
+        ((*cluster, "--cluster-auth", str(empty)), "--cluster-auth: there is no password in "),
+        (
+            (*cluster, "--cluster-auth", str(binary)),
+            f"--cluster-auth: {binary} is no text in UTF-8",
+        ),
+        (
+            ("--cluster", "redis://:p@h", "--cluster-auth", str(empty)),
+            "--cluster-auth: there is a password in --cluster already",
+        ),
+        (("--node", "a"), "--node needs --cluster: where the others meet"),
+        (("--lease", "10"), "--lease needs --cluster"),
+        (("--cluster-auth", "/f"), "--cluster-auth needs --cluster"),
+    ]:
+        with pytest.raises(UsageError) as wrong:
+            parse(*arguments)
+        assert why in str(wrong.value)
+
+
+@pytest.mark.parametrize("missing", ["txredisapi", "hiredis"])
+def test_the_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(UsageError) as wrong:
+        parse("--cluster", "redis://h")
+    assert str(wrong.value) == "--cluster needs the extra: pip install 'chatpair[cluster]'"
+
+
+def test_the_extra_that_tls_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "OpenSSL", None)
+    with pytest.raises(UsageError) as wrong:
+        parse("--cluster", "rediss://h")
+    assert str(wrong.value) == "--cluster with TLS needs the extra: pip install 'chatpair[tls]'"
+
+
+def test_without_a_cluster_nothing_of_it_is_imported() -> None:
+    program = (
+        "import sys; from chatpair import tap; options = tap.Options(); options.parseOptions([]);"
+        "tap.makeService(options);"
+        "assert not {'chatpair.cluster', 'txredisapi', 'hiredis'} & {*sys.modules}"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=TIMEOUT)
+
+
+# A refusal ends the server
+
+
+@pytest.mark.parametrize(
+    "command", ["twistd -n --pidfile=PID", "python -m twisted --log-format text"]
+)
+def test_a_refusal_ends_the_server(tmp_path: Path, command: str) -> None:
+    pid = tmp_path / "twistd.pid"
+    name, *rest = command.replace("PID", str(pid)).split()
+    with Engine(tmp_path / "engine", password="secret") as engine:
+        url = f"redis://:wrong@127.0.0.1:{engine.port}"
+        arguments = [str(BIN / name), *rest, "chatpair", "--port", "tcp:0", "--cluster", url]
+        with Process(arguments) as process:
+            assert process.wait() == 1
+            output = process.output
+        why = f"The engine at 127.0.0.1:{engine.port} refuses the password: WRONGPASS"
+        assert output.count(b"#critical] " + why.encode()) == 1
+        assert b"Traceback" not in output
+        assert b"wrong@" not in output
+        assert b"Main loop terminated." in output
+        assert not pid.exists()
+
+
+def test_a_refusal_ends_a_daemon(tmp_path: Path) -> None:
+    pid, log = tmp_path / "twistd.pid", tmp_path / "twistd.log"
+    with Engine(tmp_path / "engine", password="secret") as engine:
+        command = [str(BIN / "twistd"), f"--pidfile={pid}", f"--logfile={log}", "chatpair"]
+        command += ["--port", "tcp:0", "--cluster", engine.url]
+        subprocess.run(command, check=True, timeout=TIMEOUT)
+        spins_until(lambda: "Server Shut Down" in log.read_text() and not pid.exists())
+        assert "does not let in: NOAUTH" in log.read_text()
+        assert "Traceback" not in log.read_text()
+
+
+def test_a_server_and_its_engine(engine: Engine) -> None:
+    with Server("--cluster", engine.url, "--lease", "1") as server:
+        server.wait_for(f"The engine at 127.0.0.1:{engine.port} is there")
+        engine.kill()
+        server.wait_for(f"No engine at 127.0.0.1:{engine.port}: it closed the connection; trying")
+        engine.restart()
+        server.wait_for("is there[^~]*is there")
+        assert server.stop() == -signal.SIGTERM
+        assert b"Traceback" not in server.output

@@ -1,0 +1,391 @@
+"""Clients that come back at another node than their user's."""
+
+import json
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatpair.keys import NEAR_MISSES, WRONG_KEYS
+from tests.exchange.test_answers import JSON, PLAIN, in_json
+from tests.support.exchange import PAIRED, said
+from tests.support.tunnels import NO_LINE, back, carried_by, far_ends, json_back, two, with_key
+
+
+def test_a_person_is_back_at_another_node_and_told_what_was_kept() -> None:
+    network, a, b = two()
+    alice, key = with_key(a)
+    bob = b.enter("bob")
+    bob.says("To:alice")
+    network.settle()
+    alice.drops()
+    network.settle()
+    bob.says("one")
+    network.settle()
+    kept = said(b, "one", "bob")
+    again = back(network, b, key)
+    assert again.heard() == ["OK", PAIRED.format("bob"), kept]
+    again.says("two")
+    network.settle()
+    held, is_back = (
+        "alice has lost the connection. What you say is kept for a while.",
+        "alice is back.",
+    )
+    assert bob.heard() == [PAIRED.format("alice"), held, is_back, said(b, "two")]
+
+
+def test_a_program_is_back_at_another_node_with_what_it_had_not_acknowledged() -> None:
+    network, a, b = two()
+    alice, bob = a.enter_json("alice"), b.enter_json("bob")
+    alice.does("to", name="bob")
+    network.settle()
+    alice.drops()
+    network.settle()
+    bob.say(1, "one")
+    network.settle()
+    bob.events()
+    again = json_back(network, b, alice)
+    assert [event["event"] for event in again.events()] == ["resumed", "paired", "message"]
+    again.does("ack", seq=3)
+    network.settle()
+    [status] = [event for event in bob.events() if event["event"] == "status"]
+    assert status["status"] == "confirmed"
+    again.say(1, "two")
+    network.settle()
+    [event] = [event for event in bob.events() if event["event"] == "message"]
+    assert event["text"] == "two"
+
+
+def test_what_comes_right_after_the_key_is_carried_too() -> None:
+    network, a, b = two()
+    _, key = with_key(a)
+    again = b.connect()
+    again.sends(f"Back:{key}\n/who\nhel".encode())
+    again.sends(b"lo\n")
+    network.settle()
+    nobody = (
+        "Nobody is chatting with you. Maybe the one you talked with is talking with someone else."
+    )
+    assert again.heard()[-2:] == ["Here: alice", nobody]
+
+
+def test_what_a_program_sends_right_after_the_key_is_carried_too() -> None:
+    network, a, b = two()
+    alice = a.enter_json("alice")
+    again = b.connect()
+    network.engine_held = True
+    resume = f'{{"do":"resume","key":"{alice.key}","seen":1}}\n'
+    again.sends(f'Mode:json\n{{"do":"name","name":"alice"}}\n{resume}{{"do":"who"}}\n[]\n'.encode())
+    again.sends(b'{"do":"ping"}\n')
+    network.settle()
+    told = "".join(again.heard())
+    words = ["mode", "pong", "error", "resumed", "who", "error"]
+    assert [part.split('"')[0] for part in told.split('"event":"')[1:]] == words
+
+
+def test_a_line_is_taken_over_from_a_connection_that_still_looks_alive() -> None:
+    network, a, b = two()
+    alice, key = with_key(a)
+    again = back(network, b, key)
+    assert alice.heard() == ["Another connection has taken this line over."]
+    assert alice.closed
+    third = back(network, b, key)
+    assert again.heard()[-1] == "Another connection has taken this line over."
+    assert again.closed
+    assert third.heard()[0] == "OK"
+    home = a.connect()
+    home.says(f"Back:{key}")
+    network.settle()
+    assert third.closed
+    assert home.heard()[0] == "OK"
+    assert not far_ends(a)
+    assert not carried_by(b)
+
+
+def test_a_wrong_key_leaves_the_client_here() -> None:
+    network, _, b = two()
+    alice = back(network, b, "no-such-key")
+    assert alice.heard() == [NO_LINE]
+    alice.says("alice")
+    network.settle()
+    assert alice.heard() == ["OK"]
+    assert "alice" in b.factory.users
+
+
+def test_wrong_keys_are_counted_at_both_nodes() -> None:
+    network, a, b = two()
+    for _ in range(WRONG_KEYS):
+        assert back(network, b, "no-such-key", "host").heard() == [NO_LINE]
+    _, key = with_key(a)
+    for node in (a, b):
+        assert back(network, node, key, "host").heard() == [
+            "There were too many wrong keys. Try later."
+        ]
+    assert back(network, b, key, "other").heard()[0] == "OK"
+
+
+def test_near_misses_at_another_node_spoil_a_key() -> None:
+    network, a, b = two()
+    alice, key = with_key(a)
+    near = key.split("-")[0] + "-not-it"
+    for number in range(NEAR_MISSES):
+        back(network, b, near, f"host {number}")
+    [spoilt] = alice.heard()
+    assert spoilt.startswith("Others have tried to guess your key.")
+
+
+def test_a_client_that_is_lost_is_held_where_its_user_is() -> None:
+    network, a, b = two()
+    _, key = with_key(a)
+    again = back(network, b, key)
+    again.drops()
+    network.settle()
+    assert a.user("alice").connection is None
+    assert not far_ends(a)
+    assert not carried_by(b)
+    assert not b.factory.connections
+    assert back(network, b, key).heard()[0] == "OK"
+
+
+def test_lines_that_came_before_a_loss_are_said() -> None:
+    network, a, b = two()
+    _, key = with_key(a)
+    bob = a.enter("bob")
+    again = back(network, b, key)
+    again.says("To:bob")
+    network.settle()
+    bob.heard()
+    again.says("one", "two")
+    again.sends(b"Quit\n")
+    again.drops()
+    network.settle()
+    assert bob.heard() == [said(a, "one"), said(a, "two"), "Quit."]
+    assert "alice" not in a.factory.users
+
+
+def test_quit_ends_both_ends() -> None:
+    network, a, b = two()
+    alice, key = with_key(a)
+    again = back(network, b, key)
+    again.heard()
+    alice.drops()
+    again.says("Quit")
+    network.settle()
+    assert again.heard() == ["Quit"]
+    assert again.closed
+    again.drops(clean=True)
+    assert not a.factory.users
+    assert not a.factory.connections
+    assert not far_ends(a)
+
+
+def test_a_client_that_has_said_all_listens_on() -> None:
+    network, a, b = two()
+    _, key = with_key(a)
+    bob = a.enter("bob")
+    again = back(network, b, key)
+    again.sends(b"To:bob\nthat is all")
+    again.ends_input()
+    network.settle()
+    assert bob.heard()[-1] == said(a, "that is all")
+    again.heard()
+    bob.says("one")
+    network.settle()
+    assert again.heard() == [said(a, "one", "bob")]
+    bob.says("Quit")
+    network.settle()
+    assert again.heard() == ["Quit."]
+    assert again.closed
+
+
+def test_the_input_may_end_before_the_key_is_found() -> None:
+    network, a, b = two()
+    _, key = with_key(a)
+    bob = a.enter("bob")
+    again = b.connect()
+    again.sends(f"Back:{key}\nTo:bob\nhello".encode())
+    again.ends_input()
+    network.settle()
+    assert bob.heard() == [PAIRED.format("alice"), said(a, "hello")]
+    assert again.heard()[-2:] == [PAIRED.format("bob"), "Listening."]
+
+
+def test_a_last_line_that_was_cut_is_not_said() -> None:
+    network, a, b = two()
+    _, key = with_key(a)
+    bob = a.enter("bob")
+    again = back(network, b, key)
+    again.sends(b"To:bob\nhalf a li")
+    vars(again.transport)["input_was_cut"] = True
+    again.ends_input()
+    network.settle()
+    assert bob.heard() == [PAIRED.format("alice")]
+    assert "That line was not sent: it has no end." in again.heard()
+
+
+def test_a_connection_that_is_lost_before_the_key_is_found_changes_nothing() -> None:
+    network, a, b = two()
+    alice, key = with_key(a)
+    again = b.connect()
+    network.link("b", "a").held = True
+    again.says(f"Back:{key}")
+    again.drops()
+    network.settle()
+    assert alice.heard() == []
+    assert not far_ends(a)
+
+
+def test_ctrl_c_in_a_telnet_is_carried_through_a_door_that_knows_the_first_protocol() -> None:
+    network, a, b = two()
+    _, key = with_key(a)
+    again = b.connect()
+    received = again.protocol.dataReceived  # haproxy's door keeps it
+    received(f"Back:{key}\r\n".encode())
+    network.settle()
+    received(b"/wh\xff\xf4")
+    network.settle()
+    assert again.heard()[-1] == "Quit"
+    assert not a.factory.users
+
+
+def outcome(
+    lines: list[str], cuts: list[int], *, ends: bool, speaks_json: bool, far: bool
+) -> list[object]:
+    """Return what all are told if somebody is back, at another node or not, and sends lines."""
+    network, a, b = two()
+    others = [a.enter("bob"), a.enter_json("carol")]
+    again = (b if far else a).connect("host")
+    if speaks_json:
+        first = json.dumps({"do": "resume", "key": a.enter_json("alice").key, "seen": 1})
+        lines = ["Mode:json", first, *lines]
+    else:
+        lines = [f"Back:{with_key(a)[1]}", *lines]
+    data = "\n".join(lines).encode()
+    places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+    for begin, end in pairwise(places):
+        again.sends(data[begin:end])
+        if begin % 3:
+            network.settle()
+    network.settle()
+    if ends and not again.closed:
+        again.ends_input()
+        network.settle()
+    return [again.closed, *(party.heard() for party in (again, *others))]
+
+
+@given(
+    st.lists(st.sampled_from(PLAIN), max_size=8)
+    | st.lists(st.sampled_from(JSON), min_size=1, max_size=8).map(
+        lambda commands: in_json(commands, []).split("\n")[1:]
+    ),
+    st.booleans(),
+    st.lists(st.integers(0, 300), max_size=6),
+)
+def test_a_tunnel_changes_nothing_that_is_told(
+    lines: list[str], ends: bool, cuts: list[int]
+) -> None:
+    speaks_json = bool(lines) and lines[0].startswith("{")
+    far = outcome(lines, cuts, ends=ends, speaks_json=speaks_json, far=True)
+    assert far == outcome(lines, [], ends=ends, speaks_json=speaks_json, far=False)
+
+
+# Flow
+
+
+def test_who_speaks_to_a_client_that_does_not_read_waits() -> None:
+    network, a, b = two()
+    _, key = with_key(a)
+    bob = a.enter("bob")
+    bob.says("To:alice")
+    again = back(network, b, key)
+    again.heard()
+    again.fills()
+    for number in range(2_000):
+        if not bob.paused:
+            bob.says(f"{number} {'x' * 100}")
+            network.settle()
+    told = len(again.heard())
+    assert bob.paused
+    assert 0 < told < 2_000
+    again.drains()
+    network.settle()
+    assert not bob.paused
+    bob.says("the last")
+    network.settle()
+    assert again.heard()[-1] == said(a, "the last", "bob")
+
+
+def test_a_long_text_is_told_as_one_piece() -> None:
+    network, a, b = two()
+    alice, bob = a.enter_json("alice"), a.enter_json("bob")
+    bob.does("to", name="alice")
+    again = json_back(network, b, alice, 2)
+    again.events()
+    written: list[bytes] = []
+    again.protocol.write = written.append  # type: ignore[assignment]
+    bob.say(1, "x" * 60_000)
+    network.settle()
+    [text] = written
+    assert text.endswith(b"}\r\n")
+
+
+def test_a_client_whose_line_is_not_read_waits() -> None:
+    network, a, b = two()
+    _, key = with_key(a)
+    bob = a.enter("bob")
+    again = back(network, b, key)
+    again.says("To:bob")
+    network.settle()
+    bob.fills()
+    sent = 0
+    while not again.paused and sent < 10_000:
+        again.says("x" * 99)
+        network.settle()
+        sent += 1
+    assert again.paused
+    assert sent < 2_000
+    bob.drains()
+    network.settle()
+    assert not again.paused
+    assert len(bob.heard()) == sent + 1
+
+
+def test_lines_that_waited_to_be_read_are_said_when_the_client_is_lost() -> None:
+    network, a, b = two()
+    _, key = with_key(a)
+    bob = a.enter("bob")
+    again = back(network, b, key)
+    again.says("To:bob")
+    network.settle()
+    bob.heard()
+    bob.fills()
+    again.says("one")
+    network.settle()
+    again.says("two")
+    network.settle()
+    assert next(iter(a.factory._far.values()))._unread
+    again.drops()
+    network.settle()
+    assert bob.heard()[:2] == [said(a, "one"), said(a, "two")]
+
+
+def test_a_full_link_makes_both_ends_wait() -> None:
+    network, a, b = two()
+    _, key = with_key(a)
+    bob = a.enter("bob")
+    bob.says("To:alice")
+    again = back(network, b, key)
+    there, here = network.link("a", "b"), network.link("b", "a")
+    there.held = here.held = True
+    there.limit = here.limit = 4
+    for _ in range(8):
+        if not bob.paused:
+            bob.says("one")
+        if not again.paused:
+            again.says("two")
+    assert bob.paused
+    assert again.paused
+    network.settle()
+    assert not bob.paused
+    assert not again.paused
+    assert again.heard()[-1] == said(a, "one", "bob")

@@ -1,0 +1,224 @@
+"""The JSON codec: what is a command, what is refused and why, and what an event looks like."""
+
+import json as stdlib
+from typing import get_args
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from chatpair.codecs import json
+from chatpair.messages import (
+    Acknowledge,
+    AskWho,
+    Block,
+    Blocked,
+    Call,
+    Claim,
+    DndSet,
+    Error,
+    ErrorCode,
+    Goodbye,
+    HangUp,
+    Here,
+    Invalid,
+    JsonCommand,
+    JsonEvent,
+    Left,
+    Message,
+    Mode,
+    Named,
+    Paired,
+    PeerTyping,
+    Ping,
+    Pong,
+    Present,
+    Quit,
+    Resume,
+    Resumed,
+    Ringing,
+    RingSet,
+    Say,
+    SetDnd,
+    SetRing,
+    StartTyping,
+    Status,
+    Timestamp,
+    Unanswered,
+    Unblock,
+    Unblocked,
+)
+from tests.support import any_events
+
+COMMANDS = [
+    (b'{"do":"name","name":"alice"}', Claim("alice")),
+    (b'{"do":"name","name":"a","password":" \\u202e\\u0000"}', Claim("a", " \u202e\0")),
+    (b'{"do":"resume","key":"K","seen":41}', Resume("K", 41)),
+    (b'{"do":"resume","key":"K"}', Resume("K", 0)),
+    (b'{"do":"to","name":"bob"}', Call("bob")),
+    (b'{"do":"say","id":18,"text":"hi"}', Say(18, "hi")),
+    (b'{"do":"ack","seq":41}', Acknowledge(41)),
+    (b'{"do":"bye"}', HangUp()),
+    (b'{"do":"quit"}', Quit()),
+    (b'{"do":"who"}', AskWho()),
+    (b'{"do":"dnd","on":true}', SetDnd(True)),
+    (b'{"do":"ring","on":false}', SetRing(False)),
+    (b'{"do":"block","name":"bob\\u001b"}', Block("bob")),
+    (b'{"do":"unblock","name":"b\\nob"}', Unblock("bob")),
+    (b'{"do":"typing"}', StartTyping()),
+    (b'{"do":"ping"}', Ping()),
+    (b' { "what" : [1, {"x": null}], "do" : "ping" } \r', Ping()),
+    (b'{"do":"say","id":9007199254740991,"text":""}', Say(2**53 - 1, "")),
+    # What could steer a terminal is taken out, but for the lines of a text.
+    (b'{"do":"say","id":1,"text":"a\\u001b[2Jb\\r\\nc\\u2028\\td"}', Say(1, "a[2Jb\nc\td")),
+    (b'{"do":"name","name":"al\\nice\\u202e"}', Claim("alice")),
+    (b'{"do":"ping","long":' + b"9" * 10_000 + b"}", Ping()),
+]
+
+
+@pytest.mark.parametrize(("line", "command"), COMMANDS)
+def test_a_command(line: bytes, command: JsonCommand) -> None:
+    assert json.parse(line) == command
+
+
+DEEP = b'{"do":"bye","x":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
+# A line, the command that it tells, the code, and whether it is an object.
+REFUSED = [
+    (b"", None, "bad-line", False),
+    (b"hello", None, "bad-line", False),
+    (b"5", None, "bad-line", False),
+    (b'["do","bye"]', None, "bad-line", False),
+    (b'{"do":"bye"', None, "bad-line", False),
+    (b'{"do":"bye"} x', None, "bad-line", False),
+    (b'{"do":"say","id":NaN,"text":"x"}', None, "bad-line", False),
+    (b'{"do":"bye","x":-Infinity}', None, "bad-line", False),
+    (b'{"do":"bye","x":"\xff"}', None, "bad-line", False),
+    (b'{"do":"say","id":1,"text":"\xed\xa0\x80"}', None, "bad-line", False),
+    (b'{"do":"say","id":1,"text":"a\tb"}', None, "bad-line", False),
+    (b'{"do":"say","id":1,"text":"\\ud800"}', "say", "bad-line", True),
+    (b"{}", None, "bad-line", True),
+    (b'{"do":5}', None, "bad-line", True),
+    (b'{"do":"foo"}', "foo", "no-such", True),
+    (b'{"do":"\\udcff"}', "?", "no-such", True),
+    (b'{"do":"name"}', "name", "bad-line", True),
+    (b'{"do":"name","name":null}', "name", "bad-line", True),
+    (b'{"do":"say","text":"hi"}', "say", "bad-line", True),
+    (b'{"do":"say","id":0,"text":"hi"}', "say", "bad-line", True),
+    (b'{"do":"say","id":-1,"text":"hi"}', "say", "bad-line", True),
+    (b'{"do":"say","id":1.5,"text":"hi"}', "say", "bad-line", True),
+    (b'{"do":"say","id":"1","text":"hi"}', "say", "bad-line", True),
+    (b'{"do":"say","id":true,"text":"hi"}', "say", "bad-line", True),
+    (b'{"do":"say","id":9007199254740992,"text":"hi"}', "say", "bad-line", True),
+    (b'{"do":"ack","seq":1e400}', "ack", "bad-line", True),
+    (b'{"do":"dnd"}', "dnd", "bad-line", True),
+    (b'{"do":"dnd","on":"on"}', "dnd", "bad-line", True),
+    (b'{"do":"ring","on":1}', "ring", "bad-line", True),
+    (b'{"do":"block"}', "block", "bad-line", True),
+    (b'{"do":"resume","key":"K","seen":-1}', "resume", "bad-line", True),
+    (b'{"do":"bye","do":"bye"}', None, "bad-line", True),
+    (b'{"do":"say","id":1,"id":1,"text":"hi"}', None, "bad-line", True),
+    (b'{"do":"bye","x":{"y":1,"\\u0079":2}}', None, "bad-line", True),
+    (DEEP, None, "bad-line", True),
+]
+
+
+@pytest.mark.parametrize(("line", "of", "code", "is_object"), REFUSED)
+def test_no_command(line: bytes, of: str | None, code: ErrorCode, is_object: bool) -> None:
+    answer = json.parse(line)
+    assert isinstance(answer, Invalid)
+    assert (answer.error.of, answer.error.code) == (of, code)
+    assert answer.is_object == is_object
+    assert answer.error.text
+    assert stdlib.loads(json.render(answer.error))["of"] == of
+
+
+KEYS = st.sampled_from(["do", "id", "text", "name", "key", "seen", "seq", "x"])
+WORDS = st.sampled_from(sorted(json.COMMAND_WORDS)) | st.text(max_size=5)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | WORDS,
+    lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner),
+)
+SOMETHING_LIKE = st.dictionaries(KEYS, VALUES).map(lambda found: stdlib.dumps(found).encode())
+CUT = st.tuples(SOMETHING_LIKE, st.integers(0, 50)).map(lambda pair: pair[0][: pair[1]])
+
+
+@given(st.binary() | SOMETHING_LIKE | CUT)
+@example(b'{"do":"say","id":1,"text":"\\udc00\\ud800"}')
+def test_anything_is_a_command_or_refused(line: bytes) -> None:
+    command = json.parse(line)
+    if isinstance(command, Invalid):
+        assert json.render(command.error).endswith(b"}\r\n")
+    else:
+        assert type(command) in get_args(JsonCommand)
+        assert stdlib.loads(line)["do"] == json.word(command)
+
+
+RENDERED = [
+    (Mode(hold=60), {"event": "mode", "mode": "json", "version": 1, "hold": 60}),
+    (Named("alice", "K", seq=1), {"event": "named", "name": "alice", "key": "K", "seq": 1}),
+    (
+        Resumed("alice", None, 17),
+        {"event": "resumed", "name": "alice", "peer": None, "got": 17},
+    ),
+    (Paired("bob"), {"event": "paired", "peer": "bob"}),
+    (
+        Message("bob", "hi", Timestamp(1_795_378_921.1239)),
+        {"event": "message", "from": "bob", "text": "hi", "time": "2026-11-22T20:22:01.123Z"},
+    ),
+    (
+        Message("bob", "hi", Timestamp(1_795_378_921)),
+        {"event": "message", "from": "bob", "text": "hi", "time": "2026-11-22T20:22:01.000Z"},
+    ),
+    (Status(18, "handed"), {"event": "status", "id": 18, "status": "handed"}),
+    (
+        Status(18, "failed", "lost", seq=3),
+        {"event": "status", "id": 18, "status": "failed", "why": "lost", "seq": 3},
+    ),
+    (Left("bob", "quit"), {"event": "left", "peer": "bob", "why": "quit"}),
+    (Ringing("carol", seq=4), {"event": "ringing", "name": "carol", "seq": 4}),
+    (Unanswered("alice"), {"event": "unanswered", "name": "alice"}),
+    (DndSet(True), {"event": "dnd", "on": True}),
+    (RingSet(False), {"event": "ring", "on": False}),
+    (Blocked("bob"), {"event": "blocked", "name": "bob"}),
+    (Unblocked("bob"), {"event": "unblocked", "name": "bob"}),
+    (PeerTyping("alice"), {"event": "typing", "from": "alice"}),
+    (
+        Here([Present("alice", True)], 0),
+        {"event": "who", "names": [{"name": "alice", "paired": True}], "more": 0},
+    ),
+    (Pong(), {"event": "pong"}),
+    (Goodbye(), {"event": "quit"}),
+    (
+        Error(None, "bad-line", "why"),
+        {"event": "error", "of": None, "code": "bad-line", "text": "why"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "expected"), RENDERED)
+def test_an_event(event: JsonEvent, expected: dict[str, object]) -> None:
+    line = json.render(event)
+    assert line.endswith(b"}\r\n")
+    assert stdlib.loads(line) == expected
+
+
+@given(any_events.EVENTS)
+def test_a_client_reads_what_a_server_tells(event: JsonEvent) -> None:
+    assert json.parse_event(json.render(event)) == event
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"OK", b"{}", b'{"event":"foo"}', b'{"event":"message","from":"x","text":"y","time":"z"}'],
+)
+def test_a_client_refuses_what_is_no_event(line: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        json.parse_event(line)
+
+
+@given(any_events.COMMANDS)
+def test_a_server_reads_what_a_client_says(command: JsonCommand) -> None:
+    answer = json.parse(json.render_command(command))
+    assert type(answer) is type(command)
+    if answer != command:  # it was cleaned
+        assert json.parse(json.render_command(answer)) == answer

@@ -1,0 +1,102 @@
+"""The protocol's page: its tables are of the code, and its sessions are what happens."""
+
+import itertools
+import re
+import runpy
+import sys
+from pathlib import Path
+from signal import SIGCHLD, SIGTERM
+
+from chatpair.tap import Options
+from tests.support.clients import spins_until
+from tests.support.server import Client, Process, Server, require
+
+DOCS = Path(__file__).parents[2] / "docs"
+STEP = re.compile(r"    (\w+)(?:([<>]) (.*)| closes)")
+KEY = re.compile(r'"key":"(.+?)"|Your key is (\S+)\.')
+TIME = re.compile(r'"time":"[-\d]{10}T[:\d]{8}\.\d{3}Z"|^\[\w{3} \w{3} [ \d]\d [:\d]{8} \d{4}\]')
+
+
+def test_the_reference_is_of_the_code() -> None:
+    for path, text in runpy.run_path(str(DOCS / "reference.py"))["files"]().items():
+        assert path.read_text() == text, f"run python docs/reference.py for {path.name}"
+
+
+def test_the_sessions_are_what_happens(port: str) -> None:
+    steps = [match for match in map(STEP.fullmatch, page()) if match]
+    assert {match[1] for match in steps} == {"alice", "bob", "carol"}
+    with Server(port=port) as server:
+        clients: dict[str, Client] = {}
+        keys: dict[str, str] = {}  # those of the page, and those of this run
+        for who, direction, line in (step.groups() for step in steps):
+            if direction is None:
+                clients.pop(who).close()
+                continue
+            client = clients[who] if who in clients else clients.setdefault(who, server.client())
+            if direction == ">":
+                for ours, theirs in keys.items():
+                    line = line.replace(ours, theirs)
+                client.says(line)
+            else:
+                told = client.line()
+                if match := KEY.search(told):
+                    key = KEY.search(line)
+                    assert key is not None
+                    keys[str(key[1] or key[2])] = str(match[1] or match[2])
+                for ours, theirs in keys.items():
+                    told = told.replace(theirs, ours)
+                assert TIME.sub("TIME", told) == TIME.sub("TIME", line)
+
+
+def test_the_program_for_programs_is_one(server: Server) -> None:
+    bob = server.client("bob")
+    say = [sys.executable, str(DOCS / "say.py"), "127.0.0.1", str(server.port), "build"]
+    with Process([*say, "bob", "The build is done."]) as program:
+        assert program.wait() == 0
+        assert program.output == b"handed\n"
+    assert bob.line() == "You are chatting with build."
+    assert bob.text() == "The build is done."
+    assert bob.line() == "Quit."
+    with Process([*say, "carol", "hi"]) as program:
+        assert program.wait() == 1
+        assert program.output == b"The user carol does not exist. (unknown)\n"
+    with Process(say) as program:
+        assert program.wait() == 1
+        program.wait_for("say.py HOST PORT NAME TO TEXT")
+    with Process([*say[:3], "1", "build", "bob", "nobody is there"]) as program:
+        spins_until(lambda: tries(program))
+        program.kill(SIGTERM)
+        assert program.wait() == -SIGTERM
+
+
+def tries(program: Process) -> bool:
+    """Tell whether a reactor runs that leaves SIGTERM to the kernel."""
+    status = Path(f"/proc/{program.popen.pid}/status").read_text()
+    handled = int(re.findall(r"SigCgt:\s+(\w+)", status)[0], 16)
+    return bool(handled & 1 << SIGCHLD - 1 and not handled & 1 << SIGTERM - 1)
+
+
+LIMIT = re.compile(r"   \* - ``--([\w-]+)``\n     - ([\d,]+)\n")
+
+
+def test_the_limits_are_those_of_the_options() -> None:
+    written = dict(LIMIT.findall((DOCS / "internet.rst").read_text()))
+    limits = {
+        name: default for name, _, default, *_ in Options.optParameters if default is not None
+    }
+    assert {name: int(text.replace(",", "")) for name, text in written.items()} == limits
+
+
+def test_haproxy_takes_the_configuration(tmp_path: Path) -> None:
+    lines = (DOCS / "internet.rst").read_text().partition("In haproxy.cfg::\n\n")[2].splitlines()
+    block = itertools.takewhile(lambda line: line.startswith("    ") or not line, lines)
+    path = tmp_path / "haproxy.cfg"
+    path.write_text("".join(f"{line[4:]}\n" for line in block))
+    with Process([require("haproxy"), "-c", "-f", str(path)]) as process:
+        assert process.wait() == 0
+        assert b"WARNING" not in process.output.upper()
+
+
+def page() -> list[str]:
+    """Return the lines of the protocol's page."""
+    return (DOCS / "protocol.rst").read_text().splitlines()

@@ -1,0 +1,175 @@
+"""A real haproxy before the server."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from twisted.internet.address import IPv4Address
+
+from chatpair.doors.proxied import Unknown, read_header
+from tests.support.server import TIMEOUT, Client, Door, Process, Server, require
+
+CONFIGURATION = """
+global
+    log stderr format raw local0 notice
+defaults
+    mode tcp
+    log global
+    timeout connect 10s
+    timeout client 10m
+    timeout server 10m
+frontend people
+    bind fd@{descriptor}
+    default_backend chatpair
+backend chatpair
+    server one 127.0.0.1:{port} {options}
+"""
+VERSIONS = ["send-proxy", "send-proxy-v2"]
+CHECKS = " check inter 20ms fall 1 rise 1 on-marked-down shutdown-sessions"
+
+
+@contextmanager
+def haproxy(folder: Path, port: int, options: str) -> Iterator[tuple[Process, Door]]:
+    """Run a haproxy that passes connections on to a port; yield it, and where it listens."""
+    program = require("haproxy")
+    file = folder / "haproxy.cfg"
+    with socket.create_server(("127.0.0.1", 0), backlog=1_000) as listening:
+        descriptor = listening.fileno()
+        file.write_text(CONFIGURATION.format(descriptor=descriptor, port=port, options=options))
+        with Process([program, "-db", "-f", str(file)], pass_fds=[descriptor]) as process:
+            yield process, Door(listening.getsockname()[1])
+
+
+@pytest.fixture(params=["haproxy:epoll:0", "haproxy:tcp:0"])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A real server behind a proxy."""
+    with Server("--max-per-host", "3", port=request.param) as running:
+        yield running
+    assert b"Traceback" not in running.output
+
+
+@pytest.fixture(params=VERSIONS)
+def people(request: pytest.FixtureRequest, tmp_path: Path, server: Server) -> Iterator[Server]:
+    """The same server, with its clients connected to a real haproxy."""
+    with haproxy(tmp_path, server.port, request.param) as (_, door):
+        server.door = door
+        yield server
+
+
+def test_two_talk_and_one_quits(people: Server) -> None:
+    alice, bob = people.pair()
+    alice.says("grüße")
+    assert bob.text() == "grüße"
+    bob.says("hello")
+    assert alice.text() == "hello"
+    alice.says("Quit")
+    assert [alice.line(), alice.line()] == ["Quit", ""]  # though alice has not closed
+    assert bob.line() == "Quit."
+
+
+@pytest.mark.parametrize("end", ["close", "resets"])
+def test_a_closed_window_frees_the_peer(people: Server, end: str) -> None:
+    alice, bob = people.pair()
+    getattr(alice, end)()
+    assert bob.line() == "Quit."
+    people.client("alice").calls("bob")
+
+
+def test_half_close_listens_until_the_pair_ends(people: Server) -> None:
+    alice, bob = people.pair()
+    alice.sends(b"that is all")
+    alice.ends_input()
+    assert bob.text() == "that is all"
+    assert alice.line() == "Listening."
+    bob.says("I see", "/bye")
+    assert alice.text() == "I see"
+    assert [alice.line(), alice.line()] == ["Quit.", ""]
+
+
+def test_netcat_half_closes(people: Server) -> None:
+    require("nc")
+    bob = people.client("bob")
+    with Process(["nc", "-N", "127.0.0.1", str(people.door.address)]) as alice:
+        alice.write(b"alice\nTo:bob\nthat is all\n")
+        alice.close_input()
+        alice.wait_for(r"Listening\.\r\n$")
+        assert bob.line() == "You are chatting with alice."
+        assert bob.text() == "that is all"
+        bob.says("I see", "/bye")
+        assert alice.wait() == 0
+        assert b"bob: (I see)\r\nQuit.\r\n" in alice.output
+
+
+def test_limits_see_the_real_address(people: Server) -> None:
+    for host in ("127.0.0.2", "127.0.0.3"):
+        clients = [people.client(source=host) for _ in range(3)]
+        for number, client in enumerate(clients):
+            client.says(f"u{number}-{host}")
+            assert client.line() == "OK"
+        refused = people.client(source=host)
+        assert refused.line() == "There are too many connections from your address."
+        assert refused.line() == ""
+    people.stop()
+    assert b"too many from one host" in people.output
+
+
+def test_a_speaker_to_one_who_does_not_read_waits_and_loses_nothing(people: Server) -> None:
+    alice, bob = people.pair()
+    lines = [f"{number:05} {'x' * 2_000}" for number in range(20_000)]
+    sender = threading.Thread(target=alice.says, args=lines)
+    sender.start()
+    assert [bob.text() for _ in lines] == lines
+    sender.join()
+
+
+@pytest.mark.parametrize("options", VERSIONS)
+def test_a_server_that_is_killed_and_one_that_comes(tmp_path: Path, options: str) -> None:
+    with ExitStack() as stack:
+        first = stack.enter_context(Server("--max-per-host", "3", port="haproxy:epoll:0"))
+        process, door = stack.enter_context(haproxy(tmp_path, first.port, options + CHECKS))
+        first.door = door
+        alice = first.client("alice")
+        first.kill()
+        first.wait()
+        assert alice.line() == ""
+        process.wait_for("Server chatpair/one is DOWN")
+        port = f"haproxy:epoll:{first.port}"
+        second = stack.enter_context(Server("--max-per-host", "3", port=port))
+        second.door = door
+        process.wait_for("Server chatpair/one is UP")
+        alice, bob = second.pair()
+        alice.says("still here")
+        assert bob.text() == "still here"
+        second.stop()
+        assert b"refused" not in second.output  # nor were the checks
+        assert b"Traceback" not in second.output
+
+
+@pytest.mark.parametrize("options", VERSIONS)
+def test_what_a_real_one_sends(tmp_path: Path, options: str) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=100) as backend,
+        haproxy(tmp_path, backend.getsockname()[1], options + " check inter 20ms") as (_, door),
+    ):
+        backend.settimeout(TIMEOUT)
+        found: set[str] = set()
+        with Client(door, source="127.0.0.2") as client:
+            client.says("alice")
+            peer = IPv4Address("TCP", *client.socket.getsockname())
+            while found != {"check", "client"}:
+                connection, _ = backend.accept()
+                with connection:
+                    header = read_header(connection.recv(1_000))
+                assert header
+                if header[0] == peer:
+                    found.add("client")
+                elif options == "send-proxy":
+                    assert isinstance(header[0], IPv4Address)  # the proxy's own
+                    assert header[0].host == "127.0.0.1"
+                    found.add("check")
+                else:
+                    assert isinstance(header[0], Unknown)
+                    found.add("check")

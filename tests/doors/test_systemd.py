@@ -1,0 +1,158 @@
+"""Sockets that systemd opens, and what it is told: how far the server is."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from benchmarks.servers import free_port
+from chatpair import readiness
+from tests.support.server import BIN, TIMEOUT, Client, Door, Process, Server, require
+from tests.support.turns import log_of_a_test
+
+DOCS = Path(__file__).parents[2] / "docs"
+TWISTD = [str(BIN / "twistd"), "-n", "--pidfile=", "chatpair"]
+
+
+# Sockets
+
+
+def talk(door: Door) -> None:
+    """Let alice and bob talk."""
+    with Client(door) as alice, Client(door) as bob:
+        for client, name in ((alice, "alice"), (bob, "bob")):
+            client.says(name)
+            assert client.line() == "OK"
+        alice.calls("bob")
+        alice.says("hello")
+        assert bob.line() == "You are chatting with alice."
+        assert bob.text() == "hello"
+
+
+def is_kept_alive(process: Process, port: int) -> bool:
+    """Tell whether the kernel will probe each connection that was made to a port."""
+    rows = Path(f"/proc/{process.popen.pid}/net/tcp").read_text().splitlines()[1:]
+    timers = [row.split()[5] for row in rows if f":{port:04X} " in row[:24] and " 01 " in row]
+    return bool(timers) and all(timer.startswith("02") for timer in timers)
+
+
+def test_a_socket_that_was_opened_before() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        # As sd_listen_fds(3) says: the first is number 3, and the process is named.
+        start = 'export LISTEN_FDS=1 LISTEN_FDNAMES=chat LISTEN_PID=$$; exec "$@"'
+        with Process(
+            ["sh", "-c", start, "sh", *TWISTD, "--port", "systemd:domain=INET:index=0"],
+            preexec_fn=lambda: os.dup2(listener.fileno(), 3),
+            pass_fds=[3],
+        ) as process:
+            process.wait_for("is ready")
+            talk(Door(port))
+            with Client(port) as carol:
+                carol.says("carol")
+                assert carol.line() == "OK"
+                assert is_kept_alive(process, port)
+            process.kill(signal.SIGTERM)
+            process.wait()
+            assert b"Traceback" not in process.output
+
+
+@pytest.mark.parametrize(
+    ("domain", "prefix"), [("INET", ""), ("INET6", ""), ("UNIX", ""), ("INET6", "haproxy:")]
+)
+def test_a_socket_that_systemd_opens(domain: str, prefix: str, tmp_path: Path) -> None:
+    activate = require("systemd-socket-activate")
+    port = free_port()
+    path = str(tmp_path / "socket")
+    where = {"INET": f"127.0.0.1:{port}", "INET6": f"[::]:{port}", "UNIX": path}[domain]
+    listen = f"{prefix}systemd:domain={domain}:index=0"
+    door = Door(path if domain == "UNIX" else port, bool(prefix))
+    with Process(
+        [activate, "--fdname=chat", "--listen", where, *TWISTD, "--port", listen]
+    ) as process:
+        process.wait_for("Listening on")
+        talk(door)  # whose first connection starts the server
+        process.kill(signal.SIGTERM)
+        process.wait()
+        process.wait_for("is ready")
+        assert b"Traceback" not in process.output
+
+
+# Readiness
+
+
+@contextmanager
+def told(address: str) -> Iterator[socket.socket]:
+    """Be who asked to be told."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(TIMEOUT)
+        sock.bind(address.replace("@", "\0"))
+        yield sock
+
+
+@pytest.mark.parametrize("kind", ["path", "abstract"])
+def test_a_server_tells_when_it_is_ready_and_when_it_stops(kind: str, tmp_path: Path) -> None:
+    address = str(tmp_path / "notify") if kind == "path" else f"@chatpair-{os.getpid()}"
+    with told(address) as sock, Server(env={**os.environ, "NOTIFY_SOCKET": address}) as server:
+        assert sock.recv(100) == b"READY=1"
+        server.client("alice")  # it listens
+        server.stop()
+        assert sock.recv(100) == b"STOPPING=1"
+        assert b"Can't tell" not in server.output
+
+
+def test_a_server_that_can_not_listen_is_not_ready(tmp_path: Path) -> None:
+    address = str(tmp_path / "notify")
+    with told(address) as sock, Server() as server:
+        command = [*TWISTD, "--port", str(server.port)]
+        with Process(command, env={**os.environ, "NOTIFY_SOCKET": address}) as process:
+            assert process.wait() == 1
+        sock.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            sock.recv(100)
+
+
+@pytest.mark.parametrize(("where", "lines"), [("", 0), ("vsock:2:1", 0), ("/nowhere", 1)])
+def test_nobody_to_tell(where: str, lines: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", where)
+    with log_of_a_test() as log:
+        readiness.notify("READY=1")
+    assert len(log) == lines
+
+
+# The files in docs
+
+
+def test_the_unit_files_are_what_systemd_expects(tmp_path: Path) -> None:
+    analyze = require("systemd-analyze")
+    for name in ("chatpair.service", "chatpair.socket"):
+        text = (DOCS / name).read_text()
+        (tmp_path / name).write_text(text.replace("/opt/chatpair/bin", str(BIN)))
+    files = [str(tmp_path / name) for name in ("chatpair.service", "chatpair.socket")]
+    done = subprocess.run(
+        [analyze, "verify", "--man=no", *files], capture_output=True, text=True, timeout=TIMEOUT
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    assert str(tmp_path) not in done.stderr
+
+
+def test_the_service_starts_what_there_is(tmp_path: Path) -> None:
+    lines = (DOCS / "chatpair.service").read_text().splitlines()
+    [start] = [line.partition("=")[2] for line in lines if line.startswith("ExecStart=")]
+    activate = require("systemd-socket-activate")
+    command = start.replace("/opt/chatpair/bin", str(BIN)).split()
+    port = free_port()
+    options = ["--fdname=chat", f"--setenv=NOTIFY_SOCKET={tmp_path / 'notify'}"]
+    options += ["--listen", f"[::]:{port}"]
+    with (
+        told(str(tmp_path / "notify")) as sock,
+        Process([activate, *options, *command]) as process,
+    ):
+        process.wait_for("Listening on")
+        talk(Door(port))
+        assert sock.recv(100) == b"READY=1"

@@ -1,0 +1,65 @@
+"""The transport of TLS on a connection without a socket, and on one that has one."""
+
+import socket
+from typing import Any
+
+import pytest
+from twisted.internet.testing import StringTransport
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from chatpair import liveness
+from chatpair.doors.tls import Certificates, TLSTransport
+from tests.support.certificates import usual
+from tests.support.exchange import Exchange, Transport
+
+# What Twisted does.
+pytestmark = pytest.mark.filterwarnings("ignore:Passing pyOpenSSL:DeprecationWarning")
+
+
+def connect(exchange: Exchange) -> tuple[Transport, TLSTransport]:
+    """Connect somebody who has not begun the handshake."""
+    factory = TLSMemoryBIOFactory(Certificates(usual().port), False, exchange.factory)
+    factory.protocol = TLSTransport
+    transport = Transport()
+    protocol: Any = factory.buildProtocol(transport.getPeer())
+    protocol.makeConnection(transport)
+    return transport, protocol
+
+
+@pytest.mark.parametrize("data", [b"\x16", b"\x16\x03\x01"])
+def test_a_handshake_that_does_not_end_is_cut(data: bytes) -> None:
+    exchange = Exchange()
+    transport, protocol = connect(exchange)
+    protocol.dataReceived(data)
+    exchange.clock.pump([1] * 59)
+    assert not transport.disconnecting
+    exchange.clock.pump([1] * 2)
+    assert transport.disconnecting
+    assert transport.value() == b""
+
+
+def test_who_closes_before_the_handshake_is_gone() -> None:
+    exchange = Exchange()
+    transport, protocol = connect(exchange)
+    lost: list[object] = []
+    transport.connectionLost = lost.append  # type: ignore[attr-defined]
+    protocol.readConnectionLost()
+    assert len(lost) == 1
+
+
+def test_the_socket_under_tls_is_watched() -> None:
+    class Socketed(StringTransport):
+        def __init__(self, sock: socket.socket) -> None:
+            super().__init__()
+            self._socket = sock
+
+        def getHandle(self) -> socket.socket:
+            return self._socket
+
+    with socket.socket() as sock:
+        wrapper = ProtocolWrapper(
+            WrappingFactory(Exchange().factory), Exchange().connect().protocol
+        )
+        wrapper.transport = Socketed(sock)
+        assert liveness.socket_of(wrapper) is sock

@@ -1,0 +1,198 @@
+"""The page in a real browser: two people talk, whatever they say."""
+
+import pytest
+
+from tests.support.browser import Pages, WebServer
+from tests.support.clients import Piped, at
+from tests.support.server import Process, require
+from tests.support.web_client import WebClient
+
+
+def test_two_pages_talk(web: WebServer, pages: Pages) -> None:
+    alice, bob = pages.open(web.web_port, "alice"), pages.open(web.web_port, "bob")
+    alice.says("To:bob")
+    alice.stands("alice", "with bob", "connected")
+    bob.stands("bob", "with alice", "connected")
+    alice.says("Hi, Bob.")
+    alice.marked("confirmed by the peer's program")
+    alice.stands("alice", "with bob", "connected", "confirmed by the peer's program")
+    bob.says("two\ue008\ue007\ue000lines")  # Shift+Enter between them
+    bob.marked("confirmed by the peer's program")
+    alice.shows("alice: Hi, Bob.", "bob: two\nlines")
+    bob.shows("alice: Hi, Bob.", "bob: two\nlines")
+    bob.find("#text").send_keys("Wait")
+    alice.stands(
+        "alice", "with bob", "connected", "confirmed by the peer's program", "bob is typing"
+    )
+    bob.says(" for me")
+    alice.shows("bob: Wait for me")
+    alice.stands("alice", "with bob", "connected", "confirmed by the peer's program")
+    bob.find("#bye").click()
+    bob.shows("You are free.")
+    alice.shows("bob has left.")
+    alice.find("#quit").click()
+    alice.until(lambda: alice.find("#refusal").text == "You have left.")
+    assert alice.shown() == []
+    assert alice.run("return sessionStorage.length") == 0
+    for page in (alice, bob):
+        assert page.here().get_cookies() == []
+        assert page.complaints() == []
+
+
+def test_a_page_and_nc_talk(web: WebServer, pages: Pages) -> None:
+    alice = pages.open(web.web_port, "alice")
+    with Process([require("nc"), "127.0.0.1", str(web.port)]) as nc:
+        nc.write(b"bob\nTo:alice\n")
+        nc.wait_for("You are chatting with alice.")
+        alice.shows("You are chatting with bob.")
+        alice.says("Hi, nc.")
+        nc.wait_for(r"alice: \(Hi, nc.\)")
+        alice.marked("handed to the peer's system")
+        nc.write(b"Hi, page.\n")
+        alice.shows("bob: Hi, page.")
+        nc.write(b"Quit\n")
+        alice.shows("bob has left.")
+        alice.stands("alice", "with nobody", "connected", "handed to the peer's system")
+
+
+def test_a_page_and_the_client_talk(web: WebServer, pages: Pages) -> None:
+    alice = pages.open(web.web_port, "alice")
+    with Piped(*at(web, "--name", "bob", "--to", "alice")) as bob:
+        bob.write(b"from a pipe\n")
+        alice.shows("You are chatting with bob.", "bob: from a pipe")
+        alice.says("to a pipe")
+        bob.wait_for("to a pipe")
+        alice.marked("confirmed by the peer's program")
+        bob.close_input()
+        alice.shows("bob has left.")
+
+
+HOSTILE = [
+    "<img src=x onerror=\"document.title = 'owned'\">",
+    "<script>document.title = 'owned'</script>",
+    "</li></ol></section><h1>Server: you are free</h1>",
+    "&lt;b&gt; &#x27; ${document.title} {{7*7}} javascript:alert(1)",
+    "Z" + "\u0300\u0316" * 500,
+    "\u05d0\u05d1\u05d2 abc (\u05d3)",
+]
+
+
+def test_whatever_is_said_is_shown_as_text(web: WebServer, pages: Pages) -> None:
+    alice = pages.open(web.web_port, "alice")
+    bob = web.client("<b>bob&amp;")
+    bob.calls("alice")
+    alice.shows("You are chatting with <b>bob&amp;.")
+    bob.says(*HOSTILE)
+    alice.shows(*(f"<b>bob&amp;: {text}" for text in HOSTILE))
+    alice.says(HOSTILE[0])
+    assert bob.text() == HOSTILE[0]
+    alice.reload()
+    alice.shows(f"alice: {HOSTILE[0]}", "Connected again.")
+    elements = "return document.querySelectorAll('img, b, script:not([src]), #messages h1').length"
+    assert alice.run(elements) == 0
+    assert alice.run("return document.title") == "chatpair"
+    assert alice.run("return document.querySelectorAll('section').length") == 1
+
+
+def test_what_turns_the_direction_of_text_is_gone(web: WebServer, pages: Pages) -> None:
+    alice = pages.open(web.web_port, "alice")
+    bob = web.client("bob")
+    bob.calls("alice")
+    bob.says("\u202egpj.exe\u202c \u2066x\u2069 \x1b[2J\u009b1m")
+    alice.shows("bob: gpj.exe x [2J1m")
+    isolation = "return getComputedStyle(document.querySelector('.said')).unicodeBidi"
+    assert alice.run(isolation) == "isolate"
+
+
+def test_64_kib_of_emoji(web: WebServer, pages: Pages) -> None:
+    alice = pages.open(web.web_port, "alice")
+    bob = web.client("bob")
+    bob.calls("alice")
+    emoji = "👩‍🚀😀" * (65_536 // len("👩‍🚀😀".encode()))
+    bob.says(emoji, "and on")
+    alice.shows(f"bob: {emoji}", "bob: and on")
+    wide = "return document.documentElement.scrollWidth <= innerWidth"
+    assert alice.run(wide)
+    alice.run("document.getElementById('text').value = arguments[0]", emoji)
+    alice.says("")
+    alice.shows(f"alice: {emoji}", "That is too long to be said at once.")
+    alice.marked("not delivered")
+    alice.says("shorter")
+    assert bob.text() == "shorter"
+
+
+def test_commands(web: WebServer, pages: Pages) -> None:
+    alice, bob = pages.open(web.web_port, "alice"), web.client("bob")
+    alice.says("hello?")
+    alice.shows(
+        "alice: hello?",
+        "Nobody is chatting with you. Maybe the one you talked with is talking with someone else.",
+    )
+    alice.marked("not delivered")
+    alice.says("To:dave", "to:", "/to alice", "/to ALICE", "/foo")
+    alice.shows(
+        "The user dave does not exist.",
+        "Say who: To:bob",
+        "Please don't try to talk with yourself.",
+        "Please don't try to talk with yourself.",
+        "No such command: /foo. Type /help, or put a space first to say it.",
+    )
+    alice.says("/TO  bob", " /who", "  Quit", "/help")  # the text is for whom the call leads to
+    assert [bob.line(), bob.text(), bob.text()] == [
+        "You are chatting with alice.",
+        " /who",
+        "  Quit",
+    ]
+    assert alice.shown()[-1].startswith("To:bob or /to bob: talk with bob\n")
+    alice.says("To:bob")
+    alice.shows("You are already chatting with bob.")
+    carol = web.client("carol")
+    carol.says("To:alice")
+    alice.shows("carol tried to reach you.")
+    alice.says("/who")
+    listed = "return [...document.querySelectorAll('#here li')].map((item) => item.textContent)"
+    alice.until(
+        lambda: alice.run(listed) == ["alice (talking)", "bob (talking)", "carol"], "listing"
+    )
+    alice.find("#here li:last-child button").click()
+    alice.shows("You are chatting with carol.")
+    assert bob.line() == "Quit."
+    alice.says("/bye")
+    alice.shows("You are free.")
+    alice.says("Quit")
+    alice.until(lambda: alice.find("#refusal").text == "You have left.", "end")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("bob", "The name bob is taken."),
+        ("b b", "Bad name: no space and none of : [ ] ( ) / * , in a name"),
+        ("Quit", "Bad name: the server says that itself"),
+    ],
+)
+def test_names_that_can_not_be_had(web: WebServer, pages: Pages, name: str, why: str) -> None:
+    web.client("bob")
+    page = pages.open(web.web_port)
+    page.enters(name)
+    page.until(lambda: page.find("#refusal").text == why, why)
+    page.find("#name").clear()
+    page.enters("alice")
+    page.shows("Welcome, alice.")
+
+
+def test_a_peer_who_goes_before_it_has_what_was_said(web: WebServer, pages: Pages) -> None:
+    alice = pages.open(web.web_port, "alice")
+    with WebClient(web.web_port) as bob:
+        bob.enters("bob")
+        bob.does("to", name="alice")
+        assert bob.hears()["event"] == "paired"
+        alice.shows("You are chatting with bob.")
+        alice.says("one", "two")
+        heard = [bob.hears() for _ in range(4)]
+        assert [event["event"] for event in heard] == ["typing", "message"] * 2
+        bob.does("ack", seq=heard[1]["seq"])
+        bob.does("quit")
+    alice.shows("Not delivered: a message of yours.", "bob has left.")
+    alice.marked("confirmed by the peer's program", "not delivered")
+    assert alice.find(".failed .said").text == "two"

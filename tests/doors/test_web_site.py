@@ -1,0 +1,295 @@
+"""What the web door does for browsers, programs and strangers before there is a WebSocket."""
+
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
+from twisted.internet.testing import StringTransport
+from twisted.logger import LogEvent, LogLevel, globalLogPublisher
+from twisted.python.failure import Failure
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, Event, Ping, Request, TextMessage
+
+from chatpair.doors.web import HEADERS, PAGE, WebSite, is_from
+from tests.support.exchange import Exchange
+from tests.support.web_client import command, pieces
+
+FILES = {name: files("chatpair.doors").joinpath("page", name).read_text() for name in PAGE}
+
+
+@pytest.fixture(autouse=True)
+def log() -> Iterator[list[LogEvent]]:
+    """What is logged meanwhile, none of which may be an error."""
+    events: list[LogEvent] = []
+    observer: Any = events.append
+    globalLogPublisher.addObserver(observer)
+    yield events
+    globalLogPublisher.removeObserver(observer)
+    assert not [event for event in events if event["log_level"] >= LogLevel.warn]
+
+
+class Visit:
+    """A connection to a site without sockets."""
+
+    def __init__(self, exchange: Exchange, host: str = "127.0.0.1") -> None:
+        self.transport = StringTransport(peerAddress=IPv4Address("TCP", host, 40_000))
+        self.exchange = exchange
+        self.site = WebSite(exchange.factory)
+        self.protocol: Any = self.site.buildProtocol(self.transport.getPeer())
+        self.protocol.makeConnection(self.transport)
+
+    def sends(self, data: bytes) -> None:
+        """Send bytes, if anybody still takes them."""
+        if not self.is_over:
+            self.protocol.dataReceived(data)
+            self.exchange.clock.advance(0)
+
+    def answer(self, request: str) -> tuple[int, dict[str, str], str]:
+        """Send a request; return the status, the headers and the body."""
+        self.sends(request.replace("\n", "\r\n").encode())
+        head, _, body = self.transport.value().decode(errors="replace").partition("\r\n\r\n")
+        first, *lines = head.split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines)
+        assert "Set-Cookie" not in headers
+        return int(first.split()[1]), headers, body
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the server has closed the connection."""
+        return self.transport.disconnecting or self.transport.disconnected
+
+    def drops(self) -> None:
+        """Lose the connection."""
+        self.protocol.connectionLost(Failure(ConnectionDone()))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_files_of_the_page(name: str) -> None:
+    path = "" if name == "index.html" else name
+    for method in ("GET", "HEAD"):
+        visit = Visit(Exchange())
+        status, headers, body = visit.answer(f"{method} /{path} HTTP/1.1\nHost: x\n\n")
+        assert status == 200
+        assert body == (FILES[name] if method == "GET" else "")
+        assert headers["Content-Type"] == PAGE[name].decode()
+        assert int(headers["Content-Length"]) == len(FILES[name].encode())
+        assert {key: headers[key.decode()] for key in HEADERS} == {
+            key: value.decode() for key, value in HEADERS.items()
+        }
+        assert visit.is_over
+
+
+def test_the_page_is_small() -> None:
+    assert sum(len(text.encode()) for text in FILES.values()) < 30_000
+
+
+def test_the_page_needs_no_other_host_and_makes_no_html() -> None:
+    for text in FILES.values():
+        assert "//" not in re.sub(r"(^|\s)//\s.*", "", text)
+        assert not re.search(r"HTML|document\.write|\beval\b|Function\(|DOMParser|srcdoc", text)
+        assert not re.search(r"\bon\w+=|<style|style=|javascript:", text)
+
+
+def test_the_policy_allows_no_code_but_the_files() -> None:
+    policy = HEADERS[b"Content-Security-Policy"].decode()
+    assert "unsafe" not in policy
+    assert dict(part.split(" ", 1) for part in policy.split("; ")) == {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "connect-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+
+
+UPGRADE = """\
+Host: here:1
+Connection: keep-alive, Upgrade
+Upgrade: WebSocket
+Sec-WebSocket-Version: 13
+Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
+"""
+
+
+@pytest.mark.parametrize(
+    ("request_line", "headers", "status"),
+    [
+        ("GET /nothing", "", 404),
+        ("GET /ws/more", "", 404),
+        ("GET /style.css/more", "", 404),
+        ("GET /../setup.cfg", "", 404),
+        ("GET /page/index.html", "", 404),
+        ("HEAD /nothing", "", 404),
+        ("POST /", "Content-Length: 1000000000000\n", 405),
+        ("POST /", "Transfer-Encoding: chunked\n", 405),
+        ("DELETE /style.css", "", 405),
+        ("BREW /", "", 405),
+        ("POST /ws", UPGRADE, 405),
+        ("GET /ws", "Host: here:1\n", 426),
+        ("GET /ws", UPGRADE.replace("13", "8"), 426),
+        ("GET /ws", UPGRADE.replace("Host: here:1\n", ""), 400),
+        ("GET /ws", UPGRADE.replace("WebSocket\n", "h2c\n"), 400),
+        ("GET /ws", UPGRADE.replace("dGhl", ""), 400),
+        ("GET /ws", UPGRADE + "Host: there:1\n", 400),
+        ("GET /ws", UPGRADE + "Origin: http://there:1\n", 403),
+        ("GET /ws", UPGRADE + "Origin: http://here:1\nOrigin: http://there:1\n", 403),
+        ("GET /ws", UPGRADE + "Origin: null\n", 403),
+        ("GET /ws", UPGRADE + "Origin: http://here:1\n", 101),
+        ("GET /ws?a=b", UPGRADE + "Origin: HTTPS://HERE:1\n", 101),
+        ("GET /ws", UPGRADE + "Cookie: a=b\nX-Odd: \xff\n", 101),
+        ("GET /ws", UPGRADE, 101),
+    ],
+)
+def test_requests(request_line: str, headers: str, status: int) -> None:
+    visit = Visit(Exchange())
+    answered, _, body = visit.answer(f"{request_line} HTTP/1.1\n{headers}\n")
+    assert answered == status
+    assert visit.is_over == (status != 101)
+    assert (b'{"event":"mode"' in visit.transport.value()) == (status == 101)
+    assert len(body) < 100
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "same"),
+    [
+        ("http://a.example", "a.example", True),
+        ("https://A.example:1", "a.EXAMPLE:1", True),
+        ("http://[::1]:1", "[::1]:1", True),
+        ("http://a.example:1", "a.example", False),
+        ("http://a.example.b", "a.example", False),
+        ("http://a.example@b", "a.example", False),
+        ("http://[::1", "[::1", False),
+        ("null", "null", False),
+        ("", "", False),
+    ],
+)
+def test_origins(origin: str, host: str, same: bool) -> None:
+    assert is_from(origin, host) == same
+
+
+def test_one_request_a_connection() -> None:
+    visit = Visit(Exchange())
+    visit.answer("GET /style.css HTTP/1.1\nHost: x\n\n" * 1_000)
+    assert visit.transport.value().count(b"HTTP/1.1") == 1
+
+
+def test_who_asks_for_nothing_has_as_long_as_for_a_name() -> None:
+    exchange = Exchange()
+    visit = Visit(exchange)
+    for _ in range(29):
+        visit.sends(b"G")
+        exchange.clock.advance(1)
+    assert not visit.is_over
+    exchange.clock.advance(1)
+    assert visit.is_over
+
+
+def test_each_connection_counts_once_and_until_it_ends() -> None:
+    exchange = Exchange(max_per_host=2)
+    first, second = Visit(exchange), Visit(exchange)
+    third = Visit(exchange)
+    assert third.transport.value().startswith(b"HTTP/1.1 503 ")
+    assert third.is_over
+    for visit in (second, third):
+        visit.drops()
+    assert first.answer(f"GET /ws HTTP/1.1\n{UPGRADE}\n")[0] == 101
+    assert len(exchange.factory.connections) == 1
+    assert not list(exchange.factory.unnamed)
+    assert not Visit(exchange).is_over
+    first.drops()
+    assert not Visit(exchange).is_over
+
+
+def test_stopping_closes_the_connections() -> None:
+    exchange = Exchange()
+    visit = Visit(exchange)
+    stopped: list[object] = []
+    exchange.factory.stop().addCallback(stopped.append)
+    assert visit.is_over
+    visit.drops()
+    assert stopped == [None]
+
+
+def test_stopping_does_not_wait_for_who_does_not_answer() -> None:
+    exchange = Exchange()
+    visits = [Visit(exchange), Visit(exchange)]
+    visits[0].answer(f"GET /ws HTTP/1.1\n{UPGRADE}\n")
+    exchange.factory.stop()
+    exchange.clock.advance(4)
+    assert [visit.transport.disconnected for visit in visits] == [True, True]
+
+
+@given(st.lists(st.binary(max_size=200)))
+def test_any_bytes_as_a_request(chunks: list[bytes]) -> None:
+    exchange = Exchange()
+    visit = Visit(exchange)
+    for chunk in chunks:
+        visit.sends(chunk)
+    visit.drops()
+    assert not exchange.factory.connections
+
+
+@given(st.lists(st.binary(max_size=200)), st.booleans())
+def test_any_bytes_as_frames(chunks: list[bytes], is_named: bool) -> None:
+    exchange = Exchange()
+    visit, wire = upgraded(exchange)
+    if is_named:
+        visit.sends(wire.send(command("name", name="alice")))
+    for chunk in chunks:
+        visit.sends(chunk)
+    exchange.clock.advance(10)
+    visit.drops()
+    exchange.clock.advance(400)
+    assert not exchange.factory.connections
+    assert not exchange.factory.users
+
+
+def upgraded(exchange: Exchange) -> tuple[Visit, WSConnection]:
+    """Connect a WebSocket; return its client's side too."""
+    visit, wire = Visit(exchange), WSConnection(ConnectionType.CLIENT)
+    visit.sends(wire.send(Request(host="x", target="/ws")))
+    wire.receive_data(visit.transport.value())
+    visit.transport.clear()
+    assert isinstance(next(wire.events()), AcceptConnection)
+    return visit, wire
+
+
+def heard(visit: Visit, wire: WSConnection) -> list[Event]:
+    """Return what came to the client's side since the last time."""
+    wire.receive_data(visit.transport.value())
+    visit.transport.clear()
+    return list(wire.events())
+
+
+SAYS = ["hello", "", "two\nlines", "é" * 100, "👋"]
+
+
+@given(st.lists(st.integers(1, 300)), st.integers(1, 9))
+def test_frames_cut_anywhere(cuts: list[int], size: int) -> None:
+    exchange = Exchange()
+    visit, wire = upgraded(exchange)
+    bob = exchange.enter("bob")
+    visit.sends(wire.send(command("name", name="alice")) + wire.send(command("to", name="bob")))
+    assert bob.heard() == ["You are chatting with alice."]
+    data = b""
+    for number, text in enumerate(SAYS, 1):
+        whole = command("say", id=number, text=text).data
+        for piece in pieces(*(whole[at : at + size] for at in range(0, len(whole), size))):
+            data += wire.send(piece) + wire.send(Ping())
+    for cut in cuts:
+        visit.sends(data[:cut])
+        data = data[cut:]
+    visit.sends(data)
+    exchange.clock.advance(0)
+    texts = [re.sub(r"^.*?\((.*)\)$", r"\1", line, flags=re.S) for line in bob.heard()]
+    assert texts == "\n".join(SAYS).split("\n")
+    last = [event for event in heard(visit, wire) if isinstance(event, TextMessage)][-1]
+    assert '"id":5,"status":"handed"' in last.data

@@ -1,0 +1,455 @@
+"""A connection on epoll:, as Twisted documents its own, and what is better than on that."""
+
+import os
+import re
+import resource
+import select
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+
+from chatpair.epoll import EVENTS_A_TURN
+from chatpair.transport import EpollTransport
+from tests.support.server import TIMEOUT
+from tests.support.turns import Listening, Recorder, log_of_a_test, read_all, reset
+
+NOVEL = b"".join(b"%07d\n" % number for number in range(1_000_000))
+"""More than any kernel takes at once from somebody whom nobody reads."""
+
+
+@pytest.fixture
+def listening() -> Iterator[Listening]:
+    made = Listening()
+    yield made
+    made.close()
+
+
+def test_twisteds_own_tests(tmp_path: Path) -> None:
+    trial = [sys.executable, "-m", "twisted.trial", "--temp-directory"]
+    run = subprocess.run(
+        [*trial, str(tmp_path / "trial"), "tests.support.twisted_transports"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=10 * TIMEOUT,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    successes = re.search(r"PASSED \(.*successes=(\d+)\)", run.stdout)
+    assert successes
+    assert int(successes[1]) > 250
+
+
+# Writing
+
+
+def test_a_write_is_on_its_way_when_it_returns(listening: Listening) -> None:
+    client, protocol = listening.connect()
+    protocol.transport.write(b"hello")
+    assert client.recv(100) == b"hello"
+
+
+class CountedSends:
+    """A socket that counts how often something is sent."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self.sends = 0
+
+    def send(self, data: bytes) -> int:
+        self.sends += 1
+        return self._socket.send(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+
+def test_what_is_written_in_a_turn_goes_out_together_at_its_end(listening: Listening) -> None:
+    class Echo(Recorder):
+        def dataReceived(self, data: bytes) -> None:
+            for letter in data:
+                self.transport.write(bytes([letter]))
+            assert counted.sends == 0
+
+    listening.make = Echo
+    client, protocol = listening.connect()
+    counted = CountedSends(protocol.transport.socket)
+    protocol.transport.socket = counted
+    client.sendall(b"hello")
+    listening.reactor.turn_until(lambda: select.select([client], [], [], 0)[0])
+    assert client.recv(100) == b"hello"
+    assert counted.sends == 1
+
+
+def test_what_the_kernel_does_not_take_waits(listening: Listening) -> None:
+    client, protocol = listening.connect()
+    protocol.transport.write(NOVEL)
+    protocol.transport.write(b"the ")
+    protocol.transport.writeSequence([b"e", b"nd"])
+    protocol.transport.loseConnection()
+    protocol.transport.loseConnection()
+    assert read_all(listening, client) == NOVEL + b"the end"
+    assert isinstance(protocol.reason, ConnectionDone)
+
+
+def test_a_producer_waits_until_all_is_written(listening: Listening) -> None:
+    client, protocol = listening.connect()
+    protocol.transport.registerProducer(protocol, True)
+    with pytest.raises(RuntimeError, match="is not unregistered"):
+        protocol.transport.registerProducer(protocol, True)
+    protocol.transport.write(b"x" * protocol.transport.bufferSize)
+    assert protocol.events == []
+    protocol.transport.write(NOVEL)
+    assert protocol.events == ["pause"]
+    got = 0
+    while "resume" not in protocol.events:
+        got += len(client.recv(65_536))
+        listening.reactor.turn()
+    assert got > 0
+    assert protocol.events == ["pause", "resume"]
+    protocol.transport.unregisterProducer()
+    protocol.transport.loseConnection()
+    rest = read_all(listening, client)
+    assert got + len(rest) == 65_536 + len(NOVEL)
+    assert protocol.events == ["pause", "resume"]
+
+
+def test_a_pull_producer_is_asked_for_more_until_it_is_unregistered(listening: Listening) -> None:
+    class Pulled(Recorder):
+        left = 3
+
+        def resumeProducing(self) -> None:
+            self.transport.write(b"%d" % self.left)
+            self.left -= 1
+            if not self.left:
+                self.transport.unregisterProducer()
+
+    listening.make = Pulled
+    client, protocol = listening.connect()
+    protocol.transport.registerProducer(protocol, False)
+    protocol.transport.loseConnection()
+    assert read_all(listening, client) == b"321"
+
+
+def test_a_producer_that_stops_consuming_closes(listening: Listening) -> None:
+    client, protocol = listening.connect()
+    protocol.transport.registerProducer(protocol, True)
+    protocol.transport.stopConsuming()
+    assert read_all(listening, client) == b""
+    protocol.transport.registerProducer(protocol, True)
+    assert protocol.events == ["stop"]
+
+
+def test_a_producer_is_told_when_the_connection_is_lost(listening: Listening) -> None:
+    client, protocol = listening.connect()
+    protocol.transport.registerProducer(protocol, True)
+    reset(client)
+    listening.reactor.turn_until(lambda: protocol.reason)
+    assert protocol.events == ["stop"]
+
+
+@pytest.mark.parametrize("wrong", ["text", bytearray(b"bytes"), None])
+def test_only_bytes_can_be_written(listening: Listening, wrong: Any) -> None:
+    _, protocol = listening.connect()
+    with pytest.raises(TypeError, match="Data must be bytes"):
+        protocol.transport.write(wrong)
+    with pytest.raises(TypeError):
+        protocol.transport.writeSequence([b"fine", wrong] if wrong != bytearray(b"bytes") else 1)
+
+
+def test_a_write_to_one_who_is_gone_ends_the_connection_later(listening: Listening) -> None:
+    client, protocol = listening.connect()
+    reset(client)
+    for _ in range(3):
+        protocol.transport.write(b"hello")
+    assert protocol.reason is None
+    listening.reactor.turn_until(lambda: protocol.reason)
+    assert isinstance(protocol.reason, ConnectionLost)
+    protocol.transport.write(b"nobody")
+    protocol.transport.abortConnection()
+    protocol.transport.loseConnection()
+    protocol.transport.loseWriteConnection()
+
+
+# Half-closing
+
+
+def test_both_ends_half_close(listening: Listening) -> None:
+    client, protocol = listening.connect()
+    protocol.transport.write(NOVEL)
+    protocol.transport.loseWriteConnection()
+    assert read_all(listening, client) == NOVEL
+    assert protocol.events == ["output ended"]
+    protocol.transport.write(b"too late")
+    client.setblocking(True)
+    client.sendall(b"hello")
+    client.shutdown(socket.SHUT_WR)
+    listening.reactor.turn_until(lambda: len(protocol.events) == 2)
+    assert protocol.data == b"hello"
+    assert protocol.events == ["output ended", "input ended"]
+    assert protocol.reason is None
+    protocol.transport.loseConnection()
+    assert isinstance(protocol.reason, ConnectionDone)
+
+
+def test_a_protocol_that_knows_no_half_closing(listening: Listening) -> None:
+    class Plain(Protocol):
+        reason: BaseException | None = None
+
+        def connectionLost(self, reason: Failure = connectionDone) -> None:
+            self.reason = reason.value
+
+    listening.make = Plain
+    client, protocol = listening.connect()
+    client.shutdown(socket.SHUT_WR)
+    listening.reactor.turn_until(lambda: protocol.reason)
+    assert isinstance(protocol.reason, ConnectionDone)
+
+
+# Reading, and not reading
+
+
+def test_the_end_of_input_waits_for_one_who_does_not_read(listening: Listening) -> None:
+    client, protocol = listening.connect()
+    protocol.transport.pauseProducing()
+    client.sendall(b"hello")
+    client.shutdown(socket.SHUT_WR)
+    for _ in range(3):
+        listening.reactor.turn()
+    assert (protocol.data, protocol.events) == (b"", [])
+    protocol.transport.resumeProducing()
+    listening.reactor.turn_until(lambda: protocol.events)
+    assert (protocol.data, protocol.events) == (b"hello", ["input ended"])
+
+
+def test_a_reset_is_noticed_though_nothing_is_read(listening: Listening) -> None:
+    client, protocol = listening.connect()
+    protocol.transport.pauseProducing()
+    reset(client)
+    listening.reactor.turn_until(lambda: protocol.reason)
+    assert isinstance(protocol.reason, ConnectionLost)
+
+
+def test_a_reset_is_noticed_after_the_end_of_input(listening: Listening) -> None:
+    client, protocol = listening.connect()
+    client.shutdown(socket.SHUT_WR)
+    listening.reactor.turn_until(lambda: protocol.events)
+    reset(client)
+    listening.reactor.turn_until(lambda: protocol.reason)
+    assert isinstance(protocol.reason, ConnectionLost)
+
+
+def test_a_reset_that_a_write_met_first_is_one_for_the_reader_too(listening: Listening) -> None:
+    client, protocol = listening.connect()
+    reset(client)
+    protocol.transport.write(b"hello")
+    listening.reactor.turn_until(lambda: protocol.reason)
+    assert isinstance(protocol.reason, ConnectionLost)
+    assert protocol.events == []
+
+
+def test_what_came_before_both_ends_closed_can_still_be_read(listening: Listening) -> None:
+    client, protocol = listening.connect()
+    protocol.transport.loseWriteConnection()
+    listening.reactor.turn_until(lambda: protocol.events)
+    protocol.transport.pauseProducing()
+    client.sendall(b"hello")
+    client.shutdown(socket.SHUT_WR)
+    # The poller would be asked for ever about who hung up.
+    listening.reactor.turn_until(lambda: not listening.reactor.turn())
+    assert protocol.data == b""
+    protocol.transport.resumeProducing()
+    listening.reactor.turn_until(lambda: len(protocol.events) == 2)
+    assert protocol.data == b"hello"
+
+
+def drain(client: socket.socket) -> None:
+    while client.recv(65_536):
+        pass
+
+
+def test_aborting_resets(listening: Listening) -> None:
+    client, protocol = listening.connect()
+    protocol.transport.write(NOVEL)
+    protocol.transport.abortConnection()
+    protocol.transport.resumeProducing()
+    protocol.transport.write(b"nothing")
+    assert protocol.reason is None
+    listening.reactor.turn()
+    assert isinstance(protocol.reason, ConnectionAborted)
+    with pytest.raises(ConnectionResetError):
+        drain(client)
+
+
+def test_an_answer_before_unread_input_is_not_destroyed(listening: Listening) -> None:
+    client, protocol = listening.connect()
+    protocol.transport.pauseProducing()
+    client.sendall(b"unread")
+    protocol.transport.write(b"bye")
+    protocol.transport.loseConnection()
+    listening.reactor.turn_until(lambda: protocol.reason)
+    assert client.recv(100) == b"bye"
+    assert client.recv(100) == b""
+
+
+def test_a_closed_connection_that_a_forked_process_has_is_served_no_more(
+    listening: Listening,
+) -> None:
+    client, protocol = listening.connect()
+    copy = os.dup(protocol.transport.fileno())
+    try:
+        protocol.transport.loseConnection()
+        listening.reactor.turn_until(lambda: protocol.reason)
+        reset(client)
+        assert listening.reactor.turn() == 0
+    finally:
+        os.close(copy)
+
+
+def test_one_who_is_aborted_is_told_so_in_a_turn_of_its_own(listening: Listening) -> None:
+    listening.make = lambda: Neighbour(listening.accepted, "abortConnection")
+    (one, _), (other, aborted) = listening.connect(), listening.connect()
+    one.sendall(b"hello")
+    reset(other)
+    listening.reactor.turn_until(lambda: aborted.reason)
+    assert isinstance(aborted.reason, ConnectionAborted)
+
+
+# Many in a turn
+
+
+class Neighbour(Recorder):
+    """Does something to another connection when it hears from its own client."""
+
+    def __init__(self, others: list[Any], does: str) -> None:
+        super().__init__()
+        self.others = others
+        self.does = does
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)
+        for other in self.others:
+            if other is not self:
+                getattr(other.transport, self.does)()
+
+
+@pytest.mark.parametrize("does", ["pauseProducing", "abortConnection"])
+def test_one_that_another_stopped_in_the_same_turn_is_not_read(
+    listening: Listening, does: str
+) -> None:
+    listening.make = lambda: Neighbour(listening.accepted, does)
+    pairs = [listening.connect() for _ in range(3)]
+    for client, _ in pairs:
+        client.sendall(b"hello")
+    listening.reactor.turn_until(lambda: any(protocol.data for _, protocol in pairs))
+    assert sorted(protocol.data for _, protocol in pairs) == [b"", b"", b"hello"]
+
+
+def test_ten_thousand_that_are_ready_at_once_leave_turns_to_others(listening: Listening) -> None:
+    class ReadsOnce(Recorder):
+        def dataReceived(self, data: bytes) -> None:
+            super().dataReceived(data)
+            self.transport.pauseProducing()
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], 11_000), before[1]))
+    address = IPv4Address("TCP", "127.0.0.1", 1)
+    protocols = []
+    try:
+        for number in range(10_000):
+            near, far = socket.socketpair()
+            far.send(b"hello")
+            far.close()
+            protocols.append(ReadsOnce())
+            poller, reactor = listening.port.poller, listening.reactor
+            protocols[-1].makeConnection(
+                EpollTransport(near, protocols[-1], address, poller, number, reactor)
+            )
+        due: list[None] = []
+        turns = served = 0
+        while served < 10_000:
+            listening.reactor.callLater(0, due.append, None)
+            listening.reactor.turn()
+            turns += 1
+            before_turn, served = served, sum(bool(protocol.data) for protocol in protocols)
+            assert served - before_turn <= EVENTS_A_TURN
+            assert len(due) == turns
+        assert turns >= 10_000 / EVENTS_A_TURN
+    finally:
+        for protocol in protocols:
+            protocol.transport.connectionLost(Failure(ConnectionDone()))
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+# Protocols that fail
+
+
+class Faulty(Recorder):
+    """Fails in one of its methods."""
+
+    fails_in = ""
+
+    def _act(self, method: str) -> None:
+        if self.fails_in == method:
+            raise ZeroDivisionError(method)
+
+    def connectionMade(self) -> None:
+        self.transport.registerProducer(self, True)
+        self._act("connectionMade")
+
+    def stopProducing(self) -> None:
+        self._act("stopProducing")
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)
+        self._act("dataReceived")
+
+    def readConnectionLost(self) -> None:
+        self._act("readConnectionLost")
+        self.transport.loseWriteConnection()
+
+    def writeConnectionLost(self) -> None:
+        self._act("writeConnectionLost")
+        self.transport.loseConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        self._act("connectionLost")
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "stopProducing",
+        "connectionMade",
+        "dataReceived",
+        "readConnectionLost",
+        "writeConnectionLost",
+        "connectionLost",
+    ],
+)
+def test_a_protocol_that_fails_ends_its_own_connection(listening: Listening, method: str) -> None:
+    listening.make = Faulty
+    other_client, other = listening.connect()
+    with log_of_a_test() as log:
+        listening.make = type("Faulty", (Faulty,), {"fails_in": method})
+        client, faulty = listening.connect()
+        with_data = method != "connectionMade"
+        if with_data:
+            client.sendall(b"hello")
+            client.shutdown(socket.SHUT_WR)
+        listening.reactor.turn_until(lambda: faulty.reason)
+    (failure,) = [event["log_failure"] for event in log if "log_failure" in event]
+    assert failure.check(ZeroDivisionError)
+    if method not in ("connectionLost", "stopProducing"):
+        assert isinstance(faulty.reason, ZeroDivisionError)
+    other_client.sendall(b"still here")
+    listening.reactor.turn_until(lambda: other.data)

@@ -1,0 +1,84 @@
+"""Many that wait equally long."""
+
+from twisted.internet.task import Clock
+
+from chatpair.delay import Delay
+from tests.support.turns import log_of_a_test
+
+
+class Waiting(Delay[str]):
+    """A delay of ten seconds that keeps who has waited long enough."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(1_000)
+        self.done: list[str] = []
+        super().__init__(self.clock, 10, self.done.append)
+
+
+def test_each_waits_as_long() -> None:
+    waiting = Waiting()
+    for item in "abc":
+        waiting.start(item)
+        waiting.clock.advance(1)
+    waiting.stop("b")
+    waiting.stop("nobody")
+    waiting.clock.advance(6.9)
+    assert waiting.done == []
+    waiting.clock.advance(0.1)
+    assert waiting.done == ["a"]
+    waiting.clock.advance(1.9)
+    assert waiting.done == ["a"]
+    waiting.clock.advance(0.1)
+    assert waiting.done == ["a", "c"]
+    assert waiting.clock.getDelayedCalls() == []
+
+
+def test_who_starts_again_waits_again() -> None:
+    waiting = Waiting()
+    waiting.start("a")
+    waiting.start("b")
+    waiting.clock.advance(5)
+    waiting.start("a")
+    waiting.clock.advance(5)
+    assert waiting.done == ["b"]
+    waiting.clock.advance(5)
+    assert waiting.done == ["b", "a"]
+
+
+def test_nobody_waits_without_a_timer_nor_a_timer_for_nobody() -> None:
+    waiting = Waiting()
+    waiting.start("a")
+    waiting.stop("a")
+    assert waiting.clock.getDelayedCalls() == []
+    waiting.start("a")
+    waiting.clock.advance(10)
+    assert waiting.done == ["a"]
+
+
+def test_one_stops_another_and_one_fails() -> None:
+    clock = Clock()
+    done: list[str] = []
+
+    def act(item: str) -> None:
+        done.append(item)
+        waiting.stop("b")
+        if item == "a":
+            raise ZeroDivisionError
+
+    waiting: Delay[str] = Delay(clock, 10, act)
+    for item in "abc":
+        waiting.start(item)
+    with log_of_a_test() as log:
+        clock.advance(10)
+    assert done == ["a", "c"]
+    assert [event["log_failure"].type for event in log] == [ZeroDivisionError]
+
+
+def test_a_clock_that_is_set_back() -> None:
+    waiting = Waiting()
+    waiting.start("before")
+    waiting.clock.rightNow -= 3_600
+    waiting.start("after")
+    waiting.clock.advance(10)
+    assert waiting.done == ["before", "after"]

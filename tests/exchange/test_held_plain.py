@@ -1,0 +1,269 @@
+"""Held lines of plain users: their keys, what is repeated, and who can't come in."""
+
+from typing import Any
+
+import pytest
+
+from chatpair.keys import NEAR_MISSES, WRONG_KEYS, words
+from chatpair.user import KEPT_EVENTS, LATELY_SECONDS
+from tests.support.exchange import PAIRED, Exchange, Party, said
+
+AWAY = "{} has lost the connection. What you say is kept for a while."
+NO_LINE = "No line is held for that key."
+
+
+def status(number: int, outcome: str, **rest: str) -> dict[str, Any]:
+    return {"event": "status", "id": number, "status": outcome, **rest}
+
+
+def key_of(party: Party) -> str:
+    """Ask for a key."""
+    party.says("/key")
+    [line] = party.heard()
+    key = line.split()[3].removesuffix(".")
+    assert line == f"Your key is {key}. After a drop, say Back:{key} instead of a name."
+    return key
+
+
+def back(exchange: Exchange, key: str) -> Party:
+    """Come back on a new connection."""
+    party = exchange.connect()
+    party.says(f"Back:{key}")
+    return party
+
+
+def test_a_key_gives_a_plain_user_the_line_back(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    assert key_of(bob) == key
+    alice.says("before")
+    assert bob.heard() == [said(exchange, "before")]
+    bob.drops()
+    assert alice.heard() == [AWAY.format("bob")]
+    alice.says("since")
+    again = back(exchange, f" {key.upper()} ")
+    assert again.heard() == [
+        "OK",
+        said(exchange, "before", "alice (again)"),
+        PAIRED.format("alice"),
+        said(exchange, "since"),
+    ]
+    assert alice.heard() == ["bob is back."]
+    again.says("hello")
+    assert alice.heard() == [said(exchange, "hello", "bob")]
+
+
+def test_a_plain_user_without_a_key_is_not_held(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    bob.drops()
+    assert alice.heard() == ["Quit."]
+
+
+def test_lines_are_repeated_that_a_dead_connection_may_have_swallowed(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    alice.says("long ago")
+    exchange.clock.advance(LATELY_SECONDS)
+    alice.says("lately")
+    exchange.clock.advance(1)
+    alice.sends(b"one\ntwo\n")
+    at_two = said(exchange, "two", "alice (again)")
+    bob.drops()
+    exchange.clock.advance(50)
+    again = back(exchange, key).heard()
+    assert len(again) == 5
+    assert "(again): (lately)" in again[1]
+    assert again[3] == at_two
+
+
+def test_no_more_than_a_store_full_is_repeated(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    alice.says(*map(str, range(KEPT_EVENTS + 500)))
+    bob.drops()
+    again = [line for line in back(exchange, key).heard() if "(again)" in line]
+    assert KEPT_EVENTS - 1 <= len(again) <= KEPT_EVENTS
+    last = range(KEPT_EVENTS + 500 - len(again), KEPT_EVENTS + 500)
+    assert [line.partition(": ")[2] for line in again] == [f"({number})" for number in last]
+
+
+def test_what_is_repeated_may_be_lost_again(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    alice.says("one")
+    bob.drops()
+    alice.says("two")
+    exchange.clock.advance(50)
+    second = back(exchange, key)
+    second.drops()
+    third = [line.partition(": ")[2] for line in back(exchange, key).heard()]
+    assert third == ["", "(one)", "(two)", ""]
+
+
+def test_what_happened_meanwhile_is_told_in_order(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    carol = exchange.enter("carol")
+    bob.drops()
+    alice.says("hi", "Quit")
+    carol.says("To:bob", "hello")
+    assert back(exchange, key).heard() == [
+        "OK",
+        PAIRED.format("alice"),
+        said(exchange, "hi"),
+        "Quit.",
+        PAIRED.format("carol"),
+        said(exchange, "hello", "carol"),
+    ]
+    assert carol.heard()[1:] == [AWAY.format("bob"), "bob is back."]
+
+
+def test_a_free_plain_user_who_comes_back(exchange: Exchange) -> None:
+    bob = exchange.enter("bob")
+    key = key_of(bob)
+    bob.drops()
+    assert back(exchange, key).heard() == ["OK", "You are free."]
+
+
+def test_a_half_closed_plain_user_may_come_back(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    bob.ends_input()
+    assert bob.heard() == ["Listening."]
+    alice.says("one", "Quit")
+    assert bob.closed
+    assert back(exchange, key).heard() == [
+        "OK",
+        said(exchange, "one", "alice (again)"),
+        "You are free.",
+    ]
+
+
+def test_a_plain_line_is_taken_over(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    alice.says("one")
+    bob.heard()
+    again = back(exchange, key)
+    assert again.heard()[1:] == [said(exchange, "one", "alice (again)"), PAIRED.format("alice")]
+    assert bob.heard() == ["Another connection has taken this line over."]
+    assert bob.closed
+    assert alice.heard() == []
+
+
+def test_what_is_said_to_a_plain_user_who_is_away_is_handed_later(exchange: Exchange) -> None:
+    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
+    key = key_of(bob)
+    alice.does("to", name="bob")
+    alice.events()
+    bob.transport.full = True
+    alice.say(1, "on its way")
+    bob.drops()
+    alice.say(2, "kept")
+    assert alice.uncounted() == [{"event": "held", "peer": "bob"}]
+    again = back(exchange, key).heard()
+    assert "alice (again): (on its way)" in again[1]
+    assert "alice: (kept)" in again[3]
+    assert alice.uncounted() == [{"event": "back", "peer": "bob"}, status(2, "handed")]
+
+
+def test_what_was_said_to_a_plain_user_who_never_comes_back_has_failed(exchange: Exchange) -> None:
+    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
+    key_of(bob)
+    alice.does("to", name="bob")
+    alice.say(1, "one")
+    bob.drops()
+    alice.say(2, "two")
+    alice.events()
+    exchange.clock.advance(60)
+    left = {"event": "left", "peer": "bob", "why": "lost"}
+    assert alice.uncounted() == [status(2, "failed", why="lost"), left]
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "Quit", "tomato-endless-flush"])
+def test_a_wrong_key_opens_nothing(exchange: Exchange, wrong: str) -> None:
+    key_of(exchange.enter("bob"))
+    party = back(exchange, wrong)
+    assert party.heard() == [NO_LINE]
+    party.says("carol")
+    assert party.heard() == ["OK"]
+
+
+def test_ten_thousand_wrong_keys_of_one_host(exchange: Exchange) -> None:
+    bob = exchange.enter("bob")
+    key = key_of(bob)
+    guesser = exchange.connect("bad")
+    for _ in range(10_000):
+        guesser.says(f"Back:{words()}")
+    answers = guesser.heard()
+    assert answers[:WRONG_KEYS] == [NO_LINE] * WRONG_KEYS, words
+    assert set(answers[WRONG_KEYS:]) == {"There were too many wrong keys. Try later."}
+    assert back(exchange, key).heard()[0] == "OK"
+    assert len(exchange.factory._words._wrong) == 1
+
+
+def test_the_owner_of_a_key_that_was_nearly_guessed_is_told(exchange: Exchange) -> None:
+    bob = exchange.enter("bob")
+    key = key_of(bob)
+    first = key.partition("-")[0]
+    for _ in range(NEAR_MISSES):
+        back(exchange, f"{first}-x-y")
+    assert bob.heard() == [
+        "Others have tried to guess your key. It opens nothing now: ask for a new one."
+    ]
+    assert back(exchange, key).heard() == [NO_LINE]
+    assert key_of(bob) != key
+
+
+def test_a_key_of_one_kind_is_none_of_the_other(exchange: Exchange) -> None:
+    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
+    key = key_of(bob)
+    assert back(exchange, alice.key).heard() == [NO_LINE]
+    other = exchange.connect_json()
+    other.does("resume", key=key)
+    assert other.events()[0]["code"] == "bad-key"
+
+
+def test_a_new_key_forgets_nothing(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    first = key_of(bob).partition("-")[0]
+    alice.says("one")
+    for _ in range(NEAR_MISSES):
+        back(exchange, f"{first}-x-y")
+    bob.heard()
+    key = key_of(bob)
+    bob.drops()
+    assert said(exchange, "one", "alice (again)") in back(exchange, key).heard()
+
+
+def test_the_last_lines_of_a_connection_that_is_taken_over_are_said(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(alice)
+    bob.fills()
+    alice.says("one", "two")
+    back(exchange, key)
+    assert bob.heard() == [said(exchange, "one"), said(exchange, "two")]
+
+
+def test_a_line_whose_last_word_was_quit_can_not_be_taken_over(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(alice)
+    bob.fills()
+    alice.says("one", "Quit")
+    assert back(exchange, key).heard() == [NO_LINE]
+    assert bob.heard() == [said(exchange, "one"), "Quit."]
+
+
+def test_a_plain_user_who_never_reads_does_not_fill_the_memory(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    for _ in range(10):
+        bob.drops()
+        alice.says(*["x" * 10_000] * 120)
+        exchange.clock.pump([0] * 50)
+        bob = exchange.connect()
+        bob.transport.full = True
+        bob.says(f"Back:{key}")
+    recall = exchange.factory.users["bob"].recall
+    assert recall is not None
+    assert recall.lately.bytes < 4 * 2**20

@@ -1,0 +1,165 @@
+"""What a name may be, and which names are one."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatpair import accounts, commands, held, privacy, protocol
+from chatpair.codecs import plain
+from chatpair.messages import (
+    AnyEvent,
+    AskPassword,
+    Blocked,
+    DndSet,
+    Error,
+    Free,
+    Goodbye,
+    Help,
+    Key,
+    Left,
+    Listening,
+    Named,
+    Notice,
+    RingSet,
+    Unblocked,
+)
+from chatpair.names import LENGTHS, MAX_LENGTH, RESERVED, BadName, fold, parse, skeleton
+from tests.support.exchange import Exchange
+
+FORBIDDEN = "no space and none of : [ ] ( ) / * , in a name"
+SAID = "the server says that itself"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a", "alice", "ALICE", "o'neil", "x" * 32, "élan", "Ωmega", "李", "अनु", "аня", "a.b_c"],
+)
+def test_is_shown_as_typed(text: str) -> None:
+    assert str(parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", LENGTHS),
+        ("x" * 33, LENGTHS),
+        ("x" * 10_000, LENGTHS),
+        ("é" * 10_000, LENGTHS),
+        *((text, FORBIDDEN) for text in ["a b", " bob", "bob ", "To:x", "bob[2J"]),
+        *((text, FORBIDDEN) for text in ["a]", "(a", "a)", "/a", "a*", "a,b", "ａ［b"]),
+        ("bob\ufffd", "U+FFFD can't be in a name"),
+        ("a\u200db", "U+200D can't be in a name"),
+        ("\U0001f600", "U+1F600 can't be in a name"),
+        ("ﬁ", "U+FB01 can't be in a name"),
+        ("aא", "it mixes directions of writing"),
+        *((word, SAID) for word in ["OK", "Reuse", "quit", "Quit.", "ＯＫ"]),
+        ("ОК", SAID),  # in Cyrillic
+    ],
+)
+def test_refuses_and_says_why(text: str, why: str) -> None:
+    with pytest.raises(BadName) as refusal:
+        parse(text)
+    assert str(refusal.value) == why
+
+
+ONE_NAME = [
+    ("alice", "ALICE"),
+    ("alice", "аlice"),
+    ("ALICE", "аlice"),
+    ("alice", "Аlice"),
+    ("alice", "ａｌｉｃｅ"),
+    ("bob", "ВОВ"),
+    ("Ivan", "ivаn"),
+    ("élan", "e\u0301lan"),
+    ("bаm", "barn"),
+    ("scope", "ѕсоре"),
+    ("bob1", "bоbl"),
+]
+TWO_NAMES = [("bam", "barn"), ("bob1", "bobl"), ("O", "0"), ("alice", "alicé"), ("аня", "анна")]
+
+
+@pytest.mark.parametrize(("one", "other"), ONE_NAME + [(b, a) for a, b in ONE_NAME])
+def test_are_one(exchange: Exchange, one: str, other: str) -> None:
+    exchange.enter(one)
+    impostor = exchange.connect()
+    impostor.says(other)
+    assert impostor.heard() == ["Reuse"]
+    assert parse(one).is_same(parse(other))
+
+
+@pytest.mark.parametrize(("one", "other"), TWO_NAMES)
+def test_are_two(exchange: Exchange, one: str, other: str) -> None:
+    exchange.enter(one)
+    exchange.enter(other)
+    assert not parse(one).is_same(parse(other))
+
+
+def test_is_free_again_only_when_all_that_look_like_it_are_gone(exchange: Exchange) -> None:
+    bam, barn, foreign = exchange.enter("bam"), exchange.enter("barn"), exchange.connect()
+    bam.drops()
+    foreign.says("bаrn")
+    assert foreign.heard() == ["Reuse"]
+    barn.drops()
+    foreign.says("bаrn")
+    assert foreign.heard() == ["OK"]
+    late = exchange.connect()
+    late.says("bam")
+    assert late.heard() == ["Reuse"]
+    foreign.drops()
+    late.says("bam")
+    assert late.heard() == ["OK"]
+
+
+def test_no_program_can_take_a_name_for_a_word_of_the_servers() -> None:
+    said: list[AnyEvent] = [
+        Named("", ""),
+        Left("bob", "quit"),
+        Goodbye(),
+        Help(),
+        Error("name", "reuse", ""),
+        Listening(),
+        Free(),
+        Key("blue-fox-nine"),
+        *(kind(on) for kind in (DndSet, RingSet) for on in (False, True)),
+        Blocked("bob"),
+        Unblocked("bob"),
+        protocol._TAKEN_OVER,
+        commands._NOT_HELD,
+        held._KEY_IS_SPOILT,
+        AskPassword(),
+        accounts.WRONG,
+        accounts.BUSY,
+        accounts.FAILED,
+        Notice(privacy.NEEDS_TLS),
+    ]
+    notices = ["The server is full.", "No such command: /x.", "No line is held for that key."]
+    notices += ["Say /dnd on or /dnd off.", "Say who: /block bob", "You can't block yourself."]
+    notices += [
+        "You have not blocked bob.",
+        "You have blocked 100 names; unblock one of them first.",
+    ]
+    said.extend(map(Notice, notices))
+    lines = [plain.render(event).decode() for event in said]
+    words = {line.split()[0].lower().rstrip(".") for text in lines for line in text.splitlines()}
+    assert {word for word in words if word.isalpha()} - {"any"} <= RESERVED
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_name_or_is_refused(text: str) -> None:
+    try:
+        name = parse(text)
+    except BadName:
+        pass
+    else:
+        assert 1 <= len(name.key) <= MAX_LENGTH
+        assert fold(name.key) == name.key
+        assert not set(" :[]()/*,") & set(name.text + name.key)
+        assert name.skeletons
+
+
+@given(st.text(st.characters(categories=["L", "N", "M"]), max_size=8))
+def test_a_skeleton_looks_like_itself(text: str) -> None:
+    normal = unicodedata.normalize("NFC", text)
+    assert skeleton(unicodedata.normalize("NFD", text)) == skeleton(normal)

@@ -1,0 +1,344 @@
+"""Names with passwords on a real server: who asks, who waits, and what is never written down."""
+
+import os
+import re
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from signal import SIGTERM
+from typing import Any
+
+import bcrypt
+import pytest
+import trustme
+
+from tests.support.clients import Piped, at, spins_until
+from tests.support.emulator import Emulator, status
+from tests.support.server import BIN, TIMEOUT, Client, Process, Server, own_address, require
+
+PERHAPS = "Bad name: if that is a password, say your name first; else say it again"
+SECRET = "tr0ub4dor-grüß"
+PLAIN_LINES = ["Password:", "OK"]
+
+
+def hashed(name: str, password: str, cost: int = 4) -> str:
+    """Return a line of a file of passwords."""
+    return f"{name}:{bcrypt.hashpw(password.encode(), bcrypt.gensalt(cost)).decode()}\n"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A file in which alice has a password."""
+    path = tmp_path / "passwords"
+    path.write_text(hashed("alice", SECRET))
+    return path
+
+
+@pytest.fixture
+def guarded(path: Path, port: str) -> Iterator[Server]:
+    """A real server that asks alice for her password."""
+    with Server("--auth", f"htpasswd:{path}", port=port) as running:
+        yield running
+    assert b"Traceback" not in running.output
+    assert SECRET.encode() not in running.output
+    assert b"tr0ub4dor" not in running.output
+
+
+def logs_in(client: Client, name: str, password: str) -> str:
+    """Say a name and its password; return the answer."""
+    client.says(name)
+    assert client.line() == "Password:"
+    client.says(password)
+    return client.line()
+
+
+def test_what_htpasswd_writes_is_asked_for(tmp_path: Path, port: str) -> None:
+    htpasswd, path = require("htpasswd"), tmp_path / "passwords"
+    subprocess.run([htpasswd, "-bcB", path, "alice", SECRET], check=True, capture_output=True)
+    with Server("--auth", f"htpasswd:{path}", port=port) as server:
+        assert logs_in(server.client(), "Alice", "wrong") == "Wrong password."
+        alice = server.client()
+        assert logs_in(alice, "ALICE", SECRET) == "OK"
+        stranger = server.client("bob")
+        stranger.calls("alice")
+        assert alice.line() == "You are chatting with bob."
+        # The file changes while the server runs.
+        subprocess.run([htpasswd, "-bB", path, "carol", "hunter2"], check=True, capture_output=True)
+        assert logs_in(server.client(), "carol", "hunter2") == "OK"
+        subprocess.run([htpasswd, "-D", path, "alice"], check=True, capture_output=True)
+        alice.says("Quit")
+        assert alice.line() == "Quit"
+        assert stranger.line() == "Quit."
+        server.client("alice")
+    assert SECRET.encode() not in server.output
+    assert b"hunter2" not in server.output
+    assert b"wrong password 1" in server.output
+
+
+def test_nc_logs_in_and_what_it_sent_after_that_waits(guarded: Server) -> None:
+    bob = guarded.client("bob")
+    command = [require("nc"), "-N", "127.0.0.1", str(guarded.port)]
+    with Process(command) as nc:
+        nc.write(f"alice\n{SECRET}\nTo:bob\nhello\n".encode())
+        nc.close_input()
+        assert bob.line() == "You are chatting with alice."
+        assert bob.text() == "hello"
+        nc.wait_for("Listening")
+        bob.says("Quit")
+        nc.wait()
+    lines = [*PLAIN_LINES, "You are chatting with bob.", "Listening.", "Quit."]
+    assert nc.output.decode().split("\r\n") == [*lines, ""]
+
+
+def test_telnet_logs_in(guarded: Server) -> None:
+    with Process([require("telnet"), "127.0.0.1", str(guarded.port)]) as telnet:
+        telnet.wait_for(r"Escape character")
+        telnet.write(b"alice\n")
+        telnet.wait_for(r"Password:\r?\n")
+        telnet.write(f"{SECRET}\n".encode())
+        telnet.wait_for(r"OK\r?\n")
+
+
+def test_the_reset_of_a_connection_whose_password_is_checked(guarded: Server) -> None:
+    for _ in range(3):
+        client = guarded.client()
+        client.says("alice", SECRET)
+        assert client.line() in ("Password:", "Reuse")
+        client.resets()
+    alice = guarded.client()
+    answer = "Reuse"
+    while answer == "Reuse":  # until the server has noticed the last reset
+        alice.says("alice")
+        answer = alice.line()
+    assert answer == "Password:"
+    alice.says(SECRET)
+    assert alice.line() == "OK"
+
+
+# Who can read it
+
+
+def answers(sock: socket.socket, data: str, lines: int) -> list[str]:
+    """Send lines, and return so many answers."""
+    sock.sendall(data.encode())
+    with sock.makefile("rb") as told:
+        return [told.readline().decode().rstrip("\r\n") for _ in range(lines)]
+
+
+def test_a_password_needs_tls_unless_it_stays_on_this_machine(path: Path, tmp_path: Path) -> None:
+    address = own_address()
+    authority = trustme.CA()
+    certificate = authority.issue_cert(address)
+    for name, blob in (
+        ("key", certificate.private_key_pem),
+        ("chain", certificate.cert_chain_pems[0]),
+    ):
+        blob.write_to_path(tmp_path / name)
+    sock = tmp_path / "socket"
+    tls = f"ssl:0:privateKey={tmp_path / 'key'}:certKey={tmp_path / 'chain'}"
+    options = ("--auth", f"htpasswd:{path}", "--port", tls, "--port", f"unix:{sock}")
+    with Server(*options) as server:
+        ports = re.findall(rb"ChatFactory(?: \(TLS\))? starting on (\d+)", server.output)
+        plain, encrypted = map(int, ports)
+        proof = f"alice\n{SECRET}\n"
+        with socket.create_connection((address, plain), TIMEOUT) as open_to_all:
+            assert answers(open_to_all, proof, 2) == ["This needs TLS.", PERHAPS]
+        context = ssl.create_default_context()
+        authority.configure_trust(context)
+        with (
+            socket.create_connection((address, encrypted), TIMEOUT) as below,
+            context.wrap_socket(below, server_hostname=address) as private,
+        ):
+            assert answers(private, proof + "Quit\n", 3) == ["Password:", "OK", "Quit"]
+        with socket.socket(socket.AF_UNIX) as local:
+            local.settimeout(TIMEOUT)
+            local.connect(str(sock))
+            assert answers(local, proof, 2) == ["Password:", "OK"]
+        with Piped(
+            *(address, "--port", str(plain), "--name", "alice", "--to", "bob"),
+            env={"CHATPAIR_PASSWORD": SECRET},
+        ) as client:
+            client.ends(3, "This needs TLS.")
+    assert b"tr0ub4dor" not in server.output
+
+
+def test_who_comes_through_a_proxy_is_where_the_proxy_says(path: Path) -> None:
+    with Server("--auth", f"htpasswd:{path}", port="haproxy:tcp:0") as server:
+        for host, answer in (("192.0.2.7", "This needs TLS."), ("127.0.0.1", "Password:")):
+            client = server.client(source=host)
+            client.says("alice")
+            assert client.line() == answer
+        with Client(server.port) as nobody_knows:
+            nobody_knows.says("PROXY UNKNOWN\r", "alice")
+            assert nobody_knows.line() == "This needs TLS."
+
+
+# While passwords are checked
+
+
+def test_a_pair_talks_while_many_passwords_are_checked(path: Path, port: str) -> None:
+    with path.open("a") as file:
+        file.write(hashed("slow", SECRET, 12))
+    with Server("--auth", f"htpasswd:{path}", port=port) as server:
+        alice, bob = server.client("dave"), server.client("bob")
+        alice.calls("bob")
+        assert bob.line() == "You are chatting with dave."
+        checked = [server.client("", f"127.0.1.{number}") for number in range(1, 21)]
+        for client in checked:
+            client.says("slow", "wrong")
+            assert client.line() == "Password:"
+        answers: list[str] = []
+        reader = threading.Thread(target=lambda: answers.extend(each.line() for each in checked))
+        reader.start()
+        while reader.is_alive():
+            alice.says("ping")
+            assert bob.text() == "ping"
+            bob.says("pong")
+            assert alice.text() == "pong"
+        reader.join()
+        assert answers == ["Wrong password."] * 20
+
+
+def test_a_server_stops_though_passwords_wait(path: Path) -> None:
+    with path.open("a") as file:
+        file.write(hashed("slow", SECRET, 12))
+    with Server("--auth", f"htpasswd:{path}") as server:
+        waiting = [server.client("", f"127.0.1.{number}") for number in range(1, 40)]
+        for client in waiting:
+            client.says("slow", "wrong")
+            assert client.line() == "Password:"
+        server.stop()
+        assert {client.line() for client in waiting} <= {
+            "Wrong password.",
+            "The server is stopping.",
+        }
+    assert b"Traceback" not in server.output
+    assert b"Unhandled" not in server.output
+
+
+# The options
+
+
+def test_twisted_s_own_kinds(tmp_path: Path) -> None:
+    file = tmp_path / "plain"
+    file.write_text(f"bob:{SECRET}\n")
+    kinds = ("--auth", f"memory:alice:{SECRET}", "--auth", f"file:{file}", "--registered-only")
+    with Server(*kinds) as server:
+        assert logs_in(server.client(), "alice", SECRET) == "OK"
+        assert logs_in(server.client(), "BOB", SECRET) == "OK"
+        carol = server.client()
+        carol.says("carol")
+        assert carol.line() == "Bad name: only registered names are here"
+    assert b"tr0ub4dor" not in server.output
+
+
+def test_a_wrong_option_is_one_line(tmp_path: Path) -> None:
+    twistd = [str(BIN / "twistd"), "-n", "--pidfile=", "chatpair", "--port", "0"]
+    for option, why in (
+        (f"--auth=htpasswd:{tmp_path / 'x'}", "--auth htpasswd: can't read"),
+        ("--auth=nothing:x", "--auth nothing: there is no such kind"),
+        ("--registered-only", "--registered-only needs --auth"),
+    ):
+        with Process([*twistd, option]) as ended:
+            assert ended.wait() == 1
+        assert why in ended.output.decode().splitlines()[-1]
+
+
+def test_a_server_in_the_background_checks_too(path: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    twistd = [str(BIN / "twistd"), "--pidfile", "pid", "--logfile", "log", "chatpair"]
+    where = ("--port", f"tcp:{port}:interface=127.0.0.1", "--auth", f"htpasswd:{path.name}")
+    subprocess.run([*twistd, *where], check=True, cwd=tmp_path, timeout=TIMEOUT)
+    pid = int((tmp_path / "pid").read_text())
+    try:
+        with Client(port) as alice:
+            assert logs_in(alice, "alice", SECRET) == "OK"
+    finally:
+        os.kill(pid, SIGTERM)
+        spins_until(lambda: not (tmp_path / "pid").exists())
+    log = (tmp_path / "log").read_text()
+    assert "tr0ub4dor" not in log
+    assert "Traceback" not in log
+
+
+# The client
+
+
+def test_a_person_types_it_unseen_and_comes_back(path: Path, guarded: Server) -> None:
+    with Emulator(*at(guarded, "--name", "Alice")) as alice:
+        alice.shows_last(" no name yet", "Your password:", column=15)
+        alice.types("wrong\r")
+        alice.shows_last("HH:MM * Wrong password.", " no name yet", "Your password:", column=15)
+        alice.types("\x0btr0ub4\x17\x19\x12\t\x1b[A")
+        alice.types(f"\x15{SECRET}")
+        alice.shows_last(" no name yet", f"Your password: {'*' * len(SECRET)}")
+        alice.types("\r")
+        welcome = ("HH:MM * Welcome, alice.", status("alice", "with nobody", "connected"))
+        alice.shows_last(*welcome, ">", column=2)
+        alice.types("\x19\x1b[A\x1b[A")  # neither cut nor typed before
+        alice.shows_last(*welcome, ">", column=2)
+        alice.types("/quit\r")
+        alice.ends(0)
+    assert b"tr0ub4" not in alice.output
+
+
+def test_a_plain_terminal_echoes_no_password(guarded: Server) -> None:
+    with Emulator(*at(guarded, "--plain", "--name", "alice")) as alice:
+        alice.shows("Your password:")
+        spins_until(lambda: not alice.echoes)
+        alice.types("wrong\n")
+        alice.shows("Your password:", "Wrong password.", "Your password:")
+        spins_until(lambda: not alice.echoes)
+        alice.types(f"{SECRET}\n")
+        alice.shows_last("Your password:", "Welcome, alice.")
+        spins_until(lambda: alice.echoes)
+        alice.types("/quit\n")
+        alice.ends(0)
+    assert b"tr0ub4" not in alice.output
+
+
+@pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
+def test_a_plain_terminal_echoes_again_after_leaving(guarded: Server, key: str) -> None:
+    with Emulator(*at(guarded, "--plain", "--name", "alice")) as alice:
+        alice.shows("Your password:")
+        spins_until(lambda: not alice.echoes)
+        alice.types(key)
+        alice.ends(0)
+
+
+def test_a_pipe_has_it_from_the_environment_or_a_file(guarded: Server, tmp_path: Path) -> None:
+    file = tmp_path / "mine"
+    file.write_text(f"{SECRET}\n")
+    to_bob = at(guarded, "--name", "alice", "--to", "bob")
+    bob = guarded.client("bob")
+    ways: list[tuple[tuple[str, ...], dict[str, Any]]] = [
+        ((), {"env": {"CHATPAIR_PASSWORD": SECRET}}),
+        (("--password-file", str(file)), {}),
+    ]
+    for options, settings in ways:
+        with Piped(*to_bob, *options, **settings) as alice:
+            assert bob.line() == "You are chatting with alice."
+            alice.write(b"hello\n")
+            assert bob.text() == "hello"
+            alice.close_input()
+            assert bob.line() == "Quit."
+            assert alice.wait() == 0
+    with Piped(*to_bob) as alice:
+        how = "Put it in CHATPAIR_PASSWORD, or give --password-file."
+        alice.ends(3, f"alice needs its password. {how}")
+    with Piped(*to_bob, env={"CHATPAIR_PASSWORD": "wrong"}) as alice:
+        alice.ends(3, "Wrong password.")
+
+
+def test_a_command_is_not_told_the_password(guarded: Server) -> None:
+    bob = guarded.client("bob")
+    script = 'echo "<$CHATPAIR_PASSWORD>"'
+    options = at(guarded, "--name", "alice", "--to", "bob", "--exec", script)
+    with Piped(*options, env={"CHATPAIR_PASSWORD": SECRET}) as alice:
+        assert bob.line() == "You are chatting with alice."
+        assert bob.text() == "<>"
+        alice.ends(0, "Welcome, alice.", "You are chatting with bob.")

@@ -1,0 +1,307 @@
+"""The checker of htpasswd files, other checkers, and the options that lead to them."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.cred import credentials, strcred
+from twisted.cred.checkers import FilePasswordDB
+from twisted.cred.error import UnauthorizedLogin
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from twisted.python.usage import UsageError
+from zope.interface import implementer
+
+from chatpair import tap
+from chatpair.accounts import Source
+from chatpair.names import BadName, NameIndex, NameTable, parse
+from chatpair.password_file import HtpasswdChecker
+from tests.support.accounts import Guarded
+from tests.support.server import require
+from twisted.plugins import cred_unix
+
+PAST = 1_000_000_000
+
+
+def line(name: str, password: str, prefix: bytes = b"2b") -> str:
+    """Return a line as htpasswd writes it, as cheap as bcrypt can be."""
+    hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4))
+    return f"{name}:{hashed.replace(b'2b', prefix, 1).decode()}\n"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "passwords"
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    """What is logged, a line each."""
+    lines: list[str] = []
+
+    @implementer(ILogObserver)
+    def observe(event: LogEvent) -> None:
+        lines.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(observe)
+    yield lines
+    globalLogPublisher.removeObserver(observe)
+
+
+def write(path: Path, *lines: str, at: float = PAST) -> None:
+    """Write a file whose last change was at a certain time."""
+    path.write_text("".join(lines))
+    os.utime(path, (at, at))
+
+
+def opens(checker: HtpasswdChecker, name: str, password: str) -> bool:
+    """Tell whether a password is that of a name, without a thread."""
+    hashed = checker._file.read().hashes[name]
+    try:
+        checker._check(name.encode(), password.encode(), hashed)
+    except UnauthorizedLogin:
+        return False
+    return True
+
+
+def knows(checker: HtpasswdChecker, *names: str) -> list[str | None]:
+    """Return how the checker writes names."""
+    return [checker.written(parse(name)) for name in names]
+
+
+# The file
+
+
+def test_what_htpasswd_writes_opens(path: Path) -> None:
+    htpasswd = require("htpasswd")
+    for flags, name, password in (("-bcB", "alice", "grüß dich"), ("-bB", "Bob", "x" * 100)):
+        subprocess.run([htpasswd, flags, "-C4", path, name, password], check=True)
+    checker = HtpasswdChecker(path)
+    assert knows(checker, "ALICE", "аlice", "bob", "carol") == ["alice", "alice", "Bob", None]
+    assert opens(checker, "alice", "grüß dich")
+    assert not opens(checker, "alice", "grüß Dich")
+    assert opens(checker, "Bob", "x" * 100)
+
+
+@pytest.mark.parametrize("prefix", [b"2a", b"2b", b"2y"])
+def test_each_kind_of_bcrypt_opens(path: Path, prefix: bytes) -> None:
+    write(path, line("alice", "secret", prefix))
+    checker = HtpasswdChecker(path)
+    assert opens(checker, "alice", "secret")
+    for wrong in ("Secret", "secret\0", "\0", "", "x" * 80):
+        assert not opens(checker, "alice", wrong)
+
+
+def test_other_lines_are_told_of_by_their_number(path: Path, logged: list[str]) -> None:
+    write(
+        path,
+        *("# nobody:knows\n", "\n", "md5:$apr1$abc$secret\n", "sha:{SHA}secret\n"),
+        *("nocolon-secret\n", "a b:$2y$secret\n", line("alice", "one"), line("ALICE", "two")),
+        *("bob:" + line("", "x")[1:].strip() + ":comment\n",),
+    )
+    with path.open("ab") as file:
+        file.write(b"\xff:secret\r\n")
+    os.utime(path, (PAST, PAST))
+    checker = HtpasswdChecker(path)
+    assert knows(checker, "md5", "sha", "alice", "bob") == ["md5", "sha", "alice", "bob"]
+    assert opens(checker, "alice", "one")
+    assert opens(checker, "bob", "x")
+    assert [text.partition(": ")[0] for text in logged] == [
+        f"{path}, line {number}" for number in (3, 4, 5, 6, 8, 10)
+    ]
+    assert not any("secret" in text for text in logged)
+    for name in ("md5", "carol"):
+        asked = checker.requestAvatarId(credentials.UsernamePassword(name.encode(), b"secret"))
+        asked.addBoth(lambda why: why.trap(UnauthorizedLogin))
+        assert asked.called
+
+
+def test_a_change_is_seen_at_the_next_use(path: Path, logged: list[str]) -> None:
+    write(path, line("alice", "one"))
+    checker = HtpasswdChecker(path)
+    write(path, line("alice", "two"), line("bob", "x"), at=PAST + 1)
+    assert knows(checker, "alice", "bob") == ["alice", "bob"]
+    assert opens(checker, "alice", "two")
+    other = path.with_suffix(".new")
+    write(other, line("alice", "six"), line("bob", "x"), at=PAST + 1)
+    other.rename(path)  # of the same size and time
+    assert opens(checker, "alice", "six")
+    write(path, at=PAST + 2)
+    assert knows(checker, "alice", "bob") == [None, None]
+    assert logged == []
+
+
+def test_a_file_that_is_gone_holds_as_it_was(path: Path, logged: list[str]) -> None:
+    write(path, line("alice", "one"))
+    checker = HtpasswdChecker(path)
+    path.unlink()
+    assert knows(checker, "alice") == knows(checker, "alice") == ["alice"]
+    [text] = logged
+    assert text == f"Can't read {path}: No such file or directory. What it said before holds."
+    path.mkdir()
+    assert knows(checker, "alice") == ["alice"]
+    path.rmdir()
+    write(path, line("bob", "one"))
+    assert knows(checker, "alice", "bob") == [None, "bob"]
+    path.unlink()
+    assert knows(checker, "bob") == ["bob"]
+    assert len(logged) == 2
+
+
+def test_a_file_that_is_just_being_written_holds_as_it_was(path: Path) -> None:
+    write(path, line("alice", "one"))
+    checker = HtpasswdChecker(path)
+    path.write_text("")
+    now = path.stat().st_mtime + 1_000_000  # as if each look were in the second of the change
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("time.time", lambda: now)
+        os.utime(path, (now, now))
+        assert knows(checker, "alice") == ["alice"]
+        path.write_text(line("alice", "one") + "bob:$2y$")
+        os.utime(path, (now, now))
+        assert knows(checker, "alice", "bob") == ["alice", None]
+        path.write_text(line("alice", "one") + line("bob", "one"))
+        os.utime(path, (now, now))
+        assert knows(checker, "bob") == ["bob"]
+        path.write_text(line("alice", "one") + line("eve", "one"))  # of the same size and time
+        os.utime(path, (now, now))
+        assert knows(checker, "bob", "eve") == [None, "eve"]
+
+
+# Which name is whose
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "alice",
+                "ALICE",
+                "аlice",
+                "bam",
+                "barn",
+                "bаrn",
+                "O",
+                "0",
+                "bob1",
+                "bobl",
+                "bоbl",
+                "ВОВ",
+            ]
+        )
+    )
+)
+def test_an_index_takes_for_one_what_a_table_does(names: list[str]) -> None:
+    table, index = NameTable(), NameIndex()
+    for text in names:
+        name = parse(text)
+        assert (index.find(name) is not None) == table.has(name)
+        if not table.has(name):
+            table.add(name)
+            index.add(name)
+            assert index.find(name) == text
+
+
+@given(st.text(max_size=5), st.text(max_size=5))
+def test_an_index_of_any_names_does_too(one: str, other: str) -> None:
+    try:
+        first, second = parse(one), parse(other)
+    except BadName:
+        return
+    table, index = NameTable(), NameIndex()
+    table.add(first)
+    index.add(first)
+    assert index.find(second) == (one if table.has(second) else None)
+
+
+# Twisted's own checkers
+
+
+def test_file_knows_its_names_as_they_change(path: Path) -> None:
+    write(path, "alice:secret\n", "a b:c\n", "nothing\n", "Alice:other\n", "bob:x\n")
+    checker = FilePasswordDB(str(path))
+    exchange = Guarded(Source(checker))
+    alice = exchange.local()
+    alice.says("ALICE", "secret")
+    assert alice.heard() == ["Password:", "OK"]
+    write(path, "bob:x\n", "carol:y\n", at=PAST + 1)
+    carol = exchange.local()
+    carol.says("Carol", "y")
+    assert carol.heard() == ["Password:", "OK"]
+
+
+def test_unix_has_all_names_and_is_asked_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    checker = strcred.makeChecker("unix")
+    source = Source(checker)
+    assert source.names.written(parse("whoever")) == "whoever"
+    assert not isinstance(source.checker, cred_unix.UNIXChecker)
+    asked = credentials.UsernamePassword(b"no such user", b"x")
+    assert source.checker._check(asked).check(UnauthorizedLogin)
+
+
+# The options
+
+
+def parsed(*arguments: str) -> tap.Options:
+    options = tap.Options()
+    options.parseOptions(arguments)
+    return options
+
+
+def test_the_options_reach_the_factory(path: Path) -> None:
+    write(path, line("alice", "secret"))
+    options = parsed(f"--auth=htpasswd:{path}", "--auth=memory:bob:x", "--registered-only")
+    factory = tap.makeService(options).factory
+    assert factory.registered_only
+    assert [factory.has_account(parse(name)) for name in ("alice", "BOB", "carol")] == [1, 1, 0]
+    factory = tap.makeService(parsed()).factory
+    assert (factory.registered_only, factory.accounts) == (False, None)
+
+
+def test_nothing_of_it_is_loaded_without_the_option() -> None:
+    program = (
+        "import sys; from chatpair import tap; options = tap.Options(); options.parseOptions([]);"
+        "tap.makeService(options); print(*sys.modules)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    modules = set(loaded.stdout.decode().split())
+    assert "chatpair.factory" in modules
+    assert not modules & {"chatpair.accounts", "chatpair.htpasswd", "chatpair.password_file"}
+
+
+def test_what_is_wrong_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def why(*arguments: str) -> str:
+        with pytest.raises(UsageError) as raised:
+            parsed(*arguments)
+        return str(raised.value)
+
+    assert why("--registered-only") == "--registered-only needs --auth: who is registered"
+    assert why("--auth=x:y") == "--auth x: there is no such kind; --help-auth lists them"
+    assert why("--auth=htpasswd") == "--auth htpasswd: which file? Say htpasswd:FILE"
+    missing = f"--auth htpasswd: can't read {path}: No such file or directory"
+    assert why(f"--auth=htpasswd:{path}") == missing
+    assert why(f"--auth=file:{path}") == missing.replace("htpasswd", "file")
+    assert "secret" not in why("--auth=memory:alice:secret:bob")
+    write(path)
+    monkeypatch.setitem(sys.modules, "bcrypt", None)
+    extra = "--auth htpasswd: it needs the extra: pip install 'chatpair[auth]'"
+    assert why(f"--auth=htpasswd:{path}") == extra
+    for checker in strcred.findCheckerFactories():
+        if checker.authType == "memory":
+            monkeypatch.setattr(type(checker), "generateChecker", lambda *_: Anonymous())
+    assert why("--auth=memory:x") == "--auth memory: it checks no passwords"
+
+
+class Anonymous:
+    """A checker of something else."""
+
+    credentialInterfaces = (credentials.IAnonymous,)
+
+    def requestAvatarId(self, _: Any) -> None:
+        raise NotImplementedError

@@ -1,0 +1,195 @@
+"""How long whoever says wrong passwords waits, and that nobody else does."""
+
+import pytest
+from twisted.internet.task import Clock
+
+from chatpair import accounts, tries
+from chatpair.accounts import Accounts
+from chatpair.names import parse
+from chatpair.tries import Tries
+from tests.support.accounts import LOOPBACK, Guarded, known, slow
+from tests.support.exchange import Party
+
+OTHER = "127.0.0.2"
+
+
+def fails(exchange: Guarded, party: Party, password: str = "wrong") -> float:
+    """Say a wrong password for alice; return how many seconds the answer takes."""
+    party.says("alice", password)
+    started = exchange.clock.seconds()
+    heard = party.heard()
+    while heard == ["Password:"] or not heard:
+        exchange.clock.advance(0.5)
+        heard = party.heard()
+    assert heard[-1] == "Wrong password."
+    return exchange.clock.seconds() - started
+
+
+def test_each_wrong_password_makes_the_next_answer_later() -> None:
+    exchange = Guarded(known(alice="secret"))
+    waits = [fails(exchange, exchange.local()) for _ in range(9)]
+    assert waits == [0, 1, 2, 4, 8, 16, 32, 60, 60]
+
+
+def test_the_owner_comes_from_elsewhere_without_a_wait() -> None:
+    exchange = Guarded(known(alice="secret", bob="hunter2"))
+    for _ in range(8):
+        fails(exchange, exchange.local())
+    alice = exchange.connect(OTHER)
+    alice.says("alice", "secret")
+    assert alice.heard() == ["Password:", "OK"]
+    bob = exchange.local()
+    bob.says("bob", "hunter2")
+    assert bob.heard() == ["Password:", "OK"]
+
+
+def test_the_owner_behind_the_same_address_waits_for_the_delay_alone() -> None:
+    exchange = Guarded(known(alice="secret"))
+    for _ in range(4):
+        fails(exchange, exchange.local())
+    strangers = [exchange.local() for _ in range(20)]
+    for stranger in strangers:
+        stranger.says("alice", "wrong")
+    alice = exchange.local()
+    alice.says("alice", "secret")
+    exchange.clock.advance(7.5)
+    assert alice.heard() == ["Password:"]
+    exchange.clock.advance(0.5)
+    assert alice.heard() == ["OK"]
+
+
+def test_another_spelling_of_the_name_is_no_other_name() -> None:
+    exchange = Guarded(known(alice="secret"))
+    party = exchange.local()
+    for name in ("alice", "ALICE", "аlice"):
+        party.says(name, "wrong")
+        exchange.clock.advance(2)
+    assert party.heard() == ["Password:", "Wrong password."] * 3
+    assert exchange.factory.accounts is not None
+    assert exchange.factory.accounts._tries.wait("alice", LOOPBACK) == 2
+
+
+def test_success_forgives_and_so_does_time() -> None:
+    clock = Clock()
+    counted = Tries(clock)
+    for _ in range(3):
+        counted.wrong("alice", LOOPBACK)
+    assert counted.wait("alice", LOOPBACK) == 4
+    counted.right("alice", LOOPBACK)
+    assert counted.wait("alice", LOOPBACK) == 0
+    counted.wrong("alice", None)
+    counted.wrong("alice", None)
+    assert counted.wait("alice", None) == 2
+    clock.advance(tries.FORGIVING_SECONDS)
+    assert counted.wait("alice", None) == 0
+    assert counted._counts == {}
+    assert clock.getDelayedCalls() == []
+
+
+def test_a_host_that_guesses_at_many_names_waits_too() -> None:
+    counted = Tries(Clock())
+    waits = []
+    for number in range(20):
+        counted.wrong(f"name{number}", LOOPBACK)
+        counted.right("mine", LOOPBACK)
+        waits.append(counted.wait("alice", LOOPBACK))
+    assert waits == [0.0] * 10 + [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
+    assert counted.wait("alice", OTHER) == 0
+
+
+def test_what_is_counted_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tries, "MAX_COUNTS", 10)
+    counted = Tries(Clock())
+    for number in range(100):
+        counted.wrong("alice", f"host{number}")
+        assert len(counted._counts) <= 10
+    assert counted.wait("alice", "host99") == 1
+    assert counted.wait("alice", "host0") == 0
+
+
+# What is checked at a time
+
+
+def test_a_host_has_one_checked_at_a_time() -> None:
+    exchange, checker = slow("alice", "bob")
+    for _ in range(3):
+        exchange.local().says("alice", "mine")
+    exchange.connect(OTHER).says("bob", "other")
+    assert [password for _, password, _ in checker.asked] == ["mine", "other"]
+    checker.answers(False)
+    assert [password for _, password, _ in checker.asked] == ["other", "mine"]
+
+
+def test_who_goes_away_frees_its_place_when_the_check_is_done() -> None:
+    exchange, checker = slow("alice")
+    first, second, third = (exchange.local() for _ in range(3))
+    for number, party in enumerate((first, second, third)):
+        party.says("alice", f"password{number}")
+    second.drops()
+    first.drops()
+    assert len(checker.asked) == 1
+    assert checker.answers(False) == ("alice", "password0")
+    assert checker.answers(True) == ("alice", "password2")
+    assert third.heard() == ["Password:", "OK"]
+    assert not checker.asked
+
+
+def test_a_wrong_password_counts_though_its_connection_is_gone() -> None:
+    exchange, checker = slow("alice")
+    alice = exchange.local()
+    alice.says("alice", "wrong")
+    alice.drops()
+    checker.answers(False)
+    late = exchange.local()
+    late.says("alice", "secret")
+    assert not checker.asked
+    late.drops()
+    exchange.clock.advance(2)
+    assert not checker.asked  # nobody waits for it
+
+
+def test_hosts_past_the_bound_are_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "MAX_HOSTS", 2)
+    exchange, checker = slow("alice")
+    for number in range(2):
+        exchange.connect(f"127.0.1.{number}").says("alice", "wrong")
+    late = exchange.local()
+    late.says("alice", "secret")
+    busy = "There are too many passwords to check. Try later."
+    assert late.heard() == ["Password:", busy]
+    checker.answers(False)
+    late.says("alice", "secret")
+    checker.answers(False)
+    checker.answers(True)
+    assert late.heard() == ["Password:", "OK"]
+
+
+# Several checkers
+
+
+def test_any_of_several_may_accept() -> None:
+    exchange = Guarded(known(alice="one", bob="two"), known(Alice="three", carol="four"))
+    for name, password in (("ALICE", "three"), ("bob", "two"), ("carol", "four")):
+        party = exchange.local()
+        party.says(name, password)
+        assert party.heard() == ["Password:", "OK"]
+    exchange.enter("dave").says("/who")
+    assert sorted(exchange.factory.users) == ["alice", "bob", "carol", "dave"]
+    assert exchange.factory.users["alice"].name.text == "Alice"
+
+
+def test_a_checker_that_can_not_tell_has_all_names() -> None:
+    exchange, checker = slow()
+    [source] = exchange.factory.accounts._sources  # type: ignore[union-attr]
+    source.names = accounts._AnyName()
+    bob = exchange.local()
+    bob.says("Bob", "secret")
+    assert checker.answers(True) == ("Bob", "secret")
+    assert bob.heard() == ["Password:", "OK"]
+
+
+def test_nothing_to_check_is_wrong_at_once() -> None:
+    checks = Accounts([], Clock())
+    answers: list[object] = []
+    checks.check(parse("alice"), b"x", None).addCallback(answers.append)
+    assert answers == [accounts.WRONG]

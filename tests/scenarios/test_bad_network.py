@@ -1,0 +1,137 @@
+"""Clients whose connections are cut at any byte: nothing lost or doubled, or it is known."""
+
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chatpair.factory import ChatFactory
+from chatpair.messages import Left, Message
+from chatpair.user import User
+from tests.support.network import Cut, Person, Talker, exchange, settle
+
+CUTS_A_RUN, RUNS = 50, 330
+"""Of which two in three meet a connection that is whole; together more than ten thousand."""
+
+counted: Counter[str] = Counter()
+
+CUT: st.SearchStrategy[Cut] = st.sampled_from(["closed", "reset", "silent"])
+BYTES = st.integers(0, 400)
+Round = tuple[int, int, int, int, int, Cut, float]
+ROUND: st.SearchStrategy[Round] = st.tuples(
+    st.integers(0, 1),  # who is cut
+    st.integers(0, 3),  # how much alice says before
+    st.integers(0, 3),  # and bob
+    BYTES,  # of what is said, before the cut
+    BYTES,  # of what is told
+    CUT,
+    st.sampled_from([0.0, 0.3, 5.0, 65.0]),  # seconds until the next
+)
+
+
+def pair(factory: ChatFactory) -> tuple[Talker, Talker]:
+    """Let alice call bob."""
+    alice, bob = Talker(factory, "alice"), Talker(factory, "bob")
+    settle(alice, bob)
+    alice.line.call("bob")
+    settle(alice, bob)
+    return alice, bob
+
+
+def suffer(talkers: tuple[Talker, Talker], rounds: list[Round]) -> None:
+    """Let two talk while their connections are cut."""
+    alice, bob = talkers
+    for who, by_alice, by_bob, up, down, how, seconds in rounds:
+        for talker, count in ((alice, by_alice), (bob, by_bob)):
+            for _ in range(count):
+                talker.says(f"{talker.line.name} {len(talker.said)}")
+        counted[how] += talkers[who].network.cut(up, down, how)
+        settle(*talkers, seconds=seconds)
+
+
+@settings(max_examples=RUNS)
+@given(st.lists(ROUND, min_size=CUTS_A_RUN, max_size=CUTS_A_RUN))
+def test_each_message_arrives_once_and_in_order(rounds: list[Round]) -> None:
+    alice, bob = talkers = pair(exchange(hold=180))
+    suffer(talkers, rounds)
+    settle(*talkers, seconds=100)
+    assert alice.line.peer == "bob"
+    for one, other in ((alice, bob), (bob, alice)):
+        assert other.heard == one.said
+        assert one.outcomes == ["confirmed"] * len(one.said)
+
+
+def test_there_were_ten_thousand_cuts_of_all_kinds() -> None:
+    if counted:  # else the test before was not chosen
+        assert counted.total() >= 10_000
+        assert min(counted.values()) > 500
+
+
+@settings(max_examples=100)
+@given(st.lists(ROUND, max_size=20), st.integers(0, 10), BYTES, BYTES, CUT)
+def test_when_the_hold_runs_out_just_what_was_not_confirmed_has_failed(
+    rounds: list[Round], count: int, up: int, down: int, how: Cut
+) -> None:
+    factory = exchange(hold=180)
+    acknowledged = spy(factory)
+    alice, bob = talkers = pair(factory)
+    suffer(talkers, rounds)
+    settle(*talkers, seconds=100)
+    for _ in range(count):
+        alice.says(f"alice {len(alice.said)}")
+    settle(alice)
+    bob.network.cut(up, down, how)
+    bob.network.down = True
+    for _ in range(count):
+        alice.says(f"alice {len(alice.said)}")
+    settle(alice, bob, seconds=400)
+    assert alice.line.peer is None
+    assert isinstance(alice.events[-1], Left)
+    texts = [e for e in bob.events if isinstance(e, Message)]
+    confirmed = {e.text for e in texts if e.seq and e.seq <= acknowledged["bob"]}
+    assert bob.heard == alice.said[: len(bob.heard)]
+    assert alice.outcomes == [
+        "confirmed" if text in confirmed else "failed: lost" for text in alice.said
+    ]
+
+
+def spy(factory: ChatFactory) -> dict[str, int]:
+    """Note up to which event each user acknowledges all."""
+    told: dict[str, int] = {}
+    acknowledge = factory.acknowledge
+
+    def note(user: User, seq: int) -> bool:
+        told[user.name.text] = seq
+        return acknowledge(user, seq)
+
+    factory.acknowledge = note  # type: ignore[method-assign]
+    return told
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5), BYTES, CUT, st.sampled_from([0.0, 1.0, 20.0])), max_size=20
+    )
+)
+def test_a_person_with_a_key_misses_nothing(rounds: list[tuple[int, int, Cut, float]]) -> None:
+    factory = exchange()
+    alice, bob = Talker(factory, "alice"), Person(factory, "bob")
+    settle(alice, bob)
+    alice.line.call("bob")
+    settle(alice, bob)
+    for count, down, how, seconds in rounds:
+        for _ in range(count):
+            alice.says(f"alice {len(alice.said)}")
+        settle(alice)
+        bob.network.cut(2**20, down, how)
+        settle(alice, bob, seconds=seconds)
+        bob.connect()
+        settle(alice, bob)
+    assert alice.outcomes == ["handed"] * len(alice.said)
+    once = [text for text, again in bob.heard if not again]
+    assert once == sorted(set(once), key=alice.said.index)
+    assert {text for text, _ in bob.heard} == set(alice.said)
+    for again in (False, True):
+        seen = list(dict.fromkeys(text for text, marked in bob.heard if marked == again))
+        assert seen == sorted(seen, key=alice.said.index)

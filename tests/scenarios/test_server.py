@@ -1,0 +1,411 @@
+"""The server as an operator starts it, over real sockets."""
+
+import ctypes
+import os
+import re
+import resource
+import signal
+import socket
+import ssl
+import threading
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+import chatpair
+from tests.support.doors import LINES, TCP, through
+from tests.support.server import BIN, TIMEOUT, Client, Process, Server
+
+
+def last_line(server: Server, data: bytes) -> str:
+    """Connect, send, and return what the server says before it closes."""
+    client = server.client()
+    client.sends(data)
+    line = client.line()
+    assert client.line() == ""
+    return line
+
+
+@through(*LINES)
+def test_two_talk_and_one_quits(server: Server) -> None:
+    alice, bob = server.pair()
+    alice.says("grüße", " /foo")
+    assert [bob.text(), bob.text()] == ["grüße", " /foo"]
+    bob.says("hello")
+    assert alice.text() == "hello"
+    alice.says("Quit")
+    assert alice.line() == "Quit"
+    assert alice.line() == ""
+    assert bob.line() == "Quit."
+
+
+@through(*LINES)
+@pytest.mark.parametrize("end", ["close", "resets"])
+def test_a_closed_window_frees_the_peer(server: Server, end: str) -> None:
+    alice, bob = server.pair()
+    alice.says("bye")
+    assert bob.text() == "bye"
+    getattr(alice, end)()
+    assert bob.line() == "Quit."
+    server.client("alice").calls("bob")
+
+
+@through(*LINES)
+def test_half_close_listens_until_the_pair_ends(server: Server) -> None:
+    alice, bob = server.pair()
+    alice.sends(b"that is all")
+    alice.ends_input()
+    assert bob.text() == "that is all"
+    assert alice.line() == "Listening."
+    bob.says("I see", "/bye")
+    assert alice.text() == "I see"
+    assert alice.line() == "Quit."
+    assert alice.line() == ""
+    assert bob.line() == "You are free."
+
+
+@through(*LINES)
+def test_a_listener_that_is_gone_is_noticed_when_something_is_said(server: Server) -> None:
+    alice, bob = server.pair()
+    alice.ends_input()
+    assert alice.line() == "Listening."
+    alice.close()
+    bob.says("still there?")
+    assert bob.line() == "Quit."
+
+
+@through(*LINES)
+def test_the_last_listener_goes_after_the_linger_time(port: str) -> None:
+    with Server("--linger", "0.5", port=port) as server:
+        alice, bob = server.pair()
+        alice.ends_input()
+        assert alice.line() == "Listening."
+        assert bob.line() == "Quit."
+        assert alice.line() == ""
+
+
+@through(*LINES)
+def test_answers_arrive_though_the_client_goes_on_sending(server: Server) -> None:
+    alice, bob = server.pair()
+    alice.sends(b"last\nQuit\n" + b"too late\n" * 100_000)
+    assert bob.text() == "last"
+    assert bob.line() == "Quit."
+    assert alice.line() == "Quit"
+
+
+@through(*LINES)
+def test_requests_of_other_protocols(server: Server) -> None:
+    request = b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n" + b"x" * 100_000
+    plain = "This is not a web server: talk to it with telnet, nc or the chatpair client."
+    assert last_line(server, request) == plain
+    hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + os.urandom(506)
+    assert last_line(server, hello) == "This port talks plain text, not TLS."
+
+
+@through(*LINES)
+def test_ten_megabytes_without_a_newline_cost_no_memory(server: Server) -> None:
+    alice, bob = server.pair()
+    stranger = server.client()
+    before = server.resident_kib()
+    for _ in range(10):
+        stranger.sends(b"x" * 1_000_000)
+        alice.sends(b"y" * 1_000_000)
+    assert stranger.line() == "Bad name: 1 to 32 characters"
+    assert alice.line() == "That line was not sent: it has over 65536 bytes."
+    alice.sends(b"\nstill here\n")
+    assert bob.text() == "still here"
+    stranger.sends(b"\ncarol\n")
+    assert stranger.line() == "OK"
+    assert server.resident_kib() - before < 2_000
+
+
+@through(*LINES)
+def test_many_short_lines_do_not_hold_others_up(server: Server) -> None:
+    alice, bob = server.pair()
+    flood, sink = server.client("flood"), server.client("sink")
+    flood.calls("sink")
+    assert sink.line() == "You are chatting with flood."
+    sender = threading.Thread(target=flood.sends, args=(b"\n" * 200_000,))
+    sender.start()
+    alice.says("hello")
+    assert bob.text() == "hello"
+    assert [sink.text() for _ in range(200_000)] == [""] * 200_000
+    sender.join()
+
+
+@through(*LINES)
+def test_a_peer_that_never_reads(server: Server) -> None:
+    alice, bob = server.pair()
+    carol, dave = server.client("carol"), server.client("dave")
+    carol.calls("dave")
+    assert dave.line() == "You are chatting with carol."
+    before = server.resident_kib()
+    alice.socket.setblocking(False)
+    lines = (f"{number:07} {'x' * 990}\n".encode() for number in count())
+    unsent = b""
+    rounds = 0
+    while rounds < 50:  # until the server takes no more, though it has turns enough to
+        try:
+            unsent = unsent or next(lines)
+            unsent = unsent[alice.socket.send(unsent) :]
+            rounds = 0
+        except (BlockingIOError, ssl.SSLWantWriteError):
+            rounds += 1
+            carol.says("are you there?")
+            assert dave.text() == "are you there?"
+    assert server.resident_kib() - before < 4_000
+    number_sent = int(next(lines)[:7])
+    alice.socket.settimeout(TIMEOUT)
+    rest = threading.Thread(target=alice.sends, args=(unsent + b"last\n",))
+    rest.start()
+    for number in range(number_sent):
+        assert bob.text() == f"{number:07} {'x' * 990}"
+    assert bob.text() == "last"
+    rest.join()
+
+
+@through(*LINES)
+def test_speakers_and_readers_of_many_lines(server: Server) -> None:
+    alice, bob = server.pair()
+    lines = [f"{number} " + "x" * (number % 700) for number in range(20_000)]
+    sender = threading.Thread(target=alice.says, args=lines)
+    sender.start()
+    assert [bob.text() for _ in lines] == lines
+    sender.join()
+
+
+@through(*LINES)
+def test_a_thousand_that_connect_and_reset(server: Server) -> None:
+    alice, bob = server.pair()
+    for number in range(1_000):
+        client = Client(server.door)
+        if number % 2:
+            client.says(f"u{number}", "To:bob")
+        client.resets()
+    alice.says("hello")
+    while (line := bob.line()).endswith("tried to reach you."):
+        pass
+    assert line.endswith("alice: (hello)")
+    alice.says("/who")
+    while (line := alice.line()) != "Here: alice*, bob*":  # when the last resets are noticed
+        assert line.startswith("Here: alice*, bob*, u")
+        alice.says("/who")
+
+
+def test_five_hundred_that_say_nothing() -> None:
+    kept: list[tuple[Client, Client, list[Client]]] = []
+    with Server(port="tcp:0") as one, Server(port="epoll:0") as other:  # half a minute for both
+        for server in (one, other):
+            alice, bob = server.pair()
+            silent = [server.client(source=f"127.0.1.{number % 10}") for number in range(500)]
+            alice.says("hello")
+            assert bob.text() == "hello"
+            kept.append((alice, bob, silent))
+        for alice, bob, silent in kept:
+            for client in silent:
+                assert client.line() == "No name came within 30 seconds."
+                assert client.line() == ""
+            alice.says("still here")
+            assert bob.text() == "still here"
+
+
+# Options
+
+
+@through(*TCP, "ssl", "haproxy:epoll:0")
+def test_the_limits(port: str) -> None:
+    options = ["--max-users", "3", "--max-per-host", "4", "--max-line", "20"]
+    with Server(*options, port=port) as server:
+        alice, _ = server.pair()
+        alice.says("x" * 21)
+        assert alice.line() == "That line was not sent: it has over 20 bytes."
+        third, fourth = server.client("carol"), server.client()
+        assert fourth.line() == "The server is full."
+        assert server.client().line() == "There are too many connections from your address."
+        third.says("Quit")
+        assert [third.line(), third.line()] == ["Quit", ""]
+        elsewhere = server.client("carol", source="127.0.0.2")
+        elsewhere.says("/who")
+        assert elsewhere.line() == "Here: alice*, bob*, carol"
+
+
+@through(*LINES)
+def test_the_message_of_the_day(tmp_path: Path, port: str) -> None:
+    motd = tmp_path / "motd"
+    motd.write_bytes("Grüße.\n\x1b[2J[not a peer's line\n".encode())
+    with Server("--motd", str(motd), port=port) as server:
+        alice = server.client("alice")
+        assert [alice.line(), alice.line()] == ["Grüße.", " [2J[not a peer's line"]
+
+
+@through(*LINES)
+def test_several_ports(tmp_path: Path, port: str) -> None:
+    path = tmp_path / "socket"
+    with Server("--port", f"unix:{path}", port=port) as server:
+        alice = server.client("alice")
+        with socket.socket(socket.AF_UNIX) as bob:
+            bob.settimeout(TIMEOUT)
+            bob.connect(str(path))
+            bob.sendall(b"bob\nTo:alice\nhello\n")
+            assert alice.line() == "You are chatting with bob."
+            assert alice.text() == "hello"
+            alice.says("over a unix socket")
+            data = b""
+            while b"(over a unix socket)" not in data:
+                data += bob.recv(1_000)
+            bob.shutdown(socket.SHUT_WR)
+            while b"Listening." not in data:
+                data += bob.recv(1_000)
+        alice.says("still there?")
+        assert alice.line() == "Quit."
+
+
+def twistd(*options: str, **settings: object) -> tuple[int, str]:
+    with Process([str(BIN / "twistd"), "-n", "--pidfile=", *options], **settings) as process:
+        status = process.wait()
+        return status, process.output.decode()
+
+
+def run(*options: str, **settings: object) -> tuple[int, str]:
+    return twistd("chatpair", *options, **settings)
+
+
+@pytest.fixture(scope="module")
+def usage_status() -> int:
+    """The status of twistd for an option of its own that is wrong: 0 in older Twisteds."""
+    return twistd("--nonsense")[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--port", "nonsense"], "--port nonsense: no port number, and no endpoint"),
+        (["--port", "tcp:x"], "--port tcp:x: no port number, and no endpoint"),
+        (["--port", "99999"], "the highest port is 65535"),
+        (["--port", "tcp:1:colour=red"], "--port tcp:1:colour=red: no port number"),
+        (["--port", ""], "--port : no port number, and no endpoint"),
+        (["--port", "ssl:1:privateKey=/nowhere"], "here: /nowhere: No such file or directory"),
+        (["--port", "tls:/nowhere:port=1"], "here: /nowhere: No such file or directory"),
+        (["--port", "tls:/proc/self/fd:port=1"], "has no .pem files with a certificate for a name"),
+        (["--port", "ssl:1:privateKey=/dev/null"], "here: "),
+        (["--max-line", "0"], "--max-line 0: not 1 or more"),
+        (["--max-line", "many"], "--max-line many: not a whole number"),
+        (["--linger", "-1"], "--linger -1: not 0 or more"),
+        (["--linger", "nan"], "--linger nan: not 0 or more"),
+        (["--linger", "inf"], "--linger inf: not 0 or more"),
+        (["--linger", "soon"], "--linger soon: not a number"),
+        (["--max-users", "0"], "--max-users 0: not 1 or more"),
+        (["--max-per-host", "1.5"], "--max-per-host 1.5: not a whole number"),
+        (["--max-connects-per-minute", "-1"], "--max-connects-per-minute -1: not 0 or more"),
+        (["--max-names-per-minute", "x"], "--max-names-per-minute x: not a whole number"),
+        (["--name-time", "0"], "--name-time 0: not 1 or more"),
+        (["--rate", "0.5"], "--rate 0.5: not a whole number"),
+        (["--motd", "/nowhere"], "--motd: can't read /nowhere: No such file or directory"),
+        (["--colour"], "option --colour not recognized"),
+    ],
+)
+def test_options_that_are_wrong(options: list[str], message: str, usage_status: int) -> None:
+    status, output = run(*options)
+    assert status == usage_status
+    assert message in output.splitlines()[-1]
+    assert "Traceback" not in output
+
+
+def test_help_and_version() -> None:
+    status, output = run("--help")
+    assert status == 0
+    options = ["port", "web", "max-line", "linger", "max-users", "max-per-host", "motd", "rate"]
+    options += ["max-connects-per-minute", "max-names-per-minute", "name-time"]
+    for option in options:
+        assert f"--{option}=" in output
+    status, output = run("--version")
+    assert (status, output) == (0, f"chatpair {chatpair.__version__}\n")
+
+
+def test_a_port_in_use_is_one_clear_line(server: Server) -> None:
+    status, output = run("--port", str(server.port))
+    assert status == 1
+    assert "Traceback" not in output
+    assert output.count("Address already in use") == 1
+
+
+def test_in_the_background(tmp_path: Path) -> None:
+    daemon = [str(BIN / "twistd"), "chatpair", "--port", f"unix:{tmp_path / 'socket'}"]
+    with Process(daemon, cwd=tmp_path) as process:
+        assert process.wait() == 0
+    pid = int((tmp_path / "twistd.pid").read_text())
+    with Process(["tail", "-f", f"--pid={pid}", "-n", "+1", "twistd.log"], cwd=tmp_path) as log:
+        log.wait_for("is ready")
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        with Process(daemon, cwd=elsewhere) as process:
+            assert process.wait() == 1
+            assert b"Couldn't listen on" in process.output
+            assert b"Traceback" not in process.output
+        assert [path.name for path in elsewhere.iterdir()] == ["twistd.log"]
+        os.kill(pid, signal.SIGTERM)
+        log.wait_for("Server Shut Down")
+        log.wait()
+
+
+def test_a_privileged_port_is_one_clear_line() -> None:
+    def drop_privilege() -> None:
+        pr_capbset_drop, cap_net_bind_service = 24, 10  # linux/prctl.h, linux/capability.h
+        ctypes.CDLL(None).prctl(pr_capbset_drop, cap_net_bind_service, 0, 0, 0)
+
+    first = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+    if first < 2:
+        pytest.skip("no port is privileged on this system")
+    status, output = run("--port", "tcp:1", preexec_fn=drop_privilege)
+    assert status == 1
+    assert "Traceback" not in output
+    assert output.count("Permission denied") == 1
+
+
+@through(*TCP, "haproxy:epoll:0")
+def test_more_connections_than_files(port: str) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (600, 600))
+
+    # To connect so many may take longer than strangers usually have for a name.
+    with Server("--name-time", "3600", preexec_fn=limit, port=port) as server:
+        server.wait_for("The system allows 600 open files")
+        alice, bob = server.pair()
+        strangers = [server.client(source=f"127.0.1.{number % 10}") for number in range(700)]
+        assert strangers[-1].line() == "The server is full."
+        alice.says("hello")
+        assert bob.text() == "hello"
+        for stranger in strangers:
+            stranger.close()
+        alice.says("/who")
+        assert alice.line() == "Here: alice*, bob*"
+        server.client("carol")
+        assert b"EMFILE" not in server.output
+
+
+@through(*LINES)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopping_tells_everybody_and_flushes(number: signal.Signals, port: str) -> None:
+    with Server(port=port) as server:
+        alice, bob = server.pair()
+        unnamed = server.client()
+        # More than bob's kernel takes: some wait in the server.
+        lines = [f"{number} {'x' * 1_000}" for number in range(3_000)]
+        sender = threading.Thread(target=alice.says, args=lines)
+        sender.start()
+        assert bob.text() == lines[0]
+        server.kill(number)
+        sender.join()
+        assert unnamed.line() == "The server is stopping."
+        assert alice.line() == "The server is stopping."
+        for heard in count(1):
+            if (line := bob.line()) == "The server is stopping.":
+                break
+            assert line.endswith(f"alice: ({lines[heard]})")
+        assert bob.line() == ""
+        status = server.wait()
+        assert status == -number
+        assert b"Traceback" not in server.output
+        assert b"xxx" not in server.output
+        assert re.search(rb"went: .*alice \(stopped\)", server.output)

@@ -1,0 +1,263 @@
+"""The client as a process of its own: between pipes, or on a terminal."""
+
+import fcntl
+import os
+import pty
+import re
+import select
+import socket
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import IO, Self
+
+from chatpair.codecs import json
+from chatpair.messages import (
+    Acknowledge,
+    Claim,
+    JsonCommand,
+    JsonEvent,
+    Mode,
+    Named,
+    StartTyping,
+)
+from tests.support.played import parsed
+from tests.support.server import BIN, TIMEOUT, Process, Server
+
+COMMAND = [str(BIN / "chatpair")]
+MODULE = [sys.executable, "-m", "chatpair.client"]
+
+
+class Piped(Process):
+    """The client between pipes, its standard error apart."""
+
+    def __init__(self, *arguments: str, command: list[str] = COMMAND, **options: object) -> None:
+        ours, theirs = socket.socketpair()
+        ours.settimeout(TIMEOUT)
+        with ours, theirs:
+            self._errors = ours.makefile("rb")
+            super().__init__([*command, *arguments], stderr=theirs, **options)
+
+    def notice(self) -> str:
+        """Return the next line of standard error, or nothing at its end."""
+        return self._errors.readline().decode().removesuffix("\n")
+
+    def notices(self) -> list[str]:
+        """Return all further lines of standard error."""
+        return self._errors.read().decode().splitlines()
+
+    def ends(self, status: int, *notices: str) -> None:
+        """Wait for the end; see its status, and the last lines of standard error."""
+        assert (self.wait(), self.notices()) == (status, [*notices])
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        self._errors.close()
+
+
+def fill(client: Piped) -> list[str]:
+    """Write lines until a client reads no more of them; return those."""
+    lines: list[str] = []
+    while not (is_full(client.popen.stdin) and sleeps(client.popen)):
+        if not is_full(client.popen.stdin):
+            lines.append(f"{len(lines)} {'x' * 1_000}")
+            client.write(lines[-1].encode() + b"\n")
+    return lines
+
+
+def at(server: Server, *options: str) -> list[str]:
+    """Return the arguments that lead to a server."""
+    return ["--port", str(server.port), *options]
+
+
+def sleeps(process: "subprocess.Popen[bytes]") -> bool:
+    """Tell whether a process waits for something to happen."""
+    status = Path(f"/proc/{process.pid}/stat").read_text()
+    return status.rpartition(")")[2].split()[0] == "S"
+
+
+def spins_until(condition: Callable[[], bool]) -> None:
+    """Look again and again, where nothing tells of a change; ends with the test at the latest."""
+    hangs = threading.Event()
+    timer = threading.Timer(TIMEOUT, hangs.set)
+    timer.start()
+    try:
+        while not condition():
+            assert not hangs.is_set()
+            os.sched_yield()
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def is_full(pipe: IO[bytes]) -> bool:
+    """Tell whether a write to a pipe would block at this moment."""
+    return not select.select([], [pipe], [], 0)[1]
+
+
+def resident(process: Process) -> int:
+    """Return how much memory a process has, in bytes."""
+    pages = Path(f"/proc/{process.popen.pid}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def unread(*arguments: str) -> Iterator[tuple["subprocess.Popen[bytes]", IO[bytes]]]:
+    """Start a client whose standard output is read by nobody yet; yield that too."""
+    ours, theirs = os.pipe()
+    with (
+        os.fdopen(ours, "rb") as output,
+        subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+        ) as process,
+    ):
+        os.close(theirs)
+        try:
+            yield process, output
+        finally:
+            process.kill()
+
+
+class Terminal(Process):
+    """The client without its editor, on a terminal of its own that echoes nothing."""
+
+    # A session's leader gets its terminal so; Ctrl-C is a signal only there.
+    _TAKE = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
+    _PROGRAM = f"{_TAKE}; os.execv(sys.argv[1], sys.argv[1:])"
+
+    def __init__(self, *arguments: str) -> None:
+        self._keyboard, self._line = pty.openpty()
+        self._open = True
+        attributes = termios.tcgetattr(self._line)
+        attributes[3] &= ~termios.ECHO
+        termios.tcsetattr(self._line, termios.TCSANOW, attributes)
+        super().__init__(
+            [sys.executable, "-c", self._PROGRAM, *COMMAND, "--plain", *arguments],
+            **dict.fromkeys(("stdin", "stdout", "stderr"), self._line),
+            start_new_session=True,
+        )
+
+    def _read(self) -> None:
+        with suppress(OSError):  # EIO when the last who had it open is gone
+            while data := os.read(self._keyboard, 65_536):
+                with self._changed:
+                    self.output += data
+                    self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def types(self, text: str) -> None:
+        """Type text; a control character is a key such as Ctrl-C."""
+        os.write(self._keyboard, text.encode())
+
+    def shows(self, text: str) -> None:
+        """Wait until the whole screen, from its first line, is this."""
+        self.wait_for(b"^" + re.escape(text.replace("\n", "\r\n").encode()) + rb"\Z")
+
+    @property
+    def blocks(self) -> bool:
+        """Whether whoever reads from the terminal waits for input, as a shell needs it."""
+        return not fcntl.fcntl(self._line, fcntl.F_GETFL) & os.O_NONBLOCK
+
+    def ends(self, status: int, screen: str) -> None:
+        """Wait for the end; see its status, all that was shown, and the terminal as it was."""
+        assert self.popen.wait(TIMEOUT) == status
+        assert self.blocks
+        self.wait()
+        assert self.output.decode().replace("\r\n", "\n") == screen
+
+    def wait(self) -> int:
+        """Wait for the end; return the exit status, or minus the signal."""
+        status: int = self.popen.wait(TIMEOUT)
+        if self._open:
+            self._open = False
+            os.close(self._line)
+        self._reader.join(TIMEOUT)
+        return status
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        os.close(self._keyboard)
+
+
+BAD_NAME = "Bad name: no space and none of : [ ] ( ) / * , in a name"
+
+
+class Host:
+    """A server that says what a test wants, to one client."""
+
+    def __init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0), backlog=0)
+        self._listening.settimeout(TIMEOUT)
+        self.port = self._listening.getsockname()[1]
+        self._client = ExitStack()
+        self.address = ["127.0.0.1", "--port", str(self.port)]
+
+    def takes(self, first: str) -> None:
+        """Take a connection, and the line that must come first."""
+        self._client.close()
+        self.socket = self._client.enter_context(self._listening.accept()[0])
+        self.socket.settimeout(TIMEOUT)
+        self._lines = self._client.enter_context(self.socket.makefile("rb"))
+        assert self.line() == first.encode() + b"\r\n"
+
+    def accepts(self, name: str) -> None:
+        """Take Mode:json for a name, as older servers do, and then a plain connection."""
+        self.takes("Mode:json")
+        self.says(BAD_NAME)
+        assert self.line() == b""
+        self.takes(name)
+        self.says("OK")
+
+    def accepts_json(self, name: str) -> None:
+        """Take a connection that speaks JSON, and the name that must come first."""
+        self.takes("Mode:json")
+        self.tells(Mode(mode="json", version=1, hold=60))
+        assert self.hears() == Claim(name)
+        self.tells(Named(name, "key", seq=1))
+
+    def hears(self) -> JsonCommand:
+        """Return the next command that a user gives: none of those that a client adds."""
+        while isinstance(command := parsed(self.line()), Acknowledge | StartTyping):
+            pass
+        return command
+
+    def tells(self, *events: JsonEvent) -> None:
+        """Send events."""
+        self.socket.sendall(b"".join(map(json.render, events)))
+
+    def line(self) -> bytes:
+        """Return the next line with its end, or nothing at the end."""
+        return self._lines.readline()
+
+    def says(self, *lines: str) -> None:
+        """Send lines."""
+        self.socket.sendall("".join(f"{line}\r\n" for line in lines).encode())
+
+    def pends(self) -> bool:
+        """Tell whether a write would block at this moment."""
+        return not select.select([], [self.socket], [], 0)[1]
+
+    def is_awaited(self) -> bool:
+        """Tell whether somebody waits for an answer to a first packet."""
+        states = [line.split()[2:4] for line in Path("/proc/net/tcp").read_text().splitlines()]
+        return [f"0100007F:{self.port:04X}", "02"] in states
+
+    def hangs_up(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listening.close()
+        self._client.close()

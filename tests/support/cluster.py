@@ -1,0 +1,208 @@
+"""Real nodes over a real engine, and what may happen to them and to what is between."""
+
+import re
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from typing import Self
+
+from tests.support.clients import spins_until
+from tests.support.engine import Engine
+from tests.support.json_client import JsonClient
+from tests.support.json_people import json_client
+from tests.support.proxy import Proxy
+from tests.support.server import Client, Server
+
+NOT_READY = "The switchboard is not ready."
+"""What a node answers that can't tell whose a name is."""
+
+LEASE = 60.0
+"""Seconds of the lease where nobody is to be taken for dead, however slow the machine is."""
+
+SHORT = 5.0
+"""Seconds of the lease where somebody is: the others must not stand still for most of it."""
+
+
+class Node(Server):
+    """A server that shares an engine with others."""
+
+    def __init__(self, name: str, url: str, *options: str, lease: float = LEASE) -> None:
+        self.name = name
+        self._mark = 0
+        self.is_frozen = False
+        cluster = ("--cluster", url, "--node", name, "--lease", f"{lease:g}")
+        super().__init__(*cluster, *options)
+
+    def logs(self, pattern: str) -> re.Match[bytes]:
+        """Wait until the log has a match after the last one that was waited for so."""
+        found = self.wait_for(rf"(?s)\A.{{{self._mark}}}.*?({pattern})".encode())
+        self._mark = found.end(1)
+        return found
+
+    def skip_log(self) -> None:
+        """Let logs look only at what comes from now on."""
+        self._mark = len(self.output)
+
+    def joins(self) -> None:
+        """Wait until it has joined the cluster, or has joined it again, and names can be had."""
+        self.logs(rf"Joined the cluster at \S+ as node {self.name}\b")
+        spins_until(lambda: self.asked(f"probe-{self.name}") == "OK")
+
+    def meets(self, other: "Node") -> None:
+        """Let it know another node now: by its heartbeats it would in a tenth of the lease."""
+        name = f"met-by-{self.name}"
+        with Client(other.door) as there, Client(self.door) as here:
+            for client, own in ((there, name), (here, f"probe-{self.name}")):
+                spins_until(partial(enters, client, own))
+            spins_until(partial(calls, here, name))
+
+    def asked(self, name: str) -> str:
+        """Ask for a name on a connection of its own, which is closed then; return the answer."""
+        with Client(self.door) as client:
+            client.says(name)
+            return client.line()
+
+    def knows(self, *others: str) -> None:
+        """Wait until these are the other nodes for it."""
+        last = re.compile(rb"The other nodes are now: ([\w, -]+)\n")
+        named = ", ".join(sorted(others)).encode() or b"none"
+        spins_until(lambda: last.findall(self.output)[-1:] == [named])
+
+    def freeze(self) -> None:
+        """Stop the process as it is."""
+        self.is_frozen = True
+        self.kill(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self.is_frozen = False
+        self.kill(signal.SIGCONT)
+
+    def dies(self) -> None:
+        """End the process as a crash does; its sockets are reset."""
+        self.kill(signal.SIGKILL)
+        self.wait()
+
+    def __exit__(self, *exception: object) -> None:
+        if self.is_frozen:
+            self.thaw()
+        super().__exit__(*exception)
+
+
+def enters(client: Client, name: str) -> bool:
+    """Claim a name; tell whether it is the client's."""
+    client.says(name)
+    return client.line() == "OK"
+
+
+def calls(client: Client, name: str) -> bool:
+    """Call somebody; tell whether that is a pair."""
+    client.says(f"To:{name}")
+    return client.line() == f"You are chatting with {name}."
+
+
+def settle(engine: Engine) -> None:
+    """Let an engine see nodes for the first time, whose lease is short.
+
+    An engine without data lets no names be claimed for most of a lease.
+    """
+    with Node("settler", engine.url, lease=1) as node:
+        node.joins()
+
+
+class Cluster:
+    """Nodes n1, n2, ..., each with a way of its own to the engine that can be cut."""
+
+    def __init__(self, engine: Engine, count: int, *options: str, lease: float = LEASE) -> None:
+        self.engine = engine
+        self._options = options
+        self._lease = lease
+        self._stack = ExitStack()
+        self.ways = [self._stack.enter_context(Proxy(engine.port)) for _ in range(count)]
+        self.nodes: list[Node] = []
+        self._started: list[Node] = []
+
+    def start(self, number: int) -> Node:
+        """Start a node, again if it was there, and wait until it has joined."""
+        node = self.nodes[number] = self.begin(number)
+        node.joins()
+        return node
+
+    def begin(self, number: int) -> Node:
+        """Start a node, and do not wait until it has joined."""
+        url = f"redis://127.0.0.1:{self.ways[number].port}"
+        node = Node(f"n{number + 1}", url, *self._options, lease=self._lease)
+        self._stack.enter_context(node)
+        self._started.append(node)
+        return node
+
+    def __enter__(self) -> Self:
+        try:
+            if not self.engine.command("DBSIZE"):
+                settle(self.engine)
+            with ThreadPoolExecutor(len(self.ways)) as pool:
+                self.nodes = list(pool.map(self.begin, range(len(self.ways))))
+            for node in self.nodes:
+                node.joins()
+            for node in self.nodes:
+                others = [other for other in self.nodes if other is not node]
+                for other in others:
+                    node.meets(other)
+                if others:
+                    node.knows(*(other.name for other in others))
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+        if exception[0] is not None:
+            for node in self._started:
+                print(f"== {node.name}\n{node.output.decode()}")
+            print(f"== the engine\n{self.engine.output.decode()}")
+        else:
+            for node in self._started:
+                assert b"Traceback" not in node.output, node.output.decode()
+
+
+def pair(caller: Node, callee: Node, *, mark: str = "") -> tuple[Client, Client]:
+    """Let alice, on one node, call bob, on another, both plain; the mark is after their names."""
+    alice, bob = caller.client(f"alice{mark}"), callee.client(f"bob{mark}")
+    alice.calls(f"bob{mark}")
+    assert bob.line() == f"You are chatting with alice{mark}."
+    return alice, bob
+
+
+def json_pair(caller: Node, callee: Node, *, mark: str = "") -> tuple[JsonClient, JsonClient, str]:
+    """Let programs do the same; return them, and bob's key."""
+    alice, _ = json_client(caller, f"alice{mark}")
+    bob, key = json_client(callee, f"bob{mark}")
+    alice.does("to", name=f"bob{mark}")
+    for party in (alice, bob):
+        party.events("paired")
+        party.does("ack", seq=2)
+    return alice, bob, key
+
+
+class Listener:
+    """A program that acknowledges what it hears."""
+
+    def __init__(self, client: JsonClient) -> None:
+        self._client = client
+        self.heard: list[str] = []
+        self.settled = 0
+        """The last of what it said that is known to have come."""
+
+    def hears_until(self, done: Callable[[Self], bool]) -> None:
+        """Take messages and statuses, all of them good, until something is so."""
+        while not done(self):
+            event = self._client.hears()
+            if event["event"] == "message":
+                self.heard.append(event["text"])
+            else:
+                assert (event["event"], event.get("status")) == ("status", "confirmed")
+                self.settled = event["id"]
+            self._client.does("ack", seq=event["seq"])

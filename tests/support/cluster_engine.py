@@ -1,0 +1,66 @@
+"""An Engine of chatpair's in a reactor that a test runs, and what it tells."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from chatpair.cluster.address import EngineAddress
+from chatpair.cluster.engine import Engine, EngineRefuses
+from tests.support.reactor import Reactor
+
+
+class Kept:
+    """An engine that is kept connected, and how often it was told that it is and is not."""
+
+    def __init__(self, reactor: Reactor, url: str, *, patience: float = 60, auth: str = "") -> None:
+        address = EngineAddress.parse(url)
+        if auth:
+            address = address.with_credentials(auth)
+        self.reactor = reactor
+        self.engine = Engine(reactor.reactor, address, patience=patience)
+        self.events: list[str] = []
+        self.failed_tries = 0  # before there was a connection
+        self.refusal = ""
+
+    def start(self) -> None:
+        """Start, and do not wait."""
+        self.engine.start(lambda: self.events.append("connected"), self._lost, self._refused)
+
+    def _lost(self) -> None:
+        if self.engine.run_id:
+            self.events.append("lost")
+        else:
+            self.failed_tries += 1
+
+    def _refused(self, why: EngineRefuses) -> None:
+        self.refusal = str(why)
+
+    def connects(self) -> None:
+        """Start, and wait until it is connected."""
+        self.start()
+        self.until("connected")
+
+    def until(self, *events: str) -> None:
+        """Run until just these things have happened, and forget them."""
+        self.reactor.until(lambda: len(self.events) >= len(events))
+        assert tuple(self.events) == events
+        self.events.clear()
+
+    def is_refused(self) -> str:
+        """Start, and return why that is in vain."""
+        self.start()
+        self.reactor.until(lambda: self.refusal)
+        assert self.events == []
+        return self.refusal
+
+    def command(self, *arguments: bytes | str | int) -> Any:
+        """Return the reply to a command."""
+        return self.reactor.result(self.engine.command(*arguments))
+
+    def result(self, deferred: "Deferred[Any]") -> Any:
+        """Run until a Deferred fires; return or raise what it fires with."""
+        return self.reactor.result(deferred)
+
+    def stop(self) -> None:
+        """Stop, and wait for that."""
+        self.reactor.result(self.engine.stop())

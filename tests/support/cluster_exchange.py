@@ -1,0 +1,332 @@
+"""Several nodes without sockets or an engine: frames arrive when a test lets them."""
+
+from collections import defaultdict, deque
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Literal, cast
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+
+from chatpair.cluster import frames
+from chatpair.cluster.frames import Frame
+from chatpair.cluster.mesh_types import NotReady
+from chatpair.cluster.tunnel import TunnelFactory
+from chatpair.factory import ChatFactory
+from chatpair.names import Name, NameTable
+from chatpair.protocol import ChatProtocol
+from chatpair.user import User
+from tests.support.exchange import Exchange, JsonParty, Party, clock
+
+
+class Link:
+    """What is on its way from one node to another."""
+
+    def __init__(self, network: "Network", source: str, target: str) -> None:
+        self._network = network
+        self._ends = source, target
+        self.waiting: deque[bytes] = deque()
+        self.delay = 0.0
+        self.held = network.holds
+        self.limit = 1_000_000  # frames after which it is full
+        self.full = False
+        self.sent: list[Frame] = []
+
+    def send(self, frame: Frame) -> None:
+        """Take a frame."""
+        self.sent.append(frame)
+        self.waiting.append(frames.encode([frame]))
+        self._room_changed()
+        if not self.held:
+            self._network.clock.callLater(self.delay, self._arrive)
+
+    def _arrive(self) -> None:
+        if self.waiting and not self.held:
+            self.deliver()
+
+    def deliver(self) -> None:
+        """Let the next frame arrive."""
+        source, target = self._ends
+        [frame] = frames.decode(self.waiting.popleft())
+        self._network.receive(source, target, frame)
+        self._room_changed()
+
+    def release(self) -> None:
+        """Let all that waits arrive, and hold nothing any more."""
+        self.held = False
+        while self.waiting:
+            self.deliver()
+
+    def _room_changed(self) -> None:
+        full = len(self.waiting) >= (self.limit // 2 if self.full else self.limit)
+        if full != self.full:
+            self.full = full
+            source, target = self._ends
+            self._network.nodes[source].factory.room_changed(target)
+
+
+class MemoryMesh:
+    """The other nodes as one node sees them."""
+
+    def __init__(self, network: "Network", me: str) -> None:
+        self._network = network
+        self.me = me
+        self.ready = self.holds_names = True
+        self.members: frozenset[str] = frozenset()
+
+    def claim(self, name: Name) -> Deferred[Literal["yours", "taken", "later"]]:
+        """Take a name, if the engine answers."""
+        given_up: list[object] = []
+        claimed: Deferred[Any] = Deferred(given_up.append)
+        asked = self._network.engine(lambda: "later" if given_up else self._claim(name))
+        asked.addBoth(lambda answer: None if given_up else claimed.callback(answer))
+        return claimed
+
+    def _claim(self, name: Name) -> Any:
+        if not self.ready or self.me not in self._network.nodes:
+            return "later"
+        if self._network.names.has(name):
+            return "taken"
+        self._network.names.add(name)
+        self._network.owners[name.key] = name, self.me
+        return "yours"
+
+    def release(self, name: Name) -> None:
+        """Let a name be free again, if it is this node's."""
+        self._network.engine(lambda: self._network.free(name.key, self.me))
+
+    def locate(self, key: str) -> Deferred[str | None]:
+        """Fire with the node of a name."""
+        if not self.ready:
+            return fail(NotReady())
+        return self._network.engine(lambda: self._network.owners.get(key, (None, None))[1])
+
+    def send(self, inc: str, frame: Frame) -> None:
+        """Tell a node something."""
+        if self.me in self._network.nodes and inc in self._network.nodes:
+            self._network.links[self.me, inc].send(frame)
+
+    def is_full(self, inc: str) -> bool:
+        """Tell whether too much is on its way to a node."""
+        return self._network.links[self.me, inc].full
+
+    def check(self) -> bool:
+        """Tell that no time has passed unnoticed."""
+        return True
+
+
+class NodeParty(Party):
+    """Somebody connected to a node; what others do reaches them, and what they do others."""
+
+    def heard(self) -> list[str]:
+        """Return the lines told since the last time."""
+        self.exchange.clock.advance(0)
+        return super().heard()
+
+    def ends_input(self) -> None:
+        """Half-close."""
+        super().ends_input()
+        self.exchange.clock.advance(0)
+
+    def fills(self) -> None:
+        """Stop reading, until the transport can take no more."""
+        super().fills()
+        self.exchange.clock.advance(0)
+
+    def drops(self, clean: bool = False) -> None:
+        """Lose the connection."""
+        super().drops(clean)
+        self.exchange.clock.advance(0)
+
+
+class JsonNodeParty(NodeParty, JsonParty):
+    """Somebody whose client speaks JSON."""
+
+    def resumes(self, other: JsonParty, seen: int = 0) -> list[dict[str, Any]]:
+        """Take over the line of another, at the node that it is of; return the events told."""
+        if self.exchange is not other.exchange:
+            host = f"elsewhere-{next(self.exchange._hosts)}"
+            self.__init__(other.exchange, host)  # type: ignore[misc]
+        return super().resumes(other, seen)
+
+
+class Node(Exchange):
+    """One node, and the parties connected to it."""
+
+    def __init__(self, network: "Network", inc: str, **options: Any) -> None:
+        self._hosts = network.hosts
+        self.clock = network.clock
+        self.inc = inc
+        self.mesh = MemoryMesh(network, inc)
+        self.factory: TunnelFactory = TunnelFactory(self.clock, self.mesh, **options)
+        self.factory.protocol = ChatProtocol  # type: ignore[assignment]
+
+    def connect(self, host: str = "") -> Party:
+        """Connect somebody who has said nothing yet, from a host that has no other."""
+        return NodeParty(self, host or f"host-{next(self._hosts)}")
+
+    def connect_json(self, host: str = "") -> JsonParty:
+        """Connect somebody whose client speaks JSON."""
+        return JsonNodeParty(self, host or f"host-{next(self._hosts)}")
+
+    def user(self, name: str) -> User:
+        """Return the user of a name."""
+        return self.factory.users[name]
+
+
+class Network:
+    """Nodes, what is on its way between them, and who has which name."""
+
+    def __init__(self, *ids: str, **options: Any) -> None:
+        self.clock: Clock = clock()
+        self.hosts = count()
+        self.names = NameTable()
+        self.owners: dict[str, tuple[Name, str]] = {}
+        self.links: defaultdict[tuple[str, str], Link] = _Links(self)
+        self.engine_held = False
+        self.holds = False  # what links that are made from now on do
+        self.asked: deque[tuple[Deferred[Any], Callable[[], Any]]] = deque()
+        self.nodes: dict[str, Node] = {}
+        for one in ids:
+            inc = f"{one}.00000001"
+            self.nodes[inc] = Node(self, inc, **options)
+        self._tell_members()
+
+    def node(self, one: str) -> Node:
+        """Return the node of an id."""
+        return self.nodes[f"{one}.00000001"]
+
+    def link(self, source: str, target: str) -> Link:
+        """Return the way from one node to another, by their ids."""
+        return self.links[f"{source}.00000001", f"{target}.00000001"]
+
+    def _tell_members(self) -> None:
+        for inc, node in list(self.nodes.items()):
+            node.mesh.members = frozenset(self.nodes) - {inc}
+            node.factory.members_changed(node.mesh.members)
+
+    def receive(self, source: str, target: str, frame: Frame) -> None:
+        """Let a frame arrive, if its node is there."""
+        if target in self.nodes:
+            self.nodes[target].factory.received(source, frame)
+
+    def hold(self) -> None:
+        """Let nothing arrive by itself from now on."""
+        self.engine_held = True
+        self.holds = True
+        for link in self.links.values():
+            link.held = True
+
+    def settle(self) -> None:
+        """Let all arrive that is on its way."""
+        self.engine_held = self.holds = False
+        for link in self.links.values():
+            link.held = False
+        while True:
+            self.clock.advance(0)
+            if self.asked:
+                self.answer()
+            elif any(link.waiting for link in self.links.values()):
+                for link in list(self.links.values()):
+                    link.release()
+            else:
+                return
+
+    # The engine
+
+    def engine(self, does: Callable[[], Any]) -> Deferred[Any]:
+        """Do something at the engine, now or when a test lets it answer."""
+        if not self.engine_held:
+            return succeed(does())
+        waiting: Deferred[Any] = Deferred()
+        self.asked.append((waiting, does))
+        return waiting
+
+    def answer(self) -> None:
+        """Let the engine do the next thing that it was asked for."""
+        waiting, does = self.asked.popleft()
+        waiting.callback(does())
+
+    def free(self, key: str, inc: str) -> None:
+        """Let a name be free, if it is a node's."""
+        name, owner = self.owners.get(key, (None, None))
+        if name is not None and owner == inc:
+            del self.owners[key]
+            self.names.remove(name)
+
+    # The end of nodes
+
+    def dies(self, one: str) -> None:
+        """Let a node die, and all others know."""
+        inc = self.node(one).inc
+        del self.nodes[inc]
+        for ends, link in self.links.items():
+            if inc in ends:
+                link.waiting.clear()
+        for key, (_, owner) in list(self.owners.items()):
+            if owner == inc:
+                self.free(key, inc)
+        self._tell_members()
+
+
+class _Links(defaultdict[tuple[str, str], Link]):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self._network = network
+
+    def __missing__(self, ends: tuple[str, str]) -> Link:
+        link = self[ends] = Link(self._network, *ends)
+        return link
+
+
+class _AllNodes:
+    """What tests ask a factory, asked of all nodes."""
+
+    def __init__(self, network: Network) -> None:
+        self._factories = [node.factory for node in network.nodes.values()]
+
+    @property
+    def users(self) -> dict[str, User]:
+        """The users of all nodes."""
+        return {key: user for factory in self._factories for key, user in factory.users.items()}
+
+    @property
+    def pairs(self) -> list[User]:
+        """The users who talk."""
+        return [user for user in self.users.values() if self.peer_of(user) is not None]
+
+    def peer_of(self, user: User) -> User | None:
+        """Return whom a user talks with, if both take it so."""
+        key, peer = user.name.key, self._peer_of(user)
+        if peer is not None:
+            back = self._peer_of(peer)
+            assert back is not None
+            assert back.name.key == key
+        return peer
+
+    def _peer_of(self, user: User) -> User | None:
+        peers = [factory.peer_of(user) for factory in self._factories]
+        peer = next((peer for peer in peers if peer is not None), None)
+        return self.users[peer.name.key] if peer is not None else None
+
+
+class Across(Exchange):
+    """What tests take for one exchange: whoever connects comes to the next of three nodes."""
+
+    def __init__(self, **options: Any) -> None:
+        self.network = Network("a", "b", "c", **options)
+        self.clock = self.network.clock
+        self.factory = cast(ChatFactory, _AllNodes(self.network))
+        self._turn = count()
+
+    def _next(self) -> Node:
+        self.clock.advance(0.000_001)  # nodes know by their clocks who came before what
+        return list(self.network.nodes.values())[next(self._turn) % 3]
+
+    def connect(self, host: str = "") -> Party:
+        """Connect somebody to the next node."""
+        return self._next().connect(host)
+
+    def connect_json(self, host: str = "") -> JsonParty:
+        """Connect somebody whose client speaks JSON to the next node."""
+        return self._next().connect_json(host)

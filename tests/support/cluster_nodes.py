@@ -1,0 +1,300 @@
+"""Leases of several nodes in this process, on a real engine, with every fault on the way to it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import hiredis
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.task import Clock
+from txredisapi import ResponseError
+
+from chatpair.cluster.directory import Directory, Outcome
+from chatpair.cluster.engine import Engine, EngineAway, EngineRefuses, Script
+from chatpair.cluster.lease import Lease
+from chatpair.names import Name, parse
+from tests.support.engine import Engine as RealEngine
+from tests.support.engine import EngineClient
+
+LEASE = 10.0
+STEP = 0.05
+
+Command = tuple[bytes | str | int, ...]
+
+
+class Store:
+    """A real engine, which seems to be restarted when its data or its run_id are changed."""
+
+    def __init__(self, client: EngineClient) -> None:
+        self._client = client
+        self.run_id = "run0"
+        self.limbo: list[tuple[str, Script | None, Command]] = []  # sent on connections that ended
+        self.flush()
+
+    def command(self, *arguments: bytes | str | int) -> Any:
+        """Return the reply."""
+        return self._client.command(*arguments)
+
+    def do(self, script: Script | None, rest: Command) -> Any:
+        """Return the reply to a script, or to a command."""
+        if script is None:
+            return self.command(*rest)
+        reply = self.command("EVALSHA", script.sha1, *rest)
+        if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT"):
+            reply = self.command("EVAL", script.text, *rest)
+        return reply
+
+    def flush(self) -> None:
+        """Empty it, as somebody may while all are connected."""
+        assert self.command("FLUSHALL") == b"OK"
+
+    def restart(self, data: dict[bytes, bytes]) -> None:
+        """Be another process, with these data."""
+        self.flush()
+        for key, dumped in data.items():
+            assert self.command("RESTORE", key, 0, dumped) == b"OK"
+        self.run_id = f"run{int(self.run_id[3:]) + 1}"
+
+    def data(self) -> dict[bytes, bytes]:
+        """Return all the data."""
+        return {key: self.command("DUMP", key) for key in self.command("KEYS", "*")}
+
+    def names(self) -> dict[str, str]:
+        """Return who owns what, by key, and assert that nothing else speaks of a name."""
+        keys = {key.decode() for key in self.command("KEYS", "*")}
+        owners = {
+            key.removeprefix("{chatpair}:name:"): self.command("GET", key).decode()
+            for key in keys
+            if key.startswith("{chatpair}:name:")
+        }
+        looks: set[tuple[str, ...]] = set()
+        kept: set[tuple[str, ...]] = set()
+        for hash_key in keys:
+            kind, _, rest = hash_key.removeprefix("{chatpair}:").partition(":")
+            fields = self.command("HGETALL", hash_key) if kind in ("look", "of") else []
+            for field, value in zip(fields[::2], fields[1::2], strict=True):
+                if kind == "look":
+                    look_kind, _, look = rest.partition(":")
+                    looks.add((look_kind, look, field.decode(), value.decode()))
+                else:
+                    value = value.decode()
+                    kept.update((value[0], x, field.decode(), rest) for x in value[1:].split("\n"))
+        assert looks == kept
+        assert {(key, inc) for _, _, key, inc in kept} == set(owners.items())
+        return owners
+
+
+@contextmanager
+def store(folder: Path) -> Iterator[Store]:
+    """Run a real engine for a test module."""
+    with RealEngine(folder, port=False) as engine, closing(EngineClient(engine.path)) as client:
+        yield Store(client)
+
+
+class Wire:
+    """What an Engine is to one node: a connection that can be slow, or cut at any point."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.run_id = ""
+        self.connected = False
+        self.is_slow = False
+        self.sent: list[tuple[Script | None, Command, Deferred[Any]]] = []
+        self.replies: list[tuple[Any, Deferred[Any]]] = []
+
+    def script(self, script: Script, keys: list[str], arguments: list[Any]) -> Deferred[Any]:
+        """Send a script."""
+        return self._send(script, (len(keys), *keys, *arguments))
+
+    def command(self, *arguments: bytes | str | int) -> Deferred[Any]:
+        """Send a command."""
+        return self._send(None, arguments)
+
+    def _send(self, script: Script | None, rest: Command) -> Deferred[Any]:
+        if not self.connected:
+            return fail(EngineAway("away"))
+        answer: Deferred[Any] = Deferred()
+        self.sent.append((script, rest, answer))
+        if not self.is_slow:
+            self.run()
+            self.answer()
+        return answer
+
+    def lose(self) -> None:
+        """Let nothing that was sent be done, though the connection seems to be there."""
+        self.replies += [(hiredis.ReplyError("never"), answer) for _, _, answer in self.sent]
+        self.sent.clear()
+
+    def run(self, count: int = 1_000_000) -> None:
+        """Let the engine do what came first."""
+        for script, rest, answer in self.sent[:count]:
+            self.replies.append((self.store.do(script, rest), answer))
+        del self.sent[:count]
+
+    def answer(self, count: int = 1_000_000) -> None:
+        """Let the replies arrive that came first."""
+        replies, self.replies = self.replies[:count], self.replies[count:]
+        for reply, answer in replies:
+            if isinstance(reply, hiredis.ReplyError):
+                answer.errback(ResponseError(str(reply)))
+            else:
+                answer.callback(reply)
+
+    def connect(self, lease: Lease) -> None:
+        """Be connected to what runs now."""
+        if not self.connected:
+            self.connected = True
+            self.run_id = self.store.run_id
+            lease.connected()
+
+    def cut(self, lease: Lease, *, left: bool = False) -> None:
+        """End the connection; what was sent may be left in a buffer, and done later."""
+        if self.connected:
+            self.connected = False
+            if left:
+                self.store.limbo += [(self.run_id, script, rest) for script, rest, _ in self.sent]
+            waiting = [answer for _, answer in self.replies] + [each[2] for each in self.sent]
+            self.sent, self.replies = [], []
+            lease.lost()
+            for answer in waiting:
+                answer.errback(EngineAway("cut"))
+
+
+class Node:
+    """A node without connections: names of users, and what its lease has told it."""
+
+    def __init__(self, world: "World", node_id: str, lease: float = LEASE) -> None:
+        self.clock = Clock()
+        self.behind = 0.0
+        self.is_frozen = False
+        self.wire = Wire(world.store)
+        self.users: dict[str, Name] = {}
+        self.told: list[str] = []
+        self.members: frozenset[str] = frozenset()
+        engine = cast(Engine, self.wire)
+        self.lease = Lease(
+            self.clock, engine, Directory(engine), self, node_id, lease, lambda: world.now
+        )
+
+    def enter(self, text: str) -> "list[Outcome]":
+        """Claim a name for a user; the list gets the outcome."""
+        outcomes: list[Outcome] = []
+        name = parse(text)
+
+        def claimed(outcome: Outcome) -> None:
+            outcomes.append(outcome)
+            if outcome == "yours":
+                assert name.key not in self.users
+                self.users[name.key] = name
+
+        self.lease.claim(name).addCallback(claimed)
+        return outcomes
+
+    def leave(self, key: str) -> None:
+        """End a user."""
+        self.lease.release(self.users.pop(key))
+
+    # What a lease tells
+
+    def returned(self) -> None:
+        pass
+
+    def ready_changed(self) -> None:
+        self.told.append("ready" if self.lease.ready else "not ready")
+
+    def members_changed(self, members: frozenset[str]) -> None:
+        self.members = members
+
+    def frozen(self) -> None:
+        self.told.append("frozen")
+        assert not self.lease.entitled
+        for key in list(self.users):
+            self.leave(key)
+
+    def reborn(self) -> None:
+        self.told.append("reborn")
+
+    def joined(self) -> None:
+        self.told.append("joined")
+
+    def names(self) -> list[Name]:
+        return list(self.users.values())
+
+    def expelled(self, name: Name) -> None:
+        self.told.append(f"expelled {name}")
+        self.leave(name.key)
+
+    def refused(self, why: EngineRefuses) -> None:
+        self.told.append(str(why))
+
+
+class World:
+    """Nodes, their engine, and the time that goes on for all of them."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.now = 1_000.0
+        self.nodes: list[Node] = []
+        store.limbo.clear()
+        store.restart({})
+
+    def start(self, node_id: str, lease: float = LEASE) -> Node:
+        """Start a node, and let it reach the engine."""
+        node = Node(self, node_id, lease)
+        self.nodes.append(node)
+        node.wire.connect(node.lease)
+        return node
+
+    def ready(self, *ids: str) -> list[Node]:
+        """Return nodes that have started and are ready."""
+        nodes = [self.start(node_id) for node_id in ids]
+        self.wait(LEASE)
+        assert all(node.lease.ready for node in nodes)
+        return nodes
+
+    def wait(self, seconds: float) -> None:
+        """Let time go on, and find no name with two owners at any moment of it."""
+        for _ in range(round(seconds / STEP)):
+            self.now += STEP
+            for node in self.nodes:
+                node.behind += STEP
+                if not node.is_frozen:
+                    self.wake(node)
+            self.look()
+
+    def away(self, seconds: float, *nodes: Node) -> None:
+        """Let nodes be without an engine for some time."""
+        for node in nodes:
+            node.wire.cut(node.lease)
+        self.wait(seconds)
+        for node in nodes:
+            node.wire.connect(node.lease)
+
+    def wait_until(self, happened: Callable[[], object], seconds: float = 10 * LEASE) -> float:
+        """Return after how many seconds something happened."""
+        start = self.now
+        while not happened():
+            assert self.now - start < seconds
+            self.wait(STEP)
+        return self.now - start
+
+    def kill(self, node: Node) -> None:
+        """End a node as SIGKILL does; what it has sent may be done, or not."""
+        self.nodes.remove(node)
+        node.wire.connected = False
+        self.store.limbo += [(node.wire.run_id, script, rest) for script, rest, _ in node.wire.sent]
+
+    def wake(self, node: Node) -> None:
+        """Let all that is late in a node happen."""
+        node.is_frozen = False
+        behind, node.behind = node.behind, 0.0
+        node.clock.advance(behind)
+
+    def look(self) -> None:
+        """Find no name with two owners."""
+        owners = [node for node in self.nodes if node.lease.entitled]
+        for at, one in enumerate(owners):
+            for other in owners[at + 1 :]:
+                for name in one.users.values():
+                    assert not any(name.is_same(second) for second in other.users.values())

@@ -1,0 +1,375 @@
+"""People who do what they like at the nodes of a cluster, and note what they do and are told."""
+
+import re
+import selectors
+from random import Random
+from time import monotonic
+
+from chatpair.codecs import json, plain
+from chatpair.messages import (
+    Acknowledge,
+    AnyEvent,
+    Call,
+    Claim,
+    Command,
+    CountedEvent,
+    Error,
+    Event,
+    Free,
+    Goodbye,
+    HangUp,
+    Left,
+    Message,
+    Named,
+    Notice,
+    Paired,
+    Ping,
+    Quit,
+    Repeated,
+    Resume,
+    Resumed,
+    Say,
+    Status,
+    Timestamp,
+)
+from tests.support.cluster_wire import Wire
+from tests.support.history import End, Ending, History, Over, Session
+
+NAMES = ("ann", "ben", "cat", "dan", "eva", "fay", "gus", "hal", "ida", "jon")
+
+_AGAIN = re.compile(r"\[.{24}\] (\S+) \(again\): \((.*)\)")
+_LATER = ("The switchboard is not ready.", "The last call is still on its way.")
+_MOST_UNSENT = 100_000
+_MOST_TRIES = 15.0  # seconds, in which no line is held any more
+
+
+class Person:
+    """Somebody who comes under a name, talks, goes one way or another, and comes again."""
+
+    def __init__(
+        self,
+        number: int,
+        chance: Random,
+        history: History,
+        selector: selectors.BaseSelector,
+        doors: list[int],
+    ) -> None:
+        """Take where each node listens, which changes; it is 0 of one that is not there."""
+        self.chance = chance
+        self.state = "out"  # naming, in, leaving, listening, lost, returning
+        self.since = 0.0
+        self.session: Session | None = None
+        self.peer: str | None = None
+        self.calling = ""  # what marks that a call has been answered
+        self.unsettled: dict[int, Say] = {}
+        self.wanted = ""  # the name to come under, or any
+        self.is_at_rest = False
+        self._number = number
+        self._source = f"127.0.1.{number + 1}"
+        self._history = history
+        self._selector = selector
+        self._doors = doors
+        self._wire: Wire | None = None
+        self._old_wire: Wire | None = None
+        self._counts = False
+        self._key = ""
+        self._name = ""
+        self._home = self._at = 0
+        self._seen = self._acknowledged = self._said = self._marks = self._texts = 0
+        self._asked = self._lost_at = 0.0
+        self._is_recalled = False  # a plain one hears how things stood
+
+    def __str__(self) -> str:
+        return (
+            f"{self._number} {self.state} {self.wanted} since {self.since:.3f} at n{self._at + 1}"
+            f" as {self.session}, with {self.peer}, calling {self.calling!r},"
+            f" unsettled {[*self.unsettled]}"
+        )
+
+    @property
+    def peer_key(self) -> str:
+        """What names of the peer are equal to, or nothing if there is none."""
+        return self.peer.casefold() if self.peer else ""
+
+    # Connections
+
+    def _enter(self, state: str) -> None:
+        self.state, self.since = state, monotonic()
+
+    def _connect(self, node: int) -> bool:
+        if not self._doors[node]:
+            return False
+        wire = Wire(self._selector, self._doors[node], self._source)
+        wire.heard = lambda line: self._heard(line) if self._wire is wire else None
+        wire.lost = lambda: self._lost() if self._wire is wire else None
+        self._wire, self._at = wire, node
+        return True
+
+    def _send(self, *commands: Command | bytes) -> None:
+        assert self._wire is not None
+        lines = [one if isinstance(one, bytes) else self._rendered(one) for one in commands]
+        data = b"".join(lines)
+        cut = self.chance.randrange(len(data)) if self.chance.random() < 0.1 else None
+        self._wire.send(data, cut)
+
+    def _rendered(self, command: Command) -> bytes:
+        if self._counts:
+            return json.render_command(command)  # type: ignore[arg-type]
+        match command:
+            case HangUp():
+                return b"/bye\r\n"
+            case Resume(key):
+                return f"Back:{key}\r\n".encode()
+            case _:
+                return plain.render_command(command)  # type: ignore[arg-type]
+
+    def _comes(self) -> None:
+        self._counts = self.chance.random() < 0.5
+        name = self.wanted or self.chance.choice(NAMES)
+        if self.chance.random() < 0.2:
+            name = name.capitalize()
+        if self._connect(self.chance.randrange(len(self._doors))):
+            self._enter("naming")
+            self._asked = monotonic()
+            self._send(*[b"Mode:json\r\n"] * self._counts, Claim(name))
+            self._name = name
+
+    def _comes_back(self) -> None:
+        assert self.session is not None
+        node = self._home if self.chance.random() < 0.5 else self.chance.randrange(len(self._doors))
+        if self._connect(node):
+            self._enter("returning")
+            self._is_recalled = False
+            self.session.did(monotonic(), Resume(self._key))
+            self._send(*[b"Mode:json\r\n"] * self._counts, Resume(self._key, self._seen))
+
+    def _lost(self) -> None:
+        """Come back, if that is possible, after the connection has ended."""
+        self._wire = None
+        if self.session is None:
+            self._enter("out")
+        elif self._key and self.state in ("in", "returning"):
+            self._will_come_back()
+        else:
+            self.ends("closed")
+
+    def _will_come_back(self) -> None:
+        if self.state == "in":
+            self._lost_at = monotonic()
+        self._enter("lost")
+
+    def ends(self, how: Ending) -> None:
+        """Be gone; the connection is closed some way if there is one still."""
+        assert self.session is not None
+        self.session.told(monotonic(), End(how))
+        self.session = self.peer = None
+        self.calling = ""
+        self.unsettled = {}
+        for wire in (self._wire, self._old_wire):
+            if wire is not None:
+                wire.close(self.chance.random() < 0.5)
+        self._wire = self._old_wire = None
+        self._enter("out")
+
+    # What is told
+
+    def _heard(self, line: str) -> None:
+        event: AnyEvent
+        if self._counts:
+            event = json.parse_event(line.encode())
+        elif match := _AGAIN.fullmatch(line):
+            event = Repeated(Message(match[1], match[2], Timestamp(0)))
+        elif line.startswith("You are already chatting with "):
+            event = Error("to", "already", line)
+        elif line in _LATER:
+            event = Error("to" if self.session else "name", "try-later", line)
+        else:
+            event = plain.parse_event(line)
+        if self.session is None:
+            self._is_answered(event)
+        elif self.state == "returning" and not self._is_recalled:
+            self._may_be_back(event)
+        else:
+            self._told(event)
+
+    def _is_answered(self, event: AnyEvent) -> None:
+        match event:
+            case Named(key=key):
+                now = monotonic()
+                self.session = Session(self._name, f"n{self._at + 1}", self._asked, now, False)
+                self.session.counts = self._counts
+                self._history.sessions.append(self.session)
+                self._key, self._home = key, self._at
+                self._seen, self._acknowledged, self._said = 1, 0, 0
+                self._enter("in")
+                if not self._counts and self.chance.random() < 0.4:
+                    self._send(b"/key\r\n")
+            case Error():
+                self._give_up()
+
+    def _give_up(self) -> None:
+        assert self._wire is not None
+        self._wire.close()
+        self._wire = None
+        self._enter("lost" if self.session else "out")
+
+    def _may_be_back(self, event: AnyEvent) -> None:
+        match event:
+            case Named() if not self._counts:
+                self._is_recalled = True
+            case Resumed(got=got):
+                self._is_back(event)
+                self._send(*(say for number, say in self.unsettled.items() if number > got), Ping())
+            case Error(text=text) | Notice(text=text):
+                held = self._at != self._home or "No line is held" not in text
+                if held and monotonic() - self._lost_at < _MOST_TRIES:
+                    self._give_up()
+                else:
+                    self.ends("closed")
+
+    def _is_back(self, event: Resumed) -> None:
+        assert self.session is not None
+        self.session.told(monotonic(), event)
+        self._enter("in")
+        if self._old_wire is not None:
+            self._old_wire.close()
+            self._old_wire = None
+        if self.calling:
+            self._mark(lost=True)
+
+    def _told(self, event: AnyEvent) -> None:
+        assert self.session is not None
+        now = monotonic()
+        if self.state == "returning" and isinstance(event, Paired | Free):
+            self.peer = event.peer if isinstance(event, Paired) else None
+            self._is_back(Resumed(self._name, self.peer, 0))
+            return
+        if isinstance(event, Notice):
+            self._noticed(now, event.text)
+            return
+        if isinstance(event, Event | Repeated):
+            self.session.told(now, event)
+        if isinstance(event, CountedEvent) and isinstance(event.seq, int):
+            self._seen = event.seq
+        match event:
+            case Paired(peer):
+                self.peer = peer
+            case Left() | Free():
+                self.peer = None
+            case Status(number):
+                self.unsettled = {id_: say for id_, say in self.unsettled.items() if id_ > number}
+            case Error(of=of, code="no-such") if of is not None and of.startswith("mark"):
+                self._marked(now, of)
+            case Goodbye():
+                self.ends("quit" if self.state == "leaving" else "closed")
+
+    def _noticed(self, now: float, text: str) -> None:
+        if text.startswith("Your key is "):
+            self._key = text.split()[3].rstrip(".")
+        elif text.startswith("No such command: /mark"):
+            self._marked(now, text.split("/")[1].split(".")[0])
+
+    def _mark(self, lost: bool) -> None:
+        """Let the answer to this tell that a call has been answered, if it has arrived."""
+        self._marks += 1
+        self.calling = f"mark{self._marks}{'lost' * lost}"
+        mark = f'{{"do":"{self.calling}"}}\r\n' if self._counts else f"/{self.calling}\r\n"
+        self._send(mark.encode())
+
+    def _marked(self, now: float, mark: str) -> None:
+        if mark == self.calling:
+            assert self.session is not None
+            self.session.told(now, Over(mark.endswith("lost")))
+            self.calling = ""
+
+    # What is done
+
+    def acts(self) -> None:
+        """Do something."""
+        for wire in (self._wire, self._old_wire):
+            if wire is not None:
+                wire.held_back = False
+                wire.flush()
+                wire.stall(not self.is_at_rest and self.chance.random() < 0.03)
+        patience = monotonic() - self.since > 6
+        match self.state:
+            case "out" if not self.is_at_rest or self.wanted:
+                self._comes()
+            case "naming" | "returning" if patience:
+                self._give_up()
+            case "lost" if self.chance.random() < 0.4:
+                self._comes_back()
+            case "in":
+                self.acknowledges()
+                if not self.is_at_rest:
+                    self._does_something()
+            case "leaving" | "listening" if patience or self.is_at_rest:
+                self.ends("dropped")
+
+    def acknowledges(self) -> None:
+        """Be done with all events, or not yet."""
+        late = not self.is_at_rest and self.chance.random() < 0.5
+        if self._counts and self._acknowledged < self._seen and not late:
+            self._acknowledged = self._seen
+            self._send(Acknowledge(self._seen))
+
+    def _does_something(self) -> None:
+        assert self._wire is not None
+        kinds = {"say": 20, "burst": 2, "bye": 2, "quit": 0.5, "call": 1}
+        if self.peer is None:
+            kinds = {"say": 1, "call": 20, "bye": 0.5, "quit": 1}
+        kinds |= {"drop": 0.4, "return": 0.8, "take over": 0.4, "half-close": 0.3}
+        (kind,) = self.chance.choices([*kinds], [*kinds.values()])
+        match kind:
+            case "say" | "burst" if len(self._wire.out) < _MOST_UNSENT:
+                self.says(self.chance.randint(1, 4) if kind == "say" else 60)
+            case "call" if not self.calling:
+                self.calls(self.chance.choice(NAMES))
+            case "bye":
+                self.hangs_up()
+            case "quit":
+                self._does(Quit())
+                self._enter("leaving")
+            case "drop":
+                self.ends("dropped")
+            case "return" if self._key:
+                self._wire.close(self.chance.random() < 0.5)
+                self._wire = None
+                self._will_come_back()
+            case "take over" if self._key:
+                self._wire.stall(True)
+                self._old_wire, self._wire = self._wire, None
+                self._will_come_back()
+            case "half-close" if not self._counts and not self._wire.out:
+                self._wire.half_close()
+                self._enter("listening")
+
+    def _does(self, *commands: Command) -> None:
+        assert self.session is not None
+        for command in commands:
+            self.session.did(monotonic(), command)
+        self._send(*commands)
+
+    def says(self, count: int) -> None:
+        """Say so many texts."""
+        says: list[Say] = []
+        for _ in range(count):
+            self._said += 1
+            self._texts += 1
+            long = "x" * self.chance.choice((0, 0, 0, 10, 100, 3_000))
+            say = Say(self._said if self._counts else 0, f"{self._number}-{self._texts} {long}.")
+            if self._counts and self.peer and self.chance.random() < 0.3:
+                say = Say(say.id, say.text, self.peer)
+            if self._counts:
+                self.unsettled[say.id] = say
+            says.append(say)
+        self._does(*says)
+
+    def calls(self, name: str) -> None:
+        """Call somebody."""
+        self._does(Call(name))
+        self._mark(lost=False)
+
+    def hangs_up(self) -> None:
+        """Be free."""
+        self._does(HangUp())

@@ -1,0 +1,218 @@
+"""What happens to nodes, to their ways to the engine and to the engine, one time or another."""
+
+import shutil
+import threading
+from collections.abc import Callable
+from random import Random
+from time import monotonic
+
+from tests.support.cluster import Cluster
+from tests.support.engine import Engine
+from tests.support.history import Cut, History
+from tests.support.server import TIMEOUT, Client
+
+LEASE = 2.0
+"""Seconds of the nodes' lease: so short that much can go wrong in a minute."""
+
+
+class Weather:
+    """Strikes each node now and then, and the engine that they share, until it is calmed."""
+
+    def __init__(
+        self, engine: Engine, cluster: Cluster, history: History, doors: list[int], seed: str
+    ) -> None:
+        """Take where the cuts are noted, and the nodes' ports, which are 0 while one is dead."""
+        self.log: list[str] = []
+        self._engine = engine
+        self._cluster = cluster
+        self._history = history
+        self._doors = doors
+        self._over = threading.Event()
+        self._lock = threading.Lock()
+        count = len(doors)
+        self._troubles = [0] * count  # why a node may not reach the engine
+        self._changes = [0] * count
+        self._since: list[float | None] = [None] * count
+        self._probes = 0
+        self._failed: list[BaseException] = []
+        runs: list[Callable[[Random], None]] = [self._strike_engine]
+        runs += [
+            lambda chance, number=number: self._strike_node(number, chance)  # type: ignore[misc]
+            for number in range(count)
+        ]
+        self._threads = [
+            threading.Thread(target=self._run, args=(run, Random(f"{seed} weather {index}")))
+            for index, run in enumerate(runs)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def passes(self) -> None:
+        """Let nothing more go wrong."""
+        self._over.set()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all is well again."""
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def calm(self) -> None:
+        """Wait until all is well again."""
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+        if not self._failed:
+            for number in range(len(self._doors)):
+                self._settle(number)
+        if self._failed:
+            raise self._failed[0]
+
+    def _run(self, run: Callable[[Random], None], chance: Random) -> None:
+        try:
+            run(chance)
+        except BaseException as why:
+            self._failed.append(why)
+            self._over.set()
+
+    def _note(self, text: str) -> None:
+        self.log.append(f"{monotonic():.3f} {text}")
+
+    # Who can't reach the engine
+
+    def _trouble(self, *numbers: int) -> None:
+        with self._lock:
+            for number in numbers:
+                self._troubles[number] += 1
+                self._changes[number] += 1
+                if self._since[number] is None:
+                    self._since[number] = monotonic()
+
+    def _trouble_ends(self, *numbers: int) -> None:
+        with self._lock:
+            for number in numbers:
+                self._troubles[number] -= 1
+
+    def _cut_ends(self, number: int) -> None:
+        since = self._since[number]
+        if since is not None:
+            self._history.cuts.append(Cut(f"n{number + 1}", since, monotonic()))
+        self._since[number] = monotonic() if self._troubles[number] else None
+
+    def _settle(self, number: int) -> None:
+        """Wait until a node is surely a member."""
+        waits_until = monotonic() + TIMEOUT
+        while self._since[number] is not None:
+            assert monotonic() < waits_until, f"n{number + 1} does not come back"
+            with self._lock:
+                changes = self._changes[number]
+                self._probes += 1
+                name = f"probe-{self._probes}"
+            if not self._troubles[number] and self._answers(number, name):
+                with self._lock:
+                    if changes == self._changes[number]:
+                        self._cut_ends(number)
+                        self._note(f"n{number + 1} is well")
+            else:
+                threading.Event().wait(0.1)
+
+    def _answers(self, number: int, name: str) -> bool:
+        with Client(self._doors[number]) as client:
+            client.says(name)
+            return client.line() == "OK"
+
+    # Nodes
+
+    def _strike_node(self, number: int, chance: Random) -> None:
+        kinds = {
+            self._kill: 2,
+            self._freeze: 1,
+            self._freeze_for_long: 3,
+            self._cut: 2,
+            self._cut_once: 1,
+            self._cut_in_a_frame: 2,
+            self._black_hole: 2,
+            self._slow_down: 1,
+        }
+        while not self._over.wait(chance.uniform(1, 6)):
+            self._settle(number)
+            (kind,) = chance.choices([*kinds], [*kinds.values()])
+            seconds = chance.choice((0.2, 0.5, 1, 1.2, 1.7)) * LEASE
+            self._note(f"n{number + 1}{kind.__name__} {seconds}")
+            kind(number, seconds)
+            self._settle(number)
+        self._settle(number)
+
+    def _kill(self, number: int, seconds: float) -> None:
+        self._doors[number] = 0
+        self._cluster.nodes[number].dies()
+        with self._lock:
+            self._changes[number] += 1
+            self._cut_ends(number)
+        self._over.wait(seconds)
+        self._trouble(number)
+        node = self._cluster.nodes[number] = self._cluster.begin(number)
+        self._doors[number] = node.port
+        self._trouble_ends(number)
+        self._settle(number)
+
+    def _freeze(self, number: int, seconds: float) -> None:
+        node = self._cluster.nodes[number]
+        node.freeze()
+        self._over.wait(seconds)
+        node.thaw()
+
+    def _freeze_for_long(self, number: int, seconds: float) -> None:
+        self._freeze(number, 1.2 * LEASE + seconds)
+
+    def _cut(self, number: int, seconds: float) -> None:
+        self._trouble(number)
+        self._cluster.ways[number].cut()
+        self._over.wait(seconds)
+        self._cluster.ways[number].mend()
+        self._trouble_ends(number)
+
+    def _cut_once(self, number: int, seconds: float) -> None:
+        self._trouble(number)
+        self._cluster.ways[number].cut_once()
+        self._trouble_ends(number)
+
+    def _cut_in_a_frame(self, number: int, seconds: float) -> None:
+        self._trouble(number)
+        self._cluster.ways[number].cut_after(int(seconds * 1_237) % 4_000)
+        self._over.wait(0.3)
+        self._trouble_ends(number)
+
+    def _black_hole(self, number: int, seconds: float) -> None:
+        self._trouble(number)
+        self._cluster.ways[number].flows.clear()
+        self._over.wait(seconds)
+        self._cluster.ways[number].flows.set()
+        self._trouble_ends(number)
+
+    def _slow_down(self, number: int, seconds: float) -> None:
+        self._trouble(number)
+        self._cluster.ways[number].rate = 20_000
+        self._over.wait(2 * seconds)
+        self._cluster.ways[number].rate = 0
+        self._trouble_ends(number)
+
+    # The engine
+
+    def _strike_engine(self, chance: Random) -> None:
+        everybody = range(len(self._doors))
+        while not self._over.wait(chance.uniform(5, 15)):
+            kind = chance.choice(("with its data", "empty", "frozen"))
+            seconds = chance.choice((0.0, 0.3, 1, 1.7)) * LEASE
+            self._note(f"engine {kind} {seconds}")
+            self._trouble(*everybody)
+            if kind == "frozen":
+                self._engine.freeze()
+                self._over.wait(seconds)
+                self._engine.thaw()
+            else:
+                self._engine.kill()
+                if kind == "empty":
+                    shutil.rmtree(self._engine.folder / "appendonlydir")
+                self._over.wait(seconds)
+                self._engine.restart()
+            self._trouble_ends(*everybody)

@@ -1,0 +1,202 @@
+"""The client on a terminal that can be looked at: what its user sees."""
+
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import termios
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyte
+
+from tests.support.clients import COMMAND, at
+from tests.support.server import TIMEOUT, Client, Process, Server, heed_interrupts
+
+TIME = re.compile(r"^(\d{4}-\d\d-\d\d )?\d\d:\d\d\b")
+
+
+def _take_terminal() -> None:
+    heed_interrupts()
+    # A session's leader gets its terminal so; keys are signals, and jobs controlled, only there.
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def status(*parts: str) -> str:
+    """Return the line that tells how things stand."""
+    return f" {' | '.join(parts)}"
+
+
+class Emulator(Process):
+    """A program, the client by default, on a terminal of a certain size.
+
+    It has a time zone of its own, nine hours east of Greenwich, and an empty folder of settings.
+    """
+
+    def __init__(
+        self,
+        *arguments: str,
+        command: Sequence[str] = COMMAND,
+        rows: int = 24,
+        columns: int = 100,
+        env: dict[str, str] | None = None,
+    ) -> None:
+        self._screen = pyte.HistoryScreen(columns, rows, history=10_000)
+        self._stream = pyte.ByteStream(self._screen)
+        self._master, self._line = pty.openpty()
+        self._wake, self._woken = os.pipe()
+        self._settings = TemporaryDirectory()
+        self.resize(rows, columns)
+        self._modes = termios.tcgetattr(self._line)
+        usual = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        super().__init__(
+            [*command, *arguments],
+            **dict.fromkeys(("stdin", "stdout", "stderr"), self._line),
+            start_new_session=True,
+            preexec_fn=_take_terminal,
+            env={
+                **usual,
+                "TERM": "xterm-256color",
+                "TZ": "JST-9",
+                "XDG_CONFIG_HOME": self._settings.name,
+                **(env or {}),
+            },
+        )
+
+    def _read(self) -> None:
+        with suppress(OSError):  # EIO when the last who had it open is gone
+            # Who closes what another thread reads from closes nothing until there is data.
+            while self._wake not in select.select([self._master, self._wake], [], [])[0]:
+                data = os.read(self._master, 65_536)
+                with self._changed:
+                    self.output += data
+                    self._stream.feed(data)
+                    self._changed.notify_all()
+        os.close(self._master)
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    # The user
+
+    def types(self, text: str) -> None:
+        """Type text; a control character is a key such as Ctrl-C, and a return that of Enter."""
+        self.types_bytes(text.encode())
+
+    def types_bytes(self, data: bytes) -> None:
+        """Type what may be no text."""
+        while data:
+            data = data[os.write(self._master, data) :]
+
+    def pastes(self, text: str) -> None:
+        """Paste text, as a terminal tells it to a program that asked to know."""
+        self.types(f"\x1b[200~{text}\x1b[201~")
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Make the window another size; the kernel tells whoever is in the foreground."""
+        self._screen.resize(rows, columns)
+        fcntl.ioctl(self._line, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+
+    def closes_window(self) -> None:
+        """Close the window without a word."""
+        os.write(self._woken, b"!")
+        self._reader.join(TIMEOUT)
+
+    @property
+    def echoes(self) -> bool:
+        """Whether the terminal itself shows what is typed."""
+        return bool(termios.tcgetattr(self._line)[3] & termios.ECHO)
+
+    # What is seen
+
+    def lines(self) -> list[str]:
+        """Return all lines on the screen and above it, without spaces and blank lines at ends."""
+        above = [
+            "".join(line[column].data for column in range(self._screen.columns))
+            for line in self._screen.history.top
+        ]
+        return (
+            "\n".join(line.rstrip() for line in [*above, *self._screen.display])
+            .rstrip()
+            .split("\n")
+        )
+
+    def waits_until(self, looks: Callable[[list[str]], bool]) -> list[str]:
+        """Wait until the lines are as they should be, and as many; return them."""
+
+        def look() -> bool:
+            with suppress(IndexError):
+                return looks(self.lines()) or self._ended
+            return self._ended
+
+        with self._changed:
+            self._changed.wait_for(look, TIMEOUT)
+            seen = self.lines()
+            assert looks(seen), "\n".join(["The screen is:", *seen])
+            return seen
+
+    def shows(self, *lines: str, column: int | None = None) -> None:
+        """Wait until these are all lines, with times as HH:MM; and the cursor in a column."""
+        self._shows(lines, 0, column)
+
+    def shows_last(self, *lines: str, column: int | None = None) -> None:
+        """Wait until these are the last lines; and the cursor in a column."""
+        self._shows(lines, -len(lines), column)
+
+    def _shows(self, lines: Sequence[str], start: int, column: int | None) -> None:
+        def seen() -> tuple[list[str], int | None]:
+            now = [TIME.sub("HH:MM", line) for line in self.lines()[start:]]
+            return now, None if column is None else self._screen.cursor.x
+
+        wanted = [*lines], column
+        with self._changed:
+            self._changed.wait_for(lambda: seen() == wanted or self._ended, TIMEOUT)
+            assert seen() == wanted, "\n".join(["The screen is:", *self.lines()])
+
+    # The end
+
+    def ends(self, status: int) -> None:
+        """Wait for the end; see its status, and the terminal as it was before."""
+        assert self.popen.wait(TIMEOUT) == status
+        assert termios.tcgetattr(self._line) == self._modes
+        # A shell's read would fail where it would have to wait.
+        assert not fcntl.fcntl(self._line, fcntl.F_GETFL) & os.O_NONBLOCK
+        self.wait()
+        assert b"\x1b[?2004h" not in self.output.rpartition(b"\x1b[?2004l")[2]
+        assert not self._screen.cursor.hidden
+
+    def wait(self) -> int:
+        """Wait for the end; return the exit status, or minus the signal."""
+        status: int = self.popen.wait(TIMEOUT)
+        if self._line >= 0:
+            os.close(self._line)
+            self._line = -1
+        self._reader.join(TIMEOUT)
+        return status
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        for descriptor in (self._wake, self._woken):
+            os.close(descriptor)
+        self._settings.cleanup()
+
+
+WELCOME = "HH:MM * Welcome, alice."
+PAIRED = "HH:MM * You are chatting with bob."
+ALONE = status("alice", "with nobody", "connected")
+WITH_BOB = status("alice", "with bob", "connected")
+
+
+@contextmanager
+def pair(server: Server, *options: str, **settings: Any) -> Iterator[tuple[Emulator, Client]]:
+    """Start alice's client, and let bob call her by hand."""
+    with Emulator(*at(server, "--name", "alice", *options), **settings) as alice:
+        alice.shows(WELCOME, ALONE, ">", column=2)
+        bob = server.client("bob")
+        bob.calls("alice")
+        alice.shows(WELCOME, PAIRED, WITH_BOB, ">", column=2)
+        yield alice, bob

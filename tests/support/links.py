@@ -1,0 +1,84 @@
+"""Nodes that tell each other numbers through links and a fake engine."""
+
+from typing import Any
+
+import msgspec
+from twisted.internet.task import Clock
+
+from chatpair.cluster.links import Links
+from tests.support.fake_engine import Data, FakeEngine
+
+LEASE = 10.0
+
+
+class Node:
+    """One node, and what it got from which."""
+
+    def __init__(self, clock: Clock, data: Data, inc: str) -> None:
+        self.inc = inc
+        self.got: list[tuple[str, Any]] = []
+        self.room: list[tuple[str, bool]] = []  # who got full or has room, and which
+        self.unknown: list[str] = []
+        self.engine = FakeEngine(data)
+        self.links = Links(
+            clock,
+            self.engine,
+            self.received,
+            self.room_changed,
+            lease=LEASE,
+            encode=msgspec.msgpack.encode,
+            decode=msgspec.msgpack.Decoder(list[Any]).decode,
+            unknown=self.unknown.append,
+        )
+        self.links.opened(inc)
+
+    def sends(self, inc: str, *frames: Any) -> None:
+        """Send frames to another node."""
+        for frame in frames:
+            self.links.send(inc, frame)
+
+    def received(self, inc: str, frame: Any) -> None:
+        """Take a frame."""
+        self.got.append((inc, frame))
+
+    def room_changed(self, inc: str) -> None:
+        """Note what is said of another node."""
+        self.room.append((inc, self.links.is_full(inc)))
+
+    def from_(self, inc: str) -> list[Any]:
+        """Return what came from one node."""
+        return [frame for source, frame in self.got if source == inc]
+
+    def reconnects(self) -> None:
+        """Be connected to the engine again, and a member as before."""
+        self.engine.mend()
+        self.links.reconnected()
+
+
+class Net:
+    """Some nodes that know of each other."""
+
+    def __init__(self, *incs: str) -> None:
+        self.clock = Clock()
+        self.data = Data(self.clock)
+        self.nodes = {inc: Node(self.clock, self.data, inc) for inc in incs}
+        self.knows()
+        self.runs()
+
+    def knows(self) -> None:
+        """Tell all nodes who the members are."""
+        for node in self.nodes.values():
+            node.links.members_changed(frozenset(self.nodes) - {node.inc})
+
+    def runs(self, seconds: float = 0.1) -> None:
+        """Let time pass, and all happen at its time."""
+        end = self.clock.seconds() + seconds
+        while due := [call.getTime() for call in self.clock.getDelayedCalls()]:
+            if min(due) > end:
+                break
+            self.clock.advance(max(0.0, min(due) - self.clock.seconds()))
+        self.clock.advance(end - self.clock.seconds())
+
+    def inbox(self, inc: str) -> list[Any]:
+        """Return the entries in a node's inbox."""
+        return self.data.streams[b"chatpair:inbox:{%b}" % inc.encode()]

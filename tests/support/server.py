@@ -1,0 +1,304 @@
+"""A real server: twistd in a process of its own, and plain sockets to talk to it."""
+
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from tests.support.certificates import made
+
+TIMEOUT = 180
+"""Seconds after which something that a test waits for hangs; no test takes as long."""
+
+BIN = Path(sys.executable).parent
+
+
+def require(program: str) -> str:
+    """Return the path of a program; without it, skip the test, or fail where all are due."""
+    path = shutil.which(program)
+    if path is None:
+        message = f"the program {program} is not installed"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
+
+
+def own_address() -> str:
+    """Return an address of this machine that is not its loopback."""
+    found = subprocess.run([require("hostname"), "-I"], check=True, capture_output=True, text=True)
+    own = [word for word in found.stdout.split() if "." in word]
+    if not own:
+        pytest.skip("this machine has no network")
+    return own[0]
+
+
+def heed_interrupts() -> None:
+    """Undo what a shell does to a background job, which ignores Ctrl-C, and all it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+class Process:
+    """A process whose standard output is read as it comes."""
+
+    def __init__(self, arguments: Sequence[str], **options: object) -> None:
+        self.popen = subprocess.Popen(  # type: ignore[call-overload]
+            arguments,
+            **{
+                "stdin": subprocess.PIPE,
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.STDOUT,
+                "preexec_fn": heed_interrupts,
+                **options,
+            },
+        )
+        self.output = b""
+        self._changed = threading.Condition()
+        self._ended = False
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while data := self.popen.stdout.read1():
+            with self._changed:
+                self.output += data
+                self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def wait_for(self, text: str | bytes) -> re.Match[bytes]:
+        """Wait until the output has a match for a pattern."""
+        pattern = text.encode() if isinstance(text, str) else text
+        found: list[re.Match[bytes]] = []
+
+        def look() -> bool:
+            if match := re.search(pattern, self.output):
+                found.append(match)
+            return bool(found) or self._ended
+
+        with self._changed:
+            assert self._changed.wait_for(look, TIMEOUT), f"no {text!r} in {self.output!r}"
+        assert found, f"no {text!r} in {self.output!r}, and no more will come"
+        return found[0]
+
+    def write(self, data: bytes) -> None:
+        """Write to the standard input."""
+        self.popen.stdin.write(data)
+        self.popen.stdin.flush()
+
+    def close_input(self) -> None:
+        """End the standard input."""
+        self.popen.stdin.close()
+
+    def wait(self) -> int:
+        """Wait for the end; return the exit status, or minus the signal."""
+        status: int = self.popen.wait(TIMEOUT)
+        self._reader.join(TIMEOUT)
+        return status
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal."""
+        self.popen.send_signal(number)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.popen.poll() is None:
+            self.kill()
+        self.wait()
+        for stream in (self.popen.stdin, self.popen.stdout):
+            if stream is not None and not stream.closed:
+                with suppress(BrokenPipeError):
+                    stream.close()
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where a server listens, and what it hears before the first line."""
+
+    address: int | str
+    """A TCP port, or the path of a unix socket."""
+    proxied: bool = False
+    """Whether a header tells whose a connection is."""
+    tls: ssl.SSLContext | None = None
+    """Whom to trust, if it speaks TLS."""
+    web: bool = False
+    """Whether it is a web site, with a WebSocket."""
+    host: str = "127.0.0.1"
+    """The machine's address, of a TCP port; one is connected to from itself."""
+
+    def connect(self, source: str) -> socket.socket:
+        """Connect from an address, if the door is of a kind that has any."""
+        if isinstance(self.address, str):
+            sock = socket.socket(socket.AF_UNIX)
+            sock.connect(self.address)  # which fails if it would have to wait and may not
+            sock.settimeout(TIMEOUT)
+            return sock
+        target = (self.host, self.address)
+        if not self.proxied:
+            here = source if self.host == "127.0.0.1" else self.host
+            sock = socket.create_connection(target, TIMEOUT, source_address=(here, 0))
+            if self.tls is None:
+                return sock
+            # Its end must be told, as somebody else can cut the connection.
+            return self.tls.wrap_socket(
+                sock, server_hostname="localhost", suppress_ragged_eofs=False
+            )
+        sock = socket.create_connection(target, TIMEOUT)
+        family = "TCP6" if ":" in source else "TCP4"
+        sock.sendall(f"PROXY {family} {source} {source} 40000 {self.address}\r\n".encode())
+        return sock
+
+
+class Connection:
+    """A socket that is closed at the end, one way or another."""
+
+    socket: socket.socket
+
+    def resets(self) -> None:
+        """Close with a reset, as a crash of the kernel's does."""
+        linger = b"\1\0\0\0\0\0\0\0"
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.socket.close()
+
+    def close(self) -> None:
+        """Close, without a word."""
+        self.socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class Client(Connection):
+    """A plain socket, or one with TLS, that reads lines."""
+
+    def __init__(self, door: Door | int, source: str = "127.0.0.1") -> None:
+        door = Door(door) if isinstance(door, int) else door
+        self.socket = door.connect(source)
+        self._has_tls = door.tls is not None
+        self._buffer = b""
+        self._in_a_line = False  # which is not finished
+
+    def sends(self, data: bytes) -> None:
+        """Send bytes."""
+        self._in_a_line = not data.endswith(b"\n")
+        self.socket.sendall(data)
+
+    def says(self, *lines: str) -> None:
+        """Send lines of text."""
+        self.sends("".join(f"{line}\n" for line in lines).encode())
+
+    def line(self) -> str:
+        """Return the next line, or nothing at the end."""
+        while b"\r\n" not in self._buffer:
+            data = self.socket.recv(65_536)
+            if not data:
+                assert self._buffer == b"", f"an unfinished line: {self._buffer!r}"
+                return ""
+            self._buffer += data
+        line, self._buffer = self._buffer.split(b"\r\n", 1)
+        return line.decode()
+
+    def text(self) -> str:
+        """Return what is in the brackets of the next line, which must be the peer's."""
+        line = self.line()
+        match = re.fullmatch(r"\[\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}\] \S+: \((.*)\)", line, re.S)
+        assert match, f"not a line of the peer's: {line!r}"
+        return match[1]
+
+    def calls(self, name: str) -> None:
+        """Pair with somebody."""
+        self.says(f"To:{name}")
+        assert self.line() == f"You are chatting with {name}."
+
+    def pends(self) -> bool:
+        """Tell whether a write would block at this moment."""
+        return not select.select([], [self.socket], [], 0)[1]
+
+    def ends_input(self) -> None:
+        """Half-close, or say what means the same."""
+        if self._has_tls:
+            self.sends(b"\n" * self._in_a_line + b"/end\n")
+        else:
+            self.socket.shutdown(socket.SHUT_WR)
+
+
+class Server(Process):
+    """twistd -n chatpair on a free port; for one that is a web site, web: is in front of it."""
+
+    def __init__(self, *options: str, port: str = "0", **settings: object) -> None:
+        web = port.removeprefix("web:") if port.startswith("web:") else None
+        lines = port if web is None else "epoll:0:interface=127.0.0.1"
+        where = ["--port", lines, *([] if web is None else ["--web", web])]
+        arguments = [str(BIN / "twistd"), "-n", "--pidfile=", "chatpair", *where, *options]
+        super().__init__(arguments, stdin=subprocess.DEVNULL, **settings)
+        self._clients = ExitStack()
+        self.wait_for(r"chatpair \S+ is ready")
+        self.door = self._door("ChatFactory", lines)
+        self.port = self.door.address if isinstance(self.door.address, int) else 0
+        self.json_door = self.door
+        if web is not None:
+            self.json_door = replace(self._door("WebSite", web), web=True)
+
+    def _door(self, factory: str, port: str) -> Door:
+        pattern = rf"{factory}(?: \(TLS\))?( \(PROXY\))? starting on (\d+|'.*')"
+        match = re.search(pattern.encode(), self.output)
+        where = match[2].decode().strip("'") if match else "0"
+        tls = made().trusting() if port.startswith(("ssl:", "tls:")) else None
+        return Door(int(where) if where.isdecimal() else where, bool(match and match[1]), tls)
+
+    def closes_at_the_end(self, connection: Connection) -> None:
+        """Close a connection with the server at the latest."""
+        self._clients.callback(connection.close)
+
+    def client(self, name: str = "", source: str = "127.0.0.1") -> Client:
+        """Connect, and say a name if there is one; closed with the server at the latest."""
+        client = Client(self.door, source)
+        self.closes_at_the_end(client)
+        if name:
+            client.says(name)
+            assert client.line() == "OK"
+        return client
+
+    def pair(self) -> tuple[Client, Client]:
+        """Connect alice and bob, and let alice call."""
+        alice, bob = self.client("alice"), self.client("bob")
+        alice.calls("bob")
+        assert bob.line() == "You are chatting with alice."
+        return alice, bob
+
+    def resident_kib(self) -> int:
+        """Return how much memory the server has, in KiB."""
+        status = Path(f"/proc/{self.popen.pid}/status").read_text()
+        match = re.search(r"VmRSS:\s+(\d+) kB", status)
+        assert match
+        return int(match[1])
+
+    def __exit__(self, *exception: object) -> None:
+        self._clients.close()
+        if self.popen.poll() is None:
+            self.stop()
+        super().__exit__(*exception)
+
+    def stop(self) -> int:
+        """End the server as an operator does; return its exit status."""
+        self.kill(signal.SIGTERM)
+        return self.wait()

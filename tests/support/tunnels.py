@@ -1,0 +1,47 @@
+"""Two nodes, and clients that come back at the other."""
+
+from tests.support.cluster_exchange import Network, Node
+from tests.support.exchange import JsonParty, Party
+
+NO_LINE = "No line is held for that key."
+
+
+def two() -> tuple[Network, Node, Node]:
+    """Return two nodes."""
+    network = Network("a", "b")
+    return network, network.node("a"), network.node("b")
+
+
+def far_ends(node: Node) -> list[object]:
+    """Return the connections at other nodes whose users are at one."""
+    return list(node.factory._far)
+
+
+def carried_by(node: Node) -> list[object]:
+    """Return the connections to a node whose users are at others."""
+    return list(node.factory._carried)
+
+
+def with_key(node: Node, name: str = "alice") -> tuple[Party, str]:
+    """Connect somebody who has a key."""
+    party = node.enter(name)
+    party.says("/key")
+    [line] = party.heard()
+    return party, line.split()[3].rstrip(".")
+
+
+def back(network: Network, node: Node, key: str, host: str = "") -> Party:
+    """Connect somebody who has a key elsewhere, and is told all."""
+    party = node.connect(host)
+    party.says(f"Back:{key}")
+    network.settle()
+    return party
+
+
+def json_back(network: Network, node: Node, old: JsonParty, seen: int = 1) -> JsonParty:
+    """Connect a client that resumes what it had elsewhere."""
+    party = node.connect_json()
+    party.key = old.key
+    party.does("resume", key=old.key, seen=seen)
+    network.settle()
+    return party

@@ -1,5 +1,6 @@
 """Fixtures that more than one test module uses."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,12 @@ from tests.support.server import Server
 # How fast the machine is must not matter.
 settings.register_profile("chatpair", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("chatpair")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return how many tests run side by side: none if they are named one by one."""
+    named = [argument for argument in config.args if "::" in argument]
+    return 0 if named else 3 * (os.cpu_count() or 1)
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from PIL import Image
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # its browser is that of the tests
 
-from tests.support.browser import Pages, WebServer, browser  # noqa: E402
+from tests.support.browser import Pages, browser  # noqa: E402
+from tests.support.server import WEB, Server  # noqa: E402
 
 FILE = ROOT / "docs" / "web.png"
 WIDTH, HEIGHT = 720, 520
@@ -29,7 +30,7 @@ def write(file: Path) -> None:
         TemporaryDirectory() as profile,
         browser(Path(profile)) as chromium,
         Pages(chromium) as pages,
-        WebServer() as server,
+        Server(port=WEB) as server,
     ):
         alice, bob = (pages.open(server.web_port, name) for name in ("alice", "bob"))
         alice.says("To:bob")

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from selenium.webdriver import Chrome
 
-from tests.support.browser import Pages, WebServer, browser
+from tests.support.browser import Pages, browser
 from tests.support.cluster import settle
-from tests.support.doors import TCP, port_of
+from tests.support.doors import Servers, port_of
 from tests.support.engine import Engine
 from tests.support.exchange import Exchange
 from tests.support.reactor import Reactor
@@ -33,18 +33,31 @@ def exchange() -> Exchange:
     return Exchange()
 
 
-@pytest.fixture(params=TCP)
-def port(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a server listens: on TCP, unless a scenario is marked to go through other doors."""
-    return port_of(request.param, tmp_path)
+@pytest.fixture
+def door(request: pytest.FixtureRequest) -> str:
+    """The way into a server: the one that a bare number means, unless a scenario is marked."""
+    return str(getattr(request, "param", "epoll:0"))
 
 
 @pytest.fixture
-def server(port: str) -> Iterator[Server]:
-    """A real server with the options that it has by itself, behind each door."""
-    with Server(port=port) as running:
+def port(door: str, tmp_path: Path) -> str:
+    """Where a server listens that a test starts for itself."""
+    return port_of(door, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Servers that tests use one after the other."""
+    with Servers(tmp_path_factory.mktemp("servers")) as running:
         yield running
-    assert b"Traceback" not in running.output
+
+
+@pytest.fixture
+def server(door: str, servers: Servers) -> Iterator[Server]:
+    """A real server with the options that it has by itself, and nobody there."""
+    with servers.lent(door) as running:
+        yield running
+        assert b"Traceback" not in running.output
 
 
 @pytest.fixture(scope="session")
@@ -55,11 +68,11 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 
 @pytest.fixture
-def web() -> Iterator[WebServer]:
-    """A server with a web door, and nothing wrong in its log at the end."""
-    with WebServer() as running:
+def web(servers: Servers) -> Iterator[Server]:
+    """A server with a web door, and nobody there."""
+    with servers.lent("websocket") as running:
         yield running
-    assert b"Traceback" not in running.output
+        assert b"Traceback" not in running.output
 
 
 @pytest.fixture

@@ -16,12 +16,11 @@ from wsproto.events import (
     TextMessage,
 )
 
-from tests.support.browser import WebServer
-from tests.support.server import Client
+from tests.support.server import WEB, Client, Server
 from tests.support.web_client import WebClient, command, pieces
 
 
-def pair(web: WebServer) -> tuple[WebClient, Client]:
+def pair(web: Server) -> tuple[WebClient, Client]:
     """Connect alice through the web door and bob without, and let alice call."""
     alice, bob = WebClient(web.web_port), web.client("bob")
     alice.enters("alice")
@@ -31,7 +30,7 @@ def pair(web: WebServer) -> tuple[WebClient, Client]:
     return alice, bob
 
 
-def test_a_web_client_and_one_with_nc_talk(web: WebServer) -> None:
+def test_a_web_client_and_one_with_nc_talk(web: Server) -> None:
     alice, bob = pair(web)
     with alice:
         alice.does("say", id=1, text="Grüße 👋")
@@ -43,7 +42,7 @@ def test_a_web_client_and_one_with_nc_talk(web: WebServer) -> None:
         assert alice.hears()["event"] == "left"
 
 
-def test_two_web_clients_talk_and_confirm(web: WebServer) -> None:
+def test_two_web_clients_talk_and_confirm(web: Server) -> None:
     with WebClient(web.web_port) as alice, WebClient(web.web_port) as bob:
         assert alice.mode == {"event": "mode", "mode": "json", "version": 1, "hold": 60}
         alice.enters("alice")
@@ -57,7 +56,7 @@ def test_two_web_clients_talk_and_confirm(web: WebServer) -> None:
         assert bob.hears()["status"] == "confirmed"
 
 
-def test_a_drop_and_a_resume(web: WebServer) -> None:
+def test_a_drop_and_a_resume(web: Server) -> None:
     bob = web.client("bob")
     with WebClient(web.web_port) as alice:
         key = alice.enters("alice")
@@ -78,7 +77,7 @@ def test_a_drop_and_a_resume(web: WebServer) -> None:
             assert alice.is_over()
 
 
-def test_a_message_in_any_pieces(web: WebServer) -> None:
+def test_a_message_in_any_pieces(web: Server) -> None:
     with WebClient(web.web_port) as alice:
         text = command("name", name="alice").data
         alice.sends(*pieces(text[:1], "", text[1:5], text[5:]), command("ping"))
@@ -88,7 +87,7 @@ def test_a_message_in_any_pieces(web: WebServer) -> None:
         assert alice.hears() == {"event": "pong"}
 
 
-def test_line_breaks_between_the_tokens_are_space(web: WebServer) -> None:
+def test_line_breaks_between_the_tokens_are_space(web: Server) -> None:
     with WebClient(web.web_port) as alice:
         alice.sends(TextMessage(json.dumps({"do": "name", "name": "alice"}, indent=2)))
         assert alice.hears()["event"] == "named"
@@ -96,14 +95,14 @@ def test_line_breaks_between_the_tokens_are_space(web: WebServer) -> None:
         assert alice.hears() == {"event": "pong"}
 
 
-def test_a_ping_has_a_pong(web: WebServer) -> None:
+def test_a_ping_has_a_pong(web: Server) -> None:
     with WebClient(web.web_port) as alice:
         alice.sends(Ping(b"are you there?"), Pong(b"nobody asked"), Ping())
         assert alice.event() == Pong(b"are you there?")
         assert alice.event() == Pong(b"")
 
 
-def test_quit_is_answered_and_the_connection_closed(web: WebServer) -> None:
+def test_quit_is_answered_and_the_connection_closed(web: Server) -> None:
     alice, bob = pair(web)
     with alice:
         alice.sends(command("quit"), Ping())
@@ -115,7 +114,7 @@ def test_quit_is_answered_and_the_connection_closed(web: WebServer) -> None:
         assert bob.line() == "Quit."
 
 
-def test_a_client_that_closes(web: WebServer) -> None:
+def test_a_client_that_closes(web: Server) -> None:
     alice, bob = pair(web)
     with alice:
         assert alice.is_over() is False  # the answer comes first
@@ -124,7 +123,7 @@ def test_a_client_that_closes(web: WebServer) -> None:
     assert bob.line() == "alice has lost the connection. What you say is kept for a while."
 
 
-def test_what_is_said_right_before_the_close_counts(web: WebServer) -> None:
+def test_what_is_said_right_before_the_close_counts(web: Server) -> None:
     alice, bob = pair(web)
     with alice:
         quits = [command("say", id=1, text="bye"), command("quit"), CloseConnection(1000)]
@@ -132,7 +131,7 @@ def test_what_is_said_right_before_the_close_counts(web: WebServer) -> None:
         assert [bob.text(), bob.line()] == ["bye", "Quit."]
 
 
-def test_a_client_that_is_told_to_close_and_goes_on(web: WebServer) -> None:
+def test_a_client_that_is_told_to_close_and_goes_on(web: Server) -> None:
     with WebClient(web.web_port) as alice:
         alice.enters("alice")
         late = alice.wire.send(Ping())
@@ -150,7 +149,7 @@ def test_a_client_that_is_told_to_close_and_goes_on(web: WebServer) -> None:
         ([BytesMessage(b"", message_finished=False)] * 2 + [BytesMessage(b"")], 1003),
     ],
 )
-def test_what_is_no_text_is_refused(web: WebServer, events: list[Event], code: int) -> None:
+def test_what_is_no_text_is_refused(web: Server, events: list[Event], code: int) -> None:
     alice, bob = pair(web)
     with alice:
         alice.sends(command("say", id=1, text="before"), *events, command("ping"))
@@ -170,7 +169,7 @@ def test_what_is_no_text_is_refused(web: WebServer, events: list[Event], code: i
         (b"\x88\x81\0\0\0\0\0", 1002),  # closing with half a code
     ],
 )
-def test_garbage_is_refused(web: WebServer, data: bytes, code: int) -> None:
+def test_garbage_is_refused(web: Server, data: bytes, code: int) -> None:
     alice, bob = pair(web)
     with alice:
         alice.socket.sendall(data)
@@ -179,7 +178,7 @@ def test_garbage_is_refused(web: WebServer, data: bytes, code: int) -> None:
     assert bob.line() == "alice has lost the connection. What you say is kept for a while."
 
 
-def test_a_line_that_is_too_long_is_dropped(web: WebServer) -> None:
+def test_a_line_that_is_too_long_is_dropped(web: Server) -> None:
     with WebClient(web.web_port) as alice:
         alice.enters("alice")
         alice.sends(TextMessage("x" * 65_537), command("ping"))
@@ -187,7 +186,7 @@ def test_a_line_that_is_too_long_is_dropped(web: WebServer) -> None:
         assert alice.hears() == {"event": "pong"}
 
 
-def test_a_message_without_end_is_refused(web: WebServer) -> None:
+def test_a_message_without_end_is_refused(web: Server) -> None:
     with WebClient(web.web_port) as alice:
         alice.enters("alice")
         before = web.resident_kib()
@@ -198,7 +197,7 @@ def test_a_message_without_end_is_refused(web: WebServer) -> None:
         assert web.resident_kib() - before < 3_000
 
 
-def test_somebody_who_does_not_read_pauses_the_peer(web: WebServer) -> None:
+def test_somebody_who_does_not_read_pauses_the_peer(web: Server) -> None:
     alice, bob = pair(web)
     carol, dave = web.client("carol"), web.client("dave")
     carol.calls("dave")
@@ -228,7 +227,7 @@ def test_somebody_who_does_not_read_pauses_the_peer(web: WebServer) -> None:
     alice.close()
 
 
-def test_pings_of_somebody_who_does_not_read(web: WebServer) -> None:
+def test_pings_of_somebody_who_does_not_read(web: Server) -> None:
     with WebClient(web.web_port) as alice:
         alice.enters("alice")
         before = web.resident_kib()
@@ -246,7 +245,7 @@ def test_pings_of_somebody_who_does_not_read(web: WebServer) -> None:
                 assert event == Pong(b"x" * 125)
 
 
-def test_pings_and_no_message_for_too_long(web: WebServer) -> None:
+def test_pings_and_no_message_for_too_long(web: Server) -> None:
     with WebClient(web.web_port) as alice:
         for _ in range(5):
             alice.socket.sendall(alice.wire.send(Ping(b"x" * 125)) * 300)
@@ -255,7 +254,7 @@ def test_pings_and_no_message_for_too_long(web: WebServer) -> None:
         assert event == CloseConnection(1009, "")
 
 
-def test_stopping_tells_everybody(web: WebServer) -> None:
+def test_stopping_tells_everybody(web: Server) -> None:
     alice, bob = pair(web)
     with alice:
         web.kill(signal.SIGTERM)
@@ -267,7 +266,7 @@ def test_stopping_tells_everybody(web: WebServer) -> None:
         assert web.wait() == -signal.SIGTERM
 
 
-def test_only_pages_of_this_site_and_programs_may_connect(web: WebServer) -> None:
+def test_only_pages_of_this_site_and_programs_may_connect(web: Server) -> None:
     port = web.web_port
     for origin in (f"http://127.0.0.1:{port}", f"https://127.0.0.1:{port}", None):
         with WebClient(port, origin) as client:
@@ -279,12 +278,12 @@ def test_only_pages_of_this_site_and_programs_may_connect(web: WebServer) -> Non
 
 
 def test_the_limits_count_at_this_door_too() -> None:
-    with WebServer("--max-per-host", "2") as web:
+    with Server("--max-per-host", "2", port=WEB) as web:
         alice, _ = pair(web)
         with WebClient(web.web_port) as crowded:
             assert crowded.refused() == 503
         alice.close()
-    with WebServer("--max-users", "1", "--hold", "0") as web:
+    with Server("--max-users", "1", "--hold", "0", port=WEB) as web:
         web.client("alice")
         with WebClient(web.web_port, is_let_in=False) as late:
             assert late.event() == TextMessage("The server is full.")

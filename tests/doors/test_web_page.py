@@ -2,13 +2,13 @@
 
 import pytest
 
-from tests.support.browser import Pages, WebServer
+from tests.support.browser import Pages
 from tests.support.clients import Piped, at
-from tests.support.server import Process, require
+from tests.support.server import Process, Server, require
 from tests.support.web_client import WebClient
 
 
-def test_two_pages_talk(web: WebServer, pages: Pages) -> None:
+def test_two_pages_talk(web: Server, pages: Pages) -> None:
     alice, bob = pages.open(web.web_port, "alice"), pages.open(web.web_port, "bob")
     alice.says("To:bob")
     alice.stands("alice", "with bob", "connected")
@@ -39,7 +39,7 @@ def test_two_pages_talk(web: WebServer, pages: Pages) -> None:
         assert page.complaints() == []
 
 
-def test_a_page_and_nc_talk(web: WebServer, pages: Pages) -> None:
+def test_a_page_and_nc_talk(web: Server, pages: Pages) -> None:
     alice = pages.open(web.web_port, "alice")
     with Process([require("nc"), "127.0.0.1", str(web.port)]) as nc:
         nc.write(b"bob\nTo:alice\n")
@@ -55,7 +55,7 @@ def test_a_page_and_nc_talk(web: WebServer, pages: Pages) -> None:
         alice.stands("alice", "with nobody", "connected", "handed to the peer's system")
 
 
-def test_a_page_and_the_client_talk(web: WebServer, pages: Pages) -> None:
+def test_a_page_and_the_client_talk(web: Server, pages: Pages) -> None:
     alice = pages.open(web.web_port, "alice")
     with Piped(*at(web, "--name", "bob", "--to", "alice")) as bob:
         bob.write(b"from a pipe\n")
@@ -77,7 +77,7 @@ HOSTILE = [
 ]
 
 
-def test_whatever_is_said_is_shown_as_text(web: WebServer, pages: Pages) -> None:
+def test_whatever_is_said_is_shown_as_text(web: Server, pages: Pages) -> None:
     alice = pages.open(web.web_port, "alice")
     bob = web.client("<b>bob&amp;")
     bob.calls("alice")
@@ -94,7 +94,7 @@ def test_whatever_is_said_is_shown_as_text(web: WebServer, pages: Pages) -> None
     assert alice.run("return document.querySelectorAll('section').length") == 1
 
 
-def test_what_turns_the_direction_of_text_is_gone(web: WebServer, pages: Pages) -> None:
+def test_what_turns_the_direction_of_text_is_gone(web: Server, pages: Pages) -> None:
     alice = pages.open(web.web_port, "alice")
     bob = web.client("bob")
     bob.calls("alice")
@@ -104,7 +104,7 @@ def test_what_turns_the_direction_of_text_is_gone(web: WebServer, pages: Pages) 
     assert alice.run(isolation) == "isolate"
 
 
-def test_64_kib_of_emoji(web: WebServer, pages: Pages) -> None:
+def test_64_kib_of_emoji(web: Server, pages: Pages) -> None:
     alice = pages.open(web.web_port, "alice")
     bob = web.client("bob")
     bob.calls("alice")
@@ -121,7 +121,7 @@ def test_64_kib_of_emoji(web: WebServer, pages: Pages) -> None:
     assert bob.text() == "shorter"
 
 
-def test_commands(web: WebServer, pages: Pages) -> None:
+def test_commands(web: Server, pages: Pages) -> None:
     alice, bob = pages.open(web.web_port, "alice"), web.client("bob")
     alice.says("hello?")
     alice.shows(
@@ -171,7 +171,7 @@ def test_commands(web: WebServer, pages: Pages) -> None:
         ("Quit", "Bad name: the server says that itself"),
     ],
 )
-def test_names_that_can_not_be_had(web: WebServer, pages: Pages, name: str, why: str) -> None:
+def test_names_that_can_not_be_had(web: Server, pages: Pages, name: str, why: str) -> None:
     web.client("bob")
     page = pages.open(web.web_port)
     page.enters(name)
@@ -181,7 +181,7 @@ def test_names_that_can_not_be_had(web: WebServer, pages: Pages, name: str, why:
     page.shows("Welcome, alice.")
 
 
-def test_a_peer_who_goes_before_it_has_what_was_said(web: WebServer, pages: Pages) -> None:
+def test_a_peer_who_goes_before_it_has_what_was_said(web: Server, pages: Pages) -> None:
     alice = pages.open(web.web_port, "alice")
     with WebClient(web.web_port) as bob:
         bob.enters("bob")

@@ -8,7 +8,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from tests.support.browser import Page, Pages, WebServer
+from tests.support.browser import Page, Pages
+from tests.support.server import Server
 
 # WCAG 2.2, sections 1.4.3 and "relative luminance".
 FAINT = """
@@ -58,7 +59,7 @@ def tabs_to(page: Page, text: str) -> None:
     raise AssertionError(f"Tab does not lead to {text}")
 
 
-def test_with_the_keyboard_alone(web: WebServer, pages: Pages) -> None:
+def test_with_the_keyboard_alone(web: Server, pages: Pages) -> None:
     bob = web.client("bob")
     alice = pages.open(web.web_port)
     presses(alice, "alice", Keys.ENTER)
@@ -82,7 +83,7 @@ def test_with_the_keyboard_alone(web: WebServer, pages: Pages) -> None:
     alice.until(lambda: focus(alice).get_attribute("id") == "name", "form")
 
 
-def test_an_input_method_may_use_enter_for_itself(web: WebServer, pages: Pages) -> None:
+def test_an_input_method_may_use_enter_for_itself(web: Server, pages: Pages) -> None:
     alice = pages.open(web.web_port, "alice")
     alice.find("#text").send_keys("/help")
     event = "new KeyboardEvent('keydown', {key: 'Enter', isComposing: arguments[0], bubbles: true})"
@@ -93,7 +94,7 @@ def test_an_input_method_may_use_enter_for_itself(web: WebServer, pages: Pages) 
     alice.until(lambda: alice.shown()[-1].startswith("To:bob"), "help")
 
 
-def test_everything_has_a_name_for_screen_readers(web: WebServer, pages: Pages) -> None:
+def test_everything_has_a_name_for_screen_readers(web: Server, pages: Pages) -> None:
     alice, bob = pages.open(web.web_port), web.client("bob")
     assert roles(alice) == [("heading", "chatpair"), ("textbox", "Your name"), ("button", "Enter")]
     assert alice.find("#refusal").aria_role == "alert"
@@ -123,7 +124,7 @@ def roles(page: Page) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_colours_are_easy_to_tell_apart(web: WebServer, pages: Pages, scheme: str) -> None:
+def test_colours_are_easy_to_tell_apart(web: Server, pages: Pages, scheme: str) -> None:
     alice, bob = pages.open(web.web_port), web.client("bob")
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     devtools(alice, "Emulation.setEmulatedMedia", media)
@@ -149,7 +150,7 @@ def devtools(page: Page, command: str, arguments: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("height", [480, 240])
-def test_on_a_phone(web: WebServer, pages: Pages, height: int) -> None:
+def test_on_a_phone(web: Server, pages: Pages, height: int) -> None:
     alice, bob = pages.open(web.web_port, "alice"), web.client("b" * 32)
     screen = {"width": 320, "height": height, "deviceScaleFactor": 2, "mobile": True}
     devtools(alice, "Emulation.setDeviceMetricsOverride", screen)
@@ -171,7 +172,7 @@ def test_on_a_phone(web: WebServer, pages: Pages, height: int) -> None:
     assert alice.run(fits)
 
 
-def test_whoever_reads_the_end_goes_on_to(web: WebServer, pages: Pages) -> None:
+def test_whoever_reads_the_end_goes_on_to(web: Server, pages: Pages) -> None:
     alice, bob = pages.open(web.web_port, "alice"), web.client("bob")
     bob.calls("alice")
     bob.says(*map(str, range(50)))
@@ -191,7 +192,7 @@ def test_whoever_reads_the_end_goes_on_to(web: WebServer, pages: Pages) -> None:
     assert alice.run("return document.getElementById('log').scrollTop") == 0
 
 
-def test_notifications(web: WebServer, pages: Pages) -> None:
+def test_notifications(web: Server, pages: Pages) -> None:
     alice, bob = pages.open(web.web_port, "alice"), web.client("bob")
     alice.run(
         """window.told = []; window.asked = 0;

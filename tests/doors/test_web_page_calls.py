@@ -1,10 +1,11 @@
 """The page in a real browser: who may call, and calls that ring."""
 
 from chatpair.codecs.plain import HELP
-from tests.support.browser import Pages, WebServer
+from tests.support.browser import Pages
+from tests.support.server import WEB, Server
 
 
-def test_help_has_what_the_plain_codec_has(web: WebServer, pages: Pages) -> None:
+def test_help_has_what_the_plain_codec_has(web: Server, pages: Pages) -> None:
     page = pages.open(web.web_port, "alice")
     page.says("/help")
     page.until(lambda: len(page.shown()) > 1, "help")
@@ -14,7 +15,7 @@ def test_help_has_what_the_plain_codec_has(web: WebServer, pages: Pages) -> None
     ]
 
 
-def test_do_not_disturb(web: WebServer, pages: Pages) -> None:
+def test_do_not_disturb(web: Server, pages: Pages) -> None:
     alice, bob = pages.open(web.web_port, "alice"), web.client("bob")
     alice.says("/dnd on")
     alice.shows("You are not disturbed now.")
@@ -33,7 +34,7 @@ def test_do_not_disturb(web: WebServer, pages: Pages) -> None:
     alice.shows("You are chatting with bob.")
 
 
-def test_a_call_rings_until_it_is_answered(web: WebServer, pages: Pages) -> None:
+def test_a_call_rings_until_it_is_answered(web: Server, pages: Pages) -> None:
     alice, carol = pages.open(web.web_port, "alice"), pages.open(web.web_port, "carol")
     alice.says("/ring on")
     alice.shows("Your line rings when somebody calls.")
@@ -50,7 +51,7 @@ def test_a_call_rings_until_it_is_answered(web: WebServer, pages: Pages) -> None
 
 
 def test_a_call_in_vain(pages: Pages) -> None:
-    with WebServer() as web:
+    with Server(port=WEB) as web:
         alice, carol = pages.open(web.web_port, "alice"), pages.open(web.web_port, "carol")
         alice.says("/ring on")
         alice.shows("Your line rings when somebody calls.")
@@ -60,7 +61,7 @@ def test_a_call_in_vain(pages: Pages) -> None:
         carol.shows("alice's line is ringing.", "alice does not answer.")
 
 
-def test_a_call_that_rings_notifies(web: WebServer, pages: Pages) -> None:
+def test_a_call_that_rings_notifies(web: Server, pages: Pages) -> None:
     alice, bob = pages.open(web.web_port, "alice"), web.client("bob")
     alice.says("/ring on")
     alice.shows("Your line rings when somebody calls.")
@@ -78,7 +79,7 @@ def test_a_call_that_rings_notifies(web: WebServer, pages: Pages) -> None:
     assert alice.run("return told") == [["chatpair", rings]]
 
 
-def test_blocks(web: WebServer, pages: Pages) -> None:
+def test_blocks(web: Server, pages: Pages) -> None:
     alice, bob = pages.open(web.web_port, "alice"), web.client("bob")
     bob.calls("alice")
     alice.shows("You are chatting with bob.")

@@ -3,13 +3,14 @@
 import signal
 from itertools import count
 
-from tests.support.browser import Page, Pages, WebServer
+from tests.support.browser import Page, Pages
 from tests.support.proxy import Proxy
+from tests.support.server import WEB, Server
 
 BEGINS_ANEW = "The server does not know you any more, so you begin anew."
 
 
-def test_a_reload_resumes(web: WebServer, pages: Pages) -> None:
+def test_a_reload_resumes(web: Server, pages: Pages) -> None:
     alice, bob = pages.open(web.web_port, "alice"), web.client("bob")
     alice.says("To:bob", "before")
     assert [bob.line(), bob.text()] == ["You are chatting with alice.", "before"]
@@ -33,7 +34,7 @@ def test_a_reload_resumes(web: WebServer, pages: Pages) -> None:
     alice.marked(*["handed to the peer's system"] * 4)
 
 
-def test_a_dropped_connection_resumes(web: WebServer, pages: Pages) -> None:
+def test_a_dropped_connection_resumes(web: Server, pages: Pages) -> None:
     with Proxy(web.web_port) as proxy:
         alice, bob = pages.open(int(proxy.address[2]), "alice"), web.client("bob")
         alice.says("To:bob")
@@ -56,7 +57,7 @@ def test_a_dropped_connection_resumes(web: WebServer, pages: Pages) -> None:
         ]
 
 
-def test_connections_cut_again_and_again_lose_nothing(web: WebServer, pages: Pages) -> None:
+def test_connections_cut_again_and_again_lose_nothing(web: Server, pages: Pages) -> None:
     # The first ones carry the page.
     with Proxy(web.web_port, *[100_000] * 5, 1_200, 1_700, 2_200) as proxy:
         alice, bob = pages.open(int(proxy.address[2]), "alice"), pages.open(web.web_port, "bob")
@@ -79,7 +80,7 @@ def test_connections_cut_again_and_again_lose_nothing(web: WebServer, pages: Pag
         ]
 
 
-def test_a_peer_whose_connection_drops(web: WebServer, pages: Pages) -> None:
+def test_a_peer_whose_connection_drops(web: Server, pages: Pages) -> None:
     alice = pages.open(web.web_port, "alice")
     bob = pages.open(web.web_port, "bob")
     bob.says("To:alice")
@@ -100,7 +101,7 @@ def test_a_peer_whose_connection_drops(web: WebServer, pages: Pages) -> None:
 
 
 def test_the_server_dies_and_returns(pages: Pages) -> None:
-    with WebServer() as web:
+    with Server(port=WEB) as web:
         alice, bob = pages.open(web.web_port, "alice"), pages.open(web.web_port, "bob")
         alice.says("To:bob")
         bob.shows("You are chatting with alice.")
@@ -109,7 +110,7 @@ def test_the_server_dies_and_returns(pages: Pages) -> None:
         web.wait()
         alice.shows("The connection is lost. Trying again.")
         alice.says("is it?")
-    with WebServer(web=f"tcp:{web.web_port}:interface=127.0.0.1") as web:
+    with Server(port=f"web:tcp:{web.web_port}:interface=127.0.0.1") as web:
         for page, name in ((alice, "alice"), (bob, "bob")):
             page.shows("Connected again.")
             assert BEGINS_ANEW in page.shown()
@@ -120,7 +121,7 @@ def test_the_server_dies_and_returns(pages: Pages) -> None:
 
 
 def test_the_server_stops_and_returns(pages: Pages) -> None:
-    with WebServer() as web:
+    with Server(port=WEB) as web:
         alice = pages.open(web.web_port, "alice")
         web.client("bob").calls("alice")
         alice.shows("You are chatting with bob.")
@@ -128,13 +129,13 @@ def test_the_server_stops_and_returns(pages: Pages) -> None:
         alice.shows(
             "bob has left.", "The server is stopping.", "The connection is lost. Trying again."
         )
-    with WebServer(web=f"tcp:{web.web_port}:interface=127.0.0.1"):
+    with Server(port=f"web:tcp:{web.web_port}:interface=127.0.0.1"):
         alice.shows(BEGINS_ANEW, "Connected again.")
         alice.stands("alice", "with nobody", "connected")
 
 
 def test_a_server_that_is_full_for_a_while(pages: Pages) -> None:
-    with WebServer("--max-users", "1") as web:
+    with Server("--max-users", "1", port=WEB) as web:
         bob = web.client("bob")
         page = pages.open(web.web_port)
         page.enters("alice")
@@ -143,7 +144,7 @@ def test_a_server_that_is_full_for_a_while(pages: Pages) -> None:
         page.shows("Welcome, alice.")
 
 
-def test_a_tab_that_is_doubled_does_not_fight(web: WebServer, pages: Pages) -> None:
+def test_a_tab_that_is_doubled_does_not_fight(web: Server, pages: Pages) -> None:
     alice, bob = pages.open(web.web_port, "alice"), web.client("bob")
     alice.says("To:bob")
     assert bob.line() == "You are chatting with alice."

@@ -7,9 +7,9 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.support.browser import Page, Pages, WebServer
+from tests.support.browser import Page, Pages
 from tests.support.certificates import made
-from tests.support.server import own_address
+from tests.support.server import WEB, Server, own_address
 
 AUTH = ("--auth", "memory:alice:tr0ub4dor")
 SECRET = "tr0ub4dor"
@@ -18,9 +18,9 @@ SET_SAFE = "Object.defineProperty(window, 'isSecureContext', {value: arguments[0
 
 
 @pytest.fixture
-def guarded() -> Iterator[WebServer]:
+def guarded() -> Iterator[Server]:
     """A server that asks alice for her password."""
-    with WebServer(*AUTH) as running:
+    with Server(*AUTH, port=WEB) as running:
         yield running
     assert b"Traceback" not in running.output
     assert SECRET.encode() not in running.output
@@ -53,7 +53,7 @@ def keeps_no_password(page: Page) -> None:
     assert page.find("#password").get_attribute("value") == ""
 
 
-def test_a_name_with_a_password(guarded: WebServer, pages: Pages) -> None:
+def test_a_name_with_a_password(guarded: Server, pages: Pages) -> None:
     page = pages.open(guarded.web_port)
     assert not page.find("#password").is_displayed()
     page.enters("ALICE")
@@ -77,7 +77,7 @@ def test_a_name_with_a_password(guarded: WebServer, pages: Pages) -> None:
     asked(page, NEEDED)
 
 
-def test_another_name_needs_no_password(guarded: WebServer, pages: Pages) -> None:
+def test_another_name_needs_no_password(guarded: Server, pages: Pages) -> None:
     page = pages.open(guarded.web_port)
     page.enters("alice")
     asked(page, NEEDED)
@@ -89,7 +89,7 @@ def test_another_name_needs_no_password(guarded: WebServer, pages: Pages) -> Non
     page.shows("Welcome, bob.")
 
 
-def test_an_empty_password_is_asked_for_again(guarded: WebServer, pages: Pages) -> None:
+def test_an_empty_password_is_asked_for_again(guarded: Server, pages: Pages) -> None:
     page = pages.open(guarded.web_port)
     page.enters("alice")
     asked(page, NEEDED)
@@ -100,7 +100,7 @@ def test_an_empty_password_is_asked_for_again(guarded: WebServer, pages: Pages) 
 
 
 def test_a_server_that_returns_is_told_the_password_again(pages: Pages) -> None:
-    with WebServer(*AUTH) as web:
+    with Server(*AUTH, port=WEB) as web:
         page = pages.open(web.web_port)
         page.enters("alice")
         asked(page, NEEDED)
@@ -109,14 +109,14 @@ def test_a_server_that_returns_is_told_the_password_again(pages: Pages) -> None:
         web.kill(signal.SIGKILL)
         web.wait()
     again = f"tcp:{web.web_port}:interface=127.0.0.1"
-    with WebServer(*AUTH, web=again) as web:
+    with Server(*AUTH, port=f"web:{again}") as web:
         page.shows("The server does not know you any more, so you begin anew.", "Connected again.")
         keeps_no_password(page)
         page.reload()  # which forgets it
         page.shows("Connected again.")
         web.kill(signal.SIGKILL)
         web.wait()
-    with WebServer(*AUTH, web=again):
+    with Server(*AUTH, port=f"web:{again}"):
         asked(page, NEEDED)
         assert page.find("#name").get_attribute("value") == "alice"
         proves(page, "wrong")
@@ -126,7 +126,7 @@ def test_a_server_that_returns_is_told_the_password_again(pages: Pages) -> None:
         page.stands("alice", "with nobody", "connected")
 
 
-def test_who_enters_twice_is_in_once(guarded: WebServer, pages: Pages) -> None:
+def test_who_enters_twice_is_in_once(guarded: Server, pages: Pages) -> None:
     page = pages.open(guarded.web_port)
     page.run(
         """const send = WebSocket.prototype.send;
@@ -151,7 +151,7 @@ def test_a_page_that_others_can_read_asks_for_no_password(
     pages: Pages, believes_it_is_safe: bool
 ) -> None:
     address = own_address()
-    with WebServer(*AUTH, web="tcp:0:interface=0.0.0.0") as web:
+    with Server(*AUTH, port="web:tcp:0:interface=0.0.0.0") as web:
         page = pages.open(web.web_port)
         page.here().get(f"http://{address}:{web.web_port}/")
         if believes_it_is_safe:  # the server says that it is not
@@ -164,7 +164,7 @@ def test_a_page_that_others_can_read_asks_for_no_password(
         page.shows("Welcome, bob.")
 
 
-def test_a_server_that_asks_where_others_can_read(guarded: WebServer, pages: Pages) -> None:
+def test_a_server_that_asks_where_others_can_read(guarded: Server, pages: Pages) -> None:
     page = pages.open(guarded.web_port)
     page.run(SET_SAFE, False)
     page.enters("alice")
@@ -175,7 +175,7 @@ def test_a_server_that_asks_where_others_can_read(guarded: WebServer, pages: Pag
 def test_a_page_over_tls_takes_a_password(pages: Pages) -> None:
     address = own_address()
     certificate = made().issues("web", address)
-    with WebServer(*AUTH, web=certificate.port) as web:
+    with Server(*AUTH, port=f"web:{certificate.port}") as web:
         page = pages.open(web.web_port)
         page.here().execute_cdp_cmd("Security.setIgnoreCertificateErrors", {"ignore": True})
         page.here().get(f"https://{address}:{web.web_port}/")

@@ -2,9 +2,8 @@
 
 import pytest
 
-from tests.support.browser import WebServer
 from tests.support.certificates import made
-from tests.support.server import Door, own_address
+from tests.support.server import Door, Server, own_address
 from tests.support.web_client import WebClient
 
 
@@ -17,7 +16,7 @@ def test_where_a_program_may_say_a_password(is_far: bool, has_tls: bool, is_priv
     door = made().issues("web", "localhost").port if has_tls else "tcp:0:interface=0.0.0.0"
     trusted = made().trusting() if has_tls else None
     with (
-        WebServer("--auth", "memory:alice:secret", web=door) as web,
+        Server("--auth", "memory:alice:secret", port=f"web:{door}") as web,
         WebClient(Door(web.web_port, tls=trusted, host=host)) as alice,
     ):
         alice.does("name", name="alice", password="secret")

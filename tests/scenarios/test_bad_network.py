@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,8 +13,6 @@ from tests.support.network import Cut, Person, Talker, exchange, settle
 
 CUTS_A_RUN, RUNS = 50, 330
 """Of which two in three meet a connection that is whole; together more than ten thousand."""
-
-counted: Counter[str] = Counter()
 
 CUT: st.SearchStrategy[Cut] = st.sampled_from(["closed", "reset", "silent"])
 BYTES = st.integers(0, 400)
@@ -29,6 +28,9 @@ ROUND: st.SearchStrategy[Round] = st.tuples(
 )
 
 
+ROUNDS = st.lists(ROUND, min_size=CUTS_A_RUN, max_size=CUTS_A_RUN)
+
+
 def pair(factory: ChatFactory) -> tuple[Talker, Talker]:
     """Let alice call bob."""
     alice, bob = Talker(factory, "alice"), Talker(factory, "bob")
@@ -38,33 +40,49 @@ def pair(factory: ChatFactory) -> tuple[Talker, Talker]:
     return alice, bob
 
 
-def suffer(talkers: tuple[Talker, Talker], rounds: list[Round]) -> None:
-    """Let two talk while their connections are cut."""
+def suffer(talkers: tuple[Talker, Talker], rounds: list[Round]) -> Counter[Cut]:
+    """Let two talk while their connections are cut; count the cuts that met a whole one."""
     alice, bob = talkers
+    met: Counter[Cut] = Counter()
     for who, by_alice, by_bob, up, down, how, seconds in rounds:
         for talker, count in ((alice, by_alice), (bob, by_bob)):
             for _ in range(count):
                 talker.says(f"{talker.line.name} {len(talker.said)}")
-        counted[how] += talkers[who].network.cut(up, down, how)
+        met[how] += talkers[who].network.cut(up, down, how)
         settle(*talkers, seconds=seconds)
+    return met
 
 
-@settings(max_examples=RUNS)
-@given(st.lists(ROUND, min_size=CUTS_A_RUN, max_size=CUTS_A_RUN))
-def test_each_message_arrives_once_and_in_order(rounds: list[Round]) -> None:
+def arrives_once_and_in_order(rounds: list[Round]) -> Counter[Cut]:
+    """See that all that is said arrives in spite of the cuts; count them."""
     alice, bob = talkers = pair(exchange(hold=180))
-    suffer(talkers, rounds)
+    met = suffer(talkers, rounds)
     settle(*talkers, seconds=100)
     assert alice.line.peer == "bob"
     for one, other in ((alice, bob), (bob, alice)):
         assert other.heard == one.said
         assert one.outcomes == ["confirmed"] * len(one.said)
+    return met
 
 
-def test_there_were_ten_thousand_cuts_of_all_kinds() -> None:
-    if counted:  # else the test before was not chosen
-        assert counted.total() >= 10_000
-        assert min(counted.values()) > 500
+@settings(max_examples=50)
+@given(ROUNDS)
+def test_each_message_arrives_once_and_in_order(rounds: list[Round]) -> None:
+    arrives_once_and_in_order(rounds)
+
+
+@pytest.mark.endurance
+def test_each_message_arrives_over_ten_thousand_cuts() -> None:
+    met: Counter[Cut] = Counter()
+
+    @settings(max_examples=RUNS)
+    @given(ROUNDS)
+    def talk(rounds: list[Round]) -> None:
+        met.update(arrives_once_and_in_order(rounds))
+
+    talk()
+    assert met.total() >= 10_000
+    assert min(met.values()) > 500
 
 
 @settings(max_examples=100)

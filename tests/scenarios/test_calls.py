@@ -44,7 +44,6 @@ def test_people_with_nc_answer_and_do_not(server: Server, nc: str) -> None:
         assert b"tried" not in alice.output
 
 
-@pytest.mark.parametrize("port", ["0"])
 def test_a_ringing_call_ends_with_its_time(server: Server) -> None:
     alice, carol = server.client("alice"), server.client("carol")
     takes(alice, "/ring on", "Your line rings when somebody calls.")

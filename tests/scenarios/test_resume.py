@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.scenarios.test_vanishing import TwoMachines, machines
-from tests.support.doors import LINES, WEB, through
+from tests.support.doors import LINES, TCP, WEB, through
 from tests.support.json_people import json_client, pair, resume
 from tests.support.server import TIMEOUT, Connection, Process, Server, require
 
@@ -25,8 +25,6 @@ while data := connection.recv(65536):
 print("closed", flush=True)
 """
 """Says lines, and shows what it is told until the connection is closed."""
-
-CUTS = 150
 
 
 @through(*LINES, *WEB)
@@ -59,7 +57,6 @@ def test_a_plain_line_is_taken_back(server: Server) -> None:
     assert alice.line() == "bob is back."
 
 
-@through(*LINES, *WEB)
 def test_the_hold_runs_out(port: str) -> None:
     with Server("--hold", "1", port=port) as server:
         alice, bob, key = pair(server)
@@ -73,7 +70,7 @@ def test_the_hold_runs_out(port: str) -> None:
         assert bob.events("error")[0]["code"] == "bad-key"
 
 
-@through(*LINES, *WEB)
+@through("epoll:0", "websocket")
 @pytest.mark.parametrize("how", [Connection.resets, Connection.close])
 def test_where_nothing_is_held_a_closed_window_frees_the_peer(port: str, how: Any) -> None:
     with Server("--hold", "0", port=port) as server:
@@ -154,7 +151,7 @@ def test_a_speaker_to_a_full_store_waits_and_loses_nothing(server: Server) -> No
     assert server.resident_kib() < 200_000
 
 
-@through(*LINES, *WEB)
+@through(*TCP, "ssl", "unix", "haproxy:tcp:0", "websocket")
 def test_what_was_handed_arrives_though_the_server_is_killed(port: str) -> None:
     with Server(port=port) as server:
         alice, _ = json_client(server, "alice")
@@ -176,34 +173,30 @@ def test_what_was_handed_arrives_though_the_server_is_killed(port: str) -> None:
             assert bob.text() == "x" * 60_000
 
 
-def test_ten_thousand_wrong_keys_open_nothing(server: Server) -> None:
-    alice, bob, key = pair(server)
-    bob.resets()
-    alice.events("held")
-    guesser, _ = json_client(server)
-    handle = key.partition("-")[0]
-    for number in range(10_000):
-        guesser.does("resume", key=f"{handle}-{number:032x}", seen=2)
-        assert guesser.hears()["code"] == "bad-key"
-    plain = server.client()
-    plain.says(*(f"Back:blue-fox-{number}" for number in range(10_000)))
-    answers = [plain.line() for _ in range(10_000)]
-    assert answers[9] == "No line is held for that key."
-    assert set(answers[10:]) == {"There were too many wrong keys. Try later."}
-    assert resume(server, key, 2)
+def test_many_wrong_keys_open_nothing(port: str) -> None:
+    with Server(port=port) as server:
+        alice, bob, key = pair(server)
+        bob.resets()
+        alice.events("held")
+        guesser, _ = json_client(server)
+        handle = key.partition("-")[0]
+        for number in range(1_000):
+            guesser.does("resume", key=f"{handle}-{number:032x}", seen=2)
+            assert guesser.hears()["code"] == "bad-key"
+        plain = server.client()
+        plain.says(*(f"Back:blue-fox-{number}" for number in range(1_000)))
+        answers = [plain.line() for _ in range(1_000)]
+        assert answers[9] == "No line is held for that key."
+        assert set(answers[10:]) == {"There were too many wrong keys. Try later."}
+        assert resume(server, key, 2)
 
 
-def test_a_network_that_cuts_again_and_again(port: str) -> None:
+@through(*TCP)
+@pytest.mark.parametrize("cuts", ["30", pytest.param("150", marks=pytest.mark.endurance)])
+def test_a_network_that_cuts_again_and_again(port: str, cuts: str) -> None:
     with Server("--max-per-host", "1000", port=port) as server:
-        program = [
-            sys.executable,
-            "-m",
-            "tests.support.bad_proxy",
-            str(server.port),
-            str(CUTS),
-            "1",
-        ]
-        with Process(program) as clients:
+        module = "tests.support.bad_proxy"
+        with Process([sys.executable, "-m", module, str(server.port), cuts, "1"]) as clients:
             clients.wait_for(r"^\d+ cuts, .* nothing lost\n")
             assert clients.wait() == 0
     assert b"Traceback" not in server.output

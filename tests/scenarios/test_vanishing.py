@@ -159,6 +159,7 @@ def line_of(client: Client, peer: str) -> str:
     return match[1] if match else line
 
 
+@pytest.mark.endurance
 @through(*TCP, "ssl")
 def test_a_machine_that_vanishes_is_known_to_its_peers_and_one_that_does_not_read_stays(
     machines: TwoMachines, tmp_path: Path

@@ -12,7 +12,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.support.server import TIMEOUT, Server, require
+from tests.support.server import TIMEOUT, require
 
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -34,14 +34,6 @@ def browser(profile: Path) -> Iterator[Chrome]:
         yield driver
     finally:
         driver.quit()
-
-
-class WebServer(Server):
-    """A server with a web door."""
-
-    def __init__(self, *options: str, web: str = "tcp:0:interface=127.0.0.1") -> None:
-        super().__init__(*options, port=f"web:{web}")
-        self.web_port = int(self.json_door.address)
 
 
 class Page:

@@ -15,13 +15,13 @@ from typing import Any
 import pyte
 
 from tests.support.clients import COMMAND, at
-from tests.support.server import TIMEOUT, Client, Process, Server, heed_interrupts
+from tests.support.server import TIMEOUT, Client, Process, Server, heed_signals
 
 TIME = re.compile(r"^(\d{4}-\d\d-\d\d )?\d\d:\d\d\b")
 
 
 def _take_terminal() -> None:
-    heed_interrupts()
+    heed_signals()
     # A session's leader gets its terminal so; keys are signals, and jobs controlled, only there.
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 

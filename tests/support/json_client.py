@@ -2,7 +2,10 @@
 
 import json
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from typing import Any
+
+from wsproto.utilities import ProtocolError
 
 from tests.support.server import Client, Connection, Door
 
@@ -34,6 +37,13 @@ class JsonClient(Connection, ABC):
         events = [self.hears() for _ in kinds]
         assert [event["event"] for event in events] == [*kinds], events
         return events
+
+    def leaves(self) -> None:
+        """Be gone, with nothing held of it, if it is not yet."""
+        with suppress(OSError, ProtocolError):
+            self.socket.setblocking(False)
+            self.does("quit")
+        self.close()
 
     def enters(self, name: str) -> str:
         """Say a name; return the key."""

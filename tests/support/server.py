@@ -25,6 +25,9 @@ TIMEOUT = 180
 
 BIN = Path(sys.executable).parent
 
+WEB = "web:tcp:0:interface=127.0.0.1"
+"""Where a Server listens that is a web site."""
+
 
 def require(program: str) -> str:
     """Return the path of a program; without it, skip the test, or fail where all are due."""
@@ -46,9 +49,10 @@ def own_address() -> str:
     return own[0]
 
 
-def heed_interrupts() -> None:
-    """Undo what a shell does to a background job, which ignores Ctrl-C, and all it starts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def heed_signals() -> None:
+    """Undo what a shell does to a background job and nohup to any, which all they start inherit."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Process:
@@ -61,7 +65,7 @@ class Process:
                 "stdin": subprocess.PIPE,
                 "stdout": subprocess.PIPE,
                 "stderr": subprocess.STDOUT,
-                "preexec_fn": heed_interrupts,
+                "preexec_fn": heed_signals,
                 **options,
             },
         )
@@ -180,6 +184,11 @@ class Connection:
         """Close, without a word."""
         self.socket.close()
 
+    def leaves(self) -> None:
+        """Be gone, with nothing held of it, if it is not yet."""
+        with suppress(OSError):
+            self.resets()
+
     def __enter__(self) -> Self:
         return self
 
@@ -255,8 +264,10 @@ class Server(Process):
         self.door = self._door("ChatFactory", lines)
         self.port = self.door.address if isinstance(self.door.address, int) else 0
         self.json_door = self.door
+        self.web_port = 0
         if web is not None:
             self.json_door = replace(self._door("WebSite", web), web=True)
+            self.web_port = int(self.json_door.address)
 
     def _door(self, factory: str, port: str) -> Door:
         pattern = rf"{factory}(?: \(TLS\))?( \(PROXY\))? starting on (\d+|'.*')"
@@ -267,7 +278,7 @@ class Server(Process):
 
     def closes_at_the_end(self, connection: Connection) -> None:
         """Close a connection with the server at the latest."""
-        self._clients.callback(connection.close)
+        self._clients.callback(connection.leaves)
 
     def client(self, name: str = "", source: str = "127.0.0.1") -> Client:
         """Connect, and say a name if there is one; closed with the server at the latest."""
@@ -284,6 +295,24 @@ class Server(Process):
         alice.calls("bob")
         assert bob.line() == "You are chatting with alice."
         return alice, bob
+
+    def forgets(self) -> bool:
+        """Let everybody leave, and the output be forgotten; tell whether it is as it was at first.
+
+        It is not if it has ended, or if somebody is there still: a line that is held, say.
+        """
+        self._clients.close()
+        self.output = b""
+        if self.popen.poll() is not None:
+            return False
+        with Client(self.door) as probe:
+            probe.says("probe")
+            # What was closed before a question is mostly noticed before it, or little later.
+            answers = [probe.line()]
+            while answers[-1] != "Here: probe" and len(answers) < 100:
+                probe.says("/who")
+                answers.append(probe.line())
+            return answers[-1] == "Here: probe"
 
     def resident_kib(self) -> int:
         """Return how much memory the server has, in KiB."""

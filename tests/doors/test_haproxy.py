@@ -10,6 +10,7 @@ import pytest
 from twisted.internet.address import IPv4Address
 
 from chatpair.doors.proxied import Unknown, read_header
+from tests.support.doors import Servers
 from tests.support.server import TIMEOUT, Client, Door, Process, Server, require
 
 CONFIGURATION = """
@@ -44,19 +45,19 @@ def haproxy(folder: Path, port: int, options: str) -> Iterator[tuple[Process, Do
 
 
 @pytest.fixture(params=["haproxy:epoll:0", "haproxy:tcp:0"])
-def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+def server(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Server]:
     """A real server behind a proxy."""
-    with Server("--max-per-host", "3", port=request.param) as running:
+    with servers.lent(request.param, "--max-per-host", "3") as running:
         yield running
-    assert b"Traceback" not in running.output
 
 
 @pytest.fixture(params=VERSIONS)
 def people(request: pytest.FixtureRequest, tmp_path: Path, server: Server) -> Iterator[Server]:
     """The same server, with its clients connected to a real haproxy."""
     with haproxy(tmp_path, server.port, request.param) as (_, door):
-        server.door = door
+        behind, server.door = server.door, door
         yield server
+        server.door = behind
 
 
 def test_two_talk_and_one_quits(people: Server) -> None:

@@ -10,6 +10,7 @@ from shutil import copyfile
 import pytest
 
 from tests.support.certificates import Certificate, made, usual
+from tests.support.doors import Servers
 from tests.support.server import TIMEOUT, Client, Door, Server
 
 KINDS = ["ssl", "tls"]
@@ -30,11 +31,10 @@ def kind() -> str:
 
 
 @pytest.fixture
-def server(kind: str) -> Iterator[Server]:
+def server(kind: str, servers: Servers) -> Iterator[Server]:
     """A server with TLS."""
-    with Server(port=port_of(usual(), kind)) as running:
+    with servers.lent(port_of(usual(), kind)) as running:
         yield running
-    assert b"Traceback" not in running.output
 
 
 def serial_of(server: Server, name: str | None = "localhost") -> int:

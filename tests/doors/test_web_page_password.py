@@ -9,6 +9,7 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.support.browser import Page, Pages
 from tests.support.certificates import made
+from tests.support.doors import Servers
 from tests.support.server import WEB, Server, own_address
 
 AUTH = ("--auth", "memory:alice:tr0ub4dor")
@@ -18,12 +19,11 @@ SET_SAFE = "Object.defineProperty(window, 'isSecureContext', {value: arguments[0
 
 
 @pytest.fixture
-def guarded() -> Iterator[Server]:
+def guarded(servers: Servers) -> Iterator[Server]:
     """A server that asks alice for her password."""
-    with Server(*AUTH, port=WEB) as running:
+    with servers.lent(WEB, *AUTH) as running:
         yield running
-    assert b"Traceback" not in running.output
-    assert SECRET.encode() not in running.output
+        assert SECRET.encode() not in running.output
 
 
 def refused(page: Page, text: str) -> None:

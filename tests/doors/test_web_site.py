@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
@@ -272,6 +272,7 @@ def heard(visit: Visit, wire: WSConnection) -> list[Event]:
 SAYS = ["hello", "", "two\nlines", "é" * 100, "👋"]
 
 
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, 300)), st.integers(1, 9))
 def test_frames_cut_anywhere(cuts: list[int], size: int) -> None:
     exchange = Exchange()

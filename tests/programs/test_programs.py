@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.doors import Servers
 from tests.support.server import TIMEOUT, Client, Process, Server, require
 
 COMMANDS = {
@@ -129,18 +130,17 @@ class Terminal(Program):
 Start = Callable[..., Program]
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the server's unix socket is."""
-    return tmp_path / "chatpair.socket"
+    return tmp_path_factory.mktemp("programs") / "chatpair.socket"
 
 
 @pytest.fixture
-def server(path: Path, port: str) -> Iterator[Server]:
+def server(path: Path, door: str, servers: Servers) -> Iterator[Server]:
     """A real server on a TCP port and a unix socket."""
-    with Server("--port", f"unix:{path}", port=port) as running:
+    with servers.lent(door, "--port", f"unix:{path}") as running:
         yield running
-    assert b"Traceback" not in running.output
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 
 from tests.programs.test_programs import Program, pair
 from tests.support.certificates import made, usual
+from tests.support.doors import through
 from tests.support.server import Server, require
 
 # As the README has them; without the rest they would trust whoever answers.
@@ -17,6 +18,8 @@ COMMANDS = {
     "ncat": "ncat --ssl localhost {port} --ssl-verify --ssl-trustfile {root}",
     "socat": "socat - OPENSSL:localhost:{port},cafile={root}",
 }
+
+pytestmark = through("ssl")
 
 PROGRAMS = pytest.mark.parametrize("command", COMMANDS)
 OPENSSLS_OWN = b"Can't use SSL_get_servername\n"
@@ -32,14 +35,6 @@ class TLSProgram(Program):
 
 
 Start = Callable[..., TLSProgram]
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """A real server with TLS."""
-    with Server(port=usual().port) as running:
-        yield running
-    assert b"Traceback" not in running.output
 
 
 @pytest.fixture

@@ -39,21 +39,25 @@ def port_of(door: str, folder: Path) -> str:
 
 
 class Servers:
-    """A server for each door, which is started for the first test and used again by the next."""
+    """Servers that are started for the first test that wants one like it, and used again."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._idle: dict[str, Server] = {}
+        self._idle: dict[tuple[str, ...], Server] = {}
 
     @contextmanager
-    def lent(self, door: str) -> Iterator[Server]:
-        """Let a test have the server of a door; one that it broke is not used again."""
-        server = self._idle.pop(door, None) or Server(port=port_of(door, self._folder))
+    def lent(self, door: str, *options: str) -> Iterator[Server]:
+        """Let a test have a server with nobody there; one that it broke is not used again."""
+        kind = (door, *options)
+        server = self._idle.pop(kind, None) or Server(*options, port=port_of(door, self._folder))
         with ExitStack() as ends:
             ends.enter_context(server)
             yield server
-            if server.forgets():
-                self._idle[door] = server
+            is_as_new = server.is_left()
+            assert b"Traceback" not in server.output
+            if is_as_new:
+                server.output = b""
+                self._idle[kind] = server
                 ends.pop_all()
 
     def __enter__(self) -> Self:

@@ -296,13 +296,12 @@ class Server(Process):
         assert bob.line() == "You are chatting with alice."
         return alice, bob
 
-    def forgets(self) -> bool:
-        """Let everybody leave, and the output be forgotten; tell whether it is as it was at first.
+    def is_left(self) -> bool:
+        """Let everybody leave; tell whether it goes on, with nobody there.
 
-        It is not if it has ended, or if somebody is there still: a line that is held, say.
+        A line that is held is somebody's.
         """
         self._clients.close()
-        self.output = b""
         if self.popen.poll() is not None:
             return False
         with Client(self.door) as probe:

@@ -55,6 +55,7 @@ HEADERS = [
     v2(0, 0),
     v2(1, 0),
     v2(1, 0x55, bytes(100)),
+    v2(0, 0x11, bytes(12)),  # the proxy's own, which looks if this is alive
 ]
 
 WRONG = [
@@ -94,7 +95,7 @@ def test_whose_a_connection_is() -> None:
     assert peers[0] == peers[4] == IPv4Address("TCP", "192.0.2.7", 40_000)
     assert peers[1] == IPv6Address("TCP", "2001:db8::7", 40_000)
     unknown = [number for number, peer in enumerate(peers) if isinstance(peer, Unknown)]
-    assert unknown == [2, 3, 7, 8, 9, 10]
+    assert unknown == [2, 3, 7, 8, 9, 10, 11]
 
 
 @pytest.mark.parametrize("data", WRONG)

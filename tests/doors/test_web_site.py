@@ -208,6 +208,15 @@ def test_each_connection_counts_once_and_until_it_ends() -> None:
     assert not Visit(exchange).is_over
 
 
+def test_there_may_be_so_many_connections_in_all() -> None:
+    exchange = Exchange()
+    exchange.factory.max_connections = 1
+    first, second = Visit(exchange, "192.0.2.1"), Visit(exchange, "192.0.2.2")
+    assert second.transport.value().startswith(b"HTTP/1.1 503 ")
+    assert second.is_over
+    assert not first.is_over
+
+
 def test_stopping_closes_the_connections() -> None:
     exchange = Exchange()
     visit = Visit(exchange)

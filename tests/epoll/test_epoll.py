@@ -19,7 +19,7 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from chatpair.epoll import ACCEPTS_A_TURN, BACKLOG, REST_SECONDS, EpollServerEndpoint
-from tests.support.turns import Listening, Recorder, Turns, log_of_a_test
+from tests.support.turns import Listening, Recorder, Turns, log_of_a_test, read_all
 
 
 @pytest.fixture
@@ -108,6 +108,19 @@ def test_a_factory_may_refuse_and_may_fail(listening: Listening) -> None:
     assert [event["log_failure"].type for event in log] == [ZeroDivisionError]
     listening.make = Recorder
     listening.connect()
+
+
+def test_who_has_hung_up_and_is_not_read_costs_no_turns(listening: Listening) -> None:
+    client, protocol = listening.connect()
+    protocol.transport.pauseProducing()
+    protocol.transport.loseWriteConnection()
+    client.sendall(b"last words")
+    assert read_all(listening, client) == b""
+    client.close()
+    listening.reactor.turn_until(lambda: not listening.reactor.turn())
+    protocol.transport.resumeProducing()
+    listening.reactor.turn_until(lambda: protocol.reason)
+    assert protocol.data == b"last words"
 
 
 def test_who_resets_before_being_accepted(listening: Listening) -> None:

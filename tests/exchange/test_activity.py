@@ -55,8 +55,11 @@ def test_writes_a_line_a_minute_however_many_come(lines: list[str]) -> None:
         clock.advance(1)
     assert len(lines) == 4
     names = ", ".join(f"u{number % 10}" for number in range(20))
-    assert lines[2].startswith(f"came: 600, first {names}; went: 600 (quit 300, reset 300), first ")
-    assert lines[2].endswith("; refused: 600 (full 600); 1 here")
+    gone = ", ".join(f"u{number % 10} ({('quit', 'reset')[number % 2]})" for number in range(20))
+    assert lines[2] == (
+        f"came: 600, first {names}; went: 600 (quit 300, reset 300), first {gone}; "
+        "refused: 600 (full 600); 1 here"
+    )
 
 
 def test_writes_the_rest_at_the_end(lines: list[str]) -> None:

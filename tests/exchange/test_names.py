@@ -54,7 +54,7 @@ def test_is_shown_as_typed(text: str) -> None:
         ("\U0001f600", "U+1F600 can't be in a name"),
         ("ﬁ", "U+FB01 can't be in a name"),
         ("aא", "it mixes directions of writing"),
-        *((word, SAID) for word in ["OK", "Reuse", "quit", "Quit.", "ＯＫ"]),
+        *((word, SAID) for word in ["OK", "Reuse", "quit", "Quit.", "quit!", "No?", "ＯＫ"]),
         ("ОК", SAID),  # in Cyrillic
     ],
 )

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from chatpair import liveness
+from chatpair.delay import Delay
 from tests.support.exchange import Exchange, Party
 from tests.support.server import TIMEOUT
 
@@ -123,6 +125,24 @@ def test_a_closed_unix_end_is_gone(unix: tuple[socket.socket, socket.socket]) ->
     unix[1].close()
     assert not liveness.is_gone(unix[0], all_read=False)
     assert liveness.is_gone(unix[0], all_read=True)
+
+
+def test_what_came_before_the_other_end_closed_may_wait_to_be_read(
+    unix: tuple[socket.socket, socket.socket],
+) -> None:
+    one, other = unix
+    clock = Clock()
+    lost: list[str] = []
+    checks: Delay[liveness.Watch] = Delay(clock, 1, liveness.Watch.look)
+    watch = liveness.Watch(clock, checks, one, lost.append)
+    watch.reads(False)  # because of flow control
+    other.sendall(b"last words")
+    other.close()
+    clock.pump([1] * 5)
+    assert lost == []
+    watch.input_ended()
+    clock.advance(1)
+    assert lost == ["reset"]
 
 
 def test_what_nobody_read_from_a_unix_socket_is_not_delivered(

@@ -16,9 +16,15 @@ from tests.support.exchange import Exchange
 from tests.support.reactor import Reactor
 from tests.support.server import Server
 
-# How fast the machine is must not matter.
-settings.register_profile("chatpair", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("chatpair")
+# How fast the machine is must not matter; only a machine that nobody waits for tries many examples.
+for profile, examples in (("quick", 100), ("thorough", 300)):
+    settings.register_profile(
+        profile,
+        deadline=None,
+        max_examples=examples,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+settings.load_profile("thorough" if os.environ.get("CI") == "true" else "quick")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

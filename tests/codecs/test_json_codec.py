@@ -136,9 +136,12 @@ KEYS = st.sampled_from(["do", "id", "text", "name", "key", "seen", "seq", "x"])
 WORDS = st.sampled_from(sorted(json.COMMAND_WORDS)) | st.text(max_size=5)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | WORDS,
-    lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=5,
 )
-SOMETHING_LIKE = st.dictionaries(KEYS, VALUES).map(lambda found: stdlib.dumps(found).encode())
+SOMETHING_LIKE = st.dictionaries(KEYS, VALUES, max_size=5).map(
+    lambda found: stdlib.dumps(found).encode()
+)
 CUT = st.tuples(SOMETHING_LIKE, st.integers(0, 50)).map(lambda pair: pair[0][: pair[1]])
 
 

@@ -4,7 +4,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.exchange import PAIRED, Party, said
@@ -56,7 +56,6 @@ def outcome(pieces: list[bytes], answers: list[int], *, ends: bool) -> list[Any]
     return [alice.closed, *keyless]
 
 
-@settings(max_examples=300)
 @given(
     st.lists(st.sampled_from(PLAIN), max_size=8).map("\n".join)
     | st.builds(

@@ -346,15 +346,15 @@ def test_one_may_come_back_to_a_full_server() -> None:
     assert late.heard() == ["The server is full."]
 
 
-def test_ten_thousand_held_users_cost_one_timer(exchange: Exchange) -> None:
-    exchange = Exchange(max_per_host=20_000, connects_per_minute=0, names_per_minute=0)
-    parties = [exchange.connect_json("host") for _ in range(10_000)]
+def test_many_held_users_cost_one_timer(exchange: Exchange) -> None:
+    exchange = Exchange(max_per_host=500, connects_per_minute=0, names_per_minute=0)
+    parties = [exchange.connect_json("host") for _ in range(500)]
     for number, party in enumerate(parties):
         party.does("name", name=f"user{number}")
     for party in parties:
         party.drops()
     assert len(exchange.clock.getDelayedCalls()) <= 3
-    assert len(exchange.factory.users) == 10_000
+    assert len(exchange.factory.users) == 500
     exchange.clock.advance(60)
     assert not exchange.factory.users
     assert not exchange.factory._tokens._keys

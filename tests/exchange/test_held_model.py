@@ -248,4 +248,4 @@ class HeldModel(RuleBasedStateMachine):
 
 
 TestHeldModel = HeldModel.TestCase
-TestHeldModel.settings = settings(max_examples=200, stateful_step_count=40)
+TestHeldModel.settings = settings(stateful_step_count=40)

@@ -189,11 +189,11 @@ def test_a_wrong_key_opens_nothing(exchange: Exchange, wrong: str) -> None:
     assert party.heard() == ["OK"]
 
 
-def test_ten_thousand_wrong_keys_of_one_host(exchange: Exchange) -> None:
+def test_many_wrong_keys_of_one_host(exchange: Exchange) -> None:
     bob = exchange.enter("bob")
     key = key_of(bob)
     guesser = exchange.connect("bad")
-    for _ in range(10_000):
+    for _ in range(1_000):
         guesser.says(f"Back:{words()}")
     answers = guesser.heard()
     assert answers[:WRONG_KEYS] == [NO_LINE] * WRONG_KEYS, words
@@ -257,7 +257,7 @@ def test_a_line_whose_last_word_was_quit_can_not_be_taken_over(exchange: Exchang
 def test_a_plain_user_who_never_reads_does_not_fill_the_memory(exchange: Exchange) -> None:
     alice, bob = exchange.pair()
     key = key_of(bob)
-    for _ in range(10):
+    for _ in range(5):
         bob.drops()
         alice.says(*["x" * 10_000] * 120)
         exchange.clock.pump([0] * 50)

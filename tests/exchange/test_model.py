@@ -358,4 +358,4 @@ def check_tables(exchange: Exchange) -> None:
 
 
 TestExchangeModel = ExchangeModel.TestCase
-TestExchangeModel.settings = settings(max_examples=150, stateful_step_count=40)
+TestExchangeModel.settings = settings(stateful_step_count=40)

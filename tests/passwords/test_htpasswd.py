@@ -180,20 +180,8 @@ def test_a_file_that_is_just_being_written_holds_as_it_was(path: Path) -> None:
 @given(
     st.lists(
         st.sampled_from(
-            [
-                "alice",
-                "ALICE",
-                "аlice",
-                "bam",
-                "barn",
-                "bаrn",
-                "O",
-                "0",
-                "bob1",
-                "bobl",
-                "bоbl",
-                "ВОВ",
-            ]
+            ["alice", "ALICE", "аlice", "bam", "barn", "bаrn"]
+            + ["O", "0", "bob1", "bobl", "bоbl", "ВОВ"]
         )
     )
 )
@@ -262,17 +250,6 @@ def test_the_options_reach_the_factory(path: Path) -> None:
     assert [factory.has_account(parse(name)) for name in ("alice", "BOB", "carol")] == [1, 1, 0]
     factory = tap.makeService(parsed()).factory
     assert (factory.registered_only, factory.accounts) == (False, None)
-
-
-def test_nothing_of_it_is_loaded_without_the_option() -> None:
-    program = (
-        "import sys; from chatpair import tap; options = tap.Options(); options.parseOptions([]);"
-        "tap.makeService(options); print(*sys.modules)"
-    )
-    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
-    modules = set(loaded.stdout.decode().split())
-    assert "chatpair.factory" in modules
-    assert not modules & {"chatpair.accounts", "chatpair.htpasswd", "chatpair.password_file"}
 
 
 def test_what_is_wrong_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

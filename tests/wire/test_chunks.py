@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chatpair.codecs import plain
@@ -79,7 +79,6 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
     return [data[start:end] for start, end in pairwise(at)]
 
 
-@settings(max_examples=600)
 @given(
     LINES,
     st.lists(st.integers(0, 1_000), max_size=6),

@@ -106,4 +106,4 @@ class FlowModel(RuleBasedStateMachine):
 
 
 TestFlowModel = FlowModel.TestCase
-TestFlowModel.settings = settings(max_examples=150, stateful_step_count=40)
+TestFlowModel.settings = settings(stateful_step_count=40)

@@ -40,10 +40,11 @@ REMOVED = frozenset(
 
 
 def test_every_control_goes_and_nothing_else() -> None:
-    for code in range(0x110000):
-        if not 0xD800 <= code < 0xE000:
-            expected = "" if code in REMOVED else chr(code)
-            assert clean(chr(code).encode()) == expected
+    for start in range(0, 0x110000, 0x10):
+        codes = range(start, start + 0x10)
+        if not 0xD800 <= start < 0xE000:
+            kept = "".join(chr(code) for code in codes if code not in REMOVED)
+            assert clean("".join(map(chr, codes)).encode()) == kept
 
 
 @given(st.binary())

@@ -1,157 +1,110 @@
-"""Clients that speak JSON: every command in every state, and what each is told."""
+"""What only clients that speak JSON have: numbers, what becomes of each say, and the mode."""
 
 import json
-from typing import Any
 
 import pytest
 from twisted.internet.address import IPv4Address
 from twisted.protocols.policies import WrappingFactory
 
 from chatpair.commands import BAD_LINES
-from chatpair.factory import NOBODY, SILENT_SECONDS, UNNAMED_SECONDS
-from tests.support.exchange import Exchange, Transport, said
+from tests.support.exchange import Exchange, Transport, error, said, status
+from tests.support.transcript import play, scenes
+
+SCENES = r"""
+Two who speak JSON.
+    alice, bob enter in JSON
+    alice: to(name=Bob) -> paired(peer=bob) ; bob < paired(peer=alice)
+    alice: to(name=bob) -> error(of=to, code=already, text=You are already chatting with bob.)
+    alice: typing() ; bob < typing(from=alice)
+    alice: say(id=1, text=hi\nthere \u001b[2J)
+        bob < message(from=alice, text=hi\\nthere \\u001b[2J, time=[time])
+    bob: ack(seq=3) ; alice < status(id=1, status=confirmed)
+    alice: bye() -> free() ; bob < left(peer=alice, why=bye)
+One who speaks JSON and one who does not.
+    alice enters in JSON
+    bob, carol enter
+    bob: To:alice | hi |  |  To:carol -> You are chatting with alice.
+        alice < paired(peer=bob) | message(from=bob, text=hi, time=[time])
+        alice < message(from=bob, text=, time=[time])
+        alice < message(from=bob, text= To:carol, time=[time])
+    alice: typing()
+    alice: say(id=1, text=one\n[two]) -> status(id=1, status=handed)
+        bob < [now] alice: (one\n[two])
+    carol: To:alice -> alice is talking with someone else. ; alice < tried(name=carol)
+    bob: To:carol -> You are chatting with carol.
+        alice < left(peer=bob, why=switched)
+        carol < You are chatting with bob.
+Many lines at once are a message each.
+    bob enters
+    alice enters in JSON
+    bob talks with alice
+    bob sends b'one\ntwo\nthree\n'
+        alice < message(from=bob, text=one, time=[time])
+        alice < message(from=bob, text=two, time=[time])
+        alice < message(from=bob, text=three, time=[time])
+A say that the server has is answered and not repeated.
+    alice talks with bob in JSON
+    alice: say(id=1, text=hi) ; bob < message(from=alice, text=hi, time=[time])
+    alice: say(id=1, text=hi)
+    alice: say(id=1, text=hi)
+    bob: ack(seq=3) ; alice < status(id=1, status=confirmed)
+    alice: say(id=1, text=hi) -> status(id=1, status=confirmed)
+Says that were skipped have failed.
+    alice enters in JSON
+    bob enters
+    alice talks with bob
+    alice: say(id=3, text=hi)
+        alice < status(id=2, status=failed, why=missing) | status(id=3, status=handed)
+        bob < [now] alice: (hi)
+    alice: say(id=1, text=late) -> status(id=1, status=failed, why=missing)
+What is meant for one goes to nobody else.
+    alice, bob enter in JSON
+    carol enters
+    alice talks with bob
+    bob: quit() -> quit() | (closed) ; alice < left(peer=bob, why=quit)
+    carol: To:alice -> You are chatting with alice. ; alice < paired(peer=carol)
+    alice: say(id=1, text=for bob, to=bob)
+        alice < error(of=say, code=nobody, text=You talk with carol.)
+        alice < status(id=1, status=failed, why=nobody)
+    alice: say(id=2, text=for carol, to=Carol) -> status(id=2, status=handed)
+        carol < [now] alice: (for carol)
+    alice: say(id=3, text=for nobody, to=)
+        alice < error(of=say, code=nobody, text=You talk with carol.)
+        alice < status(id=3, status=failed, why=nobody)
+No status speaks for one that is on its way.
+    alice, bob enter in JSON
+    carol enters
+    alice talks with bob
+    alice: say(id=1, text=to bob) ; bob < message(from=alice, text=to bob, time=[time])
+    alice: to(name=carol) -> paired(peer=carol)
+        bob < left(peer=alice, why=switched)
+        carol < You are chatting with alice.
+    alice: say(id=2, text=to carol) ; carol < [now] alice: (to carol)
+    bob: ack(seq=3) ; alice < status(id=1, status=confirmed) | status(id=2, status=handed)
+The mode may come after a name that was refused.
+    newcomer connects
+    newcomer: a b | Mode:json
+        newcomer < Bad name: no space and none of : [ ] ( ) / * , in a name
+        newcomer < {"event":"mode","mode":"json","version":1,"hold":60}
+A name of JSON is no mode.
+    alice: Mode:json -> [nobody]
+Whoever is silent is closed.
+    newcomer connects in JSON
+    30 seconds pass
+    59 seconds pass
+    newcomer: ping() -> pong()
+    89 seconds pass
+    1 second passes
+        newcomer < error(of=null, code=try-later, text=Nothing came for 90 seconds.) | (closed)
+"""
+
+
+@scenes(SCENES)
+def test_json(exchange: Exchange, scene: str) -> None:
+    play(exchange, scene)
+
 
 MESSAGE = {"event": "message", "from": "alice", "time": "2026-11-23T00:22:01.000Z"}
-
-
-def error(of: str | None, code: str, text: str) -> dict[str, Any]:
-    return {"event": "error", "of": of, "code": code, "text": text}
-
-
-def status(number: int, outcome: str, **rest: str) -> dict[str, Any]:
-    return {"event": "status", "id": number, "status": outcome, **rest}
-
-
-NO_NAME = "Say a name first."
-IN_NO_PAIR = error("say", "nobody", NOBODY)
-
-UNNAMED = [
-    ({"do": "name", "name": "bob"}, error("name", "reuse", "The name bob is taken.")),
-    (
-        {"do": "name", "name": "a b"},
-        error("name", "bad-name", "no space and none of : [ ] ( ) / * , in a name"),
-    ),
-    ({"do": "name", "name": ""}, error("name", "bad-name", "1 to 32 characters")),
-    ({"do": "resume", "key": "x-y"}, error("resume", "bad-key", "No line is held for that key.")),
-    ({"do": "to", "name": "bob"}, error("to", "bad-name", NO_NAME)),
-    ({"do": "say", "id": 1, "text": "x"}, error("say", "bad-name", NO_NAME)),
-    ({"do": "ack", "seq": 1}, error("ack", "bad-name", NO_NAME)),
-    ({"do": "bye"}, error("bye", "bad-name", NO_NAME)),
-    ({"do": "who"}, error("who", "bad-name", NO_NAME)),
-    ({"do": "typing"}, error("typing", "bad-name", NO_NAME)),
-    ({"do": "foo"}, error("foo", "no-such", "No such command: foo")),
-    ({"do": "ping"}, {"event": "pong"}),
-    ({"do": "end"}, {"event": "quit"}),
-    ({"do": "quit"}, {"event": "quit"}),
-]
-
-
-@pytest.mark.parametrize(("command", "answer"), UNNAMED)
-def test_unnamed(exchange: Exchange, command: dict[str, Any], answer: dict[str, Any]) -> None:
-    exchange.enter("bob")
-    party = exchange.connect_json()
-    party.does(**command)
-    assert party.events() == [answer]
-    assert party.closed == (command["do"] in ("end", "quit"))
-
-
-IDLE = [
-    ({"do": "to", "name": "dave"}, [{"event": "paired", "peer": "dave"}]),
-    (
-        {"do": "to", "name": "bob"},
-        [error("to", "busy", "bob is talking with someone else.")],
-    ),
-    (
-        {"do": "to", "name": "erin"},
-        [error("to", "unknown", "The user erin does not exist.")],
-    ),
-    ({"do": "to", "name": ""}, [error("to", "unknown", "Say who: To:bob")]),
-    (
-        {"do": "to", "name": "ALICE"},
-        [error("to", "self", "Please don't try to talk with yourself.")],
-    ),
-    ({"do": "say", "id": 1, "text": "x"}, [IN_NO_PAIR, status(1, "failed", why="nobody")]),
-    ({"do": "bye"}, [error("bye", "nobody", NOBODY)]),
-    ({"do": "typing"}, []),
-    ({"do": "name", "name": "erin"}, [error("name", "already", "You are alice.")]),
-    ({"do": "resume", "key": "x"}, [error("resume", "already", "You are alice.")]),
-    ({"do": "ack", "seq": 2}, [error("ack", "bad-line", "There is no event 2.")]),
-    ({"do": "ack", "seq": 1}, []),
-    ({"do": "ping"}, [{"event": "pong"}]),
-    ({"do": "end"}, [{"event": "quit"}]),
-    ({"do": "quit"}, [{"event": "quit"}]),
-    ({"do": "foo"}, [error("foo", "no-such", "No such command: foo")]),
-]
-
-
-@pytest.mark.parametrize(("command", "answers"), IDLE)
-def test_idle(exchange: Exchange, command: dict[str, Any], answers: list[dict[str, Any]]) -> None:
-    exchange.pair("bob", "carol")
-    exchange.enter("dave")
-    alice = exchange.enter_json("alice")
-    alice.does(**command)
-    told = alice.events()
-    counted = [event["seq"] for event in told if event["event"] != "pong"]
-    assert counted == list(range(2, 2 + len(counted)))
-    for event in told:
-        event.pop("seq", None)
-    assert told == answers
-    assert alice.closed == (command["do"] in ("end", "quit"))
-
-
-def test_who(exchange: Exchange) -> None:
-    exchange.pair("bob", "carol")
-    alice = exchange.enter_json("alice")
-    alice.does("who")
-    names = [("alice", False), ("bob", True), ("carol", True)]
-    listed = [{"name": name, "paired": paired} for name, paired in names]
-    assert alice.events() == [{"event": "who", "names": listed, "more": 0}]
-
-
-def test_two_who_speak_json(exchange: Exchange) -> None:
-    alice, bob = exchange.enter_json("alice"), exchange.enter_json("bob")
-    alice.does("to", name="Bob")
-    assert alice.events() == [{"event": "paired", "peer": "bob", "seq": 2}]
-    assert bob.events() == [{"event": "paired", "peer": "alice", "seq": 2}]
-    alice.does("to", name="bob")
-    assert alice.uncounted() == [error("to", "already", "You are already chatting with bob.")]
-    alice.does("typing")
-    assert bob.events() == [{"event": "typing", "from": "alice"}]
-    alice.say(1, "hi\nthere \u001b[2J")
-    assert bob.events() == [{**MESSAGE, "text": "hi\nthere [2J", "seq": 3}]
-    assert alice.events() == []
-    bob.does("ack", seq=3)
-    assert alice.uncounted() == [status(1, "confirmed")]
-    alice.does("bye")
-    assert alice.uncounted() == [{"event": "free"}]
-    assert bob.events() == [{"event": "left", "peer": "alice", "why": "bye", "seq": 4}]
-
-
-def test_one_who_speaks_json_and_one_who_does_not(exchange: Exchange) -> None:
-    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
-    carol = exchange.enter("carol")
-    bob.says("To:alice", "hi", "", " To:carol")
-    assert alice.uncounted() == [
-        {"event": "paired", "peer": "bob"},
-        *({**MESSAGE, "from": "bob", "text": text} for text in ("hi", "", " To:carol")),
-    ]
-    bob.heard()
-    alice.does("typing")
-    alice.say(1, "one\n[two]")
-    assert bob.heard() == [said(exchange, "one"), said(exchange, "[two]")]
-    assert alice.uncounted() == [status(1, "handed")]
-    carol.says("To:alice")
-    assert alice.uncounted() == [{"event": "tried", "name": "carol"}]
-    bob.says("To:carol")
-    assert alice.uncounted() == [{"event": "left", "peer": "bob", "why": "switched"}]
-
-
-def test_many_lines_at_once_are_a_message_each(exchange: Exchange) -> None:
-    bob, alice = exchange.enter("bob"), exchange.enter_json("alice")
-    bob.says("To:alice")
-    alice.events()
-    bob.sends(b"one\ntwo\nthree\n")
-    assert [event["text"] for event in alice.events()] == ["one", "two", "three"]
 
 
 @pytest.mark.parametrize(("ends", "why"), [("quit", "quit"), ("drop", "lost")])
@@ -174,53 +127,6 @@ def test_what_is_not_confirmed_when_the_peer_goes_has_failed(ends: str, why: str
     ]
 
 
-def test_a_say_that_the_server_has_is_answered_and_not_repeated(exchange: Exchange) -> None:
-    alice, bob = exchange.enter_json("alice"), exchange.enter_json("bob")
-    alice.does("to", name="bob")
-    alice.events()
-    bob.events()
-    for _ in range(3):
-        alice.say(1, "hi")
-    assert [event["text"] for event in bob.events()] == ["hi"]
-    assert alice.events() == []
-    bob.does("ack", seq=3)
-    assert alice.uncounted() == [status(1, "confirmed")]
-    alice.say(1, "hi")
-    assert alice.uncounted() == [status(1, "confirmed")]
-    assert bob.events() == []
-
-
-def test_says_that_were_skipped_have_failed(exchange: Exchange) -> None:
-    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
-    alice.does("to", name="bob")
-    alice.events()
-    alice.say(3, "hi")
-    assert alice.uncounted() == [status(2, "failed", why="missing"), status(3, "handed")]
-    alice.say(1, "late")
-    assert alice.uncounted() == [status(1, "failed", why="missing")]
-    assert bob.heard()[1:] == [said(exchange, "hi")]
-
-
-def test_what_is_meant_for_one_goes_to_nobody_else(exchange: Exchange) -> None:
-    alice, bob = exchange.enter_json("alice"), exchange.enter_json("bob")
-    carol = exchange.enter("carol")
-    alice.does("to", name="bob")
-    bob.does("quit")
-    carol.says("To:alice")
-    alice.events()
-    alice.does("say", id=1, text="for bob", to="bob")
-    alice.does("say", id=2, text="for carol", to="Carol")
-    alice.does("say", id=3, text="for nobody", to="")
-    assert carol.heard()[1:] == [said(exchange, "for carol")]
-    assert alice.uncounted() == [
-        error("say", "nobody", "You talk with carol."),
-        status(1, "failed", why="nobody"),
-        status(2, "handed"),
-        error("say", "nobody", "You talk with carol."),
-        status(3, "failed", why="nobody"),
-    ]
-
-
 def test_one_may_leave_a_peer_who_takes_no_more() -> None:
     for command in ({"do": "bye"}, {"do": "to", "name": "carol"}, {"do": "quit"}):
         exchange = Exchange()
@@ -231,22 +137,6 @@ def test_one_may_leave_a_peer_who_takes_no_more() -> None:
         alice.events()
         alice.does(**command)
         assert alice.events() != []
-
-
-def test_no_status_speaks_for_one_that_is_on_its_way(exchange: Exchange) -> None:
-    alice, bob, carol = (
-        exchange.enter_json("alice"),
-        exchange.enter_json("bob"),
-        exchange.enter("carol"),
-    )
-    alice.does("to", name="bob")
-    alice.say(1, "to bob")
-    alice.does("to", name="carol")
-    alice.say(2, "to carol")
-    assert said(exchange, "to carol") in carol.heard()
-    assert [event["event"] for event in alice.events()] == ["paired", "paired"]
-    bob.does("ack", seq=3)
-    assert alice.uncounted() == [status(1, "confirmed"), status(2, "handed")]
 
 
 def test_handed_is_what_has_left_the_server(exchange: Exchange) -> None:
@@ -359,18 +249,6 @@ def test_the_mode_may_come_with_what_follows(exchange: Exchange) -> None:
     assert [event["event"] for event in events] == ["mode", "named", "pong"]
 
 
-def test_the_mode_may_come_after_a_name_that_was_refused(exchange: Exchange) -> None:
-    party = exchange.connect()
-    party.says("a b", "Mode:json")
-    assert json.loads(party.heard()[1])["event"] == "mode"
-
-
-def test_a_name_of_json_is_no_mode(exchange: Exchange) -> None:
-    alice = exchange.enter("alice")
-    alice.says("Mode:json")
-    assert alice.heard() == [NOBODY]
-
-
 def test_the_message_of_the_day() -> None:
     party = Exchange(motd="one\ntwo").connect_json()
     party.does("name", name="alice")
@@ -386,19 +264,6 @@ def test_a_full_server_may_have_room_later() -> None:
     first.does("quit")
     second.does("name", name="bob")
     assert second.events()[0]["event"] == "named"
-
-
-def test_whoever_is_silent_is_closed(exchange: Exchange) -> None:
-    party = exchange.connect_json()
-    exchange.clock.advance(UNNAMED_SECONDS)
-    exchange.clock.advance(SILENT_SECONDS - UNNAMED_SECONDS - 1)
-    party.does("ping")
-    assert party.events() == [{"event": "pong"}]
-    exchange.clock.advance(SILENT_SECONDS - 1)
-    assert not party.closed
-    exchange.clock.advance(1)
-    assert party.events() == [error(None, "try-later", "Nothing came for 90 seconds.")]
-    assert party.closed
 
 
 def test_a_stop_is_told(exchange: Exchange) -> None:

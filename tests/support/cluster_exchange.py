@@ -284,6 +284,7 @@ class _AllNodes:
 
     def __init__(self, network: Network) -> None:
         self._factories = [node.factory for node in network.nodes.values()]
+        self.hold = self._factories[0].hold
 
     @property
     def users(self) -> dict[str, User]:

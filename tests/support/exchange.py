@@ -178,6 +178,16 @@ class Exchange:
         return first, second
 
 
+def error(of: str | None, code: str, text: str) -> dict[str, Any]:
+    """Return the event that tells of an error."""
+    return {"event": "error", "of": of, "code": code, "text": text}
+
+
+def status(number: int, outcome: str, **rest: str) -> dict[str, Any]:
+    """Return the event that tells what became of what was said."""
+    return {"event": "status", "id": number, "status": outcome, **rest}
+
+
 def said(exchange: Exchange, text: str, sender: str = "alice") -> str:
     """Return the line that tells a peer what somebody says at this moment."""
     return f"[{time.ctime(exchange.clock.seconds())}] {sender}: ({text})"

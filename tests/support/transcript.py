@@ -1,0 +1,273 @@
+"""Scenes without sockets, written as a transcript: who does what, and all that anybody is told.
+
+A scene begins with its title, at the left. Below it stand its steps, each with what it answers
+and, after a semicolon or on lines of their own, what others are told because of it. Whoever is
+not mentioned is told nothing.
+
+    Two talk.
+        alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
+        alice: hello | Quit -> Quit | (closed)
+            bob < [now] alice: (hello) | Quit.
+
+A step that begins with a star is one of several that may follow the steps above them: each of
+them is a scene of its own. Whoever is not said to come in is there from the beginning.
+
+Who speaks JSON sends commands and is told events: {"do":"to","name":"bob"} is to(name=bob), and
+numbers of events are checked but left out. [now] is the time, [nobody] what is answered to one
+who talks with nobody, [long] longer than a line may be, and "bob's key" the key of bob. A line
+that is too long goes on in the next, further to the right.
+"""
+
+import json
+import re
+from ast import literal_eval
+from collections import defaultdict
+from collections.abc import Callable
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from tests.support.exchange import NOBODY, Exchange, JsonParty, Party, said
+
+Told = dict[str, list[str]]
+BETWEEN = " | "
+LONG = "x" * 65_537
+UNCOUNTED = ("mode", "resumed", "pong", "who", "typing")  # they are not told again
+COMING = re.compile(
+    r"^([\w, ]+?) (?:enters?|connects?)\b|^(\w+) talks with (\w+)|^(\w+)'s call rings at (\w+)"
+    r"|comes back as (\w+)",
+    re.MULTILINE,
+)
+DOING = re.compile(r"^ *(\w+)(?:: | (?:takes|sends|ends|hangs|is|waits|comes|<) )", re.MULTILINE)
+
+
+class Scene:
+    """The people of a scene, and what they are told."""
+
+    def __init__(self, exchange: Exchange, events: dict[str, Callable[[], object]]) -> None:
+        self.exchange = exchange
+        self._events = events
+        self.people: dict[str, Party] = {}
+        self._open: set[str] = set()
+        self._keys: dict[str, str] = {}
+        self._seen: dict[str, int] = {}
+        self._resumes_after: dict[str, int] = {}
+
+    def does(self, step: str) -> Told:
+        """Do what a step says; return what each is told then."""
+        if step in self._events:
+            self._events[step]()
+            return self._told()
+        act, found = next(
+            (act, found) for pattern, act in STEPS.items() if (found := re.fullmatch(pattern, step))
+        )
+        act(self, *found.groups())
+        return self._told()
+
+    def _told(self) -> Told:
+        told: defaultdict[str, list[str]] = defaultdict(list)
+        while news := {name: lines for name in self.people if (lines := self._heard(name))}:
+            for name, lines in news.items():
+                told[name] += lines
+        for name in sorted(self._open):
+            if self.people[name].closed:
+                self._open.remove(name)
+                told[name].append("(closed)")
+                assert name in self._keys or name not in self.exchange.factory.users
+        return dict(told)
+
+    def _heard(self, name: str) -> list[str]:
+        party = self.people[name]
+        lines = party.heard()
+        if isinstance(party, JsonParty):
+            events = [json.loads(line) for line in lines]
+            self._count(name, events)
+            return [written(event) for event in events]
+        if lines and (found := re.match(r"Your key is (\S+)\. After", lines[-1])):
+            self._keys[name] = found[1]
+        for sender, key in self._keys.items():
+            lines = [line.replace(key, f"{sender}'s key") for line in lines]
+        now = said(self.exchange, "").partition("]")[0] + "]"
+        return [line.replace(now, "[now]").replace(NOBODY, "[nobody]") for line in lines]
+
+    def _count(self, name: str, events: list[dict[str, Any]]) -> None:
+        """Check that what is numbered has the number after the last one."""
+        for event in events:
+            if event["event"] == "named" and name not in self._seen:
+                self._seen[name] = 0
+            if event["event"] == "resumed":
+                self._seen[name] = self._resumes_after[name]
+            is_last = event.get("code") == "bad-key"  # somebody else has taken the line over
+            if name in self._seen and event["event"] not in UNCOUNTED and not is_last:
+                self._seen[name] += 1
+                assert event["seq"] == self._seen[name], event
+            else:
+                assert "seq" not in event, event
+
+    def enters_before(self, scene: str) -> None:
+        """Let those enter of whom the scene does not say how they come in."""
+        come = {name for found in COMING.findall(scene) for name in ", ".join(found).split(", ")}
+        there = [name for name in DOING.findall(scene) if name not in come]
+        if there:
+            self.enters(", ".join(dict.fromkeys(there)), "", "")
+
+    def ends(self) -> None:
+        """Let all go: once no line is held any more, nothing is left of anybody."""
+        for party in self.people.values():
+            party.drops()
+        self.exchange.clock.advance(self.exchange.factory.hold)
+        assert not self.exchange.factory.users
+        assert not self.exchange.factory.pairs
+
+    # What may happen
+
+    def connects(self, names: str, speaks: str, host: str) -> None:
+        for name in names.split(", "):
+            connect = self.exchange.connect_json if speaks else self.exchange.connect
+            self.people[name] = connect(host or "")
+            self._open.add(name)
+
+    def enters(self, names: str, speaks: str, host: str) -> None:
+        self.connects(names, speaks, host)
+        for name in names.split(", "):
+            party = self.people[name]
+            if isinstance(party, JsonParty):
+                party.does("name", name=name)
+                [named] = party.events()
+                assert named["event"] == "named"
+                self._keys[name] = named["key"]
+                self._seen[name] = 1
+            else:
+                party.says(name)
+                assert party.heard()[0] == "OK"
+
+    def talk(self, caller: str, callee: str, speaks: str) -> None:
+        for name in (caller, callee):
+            if name not in self.people:
+                self.enters(name, speaks, "")
+        one = self.people[caller]
+        if isinstance(one, JsonParty):
+            one.does("to", name=callee)
+        else:
+            one.says(f"To:{callee}")
+        told = self._told()
+        assert told.keys() == {caller, callee}
+
+    def rings(self, caller: str, callee: str) -> None:
+        self.enters(f"{callee}, {caller}", "", "")
+        self.people[callee].says("/ring on")
+        self.people[caller].says(f"To:{callee}")
+        for name in (caller, callee):
+            assert self.people[name].heard()
+
+    def comes_back(self, name: str, other: str, seen: str) -> None:
+        old, key = self.people[name], self._keys[name]
+        new = old.exchange.connect_json() if isinstance(old, JsonParty) else old.exchange.connect()
+        self.people[other] = new
+        self._open.add(other)
+        self._keys[other] = key
+        if isinstance(new, JsonParty):
+            new.does("resume", key=key, seen=int(seen or 0))
+            self._resumes_after[other] = int(seen or 0)
+        else:
+            new.says(f"Back:{key}")
+
+    def says(self, name: str, lines: str) -> None:
+        for owner, key in self._keys.items():
+            lines = lines.replace(f"{owner}'s key", key)
+        party = self.people[name]
+        for line in lines.replace("[long]", LONG).split(BETWEEN):
+            party.says(_command(line) if isinstance(party, JsonParty) else line)
+
+    def sends(self, name: str, data: str) -> None:
+        self.people[name].sends(literal_eval(data))
+
+    def passes(self, seconds: str) -> None:
+        self.exchange.clock.advance(int(seconds))
+
+    def waits(self, name: str, not_read: str) -> None:
+        assert self.people[name].paused == (not_read == "waits")
+
+
+def _simply(method: str) -> Callable[..., None]:
+    return lambda scene, name: getattr(scene.people[name], method)()
+
+
+STEPS: dict[str, Callable[..., None]] = {
+    r"([\w, ]+?) enters?( in JSON)?(?: from (\w+))?": Scene.enters,
+    r"([\w, ]+?) connects?( in JSON)?(?: from ([\w.]+))?": Scene.connects,
+    r"(\w+) talks with (\w+)( in JSON)?": Scene.talk,
+    r"(\w+)'s call rings at (\w+)": Scene.rings,
+    r"(\w+) comes back as (\w+)(?:, having seen (\d+))?": Scene.comes_back,
+    r"(\w+): (.*)": Scene.says,
+    r"(\w+) sends (b[\"'].*)": Scene.sends,
+    r"(\w+) (waits|is read)": Scene.waits,
+    r"(\w+) takes no more": _simply("fills"),
+    r"(\w+) takes all": _simply("drains"),
+    r"(\w+) is lost": _simply("drops"),
+    r"(\w+) hangs up": lambda scene, name: scene.people[name].drops(clean=True),
+    r"(\w+) ends the input": _simply("ends_input"),
+    r"([\d.]+) seconds? pass(?:es)?": lambda scene, seconds: scene.exchange.clock.advance(
+        float(seconds)
+    ),
+    r"the server stops": lambda scene: scene.exchange.factory.stop(),
+}
+
+
+def written(event: dict[str, Any]) -> str:
+    """Return an event as a transcript has it: without what differs from time to time."""
+    fields = [
+        f"{word}=[{word}]" if word in ("time", "key") else f"{word}={_bare(what)}"
+        for word, what in event.items()
+        if word not in ("event", "seq")
+    ]
+    return f"{event['event']}({', '.join(fields)})".replace(NOBODY, "[nobody]")
+
+
+def _bare(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text[1:-1] if isinstance(value, str) else text
+
+
+def _command(line: str) -> str:
+    found = re.fullmatch(r"(\w+)\((.*)\)", line)
+    if found is None:
+        return line
+    fields = [field.partition("=") for field in re.split(r", (?=\w+=)", found[2]) if field]
+    values = [
+        f'"{word}":{value if word in ("id", "seq", "on", "seen") else json.dumps(value)}'
+        for word, _, value in fields
+    ]
+    return "{" + ",".join([f'"do":"{found[1]}"', *values]) + "}"
+
+
+def scenes(transcript: str) -> pytest.MarkDecorator:
+    """Hand a test one scene of a transcript after another, by their titles."""
+    parameters = []
+    for part in re.split(r"^(?=\S)", dedent(transcript), flags=re.MULTILINE)[1:]:
+        title, _, steps = part.partition("\n")
+        beginning, *ends = re.split(r"^  \* ", steps, flags=re.MULTILINE)
+        for end in ends or [""]:
+            name = " ".join([title.rstrip("."), *end.partition("\n")[0].split(" -> ")[:1]])
+            scene = beginning + ("    " + end if ends else "")
+            parameters.append(pytest.param(scene, id=name.encode("unicode_escape").decode()[:90]))
+    return pytest.mark.parametrize("scene", parameters)
+
+
+def play(exchange: Exchange, scene: str, **events: Callable[[], object]) -> None:
+    """Play a scene, in which all are told just what it says; a test may add events to happen."""
+    people = Scene(exchange, {name.replace("_", " "): act for name, act in events.items()})
+    text = re.sub(r"\n {8,}(?=\S)", " ", dedent(scene))
+    people.enters_before(text)
+    for part in re.split(r"^(?=\S)", text, flags=re.MULTILINE)[1:]:
+        first, *others = re.split(r"\n| ; ", part)
+        step, _, answer = first.partition(" -> ")
+        expected: defaultdict[str, list[str]] = defaultdict(list)
+        if answer:
+            expected[re.split(r"\W", step)[0]] += answer.split(BETWEEN)
+        for line in filter(None, others):
+            name, _, words = line.strip().partition(" < ")
+            expected[name] += words.split(BETWEEN)
+        assert people.does(step) == expected, f"after: {step}"
+    people.ends()

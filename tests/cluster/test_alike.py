@@ -1,4 +1,4 @@
-"""Users of different nodes hear just what users of one node do: the same tests, played across."""
+"""Users of different nodes hear just what users of one node do: the same scenes, played across."""
 
 import pytest
 
@@ -20,8 +20,6 @@ OTHERWISE = {
     "test_who_blocks_again_knows_where_somebody_is_now",
     "test_who_has_set_nothing_costs_nothing",
     "test_who_only_listens_on_blocks_and_leaves",
-    # They come back at the next node.
-    "test_what_a_plain_user_has_set_outlasts_a_drop",
     # They look before the next turn.
     "test_half_closed_and_paired",
     "test_half_closed_and_unpaired",

@@ -2,10 +2,118 @@
 
 import pytest
 
-from chatpair.calls import MAX_BLOCKS, RING_SECONDS
+from chatpair.calls import MAX_BLOCKS
 from chatpair.factory import ChatFactory
 from chatpair.names import Name
-from tests.support.exchange import PAIRED, Exchange, Party, said
+from tests.support.exchange import PAIRED, Exchange, Party
+from tests.support.transcript import play, scenes
+
+SCENES = """
+Who is blocked is told what a busy one's caller is.
+    bob enters in JSON
+    alice: /block bob -> You have blocked bob.
+    bob: to(name=alice) -> error(of=to, code=busy, text=alice is talking with someone else.)
+    alice: /unblock bob -> You have unblocked bob.
+    dave enters
+    dave: To:alice -> You are chatting with alice. ; alice < You are chatting with dave.
+    bob: to(name=alice) -> error(of=to, code=busy, text=alice is talking with someone else.)
+        alice < bob tried to reach you.
+Others call as ever.
+    bob enters
+    alice: /block bob -> You have blocked bob.
+    carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
+    carol: /bye -> You are free. ; alice < Quit.
+Unblocking.
+    alice: /block bob | /unblock BOB -> You have blocked bob. | You have unblocked bob.
+    bob: To:alice -> You are chatting with alice. ; alice < You are chatting with bob.
+    bob: /bye -> You are free. ; alice < Quit.
+    alice: /unblock bob -> You have not blocked bob.
+The pair with who is blocked ends.
+    alice talks with bob in JSON
+    alice: block(name=bob) -> free() | blocked(name=bob) ; bob < left(peer=alice, why=bye)
+The pair with who is blocked ends in plain lines.
+    alice talks with bob
+    alice: /block bob -> You are free. | You have blocked bob. ; bob < Quit.
+    bob: To:alice -> alice is talking with someone else.
+The pair with another stays.
+    alice talks with dave
+    bob enters
+    alice: /block bob | hi -> You have blocked bob. ; dave < [now] alice: (hi)
+Who blocks may call.
+    alice: /block bob | To:bob -> You have blocked bob. | You are chatting with bob.
+        bob < You are chatting with alice.
+    bob: /bye -> You are free. ; alice < Quit.
+    bob: To:alice -> alice is talking with someone else.
+A call to who is blocked then is taken back.
+    alice, dave enter
+    alice talks with dave
+    bob: /ring on -> Your line rings when somebody calls.
+    alice: To:bob | /block bob -> bob's line is ringing. | You have blocked bob.
+        bob < alice is calling. To:alice to answer. | alice tried to reach you.
+    bob: To:alice -> alice is talking with someone else.
+    alice: still here ; dave < [now] alice: (still here)
+Who is blocked while the line rings finds out nothing.
+    alice: /ring on -> Your line rings when somebody calls.
+    bob: To:alice -> alice's line is ringing. ; alice < bob is calling. To:bob to answer.
+    alice: /block bob -> You have blocked bob.
+    30 seconds pass ; bob < alice does not answer.
+A name can be blocked before somebody has it.
+    alice: /block BOB -> You have blocked BOB.
+    bob enters
+    bob: To:alice -> alice is talking with someone else.
+    bob is lost
+    bоb enters
+    bоb: To:alice -> alice is talking with someone else.
+    alice: /unblock bоb -> You have unblocked BOB.
+    bоb: To:alice -> You are chatting with alice. ; alice < You are chatting with bоb.
+    bоb: /bye -> You are free. ; alice < Quit.
+Coming back under another name does not help.
+    bob enters from bobs
+    alice: /block bob -> You have blocked bob.
+    bob is lost
+    robert enters from bobs
+    robert: To:alice -> alice is talking with someone else.
+    rob enters from bobs
+    rob: To:alice -> alice is talking with someone else.
+    carol enters from elsewhere
+    carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
+    carol: /bye -> You are free. ; alice < Quit.
+    alice: /unblock bob -> You have unblocked bob.
+    robert: To:alice -> You are chatting with alice. ; alice < You are chatting with robert.
+    robert: /bye -> You are free. ; alice < Quit.
+A second name from there does not help either.
+    bob enters from bobs
+    alice: /block bob -> You have blocked bob.
+    robert enters from bobs
+    robert: To:alice -> alice is talking with someone else.
+Who was there before one block may come after another.
+    bob enters from shared
+    erin: /block bob -> You have blocked bob.
+    carol enters from shared
+    alice: /block bob -> You have blocked bob.
+    carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
+    carol: /bye -> You are free. ; alice < Quit.
+    carol: To:erin -> erin is talking with someone else.
+The host of who is held is known.
+    bob enters in JSON from bobs
+    bob is lost
+    alice: /block bob -> You have blocked bob.
+    robert enters from bobs
+    robert: To:alice -> alice is talking with someone else.
+Who comes back to a held line is as blocked as before.
+    bob enters in JSON
+    alice: /block bob -> You have blocked bob.
+    bob is lost
+    bob comes back as again
+        again < resumed(name=bob, peer=null, got=0) | named(name=bob, key=[key])
+    again: to(name=alice) -> error(of=to, code=busy, text=alice is talking with someone else.)
+"""
+
+
+@scenes(SCENES)
+def test_blocks(exchange: Exchange, scene: str) -> None:
+    play(exchange, scene)
+
 
 BUSY = "alice is talking with someone else."
 TALKING = PAIRED.format("alice")
@@ -49,35 +157,6 @@ def test_to_whom_somebody_blocks_they_are_busy_whatever_they_are(
     assert alice.heard() == []
 
 
-def test_who_is_blocked_is_told_what_a_busy_one_s_caller_is(exchange: Exchange) -> None:
-    alice, bob = exchange.enter("alice"), exchange.enter_json("bob")
-    alice.says("/block bob")
-    bob.does("to", name="alice")
-    busy = {"event": "error", "of": "to", "code": "busy", "text": BUSY}
-    assert bob.uncounted() == [busy]
-    alice.says("/unblock bob")
-    exchange.enter("dave").says("To:alice")
-    bob.does("to", name="alice")
-    assert bob.uncounted() == [busy]
-
-
-def test_others_call_as_ever(exchange: Exchange) -> None:
-    alice, carol = exchange.enter("alice"), exchange.enter("carol")
-    exchange.enter("bob")
-    alice.says("/block bob")
-    assert told(carol) == TALKING
-
-
-def test_unblocking(exchange: Exchange) -> None:
-    alice, bob = exchange.enter("alice"), exchange.enter("bob")
-    alice.says("/block bob", "/unblock BOB")
-    assert alice.heard() == [BLOCKED.format("bob"), UNBLOCKED.format("bob")]
-    assert told(bob) == TALKING
-    alice.heard()
-    alice.says("/unblock bob")
-    assert alice.heard() == ["You have not blocked bob."]
-
-
 ERRORS = [
     ("/block", "unknown", "Say who: /block bob"),
     ("/unblock ", "unknown", "Say who: /unblock bob"),
@@ -115,24 +194,6 @@ def test_in_json(exchange: Exchange) -> None:
     assert told(bob) == TALKING
 
 
-def test_the_pair_with_who_is_blocked_ends(exchange: Exchange) -> None:
-    alice, bob = exchange.enter_json("alice"), exchange.enter_json("bob")
-    alice.does("to", name="bob")
-    alice.events()
-    bob.events()
-    alice.does("block", name="bob")
-    assert alice.uncounted() == [{"event": "free"}, {"event": "blocked", "name": "bob"}]
-    assert bob.uncounted() == [{"event": "left", "peer": "alice", "why": "bye"}]
-
-
-def test_the_pair_with_who_is_blocked_ends_in_plain_lines(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    alice.says("/block bob")
-    assert alice.heard() == ["You are free.", BLOCKED.format("bob")]
-    assert bob.heard() == ["Quit."]
-    assert told(bob) == BUSY
-
-
 def test_who_only_listens_on_blocks_and_leaves(exchange: Exchange) -> None:
     alice, bob = exchange.pair()
     alice.sends(b"/block bob")
@@ -140,63 +201,6 @@ def test_who_only_listens_on_blocks_and_leaves(exchange: Exchange) -> None:
     assert alice.heard() == ["You are free.", BLOCKED.format("bob")]
     assert (alice.closed, bob.heard()) == (True, ["Quit."])
     assert not exchange.factory._rules
-
-
-def test_the_pair_with_another_stays(exchange: Exchange) -> None:
-    alice, dave = exchange.pair("alice", "dave")
-    exchange.enter("bob")
-    alice.says("/block bob", "hi")
-    assert dave.heard() == [said(exchange, "hi")]
-
-
-def test_who_blocks_may_call(exchange: Exchange) -> None:
-    alice, bob = exchange.enter("alice"), exchange.enter("bob")
-    alice.says("/block bob", "To:bob")
-    assert bob.heard() == [TALKING]
-    bob.says("/bye")
-    bob.heard()
-    assert told(bob) == BUSY
-
-
-def test_a_call_to_who_is_blocked_then_is_taken_back(exchange: Exchange) -> None:
-    alice, bob, dave = (exchange.enter(name) for name in ("alice", "bob", "dave"))
-    alice.says("To:dave")
-    bob.says("/ring on")
-    alice.says("To:bob", "/block bob")
-    assert alice.heard()[1:] == ["bob's line is ringing.", BLOCKED.format("bob")]
-    assert bob.heard()[1:] == [
-        "alice is calling. To:alice to answer.",
-        "alice tried to reach you.",
-    ]
-    assert told(bob) == BUSY
-    alice.says("still here")
-    assert dave.heard()[1:] == [said(exchange, "still here")]
-
-
-def test_who_is_blocked_while_the_line_rings_finds_out_nothing(exchange: Exchange) -> None:
-    alice, bob = exchange.enter("alice"), exchange.enter("bob")
-    alice.says("/ring on")
-    bob.says("To:alice")
-    alice.heard()
-    alice.says("/block bob")
-    assert bob.heard() == ["alice's line is ringing."]
-    exchange.clock.advance(RING_SECONDS)
-    assert bob.heard() == ["alice does not answer."]
-    assert alice.heard() == [BLOCKED.format("bob")]
-
-
-def test_a_name_can_be_blocked_before_somebody_has_it(exchange: Exchange) -> None:
-    alice = exchange.enter("alice")
-    alice.says("/block BOB")
-    assert alice.heard() == [BLOCKED.format("BOB")]
-    bob = exchange.enter("bob")
-    assert told(bob) == BUSY
-    bob.drops()
-    lookalike = exchange.enter("bоb")  # in Cyrillic
-    assert told(lookalike) == BUSY
-    alice.says("/unblock bоb")
-    assert alice.heard() == [UNBLOCKED.format("BOB")]
-    assert told(lookalike) == TALKING
 
 
 def test_there_is_an_end_to_blocking(exchange: Exchange) -> None:
@@ -223,27 +227,6 @@ def test_there_is_an_end_to_blocking(exchange: Exchange) -> None:
 # Hosts
 
 
-def test_coming_back_under_another_name_does_not_help(exchange: Exchange) -> None:
-    alice, bob = exchange.enter("alice"), at(exchange, "bobs", "bob")
-    alice.says("/block bob")
-    bob.drops()
-    robert = at(exchange, "bobs", "robert")
-    assert told(robert) == BUSY
-    assert told(at(exchange, "bobs", "rob")) == BUSY
-    assert told(at(exchange, "elsewhere", "carol")) == TALKING
-    alice.heard()
-    alice.says("/unblock bob")
-    assert alice.heard() == [UNBLOCKED.format("bob")]
-    assert told(robert) == TALKING
-
-
-def test_a_second_name_from_there_does_not_help_either(exchange: Exchange) -> None:
-    alice = exchange.enter("alice")
-    at(exchange, "bobs", "bob")
-    alice.says("/block bob")
-    assert told(at(exchange, "bobs", "robert")) == BUSY
-
-
 def test_who_is_there_already_is_somebody_else(exchange: Exchange) -> None:
     alice, carol = at(exchange, "shared", "alice"), at(exchange, "shared", "carol")
     at(exchange, "shared", "bob")
@@ -254,17 +237,6 @@ def test_who_is_there_already_is_somebody_else(exchange: Exchange) -> None:
     assert told(dave) == "You are already chatting with alice."
     dave.says("/bye")
     assert told(carol) == TALKING
-
-
-def test_who_was_there_before_one_block_may_come_after_another(exchange: Exchange) -> None:
-    alice, erin = exchange.enter("alice"), exchange.enter("erin")
-    at(exchange, "shared", "bob")
-    erin.says("/block bob")
-    carol = at(exchange, "shared", "carol")
-    alice.says("/block bob")
-    assert told(carol) == TALKING
-    carol.says("To:erin")
-    assert carol.heard() == ["erin is talking with someone else."]
 
 
 def test_who_blocks_again_knows_where_somebody_is_now(exchange: Exchange) -> None:
@@ -284,24 +256,6 @@ def test_who_blocks_again_knows_where_somebody_is_now(exchange: Exchange) -> Non
     assert robert.heard() == [BUSY]
     alice.says("/unblock bob")
     assert not exchange.factory._blocked_hosts
-
-
-def test_the_host_of_who_is_held_is_known(exchange: Exchange) -> None:
-    alice, bob = exchange.enter("alice"), exchange.connect_json("bobs")
-    bob.does("name", name="bob")
-    bob.drops()
-    alice.says("/block bob")
-    assert told(at(exchange, "bobs", "robert")) == BUSY
-
-
-def test_who_comes_back_to_a_held_line_is_as_blocked_as_before(exchange: Exchange) -> None:
-    alice, bob = exchange.enter("alice"), exchange.enter_json("bob")
-    alice.says("/block bob")
-    bob.drops()
-    again = exchange.connect_json("elsewhere")
-    again.resumes(bob)
-    again.does("to", name="alice")
-    assert again.uncounted()[0]["code"] == "busy"
 
 
 def test_no_host_is_blocked_where_there_is_none(exchange: Exchange) -> None:

@@ -3,7 +3,147 @@
 import pytest
 
 from chatpair.calls import MAX_TRIED, RING_SECONDS
-from tests.support.exchange import NOBODY, PAIRED, Exchange, Party, said
+from tests.support.exchange import PAIRED, Exchange, Party
+from tests.support.transcript import play, scenes
+
+SCENES = """
+Who is not disturbed is told of no call and keeps the pair.
+    alice talks with bob
+    alice: /dnd -> You are not disturbed now.
+    carol enters
+    carol: To:alice -> alice does not want to be disturbed.
+    bob: hi ; alice < [now] bob: (hi)
+Who is not disturbed may call.
+    alice: /dnd | To:bob -> You are not disturbed now. | You are chatting with bob.
+        bob < You are chatting with alice.
+Who is not disturbed can be called back.
+    bob: /ring on -> Your line rings when somebody calls.
+    alice: /dnd on | /ring on | To:bob
+        alice < You are not disturbed now. | Your line rings when somebody calls.
+        alice < bob's line is ringing.
+        bob < alice is calling. To:alice to answer.
+    bob: To:alice -> You are chatting with alice. ; alice < You are chatting with bob.
+A call rings until it is answered.
+    carol's call rings at alice
+    alice: hello? -> [nobody]
+    29 seconds pass
+    alice: To:carol -> You are chatting with carol. ; carol < You are chatting with alice.
+    30 seconds pass
+A call that is not answered is over after a while.
+    carol's call rings at alice
+    29 seconds pass
+    1 second passes ; alice < carol tried to reach you. ; carol < alice does not answer.
+    carol: /ring on -> Your line rings when somebody calls.
+    alice: To:carol -> carol's line is ringing. ; carol < alice is calling. To:alice to answer.
+Who calls again while it rings is announced once.
+    carol's call rings at alice
+    29 seconds pass
+    carol: To:alice | To:Alice -> alice's line is ringing. | alice's line is ringing.
+    1 second passes ; alice < carol tried to reach you. ; carol < alice does not answer.
+Who does not read is not rung.
+    alice: /ring on -> Your line rings when somebody calls.
+    alice takes no more
+    carol: To:alice -> alice is not reading at the moment.
+    alice takes all
+A caller who does not read can't be answered.
+    carol's call rings at alice
+    carol takes no more
+    alice: To:carol -> carol is not reading at the moment.
+    carol takes all
+    alice: To:carol -> You are chatting with carol. ; carol < You are chatting with alice.
+Who rings keeps the pair until the answer.
+    carol talks with dave
+    alice enters
+    alice: /ring on -> Your line rings when somebody calls.
+    carol: To:alice | hi -> alice's line is ringing.
+        dave < [now] carol: (hi)
+        alice < carol is calling. To:carol to answer.
+    alice: To:carol -> You are chatting with carol.
+        carol < You are chatting with alice.
+        dave < Quit.
+An answer ends the pair of whoever answers.
+    carol's call rings at alice
+    bob enters
+    alice: To:bob | To:carol -> You are chatting with bob. | You are chatting with carol.
+        carol < You are chatting with alice.
+        bob < You are chatting with alice. | Quit.
+Who is called meanwhile rings no more.
+    carol's call rings at alice
+    bob enters
+    bob: To:carol -> You are chatting with carol.
+        alice < carol tried to reach you.
+        carol < You are chatting with bob.
+    alice: To:carol -> carol is talking with someone else. ; carol < alice tried to reach you.
+    30 seconds pass
+A caller takes the call back with a goodbye.
+    carol's call rings at alice
+    bob enters
+    carol: /bye -> You are free. ; alice < carol tried to reach you.
+    30 seconds pass
+A caller takes the call back with another call.
+    carol's call rings at alice
+    bob enters
+    carol: To:bob -> You are chatting with bob.
+        alice < carol tried to reach you.
+        bob < You are chatting with carol.
+    30 seconds pass
+A caller who leaves takes the call back.
+    carol's call rings at alice
+    bob enters
+    carol: Quit -> Quit | (closed) ; alice < carol tried to reach you.
+    30 seconds pass
+A drop takes the call back.
+    carol's call rings at alice
+    carol is lost ; alice < carol tried to reach you.
+    alice: To:carol -> The user carol does not exist.
+    30 seconds pass
+A call that fails lets the first one ring.
+    carol's call rings at alice
+    dave talks with erin
+    carol: To:dave | To:nobody | To:carol | To:
+        carol < dave is talking with someone else. | The user nobody does not exist.
+        carol < Please don't try to talk with yourself. | Say who: To:bob
+        dave < carol tried to reach you.
+    alice: To:carol -> You are chatting with carol. ; carol < You are chatting with alice.
+A call to another who lets it ring takes the first one back.
+    carol's call rings at alice
+    bob enters
+    bob: /ring on -> Your line rings when somebody calls.
+    carol: To:bob -> bob's line is ringing.
+        alice < carol tried to reach you.
+        bob < carol is calling. To:carol to answer.
+    30 seconds pass ; carol < bob does not answer. ; bob < carol tried to reach you.
+Who is called and leaves does not answer.
+    carol's call rings at alice
+    alice: Quit -> Quit | (closed) ; carol < alice does not answer.
+    carol: To:alice -> The user alice does not exist.
+    30 seconds pass
+Who is called and is lost does not answer.
+    carol's call rings at alice
+    alice is lost ; carol < alice does not answer.
+    carol: To:alice -> The user alice does not exist.
+    30 seconds pass
+Who is called and is in a pair by then can still be called.
+    carol's call rings at alice
+    bob enters
+    bob: To:alice -> alice's line is ringing. ; alice < bob is calling. To:bob to answer.
+    alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
+    carol: To:alice -> alice is talking with someone else. ; alice < carol tried to reach you.
+Who does not want to be rung any more is paired by the next call.
+    carol's call rings at alice
+    alice: /ring off -> Your line does not ring any more.
+    carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
+Who is not disturbed any more hears of no end of ringing.
+    carol's call rings at alice
+    alice: /dnd -> You are not disturbed now.
+    30 seconds pass ; carol < alice does not answer.
+"""
+
+
+@scenes(SCENES)
+def test_calls(exchange: Exchange, scene: str) -> None:
+    play(exchange, scene)
+
 
 DISTURB = "alice does not want to be disturbed."
 RINGING = "alice's line is ringing."
@@ -54,79 +194,7 @@ def test_a_switch(exchange: Exchange, lines: list[str], answer: str, told: str) 
     assert are_paired(exchange, alice, carol) == (told == PAIRED.format("alice"))
 
 
-@pytest.mark.parametrize("line", ["/dnd", "/ring off", "/block bob", "/unblock bob"])
-def test_who_has_no_name_sets_nothing(exchange: Exchange, line: str) -> None:
-    newcomer = exchange.connect()
-    newcomer.says(line)
-    assert newcomer.heard() == ["Bad name: no space and none of : [ ] ( ) / * , in a name"]
-
-
-# Do not disturb
-
-
-def test_who_is_not_disturbed_is_told_of_no_call_and_keeps_the_pair(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    alice.says("/dnd")
-    carol = exchange.enter("carol")
-    carol.says("To:alice")
-    assert carol.heard() == [DISTURB]
-    assert alice.heard() == ["You are not disturbed now."]
-    bob.says("hi")
-    assert alice.heard() == [said(exchange, "hi", "bob")]
-
-
-def test_who_is_not_disturbed_may_call(exchange: Exchange) -> None:
-    alice, bob = exchange.enter("alice"), exchange.enter("bob")
-    alice.says("/dnd", "To:bob")
-    assert bob.heard() == [PAIRED.format("alice")]
-    assert alice.heard()[1:] == [PAIRED.format("bob")]
-
-
-def test_who_is_not_disturbed_can_be_called_back(exchange: Exchange) -> None:
-    alice, bob = exchange.enter("alice"), exchange.enter("bob")
-    bob.says("/ring on")
-    alice.says("/dnd on", "/ring on", "To:bob")
-    alice.heard()
-    bob.says("To:alice")
-    assert alice.heard() == [PAIRED.format("bob")]
-    assert bob.heard()[1:] == [CALLING.format("alice", "alice"), PAIRED.format("alice")]
-
-
 # A call that rings
-
-
-def test_a_call_rings_until_it_is_answered(exchange: Exchange) -> None:
-    alice, carol = rings(exchange)
-    alice.says("hello?")
-    assert alice.heard() == [NOBODY]
-    exchange.clock.advance(RING_SECONDS - 1)
-    alice.says("To:carol")
-    assert alice.heard() == [PAIRED.format("carol")]
-    assert carol.heard() == [PAIRED.format("alice")]
-    exchange.clock.advance(RING_SECONDS)
-    assert (alice.heard(), carol.heard()) == ([], [])
-
-
-def test_a_call_that_is_not_answered_is_over_after_a_while(exchange: Exchange) -> None:
-    alice, carol = rings(exchange)
-    exchange.clock.advance(RING_SECONDS - 1)
-    assert (alice.heard(), carol.heard()) == ([], [])
-    exchange.clock.advance(1)
-    assert alice.heard() == [TRIED]
-    assert carol.heard() == [UNANSWERED]
-    carol.says("/ring on")
-    alice.says("To:carol")
-    assert alice.heard() == ["carol's line is ringing."]
-
-
-def test_who_calls_again_while_it_rings_is_announced_once(exchange: Exchange) -> None:
-    alice, carol = rings(exchange)
-    exchange.clock.advance(RING_SECONDS - 1)
-    carol.says("To:alice", "To:Alice")
-    assert carol.heard() == [RINGING] * 2
-    exchange.clock.advance(1)
-    assert carol.heard() == [UNANSWERED]
-    assert alice.heard() == [TRIED]
 
 
 def test_no_more_callers_ring_than_a_person_reads(exchange: Exchange) -> None:
@@ -146,153 +214,6 @@ def test_no_more_callers_ring_than_a_person_reads(exchange: Exchange) -> None:
     assert alice.heard()[1:] == [PAIRED.format("c2")]
     exchange.clock.advance(RING_SECONDS)
     assert callers[0].heard() == callers[-1].heard() == [UNANSWERED]
-
-
-def test_who_does_not_read_is_not_rung(exchange: Exchange) -> None:
-    alice, carol = exchange.enter("alice"), exchange.enter("carol")
-    alice.says("/ring on")
-    alice.fills()
-    carol.says("To:alice")
-    assert carol.heard() == ["alice is not reading at the moment."]
-    alice.drains()
-    assert alice.heard()[1:] == []
-
-
-def test_a_caller_who_does_not_read_can_t_be_answered(exchange: Exchange) -> None:
-    alice, carol = rings(exchange)
-    carol.fills()
-    alice.says("To:carol")
-    assert alice.heard() == ["carol is not reading at the moment."]
-    carol.drains()
-    alice.says("To:carol")
-    assert are_paired(exchange, alice, carol)
-
-
-def test_who_rings_keeps_the_pair_until_the_answer(exchange: Exchange) -> None:
-    carol, dave = exchange.pair("carol", "dave")
-    alice = exchange.enter("alice")
-    alice.says("/ring on")
-    carol.says("To:alice", "hi")
-    assert carol.heard() == [RINGING]
-    assert dave.heard() == [said(exchange, "hi", "carol")]
-    alice.says("To:carol")
-    assert dave.heard() == ["Quit."]
-    assert carol.heard() == [PAIRED.format("alice")]
-    assert alice.heard()[1:] == [CALLING.format("carol", "carol"), PAIRED.format("carol")]
-
-
-def test_an_answer_ends_the_pair_of_whoever_answers(exchange: Exchange) -> None:
-    alice, carol = rings(exchange)
-    bob = exchange.enter("bob")
-    alice.says("To:bob", "To:carol")
-    assert alice.heard() == [PAIRED.format("bob"), PAIRED.format("carol")]
-    assert bob.heard() == [PAIRED.format("alice"), "Quit."]
-    assert carol.heard() == [PAIRED.format("alice")]
-
-
-def test_who_is_called_meanwhile_rings_no_more(exchange: Exchange) -> None:
-    alice, carol = rings(exchange)
-    bob = exchange.enter("bob")
-    bob.says("To:carol")
-    assert alice.heard() == [TRIED]
-    assert carol.heard() == [PAIRED.format("bob")]
-    alice.says("To:carol")
-    assert alice.heard() == ["carol is talking with someone else."]
-    assert carol.heard() == ["alice tried to reach you."]
-    exchange.clock.advance(RING_SECONDS)
-    assert (alice.heard(), carol.heard()) == ([], [])
-
-
-@pytest.mark.parametrize(
-    ("line", "answers"),
-    [
-        ("/bye", ["You are free."]),
-        ("To:bob", [PAIRED.format("bob")]),
-        ("Quit", ["Quit"]),
-    ],
-)
-def test_a_caller_takes_the_call_back(exchange: Exchange, line: str, answers: list[str]) -> None:
-    alice, carol = rings(exchange)
-    exchange.enter("bob")
-    carol.says(line)
-    assert carol.heard() == answers
-    assert alice.heard() == [TRIED]
-    exchange.clock.advance(RING_SECONDS)
-    assert (alice.heard(), carol.heard()) == ([], [])
-
-
-def test_a_drop_takes_the_call_back(exchange: Exchange) -> None:
-    alice, carol = rings(exchange)
-    carol.drops()
-    assert alice.heard() == [TRIED]
-    alice.says("To:carol")
-    assert alice.heard() == ["The user carol does not exist."]
-    exchange.clock.advance(RING_SECONDS)
-    assert alice.heard() == []
-
-
-def test_a_call_that_fails_lets_the_first_one_ring(exchange: Exchange) -> None:
-    alice, carol = rings(exchange)
-    exchange.pair("dave", "erin")
-    carol.says("To:dave", "To:nobody", "To:carol", "To:")
-    carol.heard()
-    alice.says("To:carol")
-    assert alice.heard() == [PAIRED.format("carol")]
-
-
-def test_a_call_to_another_who_lets_it_ring_takes_the_first_one_back(exchange: Exchange) -> None:
-    alice, carol = rings(exchange)
-    bob = exchange.enter("bob")
-    bob.says("/ring on")
-    carol.says("To:bob")
-    assert carol.heard() == ["bob's line is ringing."]
-    assert alice.heard() == [TRIED]
-    exchange.clock.advance(RING_SECONDS)
-    assert bob.heard()[1:] == [CALLING.format("carol", "carol"), TRIED]
-    assert carol.heard() == ["bob does not answer."]
-    assert alice.heard() == []
-
-
-@pytest.mark.parametrize("how", ["Quit", "drop"])
-def test_who_is_called_and_leaves_does_not_answer(exchange: Exchange, how: str) -> None:
-    alice, carol = rings(exchange)
-    if how == "drop":
-        alice.drops()
-    else:
-        alice.says(how)
-    assert carol.heard() == [UNANSWERED]
-    carol.says("To:alice")
-    assert carol.heard() == ["The user alice does not exist."]
-    exchange.clock.advance(RING_SECONDS)
-    assert carol.heard() == []
-
-
-def test_who_is_called_and_is_in_a_pair_by_then_can_still_be_called(exchange: Exchange) -> None:
-    alice, carol = rings(exchange)
-    exchange.enter("bob").says("To:alice")
-    assert alice.heard() == [CALLING.format("bob", "bob")]
-    alice.says("To:bob")
-    carol.says("To:alice")
-    assert carol.heard() == [BUSY]
-    assert alice.heard() == [PAIRED.format("bob"), TRIED]
-
-
-def test_who_does_not_want_to_be_rung_any_more_is_paired_by_the_next_call(
-    exchange: Exchange,
-) -> None:
-    alice, carol = rings(exchange)
-    alice.says("/ring off")
-    carol.says("To:alice")
-    assert carol.heard() == [PAIRED.format("alice")]
-    assert alice.heard() == ["Your line does not ring any more.", PAIRED.format("carol")]
-
-
-def test_who_is_not_disturbed_any_more_hears_of_no_end_of_ringing(exchange: Exchange) -> None:
-    alice, carol = rings(exchange)
-    alice.says("/dnd")
-    exchange.clock.advance(RING_SECONDS)
-    assert alice.heard() == ["You are not disturbed now."]
-    assert carol.heard() == [UNANSWERED]
 
 
 def test_nothing_rings_when_the_server_stops(exchange: Exchange) -> None:

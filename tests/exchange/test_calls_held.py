@@ -1,69 +1,89 @@
 """Do not disturb, and calls that ring, in JSON and over drops."""
 
-import pytest
+from tests.exchange.test_calls import RINGING, UNANSWERED, rings
+from tests.support.exchange import Exchange, Party
+from tests.support.transcript import play, scenes
 
-from chatpair.calls import RING_SECONDS
-from tests.exchange.test_calls import BUSY, CALLING, DISTURB, RINGING, UNANSWERED, rings
-from tests.support.exchange import PAIRED, Exchange, JsonParty, Party
+SCENES = """
+In JSON.
+    alice, carol enter in JSON
+    alice: dnd(on=true) -> dnd(on=true)
+    carol: to(name=alice) -> error(of=to, code=dnd, text=alice does not want to be disturbed.)
+    alice: dnd(on=false) -> dnd(on=false)
+    alice: ring(on=true) -> ring(on=true)
+    carol: to(name=alice) -> error(of=to, code=ringing, text=alice's line is ringing.)
+        alice < ringing(name=carol)
+    30 seconds pass ; alice < tried(name=carol) ; carol < unanswered(name=alice)
+    carol: to(name=alice) -> error(of=to, code=ringing, text=alice's line is ringing.)
+        alice < ringing(name=carol)
+    alice: to(name=carol) -> paired(peer=carol) ; carol < paired(peer=alice)
+    alice: ring(on=false) -> ring(on=false)
+    alice: dnd() -> error(of=dnd, code=bad-line, text=Object missing required field `on`)
+A caller in JSON takes the call back.
+    alice, carol enter in JSON
+    alice: ring(on=true) -> ring(on=true)
+    carol: to(name=alice) -> error(of=to, code=ringing, text=alice's line is ringing.)
+        alice < ringing(name=carol)
+    carol: bye() -> free() ; alice < tried(name=carol)
+What is set outlasts a drop and a call rings meanwhile.
+    alice, carol enter in JSON
+    alice: ring(on=true) -> ring(on=true)
+    alice is lost
+    carol: to(name=alice) -> error(of=to, code=ringing, text=alice's line is ringing.)
+    carol is lost
+    alice comes back as again, having seen 2
+        again < resumed(name=alice, peer=null, got=0) | ringing(name=carol)
+    carol comes back as again2
+        again2 < resumed(name=carol, peer=null, got=0) | named(name=carol, key=[key])
+        again2 < error(of=to, code=ringing, text=alice's line is ringing.)
+    again: to(name=carol) -> paired(peer=carol) ; again2 < paired(peer=alice)
+Do not disturb outlasts a drop of a plain user.
+    alice: /dnd | /key
+        alice < You are not disturbed now.
+        alice < Your key is alice's key. After a drop, say Back:alice's key instead of a name.
+    alice is lost
+    carol: To:alice -> alice does not want to be disturbed.
+    alice comes back as again ; again < OK | You are free.
+    carol: To:alice -> alice does not want to be disturbed.
+A ringing line outlasts a drop of a plain user.
+    alice: /ring | /key
+        alice < Your line rings when somebody calls.
+        alice < Your key is alice's key. After a drop, say Back:alice's key instead of a name.
+    alice is lost
+    carol: To:alice -> alice's line is ringing.
+    alice comes back as again ; again < OK | You are free. | carol is calling. To:carol to answer.
+    carol: To:alice -> alice's line is ringing.
+A block outlasts a drop of a plain user.
+    alice: /block carol | /key
+        alice < You have blocked carol.
+        alice < Your key is alice's key. After a drop, say Back:alice's key instead of a name.
+    alice is lost
+    carol: To:alice -> alice is talking with someone else.
+    alice comes back as again ; again < OK | You are free.
+    carol: To:alice -> alice is talking with someone else.
+Who comes back too late reads that the ringing is over.
+    alice enters in JSON
+    carol enters
+    alice: ring(on=true) -> ring(on=true)
+    alice is lost
+    carol: To:alice -> alice's line is ringing.
+    30 seconds pass ; carol < alice does not answer.
+    alice comes back as again, having seen 2
+        again < resumed(name=alice, peer=null, got=0) | ringing(name=carol) | tried(name=carol)
+A new owner of a name has set nothing.
+    alice enters
+    alice: /dnd | /ring | /block carol
+        alice < You are not disturbed now. | Your line rings when somebody calls.
+        alice < You have blocked carol.
+    alice is lost
+    alice enters
+    carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
+"""
 
 
-def error(code: str, text: str, of: str = "to") -> dict[str, str]:
-    return {"event": "error", "of": of, "code": code, "text": text}
-
-
-def test_in_json(exchange: Exchange) -> None:
-    alice, carol = exchange.enter_json("alice"), exchange.enter_json("carol")
-    alice.does("dnd", on=True)
-    assert alice.events() == [{"event": "dnd", "on": True, "seq": 2}]
-    carol.does("to", name="alice")
-    assert carol.uncounted() == [error("dnd", DISTURB)]
-    alice.does("dnd", on=False)
-    alice.does("ring", on=True)
-    assert alice.uncounted() == [{"event": "dnd", "on": False}, {"event": "ring", "on": True}]
-    carol.does("to", name="alice")
-    assert carol.uncounted() == [error("ringing", RINGING)]
-    assert alice.uncounted() == [{"event": "ringing", "name": "carol"}]
-    exchange.clock.advance(RING_SECONDS)
-    assert carol.uncounted() == [{"event": "unanswered", "name": "alice"}]
-    assert alice.uncounted() == [{"event": "tried", "name": "carol"}]
-    carol.does("to", name="alice")
-    alice.does("to", name="carol")
-    assert alice.uncounted() == [
-        {"event": "ringing", "name": "carol"},
-        {"event": "paired", "peer": "carol"},
-    ]
-    alice.does("ring", on=False)
-    assert alice.uncounted() == [{"event": "ring", "on": False}]
-    alice.does("dnd")
-    assert alice.uncounted()[0]["code"] == "bad-line"
-
-
-def test_a_caller_in_json_takes_the_call_back(exchange: Exchange) -> None:
-    alice, carol = exchange.enter_json("alice"), exchange.enter_json("carol")
-    alice.does("ring", on=True)
-    carol.does("to", name="alice")
-    carol.events()
-    carol.does("bye")
-    assert carol.uncounted() == [{"event": "free"}]
-    assert alice.uncounted()[1:] == [
-        {"event": "ringing", "name": "carol"},
-        {"event": "tried", "name": "carol"},
-    ]
-
-
-def test_what_is_set_outlasts_a_drop_and_a_call_rings_meanwhile(exchange: Exchange) -> None:
-    alice, carol = exchange.enter_json("alice"), exchange.enter_json("carol")
-    alice.does("ring", on=True)
-    alice.drops()
-    carol.does("to", name="alice")
-    assert carol.uncounted() == [error("ringing", RINGING)]
-    carol.drops()
-    again, carol_again = exchange.connect_json(), exchange.connect_json()
-    assert [event["event"] for event in again.resumes(alice, 2)] == ["resumed", "ringing"]
-    carol_again.resumes(carol)
-    again.does("to", name="carol")
-    assert carol_again.uncounted() == [{"event": "paired", "peer": "alice"}]
-    assert again.uncounted() == [{"event": "paired", "peer": "carol"}]
+@scenes(SCENES)
+def test_calls_held(exchange: Exchange, scene: str) -> None:
+    play(exchange, scene)
 
 
 def back(exchange: Exchange, key: str) -> Party:
@@ -71,36 +91,6 @@ def back(exchange: Exchange, key: str) -> Party:
     party = exchange.connect()
     party.says(f"Back:{key}")
     return party
-
-
-@pytest.mark.parametrize(
-    ("setting", "told"), [("/dnd", DISTURB), ("/ring", RINGING), ("/block carol", BUSY)]
-)
-def test_what_a_plain_user_has_set_outlasts_a_drop(
-    exchange: Exchange, setting: str, told: str
-) -> None:
-    alice, carol = exchange.enter("alice"), exchange.enter("carol")
-    alice.says(setting, "/key")
-    key = alice.heard()[1].split()[3].removesuffix(".")
-    alice.drops()
-    carol.says("To:alice")
-    again = back(exchange, key)
-    carol.says("To:alice")
-    assert carol.heard() == [told] * 2
-    calls = [CALLING.format("carol", "carol")] if setting == "/ring" else []
-    assert again.heard() == ["OK", "You are free.", *calls]
-
-
-def test_who_comes_back_too_late_reads_that_the_ringing_is_over(exchange: Exchange) -> None:
-    alice, carol = exchange.enter_json("alice"), exchange.enter("carol")
-    alice.does("ring", on=True)
-    alice.drops()
-    carol.says("To:alice")
-    exchange.clock.advance(RING_SECONDS)
-    again = exchange.connect_json()
-    events = [event["event"] for event in again.resumes(alice, 2)]
-    assert events == ["resumed", "ringing", "tried"]
-    assert carol.heard() == [RINGING, UNANSWERED]
 
 
 def test_who_does_not_come_back_does_not_answer() -> None:
@@ -111,15 +101,6 @@ def test_who_does_not_come_back_does_not_answer() -> None:
     alice.drops()
     exchange.clock.advance(5)
     assert carol.heard() == [RINGING, UNANSWERED]
-
-
-def test_a_new_owner_of_a_name_has_set_nothing(exchange: Exchange) -> None:
-    alice, carol = exchange.enter("alice"), exchange.enter("carol")
-    alice.says("/dnd", "/ring", "/block carol")
-    alice.drops()
-    exchange.enter("alice")
-    carol.says("To:alice")
-    assert carol.heard() == [PAIRED.format("alice")]
 
 
 def test_who_has_set_nothing_costs_nothing(exchange: Exchange) -> None:
@@ -133,13 +114,3 @@ def test_who_has_set_nothing_costs_nothing(exchange: Exchange) -> None:
     assert not factory._rules
     assert not factory._called
     assert not factory._blocked_hosts
-
-
-def test_a_json_client_may_set_nothing_before_it_has_a_name(exchange: Exchange) -> None:
-    party: JsonParty = exchange.connect_json()
-    party.does("dnd", on=True)
-    party.does("block", name="bob")
-    assert party.events() == [
-        error("bad-name", "Say a name first.", "dnd"),
-        error("bad-name", "Say a name first.", "block"),
-    ]

@@ -6,14 +6,10 @@ from typing import Any
 from chatpair.factory import SILENT_SECONDS
 from chatpair.held import LATE_SECONDS
 from chatpair.user import KEPT_EVENTS, KEPT_STATUSES
-from tests.support.exchange import PAIRED, Exchange, JsonParty
+from tests.support.exchange import PAIRED, Exchange, JsonParty, status
 
 AWAY = "{} has lost the connection. What you say is kept for a while."
 NO_LINE = "No line is held for that key."
-
-
-def status(number: int, outcome: str, **rest: str) -> dict[str, Any]:
-    return {"event": "status", "id": number, "status": outcome, **rest}
 
 
 def pair(exchange: Exchange) -> tuple[JsonParty, JsonParty]:

@@ -1,19 +1,82 @@
 """Held lines of plain users: their keys, what is repeated, and who can't come in."""
 
-from typing import Any
-
 import pytest
 
 from chatpair.keys import NEAR_MISSES, WRONG_KEYS, words
 from chatpair.user import KEPT_EVENTS, LATELY_SECONDS
-from tests.support.exchange import PAIRED, Exchange, Party, said
+from tests.support.exchange import PAIRED, Exchange, Party, said, status
+from tests.support.transcript import play, scenes
+
+SCENES = """
+A plain user without a key is not held.
+    alice talks with bob
+    bob is lost ; alice < Quit.
+What happened meanwhile is told in order.
+    alice talks with bob
+    bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
+    carol enters
+    bob is lost ; alice < bob has lost the connection. What you say is kept for a while.
+    alice: hi | Quit -> Quit | (closed)
+    carol: To:bob | hello
+        carol < You are chatting with bob.
+        carol < bob has lost the connection. What you say is kept for a while.
+    bob comes back as again
+        carol < bob is back.
+        again < OK | You are chatting with alice. | [now] alice: (hi) | Quit.
+        again < You are chatting with carol. | [now] carol: (hello)
+A free plain user who comes back.
+    bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
+    bob is lost
+    bob comes back as again ; again < OK | You are free.
+A half closed plain user may come back.
+    alice talks with bob
+    bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
+    bob ends the input -> Listening.
+    alice: one | Quit -> Quit | (closed) ; bob < [now] alice: (one) | Quit. | (closed)
+    bob comes back as again ; again < OK | [now] alice (again): (one) | You are free.
+A plain line is taken over.
+    alice talks with bob
+    bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
+    alice: one ; bob < [now] alice: (one)
+    bob comes back as again -> Another connection has taken this line over. | (closed)
+        again < OK | [now] alice (again): (one) | You are chatting with alice.
+What was said to a plain user who never comes back has failed.
+    alice enters in JSON
+    bob enters
+    bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
+    alice: to(name=bob) -> paired(peer=bob) ; bob < You are chatting with alice.
+    alice: say(id=1, text=one) -> status(id=1, status=handed) ; bob < [now] alice: (one)
+    bob is lost ; alice < held(peer=bob)
+    alice: say(id=2, text=two)
+    60 seconds pass ; alice < status(id=2, status=failed, why=lost) | left(peer=bob, why=lost)
+The last lines of a connection that is taken over are said.
+    alice talks with bob
+    alice: /key
+        alice < Your key is alice's key. After a drop, say Back:alice's key instead of a name.
+    bob takes no more
+    alice: one | two
+    alice comes back as again -> Another connection has taken this line over. | (closed)
+        bob < [now] alice: (one) | [now] alice: (two)
+        again < OK | You are chatting with bob.
+A line whose last word was quit can not be taken over.
+    alice talks with bob
+    alice: /key
+        alice < Your key is alice's key. After a drop, say Back:alice's key instead of a name.
+    bob takes no more
+    alice: one | Quit
+    alice comes back as again -> Quit | (closed)
+        bob < [now] alice: (one) | Quit.
+        again < No line is held for that key.
+"""
+
+
+@scenes(SCENES)
+def test_lines_of_plain_users(exchange: Exchange, scene: str) -> None:
+    play(exchange, scene)
+
 
 AWAY = "{} has lost the connection. What you say is kept for a while."
 NO_LINE = "No line is held for that key."
-
-
-def status(number: int, outcome: str, **rest: str) -> dict[str, Any]:
-    return {"event": "status", "id": number, "status": outcome, **rest}
 
 
 def key_of(party: Party) -> str:
@@ -51,12 +114,6 @@ def test_a_key_gives_a_plain_user_the_line_back(exchange: Exchange) -> None:
     assert alice.heard() == ["bob is back."]
     again.says("hello")
     assert alice.heard() == [said(exchange, "hello", "bob")]
-
-
-def test_a_plain_user_without_a_key_is_not_held(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    bob.drops()
-    assert alice.heard() == ["Quit."]
 
 
 def test_lines_are_repeated_that_a_dead_connection_may_have_swallowed(exchange: Exchange) -> None:
@@ -100,57 +157,6 @@ def test_what_is_repeated_may_be_lost_again(exchange: Exchange) -> None:
     assert third == ["", "(one)", "(two)", ""]
 
 
-def test_what_happened_meanwhile_is_told_in_order(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    key = key_of(bob)
-    carol = exchange.enter("carol")
-    bob.drops()
-    alice.says("hi", "Quit")
-    carol.says("To:bob", "hello")
-    assert back(exchange, key).heard() == [
-        "OK",
-        PAIRED.format("alice"),
-        said(exchange, "hi"),
-        "Quit.",
-        PAIRED.format("carol"),
-        said(exchange, "hello", "carol"),
-    ]
-    assert carol.heard()[1:] == [AWAY.format("bob"), "bob is back."]
-
-
-def test_a_free_plain_user_who_comes_back(exchange: Exchange) -> None:
-    bob = exchange.enter("bob")
-    key = key_of(bob)
-    bob.drops()
-    assert back(exchange, key).heard() == ["OK", "You are free."]
-
-
-def test_a_half_closed_plain_user_may_come_back(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    key = key_of(bob)
-    bob.ends_input()
-    assert bob.heard() == ["Listening."]
-    alice.says("one", "Quit")
-    assert bob.closed
-    assert back(exchange, key).heard() == [
-        "OK",
-        said(exchange, "one", "alice (again)"),
-        "You are free.",
-    ]
-
-
-def test_a_plain_line_is_taken_over(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    key = key_of(bob)
-    alice.says("one")
-    bob.heard()
-    again = back(exchange, key)
-    assert again.heard()[1:] == [said(exchange, "one", "alice (again)"), PAIRED.format("alice")]
-    assert bob.heard() == ["Another connection has taken this line over."]
-    assert bob.closed
-    assert alice.heard() == []
-
-
 def test_what_is_said_to_a_plain_user_who_is_away_is_handed_later(exchange: Exchange) -> None:
     alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
     key = key_of(bob)
@@ -165,19 +171,6 @@ def test_what_is_said_to_a_plain_user_who_is_away_is_handed_later(exchange: Exch
     assert "alice (again): (on its way)" in again[1]
     assert "alice: (kept)" in again[3]
     assert alice.uncounted() == [{"event": "back", "peer": "bob"}, status(2, "handed")]
-
-
-def test_what_was_said_to_a_plain_user_who_never_comes_back_has_failed(exchange: Exchange) -> None:
-    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
-    key_of(bob)
-    alice.does("to", name="bob")
-    alice.say(1, "one")
-    bob.drops()
-    alice.say(2, "two")
-    alice.events()
-    exchange.clock.advance(60)
-    left = {"event": "left", "peer": "bob", "why": "lost"}
-    assert alice.uncounted() == [status(2, "failed", why="lost"), left]
 
 
 @pytest.mark.parametrize("wrong", ["", "x", "Quit", "tomato-endless-flush"])
@@ -234,24 +227,6 @@ def test_a_new_key_forgets_nothing(exchange: Exchange) -> None:
     key = key_of(bob)
     bob.drops()
     assert said(exchange, "one", "alice (again)") in back(exchange, key).heard()
-
-
-def test_the_last_lines_of_a_connection_that_is_taken_over_are_said(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    key = key_of(alice)
-    bob.fills()
-    alice.says("one", "two")
-    back(exchange, key)
-    assert bob.heard() == [said(exchange, "one"), said(exchange, "two")]
-
-
-def test_a_line_whose_last_word_was_quit_can_not_be_taken_over(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    key = key_of(alice)
-    bob.fills()
-    alice.says("one", "Quit")
-    assert back(exchange, key).heard() == [NO_LINE]
-    assert bob.heard() == [said(exchange, "one"), "Quit."]
 
 
 def test_a_plain_user_who_never_reads_does_not_fill_the_memory(exchange: Exchange) -> None:

@@ -4,38 +4,112 @@ import pytest
 
 from chatpair.calls import MAX_TRIED
 from chatpair.connection import CLOSING_SECONDS, FLUSHING_SECONDS
-from chatpair.factory import MAX_LISTED, UNNAMED_SECONDS
+from chatpair.factory import MAX_LISTED
 from chatpair.framing import CHUNK, LINES_A_TURN, LINES_FOR_ONE, SHORT_CHUNK
-from tests.support.exchange import NOBODY, PAIRED, Exchange, Party, said
+from tests.support.exchange import Exchange, Party, said
+from tests.support.transcript import play, scenes
+
+SCENES = r"""
+A closed connection frees the peer and the name.
+    alice talks with bob
+    alice sends b'unfinished'
+    alice hangs up ; bob < Quit.
+    bob: hello -> [nobody]
+    alice enters
+    alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
+A lost connection frees the peer and the name.
+    alice talks with bob
+    alice sends b'unfinished'
+    alice is lost ; bob < Quit.
+    bob: hello -> [nobody]
+    alice enters
+    alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
+Quit in the middle of a segment.
+    alice talks with bob
+    alice sends b'one\ntwo\nQuit\nthree\n' -> Quit | (closed)
+        bob < [now] alice: (one) | [now] alice: (two) | Quit.
+    alice sends b'four\n'
+All in one segment.
+    newcomer connects
+    newcomer sends b'alice\nTo:bob\nhello\nQuit\n'
+        bob < You are chatting with alice. | [now] alice: (hello) | Quit.
+        newcomer < OK | You are chatting with bob. | Quit | (closed)
+No name in time.
+    newcomer connects
+    other connects
+    29 seconds pass
+    newcomer: a b -> Bad name: no space and none of : [ ] ( ) / * , in a name
+    other: alice -> OK
+    1 second passes ; newcomer < No name came within 30 seconds. | (closed)
+Half closed and unpaired.
+    newcomer connects
+    newcomer sends b''
+    newcomer ends the input -> (closed)
+    newcomer hangs up
+    other connects
+    other sends b'al'
+    other ends the input -> OK | (closed)
+    other hangs up
+    third connects
+    third sends b'al\n/who\nhi' -> OK | Here: al
+    third ends the input -> [nobody] | (closed)
+    third hangs up
+Half closed and paired.
+    alice talks with bob
+    alice sends b'one\nlast' ; bob < [now] alice: (one)
+    alice ends the input -> Listening. ; bob < [now] alice: (last)
+    bob: I see ; alice < [now] bob: (I see)
+    bob: /bye -> You are free. ; alice < Quit. | (closed)
+A listener is gone when nothing is said to it.
+    alice talks with bob
+    alice ends the input -> Listening.
+    50 seconds pass
+    bob: still there? ; alice < [now] bob: (still there?)
+    59 seconds pass
+    2 seconds pass ; bob < Quit. ; alice < (closed)
+Quit then end of input.
+    alice talks with bob
+    alice sends b'Quit\n' -> Quit | (closed) ; bob < Quit.
+    alice ends the input
+A call that the end of input finishes.
+    newcomer connects
+    newcomer sends b'alice\nTo:bob\nhello\nTo:carol' -> OK | You are chatting with bob.
+        bob < You are chatting with alice. | [now] alice: (hello)
+    newcomer ends the input -> You are chatting with carol. | Listening.
+        bob < Quit.
+        carol < You are chatting with alice.
+    carol: I hear you ; newcomer < [now] carol: (I hear you)
+    carol: /bye -> You are free. ; newcomer < Quit. | (closed)
+A goodbye that the end of input finishes.
+    alice talks with bob
+    alice sends b'/bye'
+    alice ends the input -> You are free. | (closed) ; bob < Quit.
+The end of input adds no line.
+    alice talks with bob
+    bob takes no more
+    alice: one
+    alice ends the input -> Listening. ; bob < [now] alice: (one)
+Calls do not keep a listener.
+    alice talks with bob
+    carol enters
+    alice ends the input -> Listening.
+    20 seconds pass
+    carol: To:alice -> alice is talking with someone else. ; alice < carol tried to reach you.
+    20 seconds pass
+    carol: To:alice -> alice is talking with someone else. ; alice < carol tried to reach you.
+    20 seconds pass ; bob < Quit. ; alice < (closed)
+    carol: To:alice -> The user alice does not exist.
+A question of one who does not read at the end of input.
+    alice talks with bob
+    alice takes no more
+    alice sends b'/who\n/who\n/who\n/bye\n/who'
+    alice ends the input -> You are free. | (closed) ; bob < Quit.
+"""
 
 
-@pytest.mark.parametrize("clean", [True, False])
-def test_a_lost_connection_frees_the_peer_and_the_name(exchange: Exchange, clean: bool) -> None:
-    alice, bob = exchange.pair()
-    alice.sends(b"unfinished")
-    alice.drops(clean)
-    assert bob.heard() == ["Quit."]
-    bob.says("hello")
-    assert bob.heard() == [NOBODY]
-    exchange.enter("alice").says("To:bob")
-    assert bob.heard() == [PAIRED.format("alice")]
-
-
-def test_quit_in_the_middle_of_a_segment(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    alice.sends(b"one\ntwo\nQuit\nthree\n")
-    assert alice.heard() == ["Quit"]
-    assert bob.heard() == [said(exchange, "one"), said(exchange, "two"), "Quit."]
-    alice.sends(b"four\n")
-    assert bob.heard() == []
-
-
-def test_all_in_one_segment(exchange: Exchange) -> None:
-    bob = exchange.enter("bob")
-    alice = exchange.connect()
-    alice.sends(b"alice\nTo:bob\nhello\nQuit\n")
-    assert alice.heard() == ["OK", PAIRED.format("bob"), "Quit"]
-    assert bob.heard() == [PAIRED.format("alice"), said(exchange, "hello"), "Quit."]
+@scenes(SCENES)
+def test_a_connection(exchange: Exchange, scene: str) -> None:
+    play(exchange, scene)
 
 
 def test_a_byte_a_second(exchange: Exchange) -> None:
@@ -53,72 +127,11 @@ def test_ctrl_c_in_telnet_is_quit(exchange: Exchange) -> None:
     assert bob.heard() == ["Quit."]
 
 
-def test_no_name_in_time(exchange: Exchange) -> None:
-    slow, alice = exchange.connect(), exchange.connect()
-    exchange.clock.advance(UNNAMED_SECONDS - 1)
-    slow.says("a b")
-    alice.says("alice")
-    slow.heard()
-    exchange.clock.advance(1)
-    assert slow.heard() == ["No name came within 30 seconds."]
-    assert slow.closed
-    assert not alice.closed
-
-
 def test_a_tls_handshake_is_refused(exchange: Exchange) -> None:
     client = exchange.connect()
     client.sends(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03")
     assert client.heard() == ["This port talks plain text, not TLS."]
     assert client.closed
-
-
-def test_half_closed_and_unpaired(exchange: Exchange) -> None:
-    for data, answers in (
-        (b"", []),
-        (b"al", ["OK"]),
-        (b"al\n/who\nhi", ["OK", "Here: al", NOBODY]),
-    ):
-        party = exchange.connect()
-        party.sends(data)
-        party.ends_input()
-        assert party.heard() == answers
-        assert party.closed
-        party.drops(clean=True)
-    assert exchange.factory.users == {}
-
-
-def test_half_closed_and_paired(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    alice.sends(b"one\nlast")
-    alice.ends_input()
-    assert bob.heard() == [said(exchange, "one"), said(exchange, "last")]
-    assert alice.heard() == ["Listening."]
-    bob.says("I see")
-    assert alice.heard() == [said(exchange, "I see", "bob")]
-    bob.says("/bye")
-    assert alice.heard() == ["Quit."]
-    assert alice.closed
-
-
-def test_a_listener_is_gone_when_nothing_is_said_to_it(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    alice.ends_input()
-    exchange.clock.pump([1] * 50)
-    bob.says("still there?")
-    exchange.clock.pump([1] * 59)
-    assert bob.heard() == []
-    assert not alice.closed
-    exchange.clock.pump([1] * 2)
-    assert bob.heard() == ["Quit."]
-    assert alice.closed
-
-
-def test_quit_then_end_of_input(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    alice.sends(b"Quit\n")
-    alice.ends_input()
-    assert alice.heard() == ["Quit"]
-    assert bob.heard() == ["Quit."]
 
 
 def test_who_is_sorted_and_bounded(exchange: Exchange) -> None:
@@ -232,50 +245,6 @@ def test_closing_is_patient_only_so_long(exchange: Exchange) -> None:
     assert not alice.transport.disconnected
 
 
-def test_a_call_that_the_end_of_input_finishes(exchange: Exchange) -> None:
-    bob, carol = exchange.enter("bob"), exchange.enter("carol")
-    alice = exchange.connect()
-    alice.sends(b"alice\nTo:bob\nhello\nTo:carol")
-    alice.ends_input()
-    assert bob.heard() == [PAIRED.format("alice"), said(exchange, "hello"), "Quit."]
-    assert carol.heard() == [PAIRED.format("alice")]
-    assert alice.heard()[-2:] == [PAIRED.format("carol"), "Listening."]
-    carol.says("I hear you")
-    assert alice.heard() == [said(exchange, "I hear you", "carol")]
-    carol.says("/bye")
-    assert alice.heard() == ["Quit."]
-    assert alice.closed
-    assert set(exchange.factory.users) == {"bob", "carol"}
-
-
-def test_a_goodbye_that_the_end_of_input_finishes(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    alice.sends(b"/bye")
-    alice.ends_input()
-    assert alice.heard() == ["You are free."]
-    assert alice.closed
-    assert bob.heard() == ["Quit."]
-
-
-def test_the_end_of_input_adds_no_line(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    bob.fills()
-    alice.says("one")
-    alice.ends_input()
-    assert bob.heard() == [said(exchange, "one")]
-
-
-def test_calls_do_not_keep_a_listener(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    carol = exchange.enter("carol")
-    alice.ends_input()
-    for _ in range(3):
-        exchange.clock.advance(20)
-        carol.says("To:alice")
-    assert bob.heard() == ["Quit."]
-    assert alice.closed
-
-
 def test_lines_of_one_who_floods_wait_for_the_turns_of_others(exchange: Exchange) -> None:
     alice, bob = exchange.pair()
     alice.protocol.dataReceived(b"hello\x7f\n" * 250)  # which takes cleaning, line by line
@@ -303,16 +272,6 @@ def test_short_lines_are_fewer_chunks_a_turn(exchange: Exchange) -> None:
     assert len(bob.heard()) == SHORT_CHUNK
     exchange.clock.advance(0)
     assert len(bob.heard()) == 20_000 - SHORT_CHUNK
-
-
-def test_a_question_of_one_who_does_not_read_at_the_end_of_input(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    alice.fills()
-    alice.sends(b"/who\n" * 3 + b"/bye\n/who")
-    alice.ends_input()
-    assert alice.heard() == ["You are free."]
-    assert bob.heard() == ["Quit."]
-    assert alice.closed
 
 
 @pytest.mark.parametrize("line", ["/who", "To:nobody", "/help", "/foo"])

@@ -4,33 +4,122 @@ from typing import Any
 
 import pytest
 
-from tests.support.exchange import NOBODY, PAIRED, Exchange, JsonParty, Party, said
+from tests.support.exchange import PAIRED, Exchange, JsonParty, Party
+from tests.support.transcript import play, scenes
+
+SCENES = r"""
+Who is paired listens on.
+    alice talks with bob
+    alice sends b'one\n/end\ntoo late\nunfin' -> Listening. ; bob < [now] alice: (one)
+    alice sends b'ished\nQuit\n\xff\xf4\xff\xfd\x06'
+    bob: I see | /who -> Here: alice*, bob* ; alice < [now] bob: (I see)
+    bob: /bye -> You are free. ; alice < Quit. | (closed)
+Who has no name is let go.
+    newcomer connects
+    newcomer: /end | too late -> (closed)
+Who is unpaired is answered and let go.
+    newcomer connects
+    newcomer: alice | /who | hi | /end | too late -> OK | Here: alice | [nobody] | (closed)
+Whoever does not read may end.
+    alice talks with bob
+    alice takes no more
+    alice: /who | /end | too late
+    alice waits
+    alice takes all -> Here: alice*, bob* | Listening.
+    alice is read
+Lines that waited before it are said.
+    alice talks with bob
+    bob takes no more
+    alice: one | /end | too late
+    bob takes all -> [now] alice: (one) ; alice < Listening.
+    bob takes no more
+    alice is read
+Lines that waited are said though the connection is lost.
+    alice talks with bob
+    bob takes no more
+    alice: one | /end | too late
+    alice is lost ; bob < [now] alice: (one) | Quit.
+The end of the connection is noticed.
+    alice talks with bob
+    alice: /end -> Listening.
+    alice is lost ; bob < Quit.
+A half close after it is no second line.
+    alice talks with bob
+    alice sends b'/end\nunfinished' -> Listening.
+    alice ends the input -> Listening.
+    bob: Quit -> Quit | (closed) ; alice < Quit. | (closed)
+A listener is gone when nothing is said to it.
+    alice talks with bob
+    alice: /end -> Listening.
+    50 seconds pass
+    bob: still there? ; alice < [now] bob: (still there?)
+    59 seconds pass
+    alice: I am, but nobody reads this
+    2 seconds pass ; bob < Quit. ; alice < (closed)
+A space in front makes it a text.
+    alice talks with bob
+    alice:  /end | /ending
+        alice < No such command: /ending. Type /help, or put a space first to say it.
+        bob < [now] alice: ( /end)
+A program listens on and acknowledges.
+    alice talks with bob in JSON
+    alice: end() -> pong()
+    bob: say(id=1, text=hello) ; alice < message(from=bob, text=hello, time=[time])
+    alice: ping() -> pong()
+    alice: ack(seq=3) ; bob < status(id=1, status=confirmed)
+    alice: quit() -> quit() | (closed) ; bob < left(peer=alice, why=quit)
+A program's late text has failed.
+    alice enters in JSON
+    bob enters
+    alice talks with bob
+    alice: ack(seq=2)
+    alice: say(id=1, text=in time) -> status(id=1, status=handed) ; bob < [now] alice: (in time)
+    alice: end() -> pong()
+    alice: say(id=2, text=too late)
+        alice < error(of=say, code=already, text=You have said all, and only listen.)
+        alice < status(id=2, status=failed, why=nobody)
+A program leaves for good when its pair has ended.
+    alice enters in JSON
+    bob enters
+    alice talks with bob
+    alice: ack(seq=2)
+    alice: end() -> pong()
+    bob: /bye -> You are free. ; alice < left(peer=bob, why=bye) | quit() | (closed)
+A program may first acknowledge what it was told.
+    bob talks with alice in JSON
+    bob: say(id=1, text=hello) ; alice < message(from=bob, text=hello, time=[time])
+    bob: bye() -> free() ; alice < left(peer=bob, why=bye)
+    alice: end() -> pong()
+    alice: ack(seq=4) -> quit() | (closed) ; bob < status(id=1, status=confirmed)
+A program that comes back may speak again.
+    alice enters in JSON
+    bob enters
+    alice talks with bob
+    alice: ack(seq=2)
+    alice: end() -> pong()
+    alice is lost ; bob < alice has lost the connection. What you say is kept for a while.
+    alice comes back as again, having seen 2
+        bob < alice is back.
+        again < resumed(name=alice, peer=bob, got=0)
+    again: say(id=1, text=one more thing) -> status(id=1, status=handed)
+        bob < [now] alice: (one more thing)
+A program's half close after it.
+    alice enters in JSON
+    bob enters
+    alice talks with bob
+    alice: ack(seq=2)
+    alice: end() -> pong()
+    alice ends the input -> pong()
+    bob: Quit -> Quit | (closed) ; alice < left(peer=bob, why=quit) | (closed)
+"""
+
+
+@scenes(SCENES)
+def test_the_end(exchange: Exchange, scene: str) -> None:
+    play(exchange, scene)
+
 
 LATE = "You have said all, and only listen."
-
-
-def test_who_is_paired_listens_on(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    alice.sends(b"one\n/end\ntoo late\nunfin")
-    alice.sends(b"ished\nQuit\n\xff\xf4\xff\xfd\x06")
-    assert bob.heard() == [said(exchange, "one")]
-    assert alice.heard() == ["Listening."]
-    bob.says("I see", "/who")
-    assert alice.heard() == [said(exchange, "I see", "bob")]
-    assert bob.heard() == ["Here: alice*, bob*"]
-    bob.says("/bye")
-    assert alice.heard() == ["Quit."]
-    assert alice.closed
-    assert list(exchange.factory.users) == ["bob"]
-
-
-@pytest.mark.parametrize("entered", [False, True])
-def test_who_is_unpaired_is_answered_and_let_go(exchange: Exchange, entered: bool) -> None:
-    party = exchange.connect()
-    party.says(*["alice", "/who", "hi"] * entered, "/end", "too late")
-    assert party.heard() == ["OK", "Here: alice", NOBODY] * entered
-    assert party.closed
-    assert exchange.factory.users == {}
 
 
 def test_what_still_comes_is_read_and_kept_nowhere(exchange: Exchange) -> None:
@@ -44,78 +133,6 @@ def test_what_still_comes_is_read_and_kept_nowhere(exchange: Exchange) -> None:
     assert alice.heard() == ["Listening."]
 
 
-def test_whoever_does_not_read_may_end(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    alice.fills()
-    alice.says("/who", "/end", "too late")
-    assert alice.paused
-    alice.drains()
-    assert alice.heard() == ["Here: alice*, bob*", "Listening."]
-    assert not alice.paused
-    assert bob.heard() == []
-
-
-def test_lines_that_waited_before_it_are_said(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    bob.fills()
-    alice.says("one", "/end", "too late")
-    bob.drains()
-    assert bob.heard() == [said(exchange, "one")]
-    assert alice.heard() == ["Listening."]
-    bob.fills()
-    assert not alice.paused
-
-
-def test_lines_that_waited_are_said_though_the_connection_is_lost(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    bob.fills()
-    alice.says("one", "/end", "too late")
-    alice.drops()
-    assert bob.heard() == [said(exchange, "one"), "Quit."]
-
-
-def test_the_end_of_the_connection_is_noticed(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    alice.says("/end")
-    alice.drops()
-    assert bob.heard() == ["Quit."]
-    assert list(exchange.factory.users) == ["bob"]
-
-
-def test_a_half_close_after_it_is_no_second_line(exchange: Exchange) -> None:
-    """But the word that shows whether anybody is there is said again."""
-    alice, bob = exchange.pair()
-    alice.sends(b"/end\nunfinished")
-    alice.ends_input()
-    assert alice.heard() == ["Listening.", "Listening."]
-    assert bob.heard() == []
-    bob.says("Quit")
-    assert alice.heard() == ["Quit."]
-    assert alice.closed
-
-
-def test_a_listener_is_gone_when_nothing_is_said_to_it(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    alice.says("/end")
-    exchange.clock.pump([1] * 50)
-    bob.says("still there?")
-    exchange.clock.pump([1] * 59)
-    assert bob.heard() == []
-    alice.says("I am, but nobody reads this")
-    exchange.clock.pump([1] * 2)
-    assert bob.heard() == ["Quit."]
-    assert alice.closed
-
-
-def test_a_space_in_front_makes_it_a_text(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    alice.says(" /end", "/ending")
-    assert bob.heard() == [said(exchange, " /end")]
-    assert alice.heard() == [
-        "No such command: /ending. Type /help, or put a space first to say it."
-    ]
-
-
 # JSON
 
 
@@ -127,24 +144,6 @@ def json_pair(exchange: Exchange) -> tuple[JsonParty, Party]:
     assert [event["event"] for event in alice.events()] == ["paired"]
     assert bob.heard() == [PAIRED.format("alice")]
     return alice, bob
-
-
-def test_a_program_listens_on_and_acknowledges(exchange: Exchange) -> None:
-    alice, bob = exchange.enter_json("alice"), exchange.enter_json("bob")
-    alice.does("to", name="bob")
-    alice.does("end")
-    assert [event["event"] for event in alice.events()] == ["paired", "pong"]
-    bob.say(1, "hello")
-    bob.events()
-    [message] = alice.uncounted()
-    assert message["text"] == "hello"
-    alice.does("ping")
-    assert alice.events() == [{"event": "pong"}]
-    alice.does("ack", seq=3)
-    assert bob.uncounted() == [{"event": "status", "id": 1, "status": "confirmed"}]
-    alice.does("quit")
-    assert alice.uncounted() == [{"event": "quit"}]
-    assert bob.uncounted() == [{"event": "left", "peer": "alice", "why": "quit"}]
 
 
 @pytest.mark.parametrize(
@@ -171,45 +170,6 @@ def test_a_program_s_other_commands_are_refused(
     assert not alice.closed
 
 
-def test_a_program_s_late_text_has_failed(exchange: Exchange) -> None:
-    alice, bob = json_pair(exchange)
-    alice.say(1, "in time")
-    alice.does("end")
-    alice.say(2, "too late")
-    assert alice.uncounted() == [
-        {"event": "status", "id": 1, "status": "handed"},
-        {"event": "pong"},
-        {"event": "error", "of": "say", "code": "already", "text": LATE},
-        {"event": "status", "id": 2, "status": "failed", "why": "nobody"},
-    ]
-    assert bob.heard() == [said(exchange, "in time")]
-
-
-def test_a_program_leaves_for_good_when_its_pair_has_ended(exchange: Exchange) -> None:
-    alice, bob = json_pair(exchange)
-    alice.does("end")
-    bob.says("/bye")
-    assert [event["event"] for event in alice.events()] == ["pong", "left", "quit"]
-    assert alice.closed
-    assert list(exchange.factory.users) == ["bob"]
-
-
-def test_a_program_may_first_acknowledge_what_it_was_told(exchange: Exchange) -> None:
-    alice, bob = exchange.enter_json("alice"), exchange.enter_json("bob")
-    bob.does("to", name="alice")
-    bob.say(1, "hello")
-    bob.does("bye")
-    bob.events()
-    alice.does("end")
-    told = [event["event"] for event in alice.events()]
-    assert told == ["paired", "message", "left", "pong"]
-    assert not alice.closed
-    alice.does("ack", seq=4)
-    assert bob.uncounted() == [{"event": "status", "id": 1, "status": "confirmed"}]
-    assert [event["event"] for event in alice.events()] == ["quit"]
-    assert alice.closed
-
-
 def test_a_program_that_acknowledges_nothing_is_let_go_in_time(exchange: Exchange) -> None:
     alice, bob = exchange.enter_json("alice"), exchange.enter_json("bob")
     bob.does("to", name="alice")
@@ -234,23 +194,3 @@ def test_a_program_that_listens_still_has_to_ping(exchange: Exchange) -> None:
     assert [event["event"] for event in alice.events()] == ["pong", "error"]
     assert alice.closed
     assert bob.heard() == ["alice has lost the connection. What you say is kept for a while."]
-
-
-def test_a_program_that_comes_back_may_speak_again(exchange: Exchange) -> None:
-    alice, bob = json_pair(exchange)
-    alice.does("end")
-    alice.drops()
-    again = exchange.connect_json()
-    again.resumes(alice, 2)
-    again.say(1, "one more thing")
-    assert bob.heard()[-1] == said(exchange, "one more thing")
-
-
-def test_a_program_s_half_close_after_it(exchange: Exchange) -> None:
-    alice, bob = json_pair(exchange)
-    alice.does("end")
-    alice.ends_input()
-    assert [event["event"] for event in alice.events()] == ["pong", "pong"]
-    bob.says("Quit")
-    assert [event["event"] for event in alice.events()] == ["left"]
-    assert alice.closed

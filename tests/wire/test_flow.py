@@ -1,41 +1,73 @@
 """Flow control: who waits for whom, and that nothing is lost by it."""
 
 from tests.support.exchange import NOBODY, PAIRED, Exchange, said
+from tests.support.transcript import play, scenes
+
+SCENES = r"""
+A full peer pauses the speaker alone.
+    alice talks with bob
+    carol talks with dave
+    bob takes no more
+    alice waits
+    bob is read
+    carol is read
+    dave is read
+    carol: hello ; dave < [now] carol: (hello)
+Lines that came before the pause wait in order.
+    alice talks with bob
+    bob takes no more
+    alice: one | two | /bye
+    bob takes all -> [now] alice: (one) | [now] alice: (two) | Quit. ; alice < You are free.
+    alice is read
+    bob is read
+Whoever does not read the answers is not read.
+    alice takes no more
+    alice waits
+    alice: hello
+    alice takes all -> [nobody]
+    alice is read
+Lines of a speaker who is gone are said.
+    alice talks with bob
+    bob takes no more
+    alice sends b'one\ntwo\nunfinished'
+    alice is lost ; bob < [now] alice: (one) | [now] alice: (two) | Quit.
+Nobody can fill the memory with calls.
+    alice talks with bob
+    carol, dave enter
+    bob takes no more
+    carol: To:bob -> bob is talking with someone else.
+    dave takes no more
+    carol: To:dave -> dave is not reading at the moment.
+    dave takes all
+    carol: To:dave -> You are chatting with dave. ; dave < You are chatting with carol.
+Closing reads on to see the end.
+    alice talks with bob
+    bob takes no more
+    alice: Quit
+    bob takes all -> Quit. ; alice < Quit | (closed)
+Whoever does not read may speak but gets no answers.
+    alice talks with bob
+    bob takes no more
+    bob: one | /who | two ; alice < [now] bob: (one)
+    bob waits
+    bob takes all -> Here: alice*, bob* ; alice < [now] bob: (two)
+    bob is read
+Whoever does not read may quit.
+    alice talks with bob
+    bob takes no more
+    bob: Quit -> Quit | (closed) ; alice < Quit.
+A command that waits is obeyed once the pair has ended.
+    alice talks with bob
+    bob takes no more
+    bob: /bye | hello
+    alice is lost ; bob < Quit.
+    bob takes all -> [nobody] | [nobody]
+"""
 
 
-def test_a_full_peer_pauses_the_speaker_alone(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    carol, dave = exchange.pair("carol", "dave")
-    bob.fills()
-    assert alice.paused
-    assert not bob.paused
-    assert not carol.paused
-    assert not dave.paused
-    carol.says("hello")
-    assert dave.heard() == [said(exchange, "hello", "carol")]
-
-
-def test_lines_that_came_before_the_pause_wait_in_order(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    bob.fills()
-    alice.says("one", "two", "/bye")
-    assert bob.heard() == []
-    bob.drains()
-    assert bob.heard() == [said(exchange, "one"), said(exchange, "two"), "Quit."]
-    assert alice.heard() == ["You are free."]
-    assert not alice.paused
-    assert not bob.paused
-
-
-def test_whoever_does_not_read_the_answers_is_not_read(exchange: Exchange) -> None:
-    alice = exchange.enter("alice")
-    alice.fills()
-    assert alice.paused
-    alice.says("hello")
-    assert alice.heard() == []
-    alice.drains()
-    assert not alice.paused
-    assert alice.heard() == [NOBODY]
+@scenes(SCENES)
+def test_flow(exchange: Exchange, scene: str) -> None:
+    play(exchange, scene)
 
 
 def test_a_peer_that_fills_up_again_pauses_again(exchange: Exchange) -> None:
@@ -60,14 +92,6 @@ def test_the_speaker_reads_on_when_the_full_peer_is_gone(exchange: Exchange) -> 
     assert not alice.paused
 
 
-def test_lines_of_a_speaker_who_is_gone_are_said(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    bob.fills()
-    alice.sends(b"one\ntwo\nunfinished")
-    alice.drops()
-    assert bob.heard() == [said(exchange, "one"), said(exchange, "two"), "Quit."]
-
-
 def test_end_of_input_of_a_paused_speaker(exchange: Exchange) -> None:
     alice, bob = exchange.pair()
     bob.fills()
@@ -77,23 +101,6 @@ def test_end_of_input_of_a_paused_speaker(exchange: Exchange) -> None:
     assert alice.heard() == ["Listening."]
     bob.drains()
     assert alice.protocol.transport.producerState == "paused"  # there is nothing to read
-
-
-def test_nobody_can_fill_the_memory_with_calls(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    carol, dave = exchange.enter("carol"), exchange.enter("dave")
-    bob.fills()
-    carol.says("To:bob")
-    assert carol.heard() == ["bob is talking with someone else."]
-    assert bob.heard() == []
-    dave.fills()
-    carol.says("To:dave")
-    assert carol.heard() == ["dave is not reading at the moment."]
-    assert dave.heard() == []
-    assert alice.heard() == []
-    dave.drains()
-    carol.says("To:dave")
-    assert carol.heard() == [PAIRED.format("dave")]
 
 
 def test_a_new_peer_is_not_held_up_by_the_old_one(exchange: Exchange) -> None:
@@ -107,44 +114,3 @@ def test_a_new_peer_is_not_held_up_by_the_old_one(exchange: Exchange) -> None:
     assert bob.heard() == ["Quit.", NOBODY]
     bob.says("To:carol", "hello")
     assert carol.heard() == [PAIRED.format("bob"), said(exchange, "hello", "bob")]
-
-
-def test_closing_reads_on_to_see_the_end(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    bob.fills()
-    alice.says("Quit")
-    assert alice.heard() == []
-    bob.drains()
-    assert alice.heard() == ["Quit"]
-    assert alice.closed
-    assert bob.heard() == ["Quit."]
-
-
-def test_whoever_does_not_read_may_speak_but_gets_no_answers(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    bob.fills()
-    bob.says("one", "/who", "two")
-    assert alice.heard() == [said(exchange, "one", "bob")]
-    assert bob.heard() == []
-    assert bob.paused
-    bob.drains()
-    assert bob.heard() == ["Here: alice*, bob*"]
-    assert alice.heard() == [said(exchange, "two", "bob")]
-    assert not bob.paused
-
-
-def test_whoever_does_not_read_may_quit(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    bob.fills()
-    bob.says("Quit")
-    assert bob.heard() == ["Quit"]
-    assert alice.heard() == ["Quit."]
-
-
-def test_a_command_that_waits_is_obeyed_once_the_pair_has_ended(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    bob.fills()
-    bob.says("/bye", "hello")
-    alice.drops()
-    bob.drains()
-    assert bob.heard() == ["Quit.", NOBODY, NOBODY]

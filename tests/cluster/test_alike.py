@@ -2,15 +2,14 @@
 
 import pytest
 
-from tests.exchange import test_blocks, test_calls, test_calls_held, test_held
+from tests.exchange import test_blocks, test_calls, test_held
 from tests.sessions import test_json_states, test_states
 from tests.support.cluster_exchange import Across
 from tests.wire import test_flow
 
 OTHERWISE = {
     # A name that another node has is blocked as it was typed.
-    "test_to_whom_somebody_blocks_they_are_busy_whatever_they_are",
-    "test_in_json",
+    "test_blocks_of_one_node",
     # They look into one factory, or want another one.
     "test_a_stop_is_told",
     "test_nothing_rings_when_the_server_stops",
@@ -19,7 +18,6 @@ OTHERWISE = {
     "test_where_names_are_owned_hosts_do_not_count",
     "test_who_blocks_again_knows_where_somebody_is_now",
     "test_who_has_set_nothing_costs_nothing",
-    "test_who_only_listens_on_blocks_and_leaves",
     # They look before the next turn.
     "test_half_closed_and_paired",
     "test_half_closed_and_unpaired",
@@ -36,7 +34,6 @@ def exchange() -> Across:
 for module in (
     test_blocks,
     test_calls,
-    test_calls_held,
     test_flow,
     test_held,
     test_json_states,

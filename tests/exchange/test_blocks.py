@@ -9,6 +9,27 @@ from tests.support.exchange import PAIRED, Exchange, Party
 from tests.support.transcript import play, scenes
 
 SCENES = """
+What can't be blocked.
+    alice enters
+    ann enters in JSON
+  * alice: /block -> Say who: /block bob
+  * ann: block(name=) -> error(of=block, code=unknown, text=Say who: /block bob)
+  * alice: /unblock  -> Say who: /unblock bob
+  * ann: unblock(name=) -> error(of=unblock, code=unknown, text=Say who: /unblock bob)
+  * alice: /block alice -> You can't block yourself.
+  * ann: block(name=Ann) -> error(of=block, code=self, text=You can't block yourself.)
+  * alice: /block аlice -> You can't block yourself.
+  * ann: block(name=аnn) -> error(of=block, code=self, text=You can't block yourself.)
+  * alice: /block b b -> Bad name: no space and none of : [ ] ( ) / * , in a name
+  * ann: block(name=b b)
+        ann < error(of=block, code=bad-name, text=no space and none of : [ ] ( ) / * , in a name)
+  * alice: /block xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx -> Bad name: 1 to 32 characters
+  * ann: block(name=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx)
+        ann < error(of=block, code=bad-name, text=1 to 32 characters)
+  * alice: /unblock OK -> Bad name: the server says that itself
+  * ann: unblock(name=OK) -> error(of=unblock, code=bad-name, text=the server says that itself)
+  * alice: /unblock bob -> You have not blocked bob.
+  * ann: unblock(name=bob) -> error(of=unblock, code=unknown, text=You have not blocked bob.)
 Who is blocked is told what a busy one's caller is.
     bob enters in JSON
     alice: /block bob -> You have blocked bob.
@@ -115,6 +136,49 @@ def test_blocks(exchange: Exchange, scene: str) -> None:
     play(exchange, scene)
 
 
+# A name that another node has is blocked as it was typed; and there are no hosts of other nodes.
+SCENES_OF_ONE_NODE = """
+To whom somebody blocks they are busy, whatever they are.
+    alice, bob, dave enter
+  * alice: /block Bob -> You have blocked bob.
+    bob: To:alice -> alice is talking with someone else.
+  * alice: /dnd | /block Bob -> You are not disturbed now. | You have blocked bob.
+    bob: To:alice -> alice is talking with someone else.
+  * alice: /ring | /block Bob -> Your line rings when somebody calls. | You have blocked bob.
+    bob: To:alice -> alice is talking with someone else.
+  * alice: To:dave | /block Bob -> You are chatting with dave. | You have blocked bob.
+        dave < You are chatting with alice.
+    bob: To:alice -> alice is talking with someone else.
+A name is blocked and unblocked in JSON as it is written.
+    alice enters in JSON
+    bob enters
+    alice: block(name=BOB) -> blocked(name=bob)
+    alice: unblock(name=Bob) -> unblocked(name=bob)
+    alice: block(name=nobody\\u001b)
+        alice < error(of=block, code=bad-name, text=the server says that itself)
+    bob: To:alice -> You are chatting with alice. ; alice < paired(peer=bob)
+Who only listens on blocks and leaves.
+    alice talks with bob
+    alice sends b"/block bob"
+    alice ends the input -> You are free. | You have blocked bob. | (closed) ; bob < Quit.
+Who is there already is somebody else.
+    alice enters from shared
+    carol enters from shared
+    bob enters from shared
+    dave enters from shared
+    dave talks with alice
+    alice: /block bob -> You have blocked bob.
+    dave: To:alice -> You are already chatting with alice.
+    dave: /bye -> You are free. ; alice < Quit.
+    carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
+"""
+
+
+@scenes(SCENES_OF_ONE_NODE)
+def test_blocks_of_one_node(exchange: Exchange, scene: str) -> None:
+    play(exchange, scene)
+
+
 BUSY = "alice is talking with someone else."
 TALKING = PAIRED.format("alice")
 BLOCKED = "You have blocked {}."
@@ -139,70 +203,6 @@ def told(party: Party) -> str:
     return answer
 
 
-@pytest.mark.parametrize("state", ["free", "/dnd", "/ring", "paired"])
-def test_to_whom_somebody_blocks_they_are_busy_whatever_they_are(
-    exchange: Exchange, state: str
-) -> None:
-    alice, bob = exchange.enter("alice"), exchange.enter("bob")
-    if state == "paired":
-        alice_s_peer = exchange.enter("dave")
-        alice.says("To:dave")
-        alice_s_peer.heard()
-    elif state != "free":
-        alice.says(state)
-    alice.heard()
-    alice.says("/block Bob")
-    assert alice.heard() == [BLOCKED.format("bob")]
-    assert told(bob) == BUSY
-    assert alice.heard() == []
-
-
-ERRORS = [
-    ("/block", "unknown", "Say who: /block bob"),
-    ("/unblock ", "unknown", "Say who: /unblock bob"),
-    ("/block alice", "self", "You can't block yourself."),
-    ("/block аlice", "self", "You can't block yourself."),  # in Cyrillic
-    ("/block b b", "bad-name", "no space and none of : [ ] ( ) / * , in a name"),
-    ("/block " + "x" * 33, "bad-name", "1 to 32 characters"),
-    ("/unblock OK", "bad-name", "the server says that itself"),
-    ("/unblock bob", "unknown", "You have not blocked bob."),
-]
-
-
-@pytest.mark.parametrize(("line", "code", "text"), ERRORS)
-def test_what_can_t_be_blocked(exchange: Exchange, line: str, code: str, text: str) -> None:
-    alice = exchange.enter("alice")
-    alice.says(line)
-    assert alice.heard() == [f"Bad name: {text}" if code == "bad-name" else text]
-    alice.drops()
-    json = exchange.enter_json("alice")
-    do, _, name = line[1:].partition(" ")
-    json.does(do, name=name)
-    assert json.uncounted() == [{"event": "error", "of": do, "code": code, "text": text}]
-
-
-def test_in_json(exchange: Exchange) -> None:
-    alice = exchange.enter_json("alice")
-    bob = exchange.enter("bob")
-    alice.does("block", name="BOB")
-    alice.does("unblock", name="Bob")
-    alice.does("block", name="nobody\u001b")
-    assert alice.events()[:2] == [
-        {"event": "blocked", "name": "bob", "seq": 2},
-        {"event": "unblocked", "name": "bob", "seq": 3},
-    ]
-    assert told(bob) == TALKING
-
-
-def test_who_only_listens_on_blocks_and_leaves(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    alice.sends(b"/block bob")
-    alice.ends_input()
-    assert alice.heard() == ["You are free.", BLOCKED.format("bob")]
-    assert (alice.closed, bob.heard()) == (True, ["Quit."])
-    assert not exchange.factory._rules
-
-
 def test_there_is_an_end_to_blocking(exchange: Exchange) -> None:
     alice = exchange.enter("alice")
     alice.says(*(f"/block b{number}" for number in range(MAX_BLOCKS + 1)))
@@ -225,18 +225,6 @@ def test_there_is_an_end_to_blocking(exchange: Exchange) -> None:
 
 
 # Hosts
-
-
-def test_who_is_there_already_is_somebody_else(exchange: Exchange) -> None:
-    alice, carol = at(exchange, "shared", "alice"), at(exchange, "shared", "carol")
-    at(exchange, "shared", "bob")
-    dave = at(exchange, "shared", "dave")
-    dave.says("To:alice")
-    dave.heard()
-    alice.says("/block bob")
-    assert told(dave) == "You are already chatting with alice."
-    dave.says("/bye")
-    assert told(carol) == TALKING
 
 
 def test_who_blocks_again_knows_where_somebody_is_now(exchange: Exchange) -> None:

@@ -1,12 +1,36 @@
-"""Do not disturb, and calls that ring: what each of the two is told."""
-
-import pytest
+"""Do not disturb, and calls that ring, in both dialects and over drops."""
 
 from chatpair.calls import MAX_TRIED, RING_SECONDS
-from tests.support.exchange import PAIRED, Exchange, Party
+from tests.support.exchange import PAIRED, Exchange
 from tests.support.transcript import play, scenes
 
 SCENES = """
+What is set decides whether others can call.
+    alice, carol enter
+  * alice: /dnd -> You are not disturbed now.
+    carol: To:alice -> alice does not want to be disturbed.
+  * alice: /dnd on -> You are not disturbed now.
+    carol: To:alice -> alice does not want to be disturbed.
+  * alice: /DND  On  -> You are not disturbed now.
+    carol: To:alice -> alice does not want to be disturbed.
+  * alice: /dnd | /dnd off -> You are not disturbed now. | You can be called again.
+    carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
+  * alice: /dnd off -> You can be called again.
+    carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
+  * alice: /dnd maybe -> Say /dnd on or /dnd off.
+    carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
+  * alice: /ring -> Your line rings when somebody calls.
+    carol: To:alice -> alice's line is ringing. ; alice < carol is calling. To:carol to answer.
+  * alice: /ring on -> Your line rings when somebody calls.
+    carol: To:alice -> alice's line is ringing. ; alice < carol is calling. To:carol to answer.
+  * alice: /ring | /ring OFF
+        alice < Your line rings when somebody calls. | Your line does not ring any more.
+    carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
+  * alice: /ring ring -> Say /ring on or /ring off.
+    carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
+  * alice: /ring on | /dnd on
+        alice < Your line rings when somebody calls. | You are not disturbed now.
+    carol: To:alice -> alice does not want to be disturbed.
 Who is not disturbed is told of no call and keeps the pair.
     alice talks with bob
     alice: /dnd -> You are not disturbed now.
@@ -137,6 +161,79 @@ Who is not disturbed any more hears of no end of ringing.
     carol's call rings at alice
     alice: /dnd -> You are not disturbed now.
     30 seconds pass ; carol < alice does not answer.
+Both settings in JSON.
+    alice, carol enter in JSON
+    alice: dnd(on=true) -> dnd(on=true)
+    carol: to(name=alice) -> error(of=to, code=dnd, text=alice does not want to be disturbed.)
+    alice: dnd(on=false) -> dnd(on=false)
+    alice: ring(on=true) -> ring(on=true)
+    carol: to(name=alice) -> error(of=to, code=ringing, text=alice's line is ringing.)
+        alice < ringing(name=carol)
+    30 seconds pass ; alice < tried(name=carol) ; carol < unanswered(name=alice)
+    carol: to(name=alice) -> error(of=to, code=ringing, text=alice's line is ringing.)
+        alice < ringing(name=carol)
+    alice: to(name=carol) -> paired(peer=carol) ; carol < paired(peer=alice)
+    alice: ring(on=false) -> ring(on=false)
+    alice: dnd() -> error(of=dnd, code=bad-line, text=Object missing required field `on`)
+A caller in JSON takes the call back.
+    alice, carol enter in JSON
+    alice: ring(on=true) -> ring(on=true)
+    carol: to(name=alice) -> error(of=to, code=ringing, text=alice's line is ringing.)
+        alice < ringing(name=carol)
+    carol: bye() -> free() ; alice < tried(name=carol)
+What is set outlasts a drop and a call rings meanwhile.
+    alice, carol enter in JSON
+    alice: ring(on=true) -> ring(on=true)
+    alice is lost
+    carol: to(name=alice) -> error(of=to, code=ringing, text=alice's line is ringing.)
+    carol is lost
+    alice comes back as again, having seen 2
+        again < resumed(name=alice, peer=null, got=0) | ringing(name=carol)
+    carol comes back as again2
+        again2 < resumed(name=carol, peer=null, got=0) | named(name=carol, key=[key])
+        again2 < error(of=to, code=ringing, text=alice's line is ringing.)
+    again: to(name=carol) -> paired(peer=carol) ; again2 < paired(peer=alice)
+Do not disturb outlasts a drop of a plain user.
+    alice: /dnd | /key
+        alice < You are not disturbed now.
+        alice < Your key is alice's key. After a drop, say Back:alice's key instead of a name.
+    alice is lost
+    carol: To:alice -> alice does not want to be disturbed.
+    alice comes back as again ; again < OK | You are free.
+    carol: To:alice -> alice does not want to be disturbed.
+A ringing line outlasts a drop of a plain user.
+    alice: /ring | /key
+        alice < Your line rings when somebody calls.
+        alice < Your key is alice's key. After a drop, say Back:alice's key instead of a name.
+    alice is lost
+    carol: To:alice -> alice's line is ringing.
+    alice comes back as again ; again < OK | You are free. | carol is calling. To:carol to answer.
+    carol: To:alice -> alice's line is ringing.
+A block outlasts a drop of a plain user.
+    alice: /block carol | /key
+        alice < You have blocked carol.
+        alice < Your key is alice's key. After a drop, say Back:alice's key instead of a name.
+    alice is lost
+    carol: To:alice -> alice is talking with someone else.
+    alice comes back as again ; again < OK | You are free.
+    carol: To:alice -> alice is talking with someone else.
+Who comes back too late reads that the ringing is over.
+    alice enters in JSON
+    carol enters
+    alice: ring(on=true) -> ring(on=true)
+    alice is lost
+    carol: To:alice -> alice's line is ringing.
+    30 seconds pass ; carol < alice does not answer.
+    alice comes back as again, having seen 2
+        again < resumed(name=alice, peer=null, got=0) | ringing(name=carol) | tried(name=carol)
+A new owner of a name has set nothing.
+    alice enters
+    alice: /dnd | /ring | /block carol
+        alice < You are not disturbed now. | Your line rings when somebody calls.
+        alice < You have blocked carol.
+    alice is lost
+    alice enters
+    carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
 """
 
 
@@ -145,56 +242,9 @@ def test_calls(exchange: Exchange, scene: str) -> None:
     play(exchange, scene)
 
 
-DISTURB = "alice does not want to be disturbed."
 RINGING = "alice's line is ringing."
 CALLING = "{} is calling. To:{} to answer."
-TRIED = "carol tried to reach you."
-BUSY = "alice is talking with someone else."
 UNANSWERED = "alice does not answer."
-
-# What somebody says, and what is answered; the last one tells whether others can call then.
-SWITCHES = [
-    (["/dnd"], "You are not disturbed now.", DISTURB),
-    (["/dnd on"], "You are not disturbed now.", DISTURB),
-    (["/DND  On "], "You are not disturbed now.", DISTURB),
-    (["/dnd", "/dnd off"], "You can be called again.", PAIRED.format("alice")),
-    (["/dnd off"], "You can be called again.", PAIRED.format("alice")),
-    (["/dnd maybe"], "Say /dnd on or /dnd off.", PAIRED.format("alice")),
-    (["/ring"], "Your line rings when somebody calls.", RINGING),
-    (["/ring on"], "Your line rings when somebody calls.", RINGING),
-    (["/ring", "/ring OFF"], "Your line does not ring any more.", PAIRED.format("alice")),
-    (["/ring ring"], "Say /ring on or /ring off.", PAIRED.format("alice")),
-    (["/ring on", "/dnd on"], "You are not disturbed now.", DISTURB),
-]
-
-
-def rings(exchange: Exchange) -> tuple[Party, Party]:
-    """Connect alice and carol, whose call rings at alice."""
-    alice, carol = exchange.enter("alice"), exchange.enter("carol")
-    alice.says("/ring on")
-    carol.says("To:alice")
-    assert alice.heard()[1:] == [CALLING.format("carol", "carol")]
-    assert carol.heard() == [RINGING]
-    return alice, carol
-
-
-def are_paired(exchange: Exchange, one: Party, other: Party) -> bool:
-    """Tell whether two users are a pair."""
-    assert one.protocol.user is not None
-    return exchange.factory.peer_of(one.protocol.user) is other.protocol.user
-
-
-@pytest.mark.parametrize(("lines", "answer", "told"), SWITCHES)
-def test_a_switch(exchange: Exchange, lines: list[str], answer: str, told: str) -> None:
-    alice, carol = exchange.enter("alice"), exchange.enter("carol")
-    alice.says(*lines)
-    assert alice.heard()[-1] == answer
-    carol.says("To:alice")
-    assert carol.heard() == [told]
-    assert are_paired(exchange, alice, carol) == (told == PAIRED.format("alice"))
-
-
-# A call that rings
 
 
 def test_no_more_callers_ring_than_a_person_reads(exchange: Exchange) -> None:
@@ -217,7 +267,37 @@ def test_no_more_callers_ring_than_a_person_reads(exchange: Exchange) -> None:
 
 
 def test_nothing_rings_when_the_server_stops(exchange: Exchange) -> None:
-    alice, carol = rings(exchange)
+    alice, carol = exchange.enter("alice"), exchange.enter("carol")
+    alice.says("/ring on")
+    carol.says("To:alice")
     exchange.factory.stop()
     exchange.clock.advance(RING_SECONDS)
-    assert alice.heard() == carol.heard() == ["The server is stopping."]
+    assert [party.heard()[1:] for party in (alice, carol)] == [
+        [CALLING.format("carol", "carol"), "The server is stopping."],
+        ["The server is stopping."],
+    ]
+
+
+def test_who_does_not_come_back_does_not_answer() -> None:
+    exchange = Exchange(hold=5)
+    alice, carol = exchange.enter_json("alice"), exchange.enter("carol")
+    alice.does("ring", on=True)
+    carol.says("To:alice")
+    alice.drops()
+    exchange.clock.advance(5)
+    assert carol.heard() == [RINGING, UNANSWERED]
+
+
+def test_who_has_set_nothing_costs_nothing(exchange: Exchange) -> None:
+    alice, carol = exchange.enter("alice"), exchange.enter("carol")
+    alice.says("/ring on")
+    carol.says("To:alice")
+    exchange.enter("bob")
+    factory = exchange.factory
+    assert (len(factory._rules), len(factory._called)) == (1, 1)
+    carol.says("/block bob")
+    alice.drops()
+    carol.drops()
+    assert not factory._rules
+    assert not factory._called
+    assert not factory._blocked_hosts

@@ -1,13 +1,18 @@
 """Held lines of plain users: their keys, what is repeated, and who can't come in."""
 
-import pytest
-
 from chatpair.keys import NEAR_MISSES, WRONG_KEYS, words
 from chatpair.user import KEPT_EVENTS, LATELY_SECONDS
 from tests.support.exchange import PAIRED, Exchange, Party, said, status
 from tests.support.transcript import play, scenes
 
 SCENES = """
+A wrong key opens nothing.
+    bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
+    newcomer connects
+  * newcomer: Back: | carol -> No line is held for that key. | OK
+  * newcomer: Back:x | carol -> No line is held for that key. | OK
+  * newcomer: Back:Quit | carol -> No line is held for that key. | OK
+  * newcomer: Back:tomato-endless-flush | carol -> No line is held for that key. | OK
 A plain user without a key is not held.
     alice talks with bob
     bob is lost ; alice < Quit.
@@ -171,15 +176,6 @@ def test_what_is_said_to_a_plain_user_who_is_away_is_handed_later(exchange: Exch
     assert "alice (again): (on its way)" in again[1]
     assert "alice: (kept)" in again[3]
     assert alice.uncounted() == [{"event": "back", "peer": "bob"}, status(2, "handed")]
-
-
-@pytest.mark.parametrize("wrong", ["", "x", "Quit", "tomato-endless-flush"])
-def test_a_wrong_key_opens_nothing(exchange: Exchange, wrong: str) -> None:
-    key_of(exchange.enter("bob"))
-    party = back(exchange, wrong)
-    assert party.heard() == [NO_LINE]
-    party.says("carol")
-    assert party.heard() == ["OK"]
 
 
 def test_many_wrong_keys_of_one_host(exchange: Exchange) -> None:

@@ -17,7 +17,7 @@ Two who speak JSON.
     alice: to(name=bob) -> error(of=to, code=already, text=You are already chatting with bob.)
     alice: typing() ; bob < typing(from=alice)
     alice: say(id=1, text=hi\nthere \u001b[2J)
-        bob < message(from=alice, text=hi\\nthere \\u001b[2J, time=[time])
+        bob < message(from=alice, text=hi\nthere [2J, time=[time])
     bob: ack(seq=3) ; alice < status(id=1, status=confirmed)
     alice: bye() -> free() ; bob < left(peer=alice, why=bye)
 One who speaks JSON and one who does not.
@@ -29,7 +29,7 @@ One who speaks JSON and one who does not.
         alice < message(from=bob, text= To:carol, time=[time])
     alice: typing()
     alice: say(id=1, text=one\n[two]) -> status(id=1, status=handed)
-        bob < [now] alice: (one\n[two])
+        bob < [now] alice: (one) | [now] alice: ([two])
     carol: To:alice -> alice is talking with someone else. ; alice < tried(name=carol)
     bob: To:carol -> You are chatting with carol.
         alice < left(peer=bob, why=switched)

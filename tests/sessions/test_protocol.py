@@ -2,7 +2,6 @@
 
 import pytest
 
-from chatpair.calls import MAX_TRIED
 from chatpair.connection import CLOSING_SECONDS, FLUSHING_SECONDS
 from chatpair.factory import MAX_LISTED
 from chatpair.framing import CHUNK, LINES_A_TURN, LINES_FOR_ONE, SHORT_CHUNK
@@ -10,6 +9,21 @@ from tests.support.exchange import Exchange, Party, said
 from tests.support.transcript import play, scenes
 
 SCENES = r"""
+A TLS handshake is refused.
+    newcomer connects
+    newcomer sends b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03"
+        newcomer < This port talks plain text, not TLS. | (closed)
+Calls that no person could read are not told.
+    alice talks with bob
+    carol: To:bob | To:bob | To:bob | To:bob | To:bob | To:bob | To:bob
+        carol < bob is talking with someone else. | bob is talking with someone else.
+        carol < bob is talking with someone else. | bob is talking with someone else.
+        carol < bob is talking with someone else. | bob is talking with someone else.
+        carol < bob is talking with someone else.
+        bob < carol tried to reach you. | carol tried to reach you. | carol tried to reach you.
+        bob < carol tried to reach you. | carol tried to reach you.
+    1 second passes
+    carol: To:bob -> bob is talking with someone else. ; bob < carol tried to reach you.
 A closed connection frees the peer and the name.
     alice talks with bob
     alice sends b'unfinished'
@@ -125,13 +139,6 @@ def test_ctrl_c_in_telnet_is_quit(exchange: Exchange) -> None:
     alice.sends(b"half\xff\xf4\xff\xfd\x06")
     assert alice.transport.value() == b"\xff\xfc\x06Quit\r\n"
     assert bob.heard() == ["Quit."]
-
-
-def test_a_tls_handshake_is_refused(exchange: Exchange) -> None:
-    client = exchange.connect()
-    client.sends(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03")
-    assert client.heard() == ["This port talks plain text, not TLS."]
-    assert client.closed
 
 
 def test_who_is_sorted_and_bounded(exchange: Exchange) -> None:
@@ -315,15 +322,3 @@ def test_the_last_lines_are_said_to_a_peer_who_is_slow(exchange: Exchange, how: 
     else:
         exchange.factory.stop()
     assert bob.heard()[:300] == [said(exchange, str(number)) for number in range(300)]
-
-
-def test_calls_that_no_person_could_read_are_not_told(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    carol = exchange.enter("carol")
-    carol.says(*["To:bob"] * 8)
-    assert carol.heard() == ["bob is talking with someone else."] * 8
-    assert bob.heard() == ["carol tried to reach you."] * MAX_TRIED
-    exchange.clock.advance(1)
-    carol.says("To:bob")
-    assert bob.heard() == ["carol tried to reach you."]
-    assert alice.heard() == []

@@ -236,7 +236,7 @@ def _command(line: str) -> str:
         return line
     fields = [field.partition("=") for field in re.split(r", (?=\w+=)", found[2]) if field]
     values = [
-        f'"{word}":{value if word in ("id", "seq", "on", "seen") else json.dumps(value)}'
+        f'"{word}":' + (value if word in ("id", "seq", "on", "seen") else f'"{value}"')
         for word, _, value in fields
     ]
     return "{" + ",".join([f'"do":"{found[1]}"', *values]) + "}"
@@ -249,7 +249,7 @@ def scenes(transcript: str) -> pytest.MarkDecorator:
         title, _, steps = part.partition("\n")
         beginning, *ends = re.split(r"^  \* ", steps, flags=re.MULTILINE)
         for end in ends or [""]:
-            name = " ".join([title.rstrip("."), *end.partition("\n")[0].split(" -> ")[:1]])
+            name = f"{title.rstrip('.')} {end.partition(chr(10))[0].partition(' -> ')[0]}".strip()
             scene = beginning + ("    " + end if ends else "")
             parameters.append(pytest.param(scene, id=name.encode("unicode_escape").decode()[:90]))
     return pytest.mark.parametrize("scene", parameters)

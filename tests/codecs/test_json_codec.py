@@ -7,77 +7,41 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from chatpair import messages
 from chatpair.codecs import json
-from chatpair.messages import (
-    Acknowledge,
-    AskWho,
-    Block,
-    Blocked,
-    Call,
-    Claim,
-    DndSet,
-    Error,
-    ErrorCode,
-    Goodbye,
-    HangUp,
-    Here,
-    Invalid,
-    JsonCommand,
-    JsonEvent,
-    Left,
-    Message,
-    Mode,
-    Named,
-    Paired,
-    PeerTyping,
-    Ping,
-    Pong,
-    Present,
-    Quit,
-    Resume,
-    Resumed,
-    Ringing,
-    RingSet,
-    Say,
-    SetDnd,
-    SetRing,
-    StartTyping,
-    Status,
-    Timestamp,
-    Unanswered,
-    Unblock,
-    Unblocked,
-)
 from tests.support import any_events
 
 COMMANDS = [
-    (b'{"do":"name","name":"alice"}', Claim("alice")),
-    (b'{"do":"name","name":"a","password":" \\u202e\\u0000"}', Claim("a", " \u202e\0")),
-    (b'{"do":"resume","key":"K","seen":41}', Resume("K", 41)),
-    (b'{"do":"resume","key":"K"}', Resume("K", 0)),
-    (b'{"do":"to","name":"bob"}', Call("bob")),
-    (b'{"do":"say","id":18,"text":"hi"}', Say(18, "hi")),
-    (b'{"do":"ack","seq":41}', Acknowledge(41)),
-    (b'{"do":"bye"}', HangUp()),
-    (b'{"do":"quit"}', Quit()),
-    (b'{"do":"who"}', AskWho()),
-    (b'{"do":"dnd","on":true}', SetDnd(True)),
-    (b'{"do":"ring","on":false}', SetRing(False)),
-    (b'{"do":"block","name":"bob\\u001b"}', Block("bob")),
-    (b'{"do":"unblock","name":"b\\nob"}', Unblock("bob")),
-    (b'{"do":"typing"}', StartTyping()),
-    (b'{"do":"ping"}', Ping()),
-    (b' { "what" : [1, {"x": null}], "do" : "ping" } \r', Ping()),
-    (b'{"do":"say","id":9007199254740991,"text":""}', Say(2**53 - 1, "")),
+    (b'{"do":"name","name":"alice"}', messages.Claim("alice")),
+    (b'{"do":"name","name":"a","password":" \\u202e\\u0000"}', messages.Claim("a", " \u202e\0")),
+    (b'{"do":"resume","key":"K","seen":41}', messages.Resume("K", 41)),
+    (b'{"do":"resume","key":"K"}', messages.Resume("K", 0)),
+    (b'{"do":"to","name":"bob"}', messages.Call("bob")),
+    (b'{"do":"say","id":18,"text":"hi"}', messages.Say(18, "hi")),
+    (b'{"do":"ack","seq":41}', messages.Acknowledge(41)),
+    (b'{"do":"bye"}', messages.HangUp()),
+    (b'{"do":"quit"}', messages.Quit()),
+    (b'{"do":"who"}', messages.AskWho()),
+    (b'{"do":"dnd","on":true}', messages.SetDnd(True)),
+    (b'{"do":"ring","on":false}', messages.SetRing(False)),
+    (b'{"do":"block","name":"bob\\u001b"}', messages.Block("bob")),
+    (b'{"do":"unblock","name":"b\\nob"}', messages.Unblock("bob")),
+    (b'{"do":"typing"}', messages.StartTyping()),
+    (b'{"do":"ping"}', messages.Ping()),
+    (b' { "what" : [1, {"x": null}], "do" : "ping" } \r', messages.Ping()),
+    (b'{"do":"say","id":9007199254740991,"text":""}', messages.Say(2**53 - 1, "")),
     # What could steer a terminal is taken out, but for the lines of a text.
-    (b'{"do":"say","id":1,"text":"a\\u001b[2Jb\\r\\nc\\u2028\\td"}', Say(1, "a[2Jb\nc\td")),
-    (b'{"do":"name","name":"al\\nice\\u202e"}', Claim("alice")),
-    (b'{"do":"ping","long":' + b"9" * 10_000 + b"}", Ping()),
+    (
+        b'{"do":"say","id":1,"text":"a\\u001b[2Jb\\r\\nc\\u2028\\td"}',
+        messages.Say(1, "a[2Jb\nc\td"),
+    ),
+    (b'{"do":"name","name":"al\\nice\\u202e"}', messages.Claim("alice")),
+    (b'{"do":"ping","long":' + b"9" * 10_000 + b"}", messages.Ping()),
 ]
 
 
 @pytest.mark.parametrize(("line", "command"), COMMANDS)
-def test_a_command(line: bytes, command: JsonCommand) -> None:
+def test_a_command(line: bytes, command: messages.JsonCommand) -> None:
     assert json.parse(line) == command
 
 
@@ -123,9 +87,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("line", "of", "code", "is_object"), REFUSED)
-def test_no_command(line: bytes, of: str | None, code: ErrorCode, is_object: bool) -> None:
+def test_no_command(line: bytes, of: str | None, code: messages.ErrorCode, is_object: bool) -> None:
     answer = json.parse(line)
-    assert isinstance(answer, Invalid)
+    assert isinstance(answer, messages.Invalid)
     assert (answer.error.of, answer.error.code) == (of, code)
     assert answer.is_object == is_object
     assert answer.error.text
@@ -149,64 +113,67 @@ CUT = st.tuples(SOMETHING_LIKE, st.integers(0, 50)).map(lambda pair: pair[0][: p
 @example(b'{"do":"say","id":1,"text":"\\udc00\\ud800"}')
 def test_anything_is_a_command_or_refused(line: bytes) -> None:
     command = json.parse(line)
-    if isinstance(command, Invalid):
+    if isinstance(command, messages.Invalid):
         assert json.render(command.error).endswith(b"}\r\n")
     else:
-        assert type(command) in get_args(JsonCommand)
+        assert type(command) in get_args(messages.JsonCommand)
         assert stdlib.loads(line)["do"] == json.word(command)
 
 
 RENDERED = [
-    (Mode(hold=60), {"event": "mode", "mode": "json", "version": 1, "hold": 60}),
-    (Named("alice", "K", seq=1), {"event": "named", "name": "alice", "key": "K", "seq": 1}),
+    (messages.Mode(hold=60), {"event": "mode", "mode": "json", "version": 1, "hold": 60}),
     (
-        Resumed("alice", None, 17),
+        messages.Named("alice", "K", seq=1),
+        {"event": "named", "name": "alice", "key": "K", "seq": 1},
+    ),
+    (
+        messages.Resumed("alice", None, 17),
         {"event": "resumed", "name": "alice", "peer": None, "got": 17},
     ),
-    (Paired("bob"), {"event": "paired", "peer": "bob"}),
+    (messages.Paired("bob"), {"event": "paired", "peer": "bob"}),
     (
-        Message("bob", "hi", Timestamp(1_795_378_921.1239)),
+        messages.Message("bob", "hi", messages.Timestamp(1_795_378_921.1239)),
         {"event": "message", "from": "bob", "text": "hi", "time": "2026-11-22T20:22:01.123Z"},
     ),
     (
-        Message("bob", "hi", Timestamp(1_795_378_921)),
+        messages.Message("bob", "hi", messages.Timestamp(1_795_378_921)),
         {"event": "message", "from": "bob", "text": "hi", "time": "2026-11-22T20:22:01.000Z"},
     ),
-    (Status(18, "handed"), {"event": "status", "id": 18, "status": "handed"}),
+    (messages.Status(18, "handed"), {"event": "status", "id": 18, "status": "handed"}),
     (
-        Status(18, "failed", "lost", seq=3),
+        messages.Status(18, "failed", "lost", seq=3),
         {"event": "status", "id": 18, "status": "failed", "why": "lost", "seq": 3},
     ),
-    (Left("bob", "quit"), {"event": "left", "peer": "bob", "why": "quit"}),
-    (Ringing("carol", seq=4), {"event": "ringing", "name": "carol", "seq": 4}),
-    (Unanswered("alice"), {"event": "unanswered", "name": "alice"}),
-    (DndSet(True), {"event": "dnd", "on": True}),
-    (RingSet(False), {"event": "ring", "on": False}),
-    (Blocked("bob"), {"event": "blocked", "name": "bob"}),
-    (Unblocked("bob"), {"event": "unblocked", "name": "bob"}),
-    (PeerTyping("alice"), {"event": "typing", "from": "alice"}),
+    (messages.Left("bob", "quit"), {"event": "left", "peer": "bob", "why": "quit"}),
+    (messages.Ringing("carol", seq=4), {"event": "ringing", "name": "carol", "seq": 4}),
+    (messages.Unanswered("alice"), {"event": "unanswered", "name": "alice"}),
+    (messages.DndSet(True), {"event": "dnd", "on": True}),
+    (messages.RingSet(False), {"event": "ring", "on": False}),
+    (messages.Blocked("bob"), {"event": "blocked", "name": "bob"}),
+    (messages.Unblocked("bob"), {"event": "unblocked", "name": "bob"}),
+    (messages.PeerTyping("alice"), {"event": "typing", "from": "alice"}),
     (
-        Here([Present("alice", True)], 0),
+        messages.Here([messages.Present("alice", True)], 0),
         {"event": "who", "names": [{"name": "alice", "paired": True}], "more": 0},
     ),
-    (Pong(), {"event": "pong"}),
-    (Goodbye(), {"event": "quit"}),
+    (messages.Pong(), {"event": "pong"}),
+    (messages.Goodbye(), {"event": "quit"}),
     (
-        Error(None, "bad-line", "why"),
+        messages.Error(None, "bad-line", "why"),
         {"event": "error", "of": None, "code": "bad-line", "text": "why"},
     ),
 ]
 
 
 @pytest.mark.parametrize(("event", "expected"), RENDERED)
-def test_an_event(event: JsonEvent, expected: dict[str, object]) -> None:
+def test_an_event(event: messages.JsonEvent, expected: dict[str, object]) -> None:
     line = json.render(event)
     assert line.endswith(b"}\r\n")
     assert stdlib.loads(line) == expected
 
 
 @given(any_events.EVENTS)
-def test_a_client_reads_what_a_server_tells(event: JsonEvent) -> None:
+def test_a_client_reads_what_a_server_tells(event: messages.JsonEvent) -> None:
     assert json.parse_event(json.render(event)) == event
 
 
@@ -220,7 +187,7 @@ def test_a_client_refuses_what_is_no_event(line: bytes) -> None:
 
 
 @given(any_events.COMMANDS)
-def test_a_server_reads_what_a_client_says(command: JsonCommand) -> None:
+def test_a_server_reads_what_a_client_says(command: messages.JsonCommand) -> None:
     answer = json.parse(json.render_command(command))
     assert type(answer) is type(command)
     if answer != command:  # it was cleaned

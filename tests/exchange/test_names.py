@@ -6,25 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatpair import accounts, commands, held, privacy, protocol
+from chatpair import accounts, commands, held, messages, privacy, protocol
 from chatpair.codecs import plain
-from chatpair.messages import (
-    AnyEvent,
-    AskPassword,
-    Blocked,
-    DndSet,
-    Error,
-    Free,
-    Goodbye,
-    Help,
-    Key,
-    Left,
-    Listening,
-    Named,
-    Notice,
-    RingSet,
-    Unblocked,
-)
 from chatpair.names import LENGTHS, MAX_LENGTH, RESERVED, BadName, fold, parse, skeleton
 from tests.support.exchange import Exchange
 
@@ -113,26 +96,26 @@ def test_is_free_again_only_when_all_that_look_like_it_are_gone(exchange: Exchan
 
 
 def test_no_program_can_take_a_name_for_a_word_of_the_servers() -> None:
-    said: list[AnyEvent] = [
-        Named("", ""),
-        Left("bob", "quit"),
-        Goodbye(),
-        Help(),
-        Error("name", "reuse", ""),
-        Listening(),
-        Free(),
-        Key("blue-fox-nine"),
-        *(kind(on) for kind in (DndSet, RingSet) for on in (False, True)),
-        Blocked("bob"),
-        Unblocked("bob"),
+    said: list[messages.AnyEvent] = [
+        messages.Named("", ""),
+        messages.Left("bob", "quit"),
+        messages.Goodbye(),
+        messages.Help(),
+        messages.Error("name", "reuse", ""),
+        messages.Listening(),
+        messages.Free(),
+        messages.Key("blue-fox-nine"),
+        *(kind(on) for kind in (messages.DndSet, messages.RingSet) for on in (False, True)),
+        messages.Blocked("bob"),
+        messages.Unblocked("bob"),
         protocol._TAKEN_OVER,
         commands._NOT_HELD,
         held._KEY_IS_SPOILT,
-        AskPassword(),
+        messages.AskPassword(),
         accounts.WRONG,
         accounts.BUSY,
         accounts.FAILED,
-        Notice(privacy.NEEDS_TLS),
+        messages.Notice(privacy.NEEDS_TLS),
     ]
     notices = ["The server is full.", "No such command: /x.", "No line is held for that key."]
     notices += ["Say /dnd on or /dnd off.", "Say who: /block bob", "You can't block yourself."]
@@ -140,7 +123,7 @@ def test_no_program_can_take_a_name_for_a_word_of_the_servers() -> None:
         "You have not blocked bob.",
         "You have blocked 100 names; unblock one of them first.",
     ]
-    said.extend(map(Notice, notices))
+    said.extend(map(messages.Notice, notices))
     lines = [plain.render(event).decode() for event in said]
     words = {line.split()[0].lower().rstrip(".") for text in lines for line in text.splitlines()}
     assert {word for word in words if word.isalpha()} - {"any"} <= RESERVED

@@ -14,7 +14,8 @@ from chatpair.login import PERHAPS_A_PASSWORD
 from chatpair.names import parse
 from chatpair.privacy import is_private
 from tests.support.accounts import LOOPBACK, Guarded, known, slow
-from tests.support.exchange import PAIRED, said
+from tests.support.exchange import PAIRED
+from tests.support.transcript import play, scenes
 
 PERHAPS = f"Bad name: {PERHAPS_A_PASSWORD}"
 SECRET = {"alice": "secret", "Bob": "hunter2"}
@@ -25,29 +26,161 @@ def guarded() -> Guarded:
     return Guarded(known(**SECRET))
 
 
-# Plain
+PASSWORDS = r"""
+A name with a password asks for it.
+    alice connects from 127.0.0.1
+    alice: alice | wrong | alice | secret -> Password: | Wrong password. | Password:
+    1 second passes ; alice < OK
+    carol enters
+What counts as the name is the name.
+    alice connects from 127.0.0.1
+  * alice: ALICE | secret | /who -> Password: | OK | Here: alice
+  * alice: Alice | secret | /who -> Password: | OK | Here: alice
+  * alice: аlice | secret | /who -> Password: | OK | Here: alice
+  * alice: ａｌｉｃｅ | secret | /who -> Password: | OK | Here: alice
+A password where a name is due is no name at once.
+    alice connects from 127.0.0.1
+    alice: alice | wrong | secret | also wrong | a b | xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+        alice < Password: | Wrong password.
+        alice < Bad name: if that is a password, say your name first; else say it again
+        alice < Bad name: no space and none of : [ ] ( ) / * , in a name
+        alice < Bad name: no space and none of : [ ] ( ) / * , in a name
+        alice < Bad name: 1 to 32 characters
+    alice: alice | secret -> Password:
+    1 second passes ; alice < OK
+    bob connects from 127.0.0.1
+    bob: Bob |  | dave | carol | dave | dave
+        bob < Password: | Wrong password.
+        bob < Bad name: if that is a password, say your name first; else say it again
+        bob < Bad name: if that is a password, say your name first; else say it again
+        bob < Bad name: if that is a password, say your name first; else say it again | OK
+A password that is too long is wrong.
+    alice connects from 127.0.0.1
+    alice: alice | [long] | carol | carol
+        alice < Password: | Wrong password.
+        alice < Bad name: if that is a password, say your name first; else say it again | OK
+A password in pieces is not the line before.
+    alice connects from 127.0.0.1
+    alice sends b"ali"
+    alice sends b"ce\r"
+    alice sends b"\nsec" -> Password:
+    alice sends b"ret\r"
+    alice sends b"\n" -> OK
+Telnet's Ctrl-C quits at the question.
+    alice connects from 127.0.0.1
+    alice: alice -> Password:
+    alice sends b"sec\xff\xf4" -> Quit | (closed)
+Nobody is asked where others can read.
+    alice connects from 192.0.2.1
+    alice: alice | secret | Bob | carol | carol
+        alice < This needs TLS.
+        alice < Bad name: if that is a password, say your name first; else say it again
+        alice < This needs TLS.
+        alice < Bad name: if that is a password, say your name first; else say it again | OK
+A name in use is taken whoever asks.
+    alice, other connect from 127.0.0.1
+    alice: alice | secret -> Password: | OK
+    other: alice | secret | аlice | secret
+        other < Reuse | Bad name: if that is a password, say your name first; else say it again
+        other < Reuse | Bad name: if that is a password, say your name first; else say it again
+    alice: Quit -> Quit | (closed)
+    other: alice | secret -> Password: | OK
+JSON has the password with the name.
+    alice, carol connect in JSON from 127.0.0.1
+    bob connects in JSON from 192.0.2.1
+    alice: name(name=ALICE) -> error(of=name, code=password, text=ALICE needs its password.)
+    alice: name(name=alice, password=wrong)
+        alice < error(of=name, code=password, text=Wrong password.)
+    alice: name(name=alice, password=) -> error(of=name, code=password, text=Wrong password.)
+    alice: name(name=ALICE, password=secret)
+    1 second passes ; alice < named(name=alice, key=[key])
+    carol: name(name=carol, password=for nothing) -> named(name=carol, key=[key])
+    bob: name(name=bob, password=hunter2) -> error(of=name, code=password, text=This needs TLS.)
+"""
 
 
-def test_a_name_with_a_password_asks_for_it(guarded: Guarded) -> None:
-    alice = guarded.local()
-    alice.says("alice")
-    assert alice.heard() == ["Password:"]
-    alice.says("wrong")
-    assert alice.heard() == ["Wrong password."]
-    alice.says("alice")
-    assert alice.heard() == ["Password:"]
-    alice.says("secret")
-    assert alice.heard() == []
-    guarded.clock.advance(1)
-    assert alice.heard() == ["OK"]
-    guarded.enter("carol")
+@scenes(PASSWORDS)
+def test_passwords(guarded: Guarded, scene: str) -> None:
+    play(guarded, scene)
 
 
-@pytest.mark.parametrize("name", ["ALICE", "Alice", "аlice", "ａｌｉｃｅ"])
-def test_what_counts_as_the_name_is_the_name(guarded: Guarded, name: str) -> None:
-    alice = guarded.local()
-    alice.says(name, "secret", "/who")
-    assert alice.heard() == ["Password:", "OK", "Here: alice"]
+WHILE_IT_IS_CHECKED = r"""
+A name that is taken while the password is checked.
+    alice, other connect from 127.0.0.1
+    alice: alice | secret -> Password:
+    other: alice | secret -> Password:
+    the password is right ; alice < OK
+    the password is right ; other < Reuse
+Lines after the password wait.
+    bob enters
+    alice connects from 127.0.0.1
+    alice: alice | secret | To:bob | hello -> Password:
+    alice waits
+    the password is right ; alice < OK
+    0 seconds pass
+        bob < You are chatting with alice. | [now] alice: (hello)
+        alice < You are chatting with bob.
+    alice is read
+The lines after a wrong one are names again.
+    alice connects from 127.0.0.1
+    alice sends b"alice\nwrong\ncarol\ncarol\n/who\n" -> Password:
+    the password is wrong ; alice < Wrong password.
+    0 seconds pass
+        alice < Bad name: if that is a password, say your name first; else say it again | OK
+        alice < Here: carol
+The end of input waits too.
+    bob enters
+    alice connects from 127.0.0.1
+    alice sends b"alice\nsecret\nTo:bob\nhello" -> Password:
+    alice ends the input
+    the password is right
+        bob < You are chatting with alice.
+        alice < OK | You are chatting with bob.
+    0 seconds pass ; bob < [now] alice: (hello) ; alice < Listening.
+The limit of the unnamed does not cut a check.
+    alice connects from 127.0.0.1
+    20 seconds pass
+    alice: alice | secret -> Password:
+    50 seconds pass
+    the password is wrong ; alice < Wrong password.
+    30 seconds pass ; alice < No name came within 30 seconds. | (closed)
+A server that stops meanwhile.
+    alice connects from 127.0.0.1
+    alice: alice | secret | To:bob -> Password:
+    the server stops ; alice < The server is stopping. | (closed)
+    the password is right
+A checker that never answers.
+    alice connects from 127.0.0.1
+    alice: alice | secret -> Password:
+    60 seconds pass ; alice < There are too many passwords to check. Try later.
+JSON commands after it wait in order.
+    alice connects in JSON from 127.0.0.1
+    alice: name(name=alice, password=secret)
+    alice: who() | name(name=carol) | ping() -> pong()
+    the password is right ; alice < named(name=alice, key=[key])
+    0 seconds pass
+        alice < who(names=[{"name": "alice", "paired": false}], more=0)
+        alice < error(of=name, code=already, text=You are alice.)
+JSON that ends its input waits too.
+    alice connects in JSON from 127.0.0.1
+    alice: name(name=alice, password=secret) | who()
+    alice ends the input
+    the password is right
+        alice < named(name=alice, key=[key])
+        alice < who(names=[{"name": "alice", "paired": false}], more=0) | (closed)
+    0 seconds pass
+"""
+
+
+@scenes(WHILE_IT_IS_CHECKED)
+def test_while_it_is_checked(scene: str) -> None:
+    exchange, checker = slow("alice")
+    play(
+        exchange,
+        scene,
+        the_password_is_right=lambda: checker.answers(True),
+        the_password_is_wrong=lambda: checker.answers(False),
+    )
 
 
 @pytest.mark.parametrize("line", ["Quit", "/quit", "Mode:json", "To:bob", "Back:x", "", "bob"])
@@ -66,69 +199,6 @@ def test_a_password_is_bytes_that_nothing_is_taken_from() -> None:
     alice = exchange.local()
     alice.sends("alice\r\n grüß\tdich\u200e \r\n".encode())
     assert alice.heard() == ["Password:", "OK"]
-
-
-def test_a_password_that_is_too_long_is_wrong(guarded: Guarded) -> None:
-    alice = guarded.local()
-    alice.says("alice", "x" * 70_000, "carol", "carol")
-    assert alice.heard() == ["Password:", "Wrong password.", PERHAPS, "OK"]
-
-
-def test_a_password_where_a_name_is_due_is_no_name_at_once(guarded: Guarded) -> None:
-    alice = guarded.local()
-    alice.says("alice", "wrong", "secret", "also wrong", "a b", "x" * 40, "alice", "secret")
-    bad = ["Bad name: no space and none of : [ ] ( ) / * , in a name"] * 2
-    bad.append("Bad name: 1 to 32 characters")
-    assert alice.heard() == ["Password:", "Wrong password.", PERHAPS, *bad, "Password:"]
-    guarded.clock.advance(1)
-    assert alice.heard() == ["OK"]
-    carol = guarded.local()
-    carol.says("Bob", "", "dave", "carol", "dave", "dave")
-    assert carol.heard() == ["Password:", "Wrong password.", *[PERHAPS] * 3, "OK"]
-
-
-def test_a_password_in_pieces_is_not_the_line_before(guarded: Guarded) -> None:
-    alice = guarded.local()
-    for piece in (b"ali", b"ce\r", b"\nsec", b"ret\r", b"\n"):
-        alice.sends(piece)
-    assert alice.heard() == ["Password:", "OK"]
-
-
-def test_telnet_s_ctrl_c_quits_at_the_question(guarded: Guarded) -> None:
-    alice = guarded.local()
-    alice.says("alice")
-    alice.sends(b"sec\xff\xf4")
-    assert alice.heard() == ["Password:", "Quit"]
-    assert alice.closed
-
-
-def test_nobody_is_asked_where_others_can_read(guarded: Guarded) -> None:
-    alice = guarded.connect("192.0.2.1")
-    alice.says("alice", "secret", "Bob", "carol", "carol")
-    assert alice.heard() == ["This needs TLS.", PERHAPS, "This needs TLS.", PERHAPS, "OK"]
-
-
-def test_a_name_in_use_is_taken_whoever_asks(guarded: Guarded) -> None:
-    first = guarded.local()
-    first.says("alice", "secret")
-    assert first.heard() == ["Password:", "OK"]
-    second = guarded.local()
-    second.says("alice", "secret", "аlice", "secret")
-    assert second.heard() == ["Reuse", PERHAPS] * 2
-    first.says("Quit")
-    second.says("alice", "secret")
-    assert second.heard() == ["Password:", "OK"]
-
-
-def test_a_name_that_is_taken_while_the_password_is_checked() -> None:
-    exchange, checker = slow("alice")
-    first, second = exchange.local(), exchange.connect(LOOPBACK)
-    first.says("alice", "secret")
-    second.says("alice", "secret")
-    checker.answers(True)
-    checker.answers(True)
-    assert first.heard() == ["Password:", "OK"]
-    assert second.heard() == ["Password:", "Reuse"]
 
 
 def test_a_server_that_got_full_while_the_password_was_checked() -> None:
@@ -182,59 +252,6 @@ def test_the_predicate_for_others(guarded: Guarded) -> None:
     assert not Guarded().factory.has_account(parse("alice"))
 
 
-# While it is checked
-
-
-def test_lines_after_the_password_wait() -> None:
-    exchange, checker = slow("alice")
-    bob = exchange.enter("bob")
-    alice = exchange.local()
-    alice.says("alice", "secret", "To:bob", "hello")
-    assert alice.paused
-    assert alice.heard() == ["Password:"]
-    assert checker.answers(True) == ("alice", "secret")
-    exchange.clock.advance(0)
-    assert alice.heard() == ["OK", PAIRED.format("bob")]
-    assert bob.heard() == [PAIRED.format("alice"), said(exchange, "hello")]
-    assert not alice.paused
-
-
-def test_the_lines_after_a_wrong_one_are_names_again() -> None:
-    exchange, checker = slow("alice")
-    alice = exchange.local()
-    alice.sends(b"alice\nwrong\ncarol\ncarol\n/who\n")
-    checker.answers(False)
-    exchange.clock.advance(0)
-    assert alice.heard() == ["Password:", "Wrong password.", PERHAPS, "OK", "Here: carol"]
-
-
-def test_the_end_of_input_waits_too() -> None:
-    exchange, checker = slow("alice")
-    bob = exchange.enter("bob")
-    alice = exchange.local()
-    alice.sends(b"alice\nsecret\nTo:bob\nhello")
-    alice.ends_input()
-    assert alice.heard() == ["Password:"]
-    checker.answers(True)
-    exchange.clock.advance(0)
-    assert alice.heard() == ["OK", PAIRED.format("bob"), "Listening."]
-    assert bob.heard() == [PAIRED.format("alice"), said(exchange, "hello")]
-
-
-def test_the_limit_of_the_unnamed_does_not_cut_a_check() -> None:
-    exchange, checker = slow("alice")
-    alice = exchange.local()
-    exchange.clock.advance(20)
-    alice.says("alice", "secret")
-    exchange.clock.advance(50)
-    checker.answers(False)
-    assert alice.heard() == ["Password:", "Wrong password."]
-    assert not alice.closed
-    exchange.clock.advance(30)
-    assert alice.heard() == ["No name came within 30 seconds."]
-    assert alice.closed
-
-
 @pytest.mark.parametrize("right", [True, False])
 def test_a_connection_that_is_lost_meanwhile(right: bool) -> None:
     exchange, checker = slow("alice")
@@ -246,79 +263,6 @@ def test_a_connection_that_is_lost_meanwhile(right: bool) -> None:
     assert exchange.factory.users == {}
     assert exchange.factory.connections == set()
     assert not list(exchange.factory.unnamed)
-
-
-def test_a_server_that_stops_meanwhile() -> None:
-    exchange, checker = slow("alice")
-    alice = exchange.local()
-    alice.sends(b"alice\nsecret\nTo:bob\n")
-    exchange.factory.stop()
-    checker.answers(True)
-    assert alice.heard() == ["Password:", "The server is stopping."]
-    assert exchange.factory.users == {}
-
-
-def test_a_checker_that_never_answers() -> None:
-    exchange, _ = slow("alice")
-    alice = exchange.local()
-    alice.says("alice", "secret")
-    exchange.clock.advance(60)
-    later = "There are too many passwords to check. Try later."
-    assert alice.heard() == ["Password:", later]
-
-
-# JSON
-
-
-def test_json_has_the_password_with_the_name(guarded: Guarded) -> None:
-    alice = guarded.connect_json(LOOPBACK)
-    alice.does("name", name="ALICE")
-    alice.does("name", name="alice", password="wrong")
-    alice.does("name", name="alice", password="")
-    assert [(event["of"], event["code"], event["text"]) for event in alice.events()] == [
-        ("name", "password", "ALICE needs its password."),
-        ("name", "password", "Wrong password."),
-        ("name", "password", "Wrong password."),
-    ]
-    alice.does("name", name="ALICE", password="secret")
-    guarded.clock.advance(1)
-    [named] = alice.events()
-    assert (named["event"], named["name"], named["seq"]) == ("named", "alice", 1)
-    carol = guarded.connect_json(LOOPBACK)
-    carol.does("name", name="carol", password="for nothing")
-    assert [event["event"] for event in carol.events()] == ["named"]
-    far = guarded.connect_json("192.0.2.1")
-    far.does("name", name="bob", password="hunter2")
-    [error] = far.events()
-    assert (error["code"], error["text"]) == ("password", "This needs TLS.")
-
-
-def test_json_commands_after_it_wait_in_order() -> None:
-    exchange, checker = slow("alice")
-    alice = exchange.connect_json(LOOPBACK)
-    alice.does("name", name="alice", password="secret")
-    alice.does("who")
-    alice.does("name", name="carol")
-    alice.does("ping")
-    assert [event["event"] for event in alice.events()] == ["pong"]
-    checker.answers(True)
-    exchange.clock.advance(0)
-    events = alice.events()
-    assert [event["event"] for event in events] == ["named", "who", "error"]
-    assert events[2]["code"] == "already"
-
-
-def test_json_that_ends_its_input_waits_too() -> None:
-    exchange, checker = slow("alice")
-    alice = exchange.connect_json(LOOPBACK)
-    alice.does("name", name="alice", password="secret")
-    alice.does("who")
-    alice.ends_input()
-    assert alice.events() == []
-    checker.answers(True)
-    exchange.clock.advance(0)
-    assert [event["event"] for event in alice.events()] == ["named", "who"]
-    assert alice.closed
 
 
 # What is private

@@ -96,6 +96,7 @@ class Scene:
         for event in events:
             if event["event"] == "named" and name not in self._seen:
                 self._seen[name] = 0
+                self._keys[name] = event["key"]
             if event["event"] == "resumed":
                 self._seen[name] = self._resumes_after[name]
             is_last = event.get("code") == "bad-key"  # somebody else has taken the line over

@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.exchange import PAIRED, Party, said
 from tests.support.late import LateExchange
+from tests.support.transcript import play, scenes
 
 PLAIN = (
     *("alice", "bob", "x:y", "To:bob", "To:carol", "To:nobody", "to:", "/bye", "/who", "/dnd on"),
@@ -77,27 +77,69 @@ def test_late_answers_change_nothing_that_is_told(
     assert outcome(pieces, answers, ends=ends) == outcome([data], [], ends=ends)
 
 
-def late_pair() -> tuple[LateExchange, Party, Party]:
-    """Let alice talk with bob on an exchange that answers late from then on."""
+SCENES = """
+What follows a name waits for it.
+    answers are late
+    newcomer connects
+    newcomer: alice | /who
+    newcomer waits
+    an answer comes ; newcomer < OK | Here: alice
+    newcomer is read
+Who waits for the answer to a call still hears the peer.
+    alice talks with bob
+    answers are late
+    alice: To:nobody | hello
+    bob: one ; alice < [now] bob: (one)
+    an answer comes ; alice < The user nobody does not exist. ; bob < [now] alice: (hello)
+Who is left while a call is under way stays though the input has ended.
+    alice talks with bob
+    answers are late
+    alice sends b"To:nobody"
+    alice ends the input
+    bob: Quit -> Quit | (closed) ; alice < Quit.
+    an answer comes ; alice < The user nobody does not exist. | (closed)
+What was said after a call reaches nobody if the connection is lost before.
+    alice talks with bob
+    answers are late
+    alice: To:carol | a secret for carol
+    alice is lost ; bob < Quit.
+    an answer comes
+The server stops while a call is under way.
+    alice talks with bob
+    answers are late
+    alice: To:carol | a secret for carol
+    the server stops
+        alice < The server is stopping. | (closed)
+        bob < The server is stopping. | (closed)
+Acknowledgements and pings do not wait.
+    alice enters in JSON
+    answers are late
+    alice: to(name=nobody) | who() | ack(seq=1) | ping() -> pong()
+    an answer comes
+        alice < error(of=to, code=unknown, text=The user nobody does not exist.)
+        alice < who(names=[{"name": "alice", "paired": false}], more=0)
+Whoever takes the line over waits for the call too.
+    bob, carol enter
+    alice enters in JSON
+    alice talks with bob
+    answers are late
+    alice: to(name=carol) | say(id=1, text=for carol)
+    alice comes back as again, having seen 2
+        alice < error(of=null, code=bad-key, text=Another connection has taken this line over.)
+        alice < (closed)
+        again < resumed(name=alice, peer=bob, got=0)
+    again: say(id=1, text=for carol)
+    an answer comes
+        bob < Quit.
+        carol < You are chatting with alice. | [now] alice: (for carol)
+        again < paired(peer=carol) | status(id=1, status=handed)
+"""
+
+
+@scenes(SCENES)
+def test_late_answers(scene: str) -> None:
     exchange = LateExchange()
-    alice, bob = exchange.pair()
-    exchange.becomes_late()
-    return exchange, alice, bob
-
-
-# Names
-
-
-def test_what_follows_a_name_waits_for_it() -> None:
-    exchange = LateExchange()
-    exchange.becomes_late()
-    alice = exchange.connect()
-    alice.says("alice", "/who")
-    assert alice.paused
-    assert alice.heard() == []
-    exchange.answers()
-    assert alice.heard() == ["OK", "Here: alice"]
-    assert not alice.paused
+    play(exchange, scene, answers_are_late=exchange.becomes_late, an_answer_comes=exchange.answers)
 
 
 def test_a_connection_that_is_lost_while_its_name_is_claimed_never_had_it() -> None:
@@ -136,79 +178,3 @@ def test_the_server_stops_while_a_name_is_claimed() -> None:
     exchange.factory.stop()
     assert alice.heard() == ["The server is stopping."]
     assert not exchange.late.asked
-
-
-# Calls
-
-
-def test_who_waits_for_the_answer_to_a_call_still_hears_the_peer() -> None:
-    exchange, alice, bob = late_pair()
-    alice.says("To:nobody", "hello")
-    bob.says("one")
-    assert alice.heard() == [said(exchange, "one", "bob")]
-    assert bob.heard() == []
-    exchange.answers()
-    assert alice.heard() == ["The user nobody does not exist."]
-    assert bob.heard() == [said(exchange, "hello")]
-
-
-def test_who_is_left_while_a_call_is_under_way_stays_though_the_input_has_ended() -> None:
-    exchange, alice, bob = late_pair()
-    alice.sends(b"To:nobody")
-    alice.ends_input()
-    bob.says("Quit")
-    assert alice.heard() == ["Quit."]
-    assert not alice.closed
-    exchange.answers()
-    assert alice.heard() == ["The user nobody does not exist."]
-    assert alice.closed
-
-
-def test_what_was_said_after_a_call_reaches_nobody_if_the_connection_is_lost_before() -> None:
-    exchange, alice, bob = late_pair()
-    alice.says("To:carol", "a secret for carol")
-    alice.drops()
-    assert bob.heard() == ["Quit."]
-    exchange.answers()
-    assert bob.heard() == []
-
-
-def test_the_server_stops_while_a_call_is_under_way() -> None:
-    exchange, alice, bob = late_pair()
-    alice.says("To:carol", "a secret for carol")
-    exchange.factory.stop()
-    assert alice.heard() == ["The server is stopping."]
-    assert bob.heard() == ["The server is stopping."]
-
-
-def test_acknowledgements_and_pings_do_not_wait() -> None:
-    exchange = LateExchange()
-    alice = exchange.enter_json("alice")
-    exchange.becomes_late()
-    alice.does("to", name="nobody")
-    alice.does("who")
-    alice.does("ack", seq=1)
-    alice.does("ping")
-    assert [event["event"] for event in alice.events()] == ["pong"]
-    exchange.answers()
-    assert [event["event"] for event in alice.events()] == ["error", "who"]
-
-
-def test_whoever_takes_the_line_over_waits_for_the_call_too() -> None:
-    exchange = LateExchange()
-    bob, carol = exchange.enter("bob"), exchange.enter("carol")
-    alice = exchange.enter_json("alice")
-    alice.does("to", name="bob")
-    assert [event["event"] for event in alice.events()] == ["paired"]
-    exchange.becomes_late()
-    alice.does("to", name="carol")
-    alice.say(1, "for carol")
-    again = exchange.connect_json()
-    assert [event["event"] for event in again.resumes(alice, 2)] == ["resumed"]
-    assert alice.closed
-    again.say(1, "for carol")
-    assert again.events() == []
-    exchange.answers()
-    assert [event["event"] for event in again.events()] == ["paired", "status"]
-    assert carol.heard() == [PAIRED.format("alice"), said(exchange, "for carol")]
-    assert bob.heard() == [PAIRED.format("alice"), "Quit."]

@@ -96,6 +96,32 @@ Whoever is silent is closed.
     89 seconds pass
     1 second passes
         newcomer < error(of=null, code=try-later, text=Nothing came for 90 seconds.) | (closed)
+Handed is what has left the server.
+    alice enters in JSON
+    bob enters
+    alice talks with bob
+    bob takes one more
+    alice: say(id=1, text=hi) | say(id=2, text=hi) ; bob < [now] alice: (hi) | [now] alice: (hi)
+    bob takes all ; alice < status(id=2, status=handed)
+    alice: say(id=3, text=hi) -> status(id=3, status=handed) ; bob < [now] alice: (hi)
+What has not left the server when the peer drops has failed.
+    alice enters in JSON
+    bob enters
+    alice talks with bob
+    alice: say(id=1, text=hi) -> status(id=1, status=handed) ; bob < [now] alice: (hi)
+    bob takes one more
+    alice: say(id=2, text=hi) ; bob < [now] alice: (hi)
+    bob is lost ; alice < status(id=2, status=failed, why=lost) | left(peer=bob, why=lost)
+One may leave a peer who takes no more.
+    alice enters in JSON
+    bob, carol enter
+    alice talks with bob
+    bob takes no more
+  * alice: bye() -> free() ; bob < Quit.
+  * alice: to(name=carol) -> paired(peer=carol)
+        bob < Quit.
+        carol < You are chatting with alice.
+  * alice: quit() -> quit() | (closed) ; bob < Quit.
 """
 
 
@@ -125,33 +151,6 @@ def test_what_is_not_confirmed_when_the_peer_goes_has_failed(ends: str, why: str
         status(3, "failed", why=why),
         {"event": "left", "peer": "bob", "why": why},
     ]
-
-
-def test_one_may_leave_a_peer_who_takes_no_more() -> None:
-    for command in ({"do": "bye"}, {"do": "to", "name": "carol"}, {"do": "quit"}):
-        exchange = Exchange()
-        alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
-        exchange.enter("carol")
-        alice.does("to", name="bob")
-        bob.fills()
-        alice.events()
-        alice.does(**command)
-        assert alice.events() != []
-
-
-def test_handed_is_what_has_left_the_server(exchange: Exchange) -> None:
-    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
-    alice.does("to", name="bob")
-    alice.events()
-    bob.transport.full = True
-    for number in (1, 2):
-        alice.say(number, "hi")
-    assert alice.events() == []
-    assert bob.transport.bufferSize == 65_536
-    bob.drains()
-    assert alice.uncounted() == [status(2, "handed")]
-    alice.say(3, "hi")
-    assert alice.uncounted() == [status(3, "handed")]
 
 
 def test_what_a_wrapped_transport_has_is_not_handed(exchange: Exchange) -> None:
@@ -185,18 +184,6 @@ def test_nothing_is_handed_to_a_connection_that_is_being_aborted(exchange: Excha
     bob.drops()
     left = {"event": "left", "peer": "bob", "why": "lost"}
     assert alice.uncounted() == [status(1, "failed", why="lost"), left]
-
-
-def test_what_has_not_left_the_server_when_the_peer_drops_has_failed(exchange: Exchange) -> None:
-    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
-    alice.does("to", name="bob")
-    alice.say(1, "hi")
-    alice.events()
-    bob.transport.full = True
-    alice.say(2, "hi")
-    bob.drops()
-    left = {"event": "left", "peer": "bob", "why": "lost"}
-    assert alice.uncounted() == [status(2, "failed", why="lost"), left]
 
 
 def test_much_that_has_not_left_the_server_makes_the_speaker_wait(exchange: Exchange) -> None:

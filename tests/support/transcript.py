@@ -184,6 +184,9 @@ class Scene:
     def sends(self, name: str, data: str) -> None:
         self.people[name].sends(literal_eval(data))
 
+    def fills_soon(self, name: str) -> None:
+        self.people[name].transport.full = True
+
     def passes(self, seconds: str) -> None:
         self.exchange.clock.advance(int(seconds))
 
@@ -205,6 +208,7 @@ STEPS: dict[str, Callable[..., None]] = {
     r"(\w+) sends (b[\"'].*)": Scene.sends,
     r"(\w+) (waits|is read)": Scene.waits,
     r"(\w+) takes no more": _simply("fills"),
+    r"(\w+) takes one more": Scene.fills_soon,
     r"(\w+) takes all": _simply("drains"),
     r"(\w+) is lost": _simply("drops"),
     r"(\w+) hangs up": lambda scene, name: scene.people[name].drops(clean=True),

@@ -248,4 +248,4 @@ class HeldModel(RuleBasedStateMachine):
 
 
 TestHeldModel = HeldModel.TestCase
-TestHeldModel.settings = settings(stateful_step_count=40)
+TestHeldModel.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=40)

@@ -230,7 +230,7 @@ def test_a_plain_user_who_never_reads_does_not_fill_the_memory(exchange: Exchang
     key = key_of(bob)
     for _ in range(5):
         bob.drops()
-        alice.says(*["x" * 10_000] * 120)
+        alice.says(*["x" * 60_000] * 20)
         exchange.clock.pump([0] * 50)
         bob = exchange.connect()
         bob.transport.full = True

@@ -358,4 +358,6 @@ def check_tables(exchange: Exchange) -> None:
 
 
 TestExchangeModel = ExchangeModel.TestCase
-TestExchangeModel.settings = settings(stateful_step_count=40)
+TestExchangeModel.settings = settings(
+    max_examples=settings().max_examples // 2, stateful_step_count=40
+)

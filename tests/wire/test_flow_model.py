@@ -106,4 +106,4 @@ class FlowModel(RuleBasedStateMachine):
 
 
 TestFlowModel = FlowModel.TestCase
-TestFlowModel.settings = settings(stateful_step_count=40)
+TestFlowModel.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=40)

@@ -85,6 +85,13 @@ Who rings keeps the pair until the answer.
     alice: To:carol -> You are chatting with carol.
         carol < You are chatting with alice.
         dave < Quit.
+Who is answered has switched from whom they talked with.
+    carol talks with dave in JSON
+    alice: /ring on -> Your line rings when somebody calls.
+    carol: to(name=alice) -> error(of=to, code=ringing, text=alice's line is ringing.)
+        alice < carol is calling. To:carol to answer.
+    alice: To:carol -> You are chatting with carol. ; carol < paired(peer=alice)
+        dave < left(peer=carol, why=switched)
 An answer ends the pair of whoever answers.
     carol's call rings at alice
     bob enters

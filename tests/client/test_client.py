@@ -5,7 +5,6 @@ import socket
 import sys
 import threading
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,12 +35,6 @@ LOST = "The connection is lost. Trying again; what is typed meanwhile waits."
 PAIRED = "You are chatting with bob."
 UNKNOWN = "The user carol does not exist."
 NO_NAME = "There is no name; give one with --name."
-
-
-@pytest.fixture
-def port() -> str:
-    """Any port: a client does not notice which kind it is."""
-    return "0"
 
 
 # In a pipe
@@ -324,8 +317,7 @@ def test_a_client_that_is_told_to_terminate_quits_and_has_a_problem(
     server: Server, number: signal.Signals
 ) -> None:
     bob = server.client("bob")
-    heeds = partial(signal.signal, number, signal.SIG_DFL)
-    with Piped(*at(server, *TO_BOB), preexec_fn=heeds) as alice:
+    with Piped(*at(server, *TO_BOB)) as alice:
         assert [alice.notice() for _ in range(2)] == [WELCOME, PAIRED]
         alice.kill(number)
         alice.ends(128 + number, "Terminated.")

@@ -26,7 +26,7 @@ from chatpair.messages import (
     StartTyping,
 )
 from tests.support.played import parsed
-from tests.support.server import BIN, TIMEOUT, Process, Server
+from tests.support.server import BIN, TIMEOUT, Process, Server, heed_signals
 
 COMMAND = [str(BIN / "chatpair")]
 MODULE = [sys.executable, "-m", "chatpair.client"]
@@ -116,6 +116,7 @@ def unread(*arguments: str) -> Iterator[tuple["subprocess.Popen[bytes]", IO[byte
             stdin=subprocess.PIPE,
             stdout=theirs,
             stderr=subprocess.PIPE,
+            preexec_fn=heed_signals,
         ) as process,
     ):
         os.close(theirs)

@@ -6,12 +6,6 @@ from tests.support.clients import Piped, at
 from tests.support.server import Server
 
 
-@pytest.fixture
-def port() -> str:
-    """Any port: a client does not notice which kind it is."""
-    return "0"
-
-
 def test_a_command_talks_until_the_peer_leaves(server: Server) -> None:
     bob = server.client("bob")
     with Piped(*at(server, "--name", "sums", "--exec", "python3 -iq 2>/dev/null")) as sums:

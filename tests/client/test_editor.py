@@ -37,12 +37,6 @@ CONNECTED_AGAIN = "HH:MM * Connected again."
 LEFT = "\x1b[D"
 
 
-@pytest.fixture
-def port() -> str:
-    """Any port: a client does not notice which kind it is."""
-    return "0"
-
-
 @contextmanager
 def played() -> Iterator[tuple[Emulator, Host]]:
     """Start alice's client with a server that says what the test wants; she is with bob."""

@@ -30,12 +30,6 @@ UNKNOWN = "No such command: /nonsense. Type /help, or put a space first to say i
 TOO_LONG = "Too long: a message may have 64 KiB. Shorten it, or paste a part; a pipe takes all."
 
 
-@pytest.fixture
-def port() -> str:
-    """Any port: a client does not notice which kind it is."""
-    return "0"
-
-
 @contextmanager
 def program(server: Server) -> Iterator[tuple[Emulator, Client]]:
     """Start alice's client, which is called by a program."""

@@ -13,12 +13,6 @@ from tests.support.server import TIMEOUT, Server, require
 CTRL_C, CTRL_D, CTRL_Z = "\x03", "\x04", "\x1a"
 
 
-@pytest.fixture
-def port() -> str:
-    """Any port: a client does not notice which kind it is."""
-    return "0"
-
-
 def has_colors(output: bytes) -> bool:
     """Tell whether letters or what is behind them had a color."""
     codes = b";".join(re.findall(rb"\x1b\[([\d;]*)m", output)).split(b";")

@@ -25,12 +25,6 @@ LEFT = "tool has left."
 CALLED = "You are chatting with alice."
 
 
-@pytest.fixture
-def port() -> str:
-    """Any port: a client does not notice which kind it is."""
-    return "0"
-
-
 class Words:
     """What a command says, and when it ends."""
 

@@ -18,12 +18,6 @@ TO_BOB = ["--name", "alice", "--to", "bob"]
 OF_BOB = TALK_IS_OVER.replace("bob", "alice")
 
 
-@pytest.fixture
-def port() -> str:
-    """Any port: a client does not notice which kind it is."""
-    return "0"
-
-
 def kill(server: Server) -> Server:
     """Kill a server; return another on its port."""
     server.kill()

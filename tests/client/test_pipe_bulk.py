@@ -4,8 +4,6 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.support.clients import COMMAND, Piped, at, resident
 from tests.support.server import Server
 
@@ -15,12 +13,6 @@ SIZE = 100_000_000
 TO_BOB = ["--name", "alice", "--to", "bob"]
 WELCOME = "Welcome, alice."
 PAIRED = "You are chatting with bob."
-
-
-@pytest.fixture
-def port() -> str:
-    """Any port: a client does not notice which kind it is."""
-    return "0"
 
 
 def into(path: Path) -> list[str]:

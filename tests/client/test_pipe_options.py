@@ -22,12 +22,6 @@ LEFT = "bob has left."
 TO_BOB = ["--name", "alice", "--to", "bob"]
 
 
-@pytest.fixture
-def port() -> str:
-    """Any port: a client does not notice which kind it is."""
-    return "0"
-
-
 # Waiting
 
 

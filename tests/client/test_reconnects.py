@@ -17,12 +17,6 @@ PLAIN = ["--plain", "--no-bell"]
 PAIRED = "You are chatting with bob."
 
 
-@pytest.fixture
-def port() -> str:
-    """Any port: a client does not notice which kind it is."""
-    return "0"
-
-
 def test_a_pipe_s_lines_arrive_once_and_in_order_whatever_is_cut(server: Server) -> None:
     lines = [f"line {number} {'x' * (number % 40)}" for number in range(6_000)]
     # Each lets the handshake through at least; both speaker and listener are cut in the middle

@@ -15,12 +15,6 @@ WELCOME = "Welcome, alice.\n"
 PAIRED = "You are chatting with bob.\n"
 
 
-@pytest.fixture
-def port() -> str:
-    """Any port: a client does not notice which kind it is."""
-    return "0"
-
-
 def test_a_person_talks(server: Server) -> None:
     bob = server.client("bob")
     with Terminal(*at(server)) as alice:

@@ -3,8 +3,6 @@
 import pytest
 
 from chatpair.client.ending import DONE, Ending, ExitStatus
-from chatpair.client.person import PersonTalk
-from chatpair.client.pipe import PipeTalk
 from chatpair.client.session import Refused
 from chatpair.codecs import json
 from chatpair.messages import (
@@ -19,7 +17,6 @@ from chatpair.messages import (
     HangUp,
     Here,
     JsonCommand,
-    Message,
     Paired,
     Present,
     Ringing,
@@ -28,22 +25,23 @@ from chatpair.messages import (
     SetDnd,
     SetRing,
     Setting,
-    Timestamp,
     Unanswered,
     Unblock,
     Unblocked,
 )
 from tests.support.clients import Piped, Terminal, at
-from tests.support.played import named, outcome, paired, refused, status
+from tests.support.played import HI, named, outcome, paired, refused, status
 from tests.support.scene import (
+    EITHER_KIND,
+    EITHER_SERVER,
     PAIRED,
+    Kind,
+    PlainScene,
     Scene,
     chatting,
-    claims_plainly,
     person,
     piped,
     settled,
-    without_json,
 )
 from tests.support.server import Server
 
@@ -117,13 +115,14 @@ def test_a_program_hears_what_comes_of_a_call_that_rings() -> None:
 
 
 @TYPED
+@EITHER_SERVER
 def test_what_a_person_sets_is_shown(
-    setting: Setting, event: AnyEvent, line: str, shown: str
+    server: type[Scene], setting: Setting, event: AnyEvent, line: str, shown: str
 ) -> None:
-    scene = person()
+    scene = person(server=server)
     scene.types(line)
-    assert setting in scene.said()
-    assert not scene.screen.wanted
+    assert setting in scene.commands()
+    assert scene.screen.wanted == (server is PlainScene)  # which may never answer
     scene.tells(event)  # type: ignore[arg-type]
     assert scene.notices() == [shown]
     assert scene.screen.wanted
@@ -173,8 +172,8 @@ def test_a_bell_rings_when_a_call_does() -> None:
     assert scene.screen.rings == 1
 
 
-@pytest.mark.parametrize("kind", [PersonTalk, PipeTalk])
-def test_who_does_not_want_to_be_disturbed_is_waited_for(kind: type[PersonTalk | PipeTalk]) -> None:
+@EITHER_KIND
+def test_who_does_not_want_to_be_disturbed_is_waited_for(kind: Kind) -> None:
     scene = settled(kind, "bob", wait=True)
     bob = Here([Present("alice", False), Present("bob", False)], 0)
     assert asked(scene) == [AskWho()]
@@ -241,28 +240,12 @@ def test_a_pipe_ends_when_the_one_to_call_is_not_to_be_disturbed() -> None:
 # A server that speaks no JSON
 
 
-@TYPED
-def test_a_plain_server_is_told_what_a_person_sets(
-    setting: Setting, event: AnyEvent, line: str, shown: str
-) -> None:
-    scene = without_json(PersonTalk, "alice")
-    claims_plainly(scene, "alice")
-    scene.remote.prints("OK")
-    scene.types(line)
-    assert scene.remote.lines()[0].decode().startswith(line.lower())
-    scene.notices()
-    scene.remote.prints(shown)
-    assert scene.notices() == [shown]
-
-
 def test_a_plain_server_s_calls_ring() -> None:
-    scene = without_json(PipeTalk, "alice", "bob")
-    claims_plainly(scene, "alice")
-    scene.remote.prints("OK", RINGS.text)
-    assert scene.notices()[-1] == RINGS.text
-    scene.remote.prints(PAIRED, "[Sun Nov 22 20:22:01 2026] bob: (hi)")
-    [message] = scene.screen.messages
-    assert message == Message("bob", "hi", Timestamp(message.time))
+    scene = piped("bob", PlainScene)
+    scene.tells(RINGS)
+    assert scene.notices() == [RINGS.text]
+    scene.tells(Paired("bob"), HI)
+    assert scene.screen.messages == [HI]
     assert scene.screen.wanted
 
 

@@ -1,5 +1,8 @@
 """What a pipe does when its peer leaves, and when its input ends, without sockets."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from chatpair.client.ending import DONE, Ending
@@ -7,43 +10,56 @@ from chatpair.client.pipe import ENDED_EARLY, NO_NAME, PipeTalk
 from chatpair.client.talk import LINK_LOST
 from chatpair.messages import Error, Goodbye, JsonEvent, Left, Message, Paired, Quit, Say, Timestamp
 from tests.support.played import HI, refused, status
-from tests.support.scene import LEFT, STOPPED, TALK_IS_OVER, Scene, piped, piped_to_bob
+from tests.support.scene import (
+    EITHER_SERVER,
+    LEFT,
+    STOPPED,
+    TALK_IS_OVER,
+    PlainScene,
+    Scene,
+    piped,
+    piped_to_bob,
+)
 
 
-def left_by(why: str = "quit", **options: bool) -> Scene:
+def left_by(why: str = "quit", server: type[Scene] = Scene, **options: bool) -> Scene:
     """Return the talk of a pipe whose peer has left, and which has told the server so."""
-    scene = piped_to_bob(**options)
+    scene = piped_to_bob(server, **options)
     scene.types("one")
     scene.tells(status(1), Left("bob", why))  # type: ignore[arg-type]
     assert scene.notices() == ([] if why == "stopped" else ["bob has left."])
-    assert Quit() in scene.said()
+    assert Quit() in scene.commands()
     assert scene.results == []
     return scene
-
-
-def leaves_the_server(scene: Scene) -> None:
-    """Let the server answer to Quit."""
-    scene.tells(Goodbye())
-    scene.remote.drops()
-    assert (scene.results, scene.endpoint.attempts) == ([], [])
 
 
 # The peer
 
 
 @pytest.mark.parametrize("gone", [False, True])
-@pytest.mark.parametrize("why", ["quit", "lost"])
-def test_nobody_can_call_a_pipe_whose_peer_has_left_but_its_lines_are_read(
-    why: str, gone: bool
+@pytest.mark.parametrize(
+    ("why", "server"), [("quit", Scene), ("lost", Scene), ("quit", PlainScene)]
+)
+@pytest.mark.parametrize(
+    ("goes_on", "ending"),
+    [(lambda talk: talk.typed("two"), LEFT), (lambda talk: talk.input_ended(), DONE)],
+    ids=["says more", "has said all"],
+)
+def test_nobody_can_call_a_pipe_whose_peer_has_left_and_lines_that_still_come_are_the_problem(
+    goes_on: Callable[[Any], None], ending: Ending, why: str, server: type[Scene], gone: bool
 ) -> None:
-    scene = left_by(why)
+    scene = left_by(why, server)
     if gone:
-        leaves_the_server(scene)
-    scene.types("two")
+        scene.tells(Goodbye())
+        scene.remote.drops()
+        assert (scene.results, scene.endpoint.attempts) == ([], [])
+    assert scene.screen.wanted
+    goes_on(scene.talk)
     if gone:
-        assert scene.results == [LEFT]
+        assert scene.results == [ending]
     else:
-        scene.ends_with(LEFT)
+        assert scene.texts() == []
+        scene.ends_with(ending)
     assert not scene.screen.wanted
 
 
@@ -66,19 +82,6 @@ def test_who_lingers_may_have_missed_something_when_the_server_has_forgotten_the
     scene.remote.says(refused("resume", "bad-key"))
     scene.remote.drops()
     assert scene.results == [ENDED_EARLY]
-
-
-@pytest.mark.parametrize("gone", [False, True])
-def test_a_peer_that_leaves_when_all_was_said_is_no_problem(gone: bool) -> None:
-    scene = left_by()
-    if gone:
-        leaves_the_server(scene)
-    scene.talk.input_ended()
-    if gone:
-        assert scene.results == [DONE]
-    else:
-        scene.ends_with(DONE)
-    assert not scene.screen.wanted
 
 
 def test_an_input_that_has_ended_waits_for_nothing_more() -> None:
@@ -128,11 +131,14 @@ def test_a_server_that_stops_when_all_was_said_is_no_problem() -> None:
 
 
 @pytest.mark.parametrize("caller", ["carol", "bob"])
-def test_lines_meant_for_one_who_left_are_not_said_to_the_next_who_calls(caller: str) -> None:
-    scene = left_by()
+@EITHER_SERVER
+def test_lines_meant_for_one_who_left_are_not_said_to_the_next_who_calls(
+    server: type[Scene], caller: str
+) -> None:
+    scene = left_by(server=server)
     scene.tells(Paired(caller))
     scene.types("two")
-    assert not any(isinstance(command, Say) for command in scene.said())
+    assert scene.texts() == []
     scene.ends_with(LEFT)
 
 
@@ -142,7 +148,7 @@ def test_nor_when_the_output_is_too_full_to_tell_that_one_left() -> None:
     scene.tells(HI, Left("bob", "quit"), Paired("carol"))
     assert scene.notices() == []
     scene.types("one")
-    assert not any(isinstance(command, Say) for command in scene.said())
+    assert scene.texts() == []
     scene.ends_with(LEFT)
 
 

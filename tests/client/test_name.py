@@ -1,5 +1,6 @@
 """How the client gets a connection and a name, without sockets."""
 
+from collections.abc import Callable
 from signal import SIGINT
 
 import pytest
@@ -8,27 +9,26 @@ from twisted.internet.error import ConnectError
 from chatpair.client.ending import DONE, Ending, ExitStatus
 from chatpair.client.person import PersonTalk
 from chatpair.messages import Named
-from tests.support.scene import BAD_NAME, INTERRUPTED, Scene
+from tests.support.scene import BAD_NAME, EITHER_SERVER, INTERRUPTED, Scene, nameless
 
 # The name
 
 
-def test_a_name_is_asked_for_and_asked_again_when_it_is_taken_or_bad() -> None:
-    scene = Scene(PersonTalk)
-    scene.claims("")
-    scene.refuses("bad-name")
-    assert (scene.screen.questions, scene.notices()) == (1, [])
+@EITHER_SERVER
+def test_a_name_is_asked_for_and_asked_again_when_it_is_taken_or_bad(server: type[Scene]) -> None:
+    scene = nameless(PersonTalk, server)
+    assert (scene.screen.questions, scene.notices(), scene.endpoint.attempts) == (1, [], [])
     scene.types("bob")
     scene.claims("bob")
-    scene.refuses("reuse")
-    assert (scene.screen.questions, scene.notices()) == (2, ["No."])
+    scene.refuses("reuse", "The name bob is taken.")
+    assert (scene.screen.questions, scene.notices()) == (2, ["The name bob is taken."])
     scene.types("b b")
     assert (scene.screen.questions, scene.notices()) == (3, [BAD_NAME])
     assert scene.endpoint.attempts == []
     scene.types("bob2")
     scene.claims("bob2")
-    scene.refuses("bad-name")
-    assert (scene.screen.questions, scene.notices()) == (4, ["Bad name: No."])
+    scene.refuses("bad-name", "not here")
+    assert (scene.screen.questions, scene.notices()) == (4, ["Bad name: not here"])
     scene.types("alice")
     scene.claims("alice")
     scene.tells(Named("alice", "key", "Be kind.\n\x1b[2JHave fun."))
@@ -36,25 +36,21 @@ def test_a_name_is_asked_for_and_asked_again_when_it_is_taken_or_bad() -> None:
     assert scene.screen.wanted
 
 
-@pytest.mark.parametrize("name", ["", "Quit", "/quit"])
-def test_a_person_may_quit_instead_of_a_name(name: str) -> None:
-    scene = Scene(PersonTalk)
-    scene.claims("")
-    scene.refuses("bad-name")
-    scene.types(name)
-    assert (scene.results, scene.screen.wanted) == ([DONE], False)
-
-
-@pytest.mark.parametrize("interrupts", [False, True])
-def test_a_person_may_leave_when_a_name_is_asked_for(interrupts: bool) -> None:
-    scene = Scene(PersonTalk)
-    scene.claims("")
-    scene.refuses("bad-name")
-    if interrupts:
-        scene.talk.interrupt(SIGINT)
-    else:
-        scene.talk.input_ended()
-    assert scene.results == [DONE]
+@pytest.mark.parametrize(
+    "leave",
+    [
+        *(lambda scene, name=name: scene.types(name) for name in ("", "Quit", "/quit")),
+        lambda scene: scene.talk.input_ended(),
+        lambda scene: scene.talk.interrupt(SIGINT),
+    ],
+)
+@EITHER_SERVER
+def test_a_person_may_leave_when_a_name_is_asked_for(
+    server: type[Scene], leave: Callable[[Scene], None]
+) -> None:
+    scene = nameless(PersonTalk, server)
+    leave(scene)
+    assert (scene.results, scene.screen.wanted, scene.endpoint.attempts) == ([DONE], False, [])
 
 
 def test_a_person_s_refused_option_makes_the_client_ask() -> None:

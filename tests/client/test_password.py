@@ -9,8 +9,8 @@ from chatpair.client import options
 from chatpair.client.ending import DONE, Ending, ExitStatus
 from chatpair.client.person import PersonTalk
 from chatpair.client.pipe import PipeTalk
-from chatpair.messages import Claim, Error
-from tests.support.scene import NEEDED, Scene, claims_plainly, without_json
+from chatpair.messages import Claim, Error, Say
+from tests.support.scene import EITHER_SERVER, NEEDED, PlainScene, Scene
 
 WRONG = "Wrong password."
 NEEDS_TLS = "This needs TLS."
@@ -18,16 +18,11 @@ GIVE_IT = f"{NEEDED} Put it in CHATPAIR_PASSWORD, or give --password-file."
 PROVEN = Claim("alice", "secret")
 
 
-def refused(text: str) -> list[Ending]:
-    """Return how a pipe ends whose name was refused."""
-    return [Ending(ExitStatus.NAME, text)]
-
-
 def tried(scene: Scene) -> None:
     """See that a name is claimed, and its password said when it is asked for."""
     scene.claims("alice")
     scene.asks_password()
-    assert scene.said() == [PROVEN]
+    assert scene.commands() == ([Say(0, "secret")] if isinstance(scene, PlainScene) else [PROVEN])
 
 
 # A person
@@ -117,68 +112,44 @@ def test_nothing_is_said_to_a_server_that_can_be_overheard() -> None:
 # A pipe
 
 
-def test_a_pipe_says_the_one_that_it_was_given() -> None:
-    scene = Scene(PipeTalk, "alice", "bob", password="secret")
+@EITHER_SERVER
+def test_a_pipe_says_the_one_that_it_was_given(server: type[Scene]) -> None:
+    scene = server(PipeTalk, "alice", "bob", password="secret")
     tried(scene)
     scene.grants("alice")
     assert scene.notices() == ["Welcome, alice."]
 
 
-def test_a_pipe_that_has_none_or_a_wrong_one_ends() -> None:
-    scene = Scene(PipeTalk, "alice", "bob")
-    scene.claims("alice")
-    scene.asks_in_vain()
-    assert scene.results == refused(GIVE_IT)
-    scene = Scene(PipeTalk, "alice", "bob", password="secret")
-    tried(scene)
-    scene.asks_in_vain(WRONG)
-    assert scene.results == refused(WRONG)
-    scene = Scene(PipeTalk, "alice", "bob", password="secret")
-    scene.endpoint.host = "192.0.2.1"
-    scene.claims("alice")
-    scene.asks_in_vain()
-    assert scene.results == refused(NEEDS_TLS)
-
-
-# A server that speaks no JSON
-
-
-def test_a_plain_server_gets_it_as_a_line() -> None:
-    scene = without_json(PipeTalk, "alice", "bob", password="secret")
-    claims_plainly(scene, "alice")
-    scene.remote.prints("Password:")
-    assert scene.remote.lines() == [b"secret"]
-    scene.remote.prints("OK")
-    assert scene.notices() == ["Welcome, alice."]
-
-
 @pytest.mark.parametrize(
-    ("password", "host", "lines", "why"),
+    ("password", "host", "answers", "why"),
     [
-        ("", "127.0.0.1", ["Password:"], GIVE_IT),
-        ("secret", "127.0.0.1", ["Password:", "Wrong password."], WRONG),
-        ("secret", "127.0.0.1", ["This needs TLS."], NEEDS_TLS),
-        ("secret", "192.0.2.1", ["Password:"], NEEDS_TLS),
+        ("", "127.0.0.1", [""], GIVE_IT),
+        ("secret", "127.0.0.1", ["", WRONG], WRONG),
+        ("secret", "127.0.0.1", [NEEDS_TLS], NEEDS_TLS),
+        ("secret", "192.0.2.1", [""], NEEDS_TLS),
     ],
 )
-def test_a_plain_server_refuses(password: str, host: str, lines: list[str], why: str) -> None:
-    scene = without_json(PipeTalk, "alice", "bob", password=password)
+@EITHER_SERVER
+def test_a_pipe_that_has_none_or_a_wrong_one_ends(
+    server: type[Scene], password: str, host: str, answers: list[str], why: str
+) -> None:
+    scene = server(PipeTalk, "alice", "bob", password=password)
     scene.endpoint.host = host
-    claims_plainly(scene, "alice")
-    scene.remote.prints(*lines)
+    scene.claims("alice")
+    for answer in answers:
+        scene.asks_password(answer)
+    assert scene.remote.transport.disconnecting
     scene.remote.drops()
-    assert scene.results == refused(why)
+    assert scene.results == [Ending(ExitStatus.NAME, why)]
 
 
 def test_a_person_is_asked_for_a_plain_server_s_too() -> None:
-    scene = without_json(PersonTalk)
-    claims_plainly(scene, "alice")
-    scene.remote.prints("Password:")
+    scene = PlainScene(PersonTalk, "alice")
+    scene.claims("alice")
+    scene.asks_in_vain()
     assert scene.screen.passwords == 1
     scene.types("secret")
-    claims_plainly(scene, "alice")
-    scene.remote.prints("Password:")
-    assert scene.remote.lines() == [b"secret"]
+    tried(scene)
 
 
 # The options

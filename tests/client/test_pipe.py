@@ -20,44 +20,44 @@ from chatpair.messages import (
     Timestamp,
 )
 from tests.support.played import HI, refused, status
-from tests.support.scene import AGAIN, LEFT, STOPPED, Scene, piped, piped_to_bob
+from tests.support.scene import (
+    AGAIN,
+    EITHER_SERVER,
+    LEFT,
+    STOPPED,
+    Scene,
+    nameless,
+    piped,
+    piped_to_bob,
+)
 
 # The name
 
 
-def test_a_refused_option_is_a_problem() -> None:
-    scene = Scene(PipeTalk, "bob")
-    scene.claims("bob")
-    scene.refuses("reuse")
-    assert (scene.screen.questions, scene.results) == (0, [Ending(ExitStatus.NAME, "No.")])
-
-
-def test_the_first_lines_are_tried_as_names_when_no_option_gives_one() -> None:
-    scene = Scene(PipeTalk)
-    scene.claims("")
-    scene.refuses("bad-name")
+@EITHER_SERVER
+def test_the_first_lines_are_tried_as_names_when_no_option_gives_one(server: type[Scene]) -> None:
+    scene = nameless(PipeTalk, server)
     scene.types("bob")
     scene.claims("bob")
-    scene.refuses("reuse")
+    scene.refuses("reuse", "The name bob is taken.")
     scene.types("alice")
     scene.claims("alice")
     scene.grants("alice")
-    assert scene.notices() == ["No.", "Welcome, alice."]
+    assert scene.notices() == ["The name bob is taken.", "Welcome, alice."]
     assert scene.screen.wanted
 
 
 @pytest.mark.parametrize("line", [None, "", "Quit", "bob"])
-def test_an_input_without_a_name_is_a_problem(line: str | None) -> None:
-    scene = Scene(PipeTalk)
-    scene.claims("")
-    scene.refuses("bad-name")
+@EITHER_SERVER
+def test_an_input_without_a_name_is_a_problem(server: type[Scene], line: str | None) -> None:
+    scene = nameless(PipeTalk, server)
     if line is not None:
         scene.types(line)
     scene.talk.input_ended()
     if line == "bob":
         scene.claims("bob")
         scene.refuses("reuse")
-    assert scene.results == [NO_NAME]
+    assert (scene.results, scene.endpoint.attempts) == ([NO_NAME], [])
 
 
 def test_lines_for_somebody_are_not_names() -> None:
@@ -66,9 +66,7 @@ def test_lines_for_somebody_are_not_names() -> None:
 
 
 def test_a_name_that_was_lost_is_not_looked_for_in_the_text() -> None:
-    scene = Scene(PipeTalk)
-    scene.claims("")
-    scene.refuses("bad-name")
+    scene = nameless(PipeTalk)
     scene.types("alice")
     scene.claims("alice")
     scene.grants("alice")
@@ -89,35 +87,41 @@ def test_lines_are_text_whatever_they_say() -> None:
     assert scene.said() == [Say(i + 1, line, "bob") for i, line in enumerate(lines)]
 
 
-def test_without_a_pair_the_first_line_is_kept_and_said_first() -> None:
-    scene = piped()
+def as_text(line: str, server: type[Scene]) -> str:
+    """Return what the server must be sent, so that it takes a command for text."""
+    return line if server is Scene else f" {line}"
+
+
+@EITHER_SERVER
+def test_without_a_pair_the_first_line_is_kept_and_said_first(server: type[Scene]) -> None:
+    scene = piped(server=server)
     scene.types("Quit")
-    assert not scene.screen.wanted
-    scene.said()
+    assert (scene.screen.wanted, scene.texts()) == (False, [])
     scene.tells(Paired("bob"))
     scene.types("two")
-    assert scene.said()[:2] == [Say(1, "Quit", "bob"), Say(2, "two", "bob")]
+    assert scene.texts() == [as_text("Quit", server), "two"]
 
 
 @pytest.mark.parametrize("line", ["To:bob", "to:  bob ", "/to bob"])
-def test_the_first_line_may_call(line: str) -> None:
-    scene = piped()
+@EITHER_SERVER
+def test_the_first_line_may_call(server: type[Scene], line: str) -> None:
+    scene = piped(server=server)
     scene.types(line)
     assert not scene.screen.wanted
-    assert Call("bob") in scene.said()
+    assert Call("bob") in scene.commands()
     scene.tells(Paired("bob"))
     scene.types(line)
-    assert Say(1, line, "bob") in scene.said()
+    assert scene.texts() == [as_text(line, server)]
 
 
-def test_who_calls_before_the_one_that_is_called_answers_gets_nothing() -> None:
-    scene = piped("bob")
-    scene.said()
-    scene.tells(Paired("carol"), Left("carol", "quit"))
+@EITHER_SERVER
+def test_who_calls_before_the_one_that_is_called_answers_gets_nothing(server: type[Scene]) -> None:
+    scene = piped("bob", server)
+    scene.tells(Paired("carol"))
     assert not scene.screen.wanted
-    scene.tells(Paired("bob"))
+    scene.tells(Left("carol", "quit"), Paired("bob"))
     scene.types("for bob")
-    assert Say(1, "for bob", "bob") in scene.said()
+    assert scene.texts() == ["for bob"]
 
 
 def test_no_more_lines_are_read_than_may_be_on_their_way() -> None:
@@ -258,13 +262,6 @@ def test_a_line_that_is_held_no_longer_is_a_problem() -> None:
     # Without a name there is nothing to quit.
     scene.remote.drops()
     assert scene.results == [ENDED_EARLY]
-
-
-def test_a_line_that_the_server_finds_too_long_is_a_problem() -> None:
-    scene = piped_to_bob()
-    scene.types("x" * 50)
-    scene.tells(Error(None, "too-long", "It has over 40 bytes."))
-    scene.answers_quit(Ending(ExitStatus.NOT_DELIVERED, "It has over 40 bytes."))
 
 
 def test_a_server_that_stops_is_none_as_it_may_be_back() -> None:

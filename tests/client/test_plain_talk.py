@@ -1,55 +1,102 @@
-"""The talks of a person and of a pipe with a server that speaks no JSON, without sockets."""
-
-from signal import SIGINT
+"""Talks with a server that speaks no JSON, where they differ from others, without sockets."""
 
 import pytest
+from twisted.internet.error import ConnectError
 
 from chatpair.client.ending import DONE, Ending, ExitStatus
 from chatpair.client.person import HELP, PersonTalk
 from chatpair.client.pipe import PipeTalk
 from chatpair.client.session import UNSETTLED_SAYS
 from chatpair.factory import NOBODY
-from tests.support.scene import INTERRUPTED, LEFT, LOST, PAIRED, Scene, claims_plainly, without_json
+from tests.support.scene import (
+    BAD_NAME,
+    EITHER_KIND,
+    LOST,
+    PAIRED,
+    Kind,
+    PlainScene,
+    Scene,
+    chatting,
+    nameless,
+    person,
+    piped,
+    piped_to_bob,
+)
 
-KINDS = [PersonTalk, PipeTalk]
 FROM_BOB = "[Sun Nov 22 20:22:01 2026] bob: (hi)"
 
-
-def settled(kind: type[PersonTalk | PipeTalk], to: str = "", **options: bool) -> Scene:
-    """Return a talk that has the name alice."""
-    scene = without_json(kind, "alice", to, **options)
-    claims_plainly(scene, "alice")
-    scene.remote.prints("OK")
-    assert scene.notices() == ["Welcome, alice."]
-    return scene
+# Falling back
 
 
-def paired(kind: type[PersonTalk | PipeTalk], **options: bool) -> Scene:
-    """Return a talk that has called bob."""
-    scene = settled(kind, "bob", **options)
-    assert scene.remote.lines() == [b"To:bob"]
-    assert not scene.screen.wanted
-    scene.remote.prints(PAIRED)
-    assert scene.notices() == [PAIRED]
-    assert scene.screen.wanted
-    return scene
+@pytest.mark.parametrize("answer", ["OK", "Reuse", BAD_NAME])
+def test_a_server_that_takes_the_mode_for_a_name_is_talked_with_plainly(answer: str) -> None:
+    scene = Scene(PersonTalk, "alice")
+    remote = scene.endpoint.accept()
+    remote.prints(answer)
+    assert remote.transport.disconnecting
+    remote.drops()
+    scene.remote = scene.endpoint.accept()
+    assert (scene.remote.lines(), scene.results) == ([b"alice"], [])
 
 
-def lets_go(scene: Scene, ending: Ending) -> None:
-    """Answer to Quit, and see how the talk ended."""
-    assert scene.remote.lines()[-1:] == [b"Quit"]
-    assert scene.results == []
-    scene.remote.prints("Quit")
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ("The server is full.", "The server is full."),
+        ("HTTP/1.1 400 Bad\x1b Request", "HTTP/1.1 400 Bad Request"),
+        ("SSH-2.0-OpenSSH_10.0", "SSH-2.0-OpenSSH_10.0"),
+        ("", "The server says nothing."),
+    ],
+)
+@EITHER_KIND
+def test_a_server_that_says_another_thing_is_a_problem(kind: Kind, answer: str, text: str) -> None:
+    scene = Scene(kind, "alice")
+    remote = scene.endpoint.accept()
+    remote.prints(answer)
+    remote.drops()
+    assert scene.results == [Ending(ExitStatus.NO_CONNECTION, text)]
+    assert (scene.endpoint.attempts, scene.notices()) == ([], [])
+
+
+@EITHER_KIND
+def test_who_quits_meanwhile_does_not_fall_back(kind: Kind) -> None:
+    scene = Scene(kind, "alice")
+    remote = scene.endpoint.accept()
+    remote.prints("OK")
+    scene.talk.quit()
+    remote.drops()
+    assert (scene.results, scene.endpoint.attempts) == ([DONE], [])
+
+
+def test_a_second_connection_that_can_t_be_made_is_a_problem() -> None:
+    scene = PlainScene(PipeTalk, "alice")
+    scene.endpoint.refuse()
+    assert [type(why) for why in scene.results] == [ConnectError]
+
+
+def test_a_server_that_is_full_by_then_is_a_problem() -> None:
+    scene = PlainScene(PersonTalk, "alice")
+    scene.claims("alice")
+    scene.remote.prints("The server is full.")
     scene.remote.drops()
-    assert (scene.results, scene.screen.wanted) == ([ending], False)
-    assert scene.endpoint.attempts == []
+    assert scene.notices() == ["The server is full."]
+    assert scene.results == [LOST]
+
+
+@pytest.mark.parametrize("name", ["/help", "/foo", "/who", "To:bob"])
+def test_a_name_that_the_server_takes_for_a_command_can_be_corrected(name: str) -> None:
+    scene = nameless(PersonTalk, PlainScene)
+    scene.types(name)
+    assert (scene.notices(), scene.endpoint.attempts) == ([BAD_NAME], [])
+    scene.types("alice")
+    scene.claims("alice")
 
 
 # A person
 
 
 def test_what_a_person_types_is_said_or_done() -> None:
-    scene = paired(PersonTalk)
+    scene = chatting(PlainScene)
     scene.types("/who", " grüß dich", " To:carol", "To be\nor not\nTo:be", "/help", "/bye")
     lines = ["/who", " grüß dich", " To:carol", "To be", "or not", " To:be", "/bye"]
     assert [line.decode() for line in scene.remote.lines()] == lines
@@ -58,11 +105,12 @@ def test_what_a_person_types_is_said_or_done() -> None:
     assert (scene.remote.lines(), scene.screen.wanted) == ([b"To:carol"], False)
     scene.remote.prints("You are chatting with carol.")
     scene.types("/quit")
-    lets_go(scene, DONE)
+    assert scene.remote.lines() == [b"Quit"]
+    scene.ends_with(DONE)
 
 
 def test_the_peer_s_lines_are_shown_apart_from_the_server_s() -> None:
-    scene = settled(PersonTalk)
+    scene = person(server=PlainScene)
     others = ["carol tried to reach you.", "Here: alice, bob", "[bob: (hi)", "Bad name: x"]
     scene.remote.prints(PAIRED, FROM_BOB, *others, NOBODY, "Quit.", "You are free.")
     assert [(said.sender, said.text) for said in scene.screen.messages] == [("bob", "hi")]
@@ -71,7 +119,7 @@ def test_the_peer_s_lines_are_shown_apart_from_the_server_s() -> None:
 
 
 def test_a_text_is_sent_and_not_delivered_where_nobody_is() -> None:
-    scene = paired(PersonTalk)
+    scene = chatting(PlainScene)
     lasts = []
     for answer in ("Quit.", NOBODY):
         scene.types("hi")
@@ -82,7 +130,7 @@ def test_a_text_is_sent_and_not_delivered_where_nobody_is() -> None:
 
 
 def test_who_has_hung_up_has_no_peer() -> None:
-    scene = paired(PersonTalk)
+    scene = chatting(PlainScene)
     assert scene.screen.standings[-1].peer == "bob"
     scene.types("/bye")
     scene.remote.prints("You are free.")
@@ -90,46 +138,8 @@ def test_who_has_hung_up_has_no_peer() -> None:
     assert scene.screen.standings[-1].connected
 
 
-def test_a_refused_call_leaves_a_person_where_they_are() -> None:
-    scene = settled(PersonTalk, "carol")
-    scene.remote.prints("The user carol does not exist.")
-    assert scene.notices() == ["The user carol does not exist."]
-    assert (scene.screen.wanted, scene.results) == (True, [])
-
-
-def test_a_call_without_an_answer_leaves_a_person_where_they_are() -> None:
-    scene = settled(PersonTalk, "bob")
-    scene.clock.advance(10)
-    assert scene.notices() == ["The server did not answer."]
-    assert (scene.screen.wanted, scene.results) == (True, [])
-
-
-def test_a_person_s_end_of_input_quits() -> None:
-    scene = settled(PersonTalk)
-    scene.talk.input_ended()
-    scene.talk.typed("too late")
-    scene.remote.prints(PAIRED)
-    assert not scene.screen.wanted
-    lets_go(scene, DONE)
-
-
-def test_a_person_s_interrupt_quits() -> None:
-    scene = settled(PersonTalk)
-    scene.talk.interrupt(SIGINT)
-    lets_go(scene, DONE)
-
-
-def test_a_second_interrupt_does_not_wait_for_the_answer() -> None:
-    scene = settled(PersonTalk)
-    scene.talk.interrupt(SIGINT)
-    scene.talk.interrupt(SIGINT)
-    assert scene.remote.lines() == [b"Quit"]
-    assert scene.results == [Ending(130, "The server did not answer.")]
-    scene.remote.drops()
-
-
 def test_a_person_learns_what_a_lost_connection_has_not_taken() -> None:
-    scene = paired(PersonTalk)
+    scene = chatting(PlainScene)
     scene.types("one")
     scene.remote.takes_more(False)
     scene.types("two")
@@ -142,108 +152,15 @@ def test_a_person_learns_what_a_lost_connection_has_not_taken() -> None:
 
 
 def test_nobody_is_told_of_typing_and_who_is_there_is_not_known() -> None:
-    scene = paired(PersonTalk)
+    scene = chatting(PlainScene)
     scene.talk.is_typing()
     found: list[list[str]] = []
     scene.talk.others().addCallback(found.append)
     assert (scene.remote.lines(), found) == ([], [[]])
 
 
-# A pipe
-
-
-def test_a_pipe_s_lines_are_text_whatever_they_say() -> None:
-    scene = paired(PipeTalk)
-    scene.types("one", "Quit", "quit", "To:x", "tO: x", "/", " /bye", "", "drei: größer")
-    scene.types("many\n/bye\n")
-    assert [line.decode() for line in scene.remote.lines()] == [
-        *("one", " Quit", "quit", " To:x", " tO: x", " /", " /bye", "", "drei: größer"),
-        *("many", " /bye", ""),
-    ]
-    scene.talk.input_ended()
-    lets_go(scene, DONE)
-
-
-def test_without_a_pair_a_pipe_s_first_line_is_kept_and_said_first() -> None:
-    scene = settled(PipeTalk)
-    scene.types("Quit")
-    assert (scene.screen.wanted, scene.remote.lines()) == (False, [])
-    scene.remote.prints(PAIRED)
-    scene.types("two")
-    assert scene.remote.lines() == [b" Quit", b"two"]
-
-
-@pytest.mark.parametrize("line", ["To:bob", "to:  bob ", "/to bob"])
-def test_a_pipe_s_first_line_may_call(line: str) -> None:
-    scene = settled(PipeTalk)
-    scene.types(line)
-    assert (scene.screen.wanted, scene.remote.lines()) == (False, [b"To:bob"])
-    scene.remote.prints(PAIRED)
-    scene.types(line)
-    assert scene.remote.lines() == [b" " + line.encode()]
-
-
-@pytest.mark.parametrize("gone", [False, True])
-@pytest.mark.parametrize("says_more", [False, True])
-def test_a_peer_that_leaves_is_a_problem_if_lines_still_come(gone: bool, says_more: bool) -> None:
-    scene = paired(PipeTalk)
-    scene.types("one")
-    scene.remote.prints("Quit.", "You are chatting with carol.")
-    assert scene.notices()[0] == "bob has left."
-    assert scene.remote.lines() == [b"one", b"Quit"]
-    if gone:
-        scene.remote.prints("Quit")
-        scene.remote.drops()
-        assert scene.results == []
-    if says_more:
-        scene.types("two")
-    else:
-        scene.talk.input_ended()
-    assert scene.remote.lines() == []
-    if not gone:
-        scene.remote.prints("Quit")
-    assert scene.results == [LEFT if says_more else DONE]
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("The user bob does not exist.", 4),
-        ("Say who: To:bob", 4),
-        ("bob is talking with someone else.", 5),
-        ("bob is not reading at the moment.", 5),
-        ("Please don't try to talk with yourself.", 1),
-        ("That line was not sent: it has over 65536 bytes.", 7),
-    ],
-)
-@pytest.mark.parametrize("calls", [False, True])
-def test_a_refused_command_is_a_problem_for_a_pipe_and_the_first_one_counts(
-    text: str, number: int, calls: bool
-) -> None:
-    scene = settled(PipeTalk, "bob") if calls else paired(PipeTalk)
-    scene.remote.prints(text, "The user carol does not exist.")
-    assert scene.notices() == []
-    lets_go(scene, Ending(number, text))
-
-
-def test_who_calls_before_the_one_that_is_called_answers_gets_nothing_of_a_pipe() -> None:
-    scene = settled(PipeTalk, "bob")
-    scene.remote.prints("You are chatting with carol.")
-    assert not scene.screen.wanted
-    scene.remote.prints("Quit.", PAIRED)
-    scene.types("for bob")
-    assert scene.remote.lines() == [b"To:bob", b"for bob"]
-
-
-def test_a_line_that_nobody_got_is_a_problem_for_a_pipe() -> None:
-    scene = paired(PipeTalk)
-    scene.types("one")
-    scene.remote.prints(NOBODY)
-    lets_go(scene, Ending(6, NOBODY))
-
-
 def test_others_events_and_a_refusal_leave_a_person_with_whom_they_are() -> None:
-    scene = settled(PersonTalk)
+    scene = person(server=PlainScene)
     scene.types("hello?", "To:bob")
     scene.remote.prints(NOBODY, "You are chatting with carol.", "dave tried to reach you.")
     assert not scene.screen.wanted
@@ -257,41 +174,40 @@ def test_others_events_and_a_refusal_leave_a_person_with_whom_they_are() -> None
     assert scene.remote.lines() == [b"hello?", b"To:bob", b"hello!"]
 
 
-def test_a_call_without_an_answer_is_a_problem_for_a_pipe() -> None:
-    scene = settled(PipeTalk, "bob")
-    scene.clock.advance(9.75)
-    assert b"Quit" not in scene.remote.lines()
-    scene.clock.advance(0.25)
-    lets_go(scene, Ending(ExitStatus.NO_CONNECTION, "The server did not answer."))
+# A pipe
 
 
-def test_an_interrupt_is_a_problem_for_a_pipe_and_a_second_one_leaves_it() -> None:
-    for interrupts in (1, 2):
-        scene = paired(PipeTalk)
-        for _ in range(interrupts):
-            scene.talk.interrupt(SIGINT)
-        if interrupts == 1:
-            lets_go(scene, INTERRUPTED)
-        else:
-            assert scene.results == [INTERRUPTED]
-            scene.remote.drops()
+def test_a_pipe_s_lines_are_text_whatever_they_say() -> None:
+    scene = piped_to_bob(PlainScene)
+    scene.types("one", "Quit", "quit", "To:x", "tO: x", "/", " /bye", "", "drei: größer")
+    scene.types("many\n/bye\n")
+    assert [line.decode() for line in scene.remote.lines()] == [
+        *("one", " Quit", "quit", " To:x", " tO: x", " /", " /bye", "", "drei: größer"),
+        *("many", " /bye", ""),
+    ]
+    scene.talk.input_ended()
+    scene.answers_quit(DONE)
 
 
 # Both
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_closed_output_is_a_problem(kind: type[PersonTalk | PipeTalk]) -> None:
-    scene = paired(kind)
-    scene.talk.stopProducing()
-    lets_go(scene, Ending(141, "The output was closed."))
+def test_a_call_without_an_answer_is_a_problem_for_a_pipe_alone() -> None:
+    to_person, to_pipe = person("bob", PlainScene), piped("bob", PlainScene)
+    for scene in (to_person, to_pipe):
+        scene.clock.advance(9.75)
+        assert (scene.remote.lines(), scene.screen.wanted) == ([b"To:bob"], False)
+        scene.clock.advance(0.25)
+    assert to_person.notices() == ["The server did not answer."]
+    assert (to_person.screen.wanted, to_person.results) == (True, [])
+    to_pipe.answers_quit(Ending(ExitStatus.NO_CONNECTION, "The server did not answer."))
 
 
 @pytest.mark.parametrize("quits", [True, False])
 def test_a_server_that_closes_without_an_answer_is_a_problem(quits: bool) -> None:
     text = "The connection was lost; not all may have arrived."
-    for kind, ending in ((PersonTalk, LOST), (PipeTalk, Ending(7, text))):
-        scene = paired(kind)
+    for start, ending in ((chatting, LOST), (piped_to_bob, Ending(7, text))):
+        scene = start(PlainScene)
         if quits:
             scene.talk.input_ended()
         scene.remote.drops()
@@ -299,14 +215,14 @@ def test_a_server_that_closes_without_an_answer_is_a_problem(quits: bool) -> Non
 
 
 def test_a_line_without_an_end_is_a_problem() -> None:
-    scene = paired(PersonTalk)
+    scene = chatting(PlainScene)
     scene.remote.protocol.dataReceived(b"x" * (2**20 + 3))
     assert scene.remote.transport.disconnecting
     assert scene.results == [LOST]
 
 
 def test_no_more_lines_are_read_than_the_server_takes() -> None:
-    scene = paired(PipeTalk)
+    scene = piped_to_bob(PlainScene)
     scene.remote.takes_more(False)
     scene.types(*(str(number) for number in range(UNSETTLED_SAYS)))
     assert not scene.screen.wanted
@@ -314,11 +230,11 @@ def test_no_more_lines_are_read_than_the_server_takes() -> None:
     assert b"Quit" not in scene.remote.lines()
     scene.remote.takes_more(True)
     assert scene.screen.sizes == [len(str(number)) for number in range(UNSETTLED_SAYS)]
-    lets_go(scene, DONE)
+    scene.answers_quit(DONE)
 
 
 def test_lines_that_a_lost_connection_has_not_taken_have_not_arrived() -> None:
-    scene = paired(PipeTalk)
+    scene = piped_to_bob(PlainScene)
     scene.remote.takes_more(False)
     scene.types("one")
     scene.remote.drops()
@@ -326,7 +242,7 @@ def test_lines_that_a_lost_connection_has_not_taken_have_not_arrived() -> None:
 
 
 def test_the_server_waits_until_the_output_takes_more() -> None:
-    scene = paired(PipeTalk)
+    scene = piped_to_bob(PlainScene)
     scene.talk.pauseProducing()
     scene.remote.prints(FROM_BOB, FROM_BOB, "Quit.")
     assert scene.remote.transport.producerState == "paused"

@@ -1,7 +1,5 @@
 """What the client makes of what a person types and of what the server tells, without sockets."""
 
-from signal import SIGINT
-
 import pytest
 
 from chatpair.client.ending import DONE, Ending, ExitStatus
@@ -23,7 +21,6 @@ from chatpair.messages import (
     Paired,
     PeerTyping,
     Present,
-    Quit,
     Resume,
     Say,
     Timestamp,
@@ -206,34 +203,12 @@ def test_a_line_that_another_has_taken_over_is_a_problem() -> None:
 # The end
 
 
-@pytest.mark.parametrize(
-    ("leave", "arguments"), [("input_ended", []), ("interrupt", [SIGINT]), ("quit", [])]
-)
-def test_a_person_who_leaves_waits_for_the_answer(leave: str, arguments: list[int]) -> None:
-    scene = chatting()
-    scene.types("last")
-    getattr(scene.talk, leave)(*arguments)
-    assert not scene.screen.wanted
-    assert scene.said() == [Say(1, "last", "bob"), Quit()]
-    scene.talk.typed("too late")
-    assert scene.said() == []
-    scene.ends_with(DONE)
-
-
 def test_who_has_quit_has_no_problem_any_more() -> None:
     scene = chatting()
     scene.talk.quit()
     scene.remote.says(refused(None, "bad-key"))
     scene.remote.drops()
     assert scene.results == [DONE]
-
-
-def test_a_second_interrupt_does_not_wait_for_the_answer() -> None:
-    scene = chatting()
-    scene.talk.interrupt(SIGINT)
-    scene.talk.interrupt(SIGINT)
-    assert scene.results == [Ending(130, "The server did not answer.")]
-    scene.remote.drops()
 
 
 @pytest.mark.parametrize("typed", ["", "said meanwhile"])
@@ -247,9 +222,3 @@ def test_who_quits_without_a_connection_is_gone_at_once(typed: str) -> None:
     assert scene.results == [DONE]
     lost = ["Not delivered, as far as is known: said meanwhile"] if typed else []
     assert scene.notices() == [LINK_LOST, *lost]
-
-
-def test_a_closed_output_is_a_problem() -> None:
-    scene = chatting()
-    scene.talk.stopProducing()
-    scene.answers_quit(Ending(141, "The output was closed."))

@@ -3,8 +3,6 @@
 import pytest
 
 from chatpair.client.ending import DONE, Ending
-from chatpair.client.person import PersonTalk
-from chatpair.client.pipe import PipeTalk
 from chatpair.messages import (
     AskWho,
     Call,
@@ -17,11 +15,10 @@ from chatpair.messages import (
     Say,
 )
 from tests.support.played import status
-from tests.support.scene import PAIRED, Scene, person, piped, settled, without_json
+from tests.support.scene import EITHER_KIND, PAIRED, Kind, PlainScene, Scene, person, piped, settled
 
 WAITING = "Waiting for bob ..."
 BUSY = Error("to", "busy", "bob is talking with someone else.")
-KINDS = [PersonTalk, PipeTalk]
 
 
 def asked(scene: Scene) -> list[JsonCommand]:
@@ -48,8 +45,8 @@ def waits_for(scene: Scene, seconds: float) -> None:
     scene.clock.advance(0.25)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_who_is_there_and_free_is_called_at_once(kind: type[PersonTalk | PipeTalk]) -> None:
+@EITHER_KIND
+def test_who_is_there_and_free_is_called_at_once(kind: Kind) -> None:
     scene = settled(kind, "bob", wait=True)
     assert finds(scene, "alice", "bob") == [Call("bob")]
     scene.tells(Paired("bob"))
@@ -60,9 +57,9 @@ def test_who_is_there_and_free_is_called_at_once(kind: type[PersonTalk | PipeTal
     assert asked(scene) == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@EITHER_KIND
 def test_who_is_not_there_or_busy_is_looked_for_more_and_more_seldom(
-    kind: type[PersonTalk | PipeTalk],
+    kind: Kind,
 ) -> None:
     scene = settled(kind, "Bob", wait=True)
     for names, seconds in (
@@ -76,11 +73,9 @@ def test_who_is_not_there_or_busy_is_looked_for_more_and_more_seldom(
     assert scene.notices() == ["Waiting for Bob ...", PAIRED]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@EITHER_KIND
 @pytest.mark.parametrize("code", ["unknown", "busy"])
-def test_who_goes_or_is_called_by_another_meanwhile_is_waited_for(
-    kind: type[PersonTalk | PipeTalk], code: str
-) -> None:
+def test_who_goes_or_is_called_by_another_meanwhile_is_waited_for(kind: Kind, code: str) -> None:
     scene = settled(kind, "bob", wait=True)
     assert finds(scene, "bob") == [Call("bob")]
     scene.tells(Error("to", code, "No."))  # type: ignore[arg-type]
@@ -170,9 +165,9 @@ def test_a_pipe_waits_on_whoever_else_calls() -> None:
     assert Say(1, "hi", "bob") in scene.said()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@EITHER_KIND
 @pytest.mark.parametrize("state", ["asking", "calling", "waiting"])
-def test_who_is_waited_for_may_call(kind: type[PersonTalk | PipeTalk], state: str) -> None:
+def test_who_is_waited_for_may_call(kind: Kind, state: str) -> None:
     scene = settled(kind, "bob", wait=True)
     if state == "asking":
         assert asked(scene) == [AskWho()]
@@ -236,13 +231,11 @@ def test_a_wait_goes_on_over_a_lost_connection() -> None:
     scene.answers_quit(DONE)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_plain_server_is_not_asked_who_is_there(kind: type[PersonTalk | PipeTalk]) -> None:
-    scene = without_json(kind, "alice", "bob", wait=True)
-    scene.remote = scene.endpoint.accept()
-    scene.remote.prints("OK")
+@EITHER_KIND
+def test_a_plain_server_is_not_asked_who_is_there(kind: Kind) -> None:
+    scene = settled(kind, "bob", PlainScene, wait=True)
     # To an old server that would be text, for nobody.
-    assert scene.remote.lines() == [b"alice", b"To:bob"]
+    assert scene.remote.lines() == [b"To:bob"]
     scene.remote.prints("bob is talking with someone else.")
     scene.clock.advance(1.0)
     assert scene.remote.lines() == [b"To:bob"]
@@ -252,4 +245,4 @@ def test_a_plain_server_is_not_asked_who_is_there(kind: type[PersonTalk | PipeTa
     scene.remote.prints(PAIRED)
     scene.clock.advance(60)
     assert scene.remote.lines() == []
-    assert scene.notices() == ["Welcome, alice.", WAITING, PAIRED]
+    assert scene.notices() == [WAITING, PAIRED]

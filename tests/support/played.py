@@ -86,6 +86,7 @@ class Remote:
     def __init__(self, protocol: Any, host: str) -> None:
         self.protocol = protocol
         self.transport = StringTransport(peerAddress=IPv4Address("TCP", host, 9_999))
+        self.render: Callable[[JsonEvent], bytes] = json.render
         self._buffer = b""
 
     def lines(self) -> list[bytes]:
@@ -97,7 +98,7 @@ class Remote:
 
     def says(self, *events: JsonEvent) -> None:
         """Tell events at once."""
-        self.protocol.dataReceived(b"".join(map(json.render, events)))
+        self.protocol.dataReceived(b"".join(map(self.render, events)))
 
     def prints(self, *lines: str) -> None:
         """Say plain lines at once."""

@@ -255,31 +255,25 @@ def test_a_plain_server_s_calls_ring() -> None:
 def test_a_person_s_line_rings(server: Server) -> None:
     carol = server.client("carol")
     with Terminal(*at(server), "--name", "alice") as alice:
-        screen = "Welcome, alice.\n"
         alice.types("/ring on\n")
-        screen += "Your line rings when somebody calls.\n"
-        alice.shows(screen)
+        alice.shows("Welcome, alice.\nYour line rings when somebody calls.\n")
         carol.says("To:alice")
         assert carol.line() == "alice's line is ringing."
-        screen += "carol is calling. To:carol to answer.\n"
-        alice.shows(screen)
+        alice.shows("carol is calling. To:carol to answer.\n")
         alice.types("To:carol\n")
-        screen += "You are chatting with carol.\n"
-        alice.shows(screen)
+        alice.shows("You are chatting with carol.\n")
         assert carol.line() == "You are chatting with alice."
         alice.types("/block carol\n/dnd\n")
-        screen += "You are free.\nYou have blocked carol.\nYou are not disturbed now.\n"
-        alice.shows(screen)
+        alice.shows("You are free.\nYou have blocked carol.\nYou are not disturbed now.\n")
         assert carol.line() == "Quit."
         carol.says("To:alice")
         assert carol.line() == "alice is talking with someone else."
         alice.types("/unblock carol\n")
-        screen += "You have unblocked carol.\n"
-        alice.shows(screen)
+        alice.shows("You have unblocked carol.\n")
         carol.says("To:alice")
         assert carol.line() == "alice does not want to be disturbed."
         alice.types("/quit\n")
-        alice.ends(0, screen)
+        alice.ends(0)
 
 
 def test_a_pipe_is_answered(server: Server) -> None:

@@ -2,7 +2,6 @@
 
 import signal
 import socket
-import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -13,9 +12,12 @@ from chatpair import __version__
 from chatpair.client.stdio import LOSSY
 from chatpair.messages import Call, Message, Paired, Quit, Timestamp
 from tests.support.clients import (
-    BAD_NAME,
     COMMAND,
+    MIB,
     MODULE,
+    PAIRED,
+    TO_BOB,
+    WELCOME,
     Host,
     Piped,
     at,
@@ -23,18 +25,12 @@ from tests.support.clients import (
     resident,
     sleeps,
     spins_until,
+    to_bob,
     unread,
 )
 from tests.support.server import TIMEOUT, Process, Server
 
-MIB = 2**20
-
-TO_BOB = ["--name", "alice", "--to", "bob"]
-WELCOME = "Welcome, alice."
 LOST = "The connection is lost. Trying again; what is typed meanwhile waits."
-PAIRED = "You are chatting with bob."
-UNKNOWN = "The user carol does not exist."
-NO_NAME = "There is no name; give one with --name."
 
 
 # In a pipe
@@ -112,24 +108,18 @@ def test_a_single_unfinished_line_waits_for_whoever_calls(server: Server) -> Non
 
 
 def test_what_can_t_be_text_does_not_steer_the_server(server: Server) -> None:
-    bob = server.client("bob")
-    with Piped(*at(server, "--name", "alice", "--to", "bob")) as alice:
+    with to_bob(server) as (alice, bob):
         alice.write(b"caf\xe9\n\xff\xf4\n\0Quit\n\xe2\x80\x8e/bye\na\r\0Quit\nend\n")
         alice.close_input()
-        assert bob.line() == "You are chatting with alice."
         heard = [bob.text() for _ in range(6)]
         assert heard == ["caf\ufffd", "\ufffd\ufffd", "Quit", "/bye", "aQuit", "end"]
-        assert sorted(alice.notices()) == sorted([WELCOME, PAIRED, LOSSY])
-        assert alice.wait() == 0
+        alice.ends(0, LOSSY)
 
 
 def test_a_slow_reader_makes_the_client_wait_and_gets_all(server: Server) -> None:
     lines = [f"{number} {'x' * 16_000}" for number in range(24 * MIB // 16_000)]
     written = threading.Event()
-    bob = server.client("bob")
-    with Piped(*at(server, "--name", "alice", "--to", "bob")) as alice:
-        assert alice.notice() == "Welcome, alice."
-        assert alice.notice() == "You are chatting with bob."
+    with to_bob(server) as (alice, bob):
         before = resident(alice)
 
         def write() -> None:
@@ -146,7 +136,6 @@ def test_a_slow_reader_makes_the_client_wait_and_gets_all(server: Server) -> Non
             )
             assert not written.is_set()
             assert resident(alice) - before < 8 * MIB
-            assert bob.line() == "You are chatting with alice."
             for line in lines:
                 assert bob.text() == line
         except BaseException:
@@ -162,75 +151,29 @@ def test_a_slow_reader_makes_the_client_wait_and_gets_all(server: Server) -> Non
 # Problems
 
 
-@pytest.mark.parametrize(
-    ("options", "text", "status", "notices"),
-    [
-        (["--name", "bob"], b"hi\n", 3, ["The name bob is taken."]),
-        (["--name", "a b"], b"hi\n", 3, [BAD_NAME]),
-        (["--name", "alice", "--to", "carol"], b"hi\n", 4, [WELCOME, UNKNOWN]),
-        (["--name", "alice"], b"To:carol\nhi\n", 4, [WELCOME, UNKNOWN]),
-        ([], b"alice\nTo:carol\nhi\n", 4, [WELCOME, UNKNOWN]),
-        ([], b"", 1, [NO_NAME]),
-        ([], b"bob\n", 1, ["The name bob is taken.", NO_NAME]),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "-",
-)
-def test_what_was_not_said_is_a_problem(
-    server: Server, options: list[str], text: bytes, status: int, notices: list[str]
-) -> None:
-    server.client("bob")
-    with Piped(*at(server, *options)) as alice:
-        alice.write(text)
-        alice.close_input()
-        alice.ends(status, *notices)
-        assert alice.output == b""
-
-
-def test_an_unfinished_line_that_is_no_name_is_a_problem(server: Server) -> None:
-    server.client("bob")
-    with Piped(*at(server)) as alice:
-        alice.write(b"bob")
-        alice.close_input()
-        assert alice.notice() == "The name bob is taken."
-        assert alice.wait() == 1
-
-
-def test_a_name_that_quits_is_a_problem(server: Server) -> None:
-    server.client("bob")
-    with Piped(*at(server, "--name", "Quit", "--to", "bob")) as alice:
-        alice.close_input()
-        assert alice.wait() == 1
-
-
 def test_a_peer_who_leaves_early_is_a_problem(server: Server) -> None:
-    bob = server.client("bob")
-    with Piped(*at(server, *TO_BOB)) as alice:
+    with to_bob(server) as (alice, bob):
         alice.write(b"one\n")
-        assert bob.line() == "You are chatting with alice."
         assert bob.text() == "one"
         bob.close()
-        assert [alice.notice() for _ in range(3)] == [WELCOME, PAIRED, "bob has left."]
+        assert alice.notice() == "bob has left."
         alice.write(b"two\n")
         alice.ends(6, "bob left before all was said.")
 
 
 def test_a_peer_who_leaves_when_all_was_said_is_none(server: Server) -> None:
-    bob = server.client("bob")
-    with Piped(*at(server, *TO_BOB)) as alice:
+    with to_bob(server) as (alice, bob):
         alice.write(b"one\n")
-        assert bob.line() == "You are chatting with alice."
         assert bob.text() == "one"
         bob.says("bye", "Quit")
-        assert [alice.notice() for _ in range(3)] == [WELCOME, PAIRED, "bob has left."]
+        assert alice.notice() == "bob has left."
         alice.close_input()
         alice.ends(0)
         assert alice.output == b"bye\n"
 
 
 def test_a_server_that_stops_with_lines_still_to_say_is_a_problem(server: Server) -> None:
-    server.client("bob")
-    with Piped(*at(server, *TO_BOB)) as alice:
-        assert [alice.notice() for _ in range(2)] == [WELCOME, PAIRED]
+    with to_bob(server) as (alice, _):
         server.stop()
         assert alice.notice() == "The server is stopping."
         alice.write(b"hi\n")
@@ -252,38 +195,10 @@ def test_a_server_that_starts_again_is_found(server: Server) -> None:
             alice.ends(0, PAIRED)
 
 
-def test_a_port_that_nobody_listens_on_is_a_problem() -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # and no listen
-        port = str(unused.getsockname()[1])
-        with Piped("127.0.0.1", "--port", port) as alice:
-            assert alice.wait() == 2
-            (notice,) = alice.notices()
-            assert notice.startswith(f"Can't connect to 127.0.0.1, port {port}: ")
-            assert notice.endswith("Connection refused.")
-            assert alice.output == b""
-
-
-def test_a_host_that_is_no_host_name_is_a_problem() -> None:
-    with Piped("...") as alice:
-        assert alice.wait() == 2
-        (notice,) = alice.notices()
-        assert notice.startswith("Can't connect to ..., port 9999: ")
-
-
 def test_the_version_is_told() -> None:
     with Piped("--version") as alice:
         assert alice.wait() == 0
         assert alice.output == f"chatpair {__version__}\n".encode()
-
-
-def test_an_interrupt_quits_and_is_a_problem(server: Server) -> None:
-    bob = server.client("bob")
-    with Piped(*at(server, *TO_BOB)) as alice:
-        assert [alice.notice() for _ in range(2)] == [WELCOME, PAIRED]
-        alice.kill(signal.SIGINT)
-        alice.ends(130, "Interrupted.")
-    assert [bob.line() for _ in range(2)] == ["You are chatting with alice.", "Quit."]
 
 
 def test_a_server_that_is_full_is_a_problem() -> None:
@@ -312,23 +227,21 @@ def test_an_interrupt_while_connecting_is_a_problem() -> None:
         assert alice.wait() != 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_client_that_is_told_to_terminate_quits_and_has_a_problem(
-    server: Server, number: signal.Signals
+@pytest.mark.parametrize(
+    ("number", "notice"),
+    [
+        (signal.SIGINT, "Interrupted."),
+        (signal.SIGTERM, "Terminated."),
+        (signal.SIGHUP, "Terminated."),
+    ],
+)
+def test_a_signal_makes_the_client_quit_and_is_a_problem(
+    server: Server, number: signal.Signals, notice: str
 ) -> None:
-    bob = server.client("bob")
-    with Piped(*at(server, *TO_BOB)) as alice:
-        assert [alice.notice() for _ in range(2)] == [WELCOME, PAIRED]
+    with to_bob(server) as (alice, bob):
         alice.kill(number)
-        alice.ends(128 + number, "Terminated.")
-    assert [bob.line() for _ in range(2)] == ["You are chatting with alice.", "Quit."]
-
-
-def test_no_input_at_all_is_no_traceback(server: Server) -> None:
-    program = "import os, sys; os.close(0); os.execv(sys.argv[1], sys.argv[1:])"
-    with Piped(*at(server), command=[sys.executable, "-c", program, *COMMAND]) as alice:
-        assert alice.wait() == 1
-        assert "Traceback (most recent call last):" not in alice.notices()
+        alice.ends(128 + number, notice)
+        assert bob.line() == "Quit."
 
 
 # The output

@@ -1,4 +1,4 @@
-"""Each exit status of a client in a pipe, as a shell has it, and what is said last."""
+"""Each exit status of a client in a pipe, as a shell has it, and all that is said."""
 
 import os
 import re
@@ -7,61 +7,68 @@ from collections.abc import Iterator
 import pytest
 
 from chatpair.client.ending import ExitStatus
-from tests.support.clients import Piped, at
+from tests.support.clients import BAD_NAME, PAIRED, WELCOME, Piped, at
 from tests.support.server import BIN, Server
 
+NO_NAME = "There is no name; give one with --name."
+UNKNOWN = "The user nobody does not exist."
+TAKEN = "The name bob is taken."
+
+TOWN = 'chatpair() { command chatpair --port "$PORT" "$@"; }\n'
 # bob is free, carol talks with dave, and gone leaves as soon as somebody calls.
-CASES = [
+CASES: list[tuple[ExitStatus, str, list[str]]] = [
+    (ExitStatus.OK, "echo hi | chatpair --name alice --to bob", [WELCOME, PAIRED]),
     (
-        ExitStatus.OK,
-        "echo hi | chatpair --port $PORT --name alice --to bob",
-        "You are chatting with bob.",
+        ExitStatus.USAGE,
+        "echo hi | chatpair --name alice --wait",
+        ["usage: .*", "chatpair: --wait needs --to: whom to wait for"],
     ),
     (
         ExitStatus.USAGE,
-        "echo hi | chatpair --port $PORT --name alice --wait",
-        "chatpair: --wait needs --to: whom to wait for",
+        "echo hi | chatpair --name alice --to alice",
+        [WELCOME, "Please don't try to talk with yourself."],
     ),
-    (
-        ExitStatus.USAGE,
-        "echo hi | chatpair --port $PORT --name alice --to alice",
-        "Please don't try to talk with yourself.",
-    ),
+    (ExitStatus.USAGE, "chatpair </dev/null", [NO_NAME]),
+    (ExitStatus.USAGE, "chatpair <&-", ["chatpair needs a standard input and .*"]),
+    (ExitStatus.USAGE, "echo bob | chatpair", [TAKEN, NO_NAME]),
+    (ExitStatus.USAGE, "printf bob | chatpair", [TAKEN, NO_NAME]),
+    (ExitStatus.USAGE, "chatpair --name Quit --to bob </dev/null", [NO_NAME]),
     (
         ExitStatus.NO_CONNECTION,
         "echo hi | chatpair 127.0.0.1 --port 1 --name alice --to bob",
-        "Can't connect to 127.0.0.1, port 1: .*",
+        ["Can't connect to 127.0.0.1, port 1: .* Connection refused."],
     ),
     (
-        ExitStatus.NAME,
-        "echo hi | chatpair --port $PORT --name carol --to bob",
-        "The name carol is taken.",
+        ExitStatus.NO_CONNECTION,
+        "chatpair ... </dev/null",
+        [r"Can't connect to \.\.\., port \d+: .*"],
     ),
-    (
-        ExitStatus.UNKNOWN,
-        "echo hi | chatpair --port $PORT --name alice --to nobody",
-        "The user nobody does not exist.",
-    ),
+    (ExitStatus.NAME, "echo hi | chatpair --name bob", [TAKEN]),
+    (ExitStatus.NAME, "echo hi | chatpair --name bob --to carol", [TAKEN]),
+    (ExitStatus.NAME, "echo hi | chatpair --name 'a b'", [re.escape(BAD_NAME)]),
+    (ExitStatus.UNKNOWN, "echo hi | chatpair --name alice --to nobody", [WELCOME, UNKNOWN]),
+    (ExitStatus.UNKNOWN, r"printf 'To:nobody\nhi\n' | chatpair --name alice", [WELCOME, UNKNOWN]),
+    (ExitStatus.UNKNOWN, r"printf 'alice\nTo:nobody\nhi\n' | chatpair", [WELCOME, UNKNOWN]),
     (
         ExitStatus.BUSY,
-        "echo hi | chatpair --port $PORT --name alice --to carol",
-        "carol is talking with someone else.",
+        "echo hi | chatpair --name alice --to carol",
+        [WELCOME, "carol is talking with someone else."],
     ),
     (
         ExitStatus.PEER_LEFT,
         # The command says something when its input ends, which it does when gone is gone.
-        "chatpair --port $PORT --name alice --to gone --exec 'cat; echo hi'",
-        "gone left before all was said.",
+        "chatpair --name alice --to gone --exec 'cat; echo hi'",
+        [WELCOME, "You are chatting with gone.", ".* left.", "gone left before all was said."],
     ),
     (
         ExitStatus.NOT_DELIVERED,
-        f"echo {'x' * 200} | chatpair --port $PORT --name alice --to bob",
-        ".* over 200 bytes.*",
+        f"echo {'x' * 200} | chatpair --name alice --to bob",
+        [WELCOME, PAIRED, ".* over 200 bytes.*"],
     ),
     (
         ExitStatus.COMMAND,
-        "chatpair --port $PORT --name alice --to bob --exec 'echo hi; false'",
-        "The command ended with status 1.",
+        "chatpair --name alice --to bob --exec 'echo hi; false'",
+        [WELCOME, PAIRED, "The command ended with status 1."],
     ),
 ]
 
@@ -84,16 +91,16 @@ def test_all_are_here() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "command", "last_notice"),
+    ("status", "command", "notices"),
     CASES,
     ids=[f"{status:d} {status.name.lower()}" for status, _, _ in CASES],
 )
 def test_the_shell_has_the_status(
-    town: Server, status: ExitStatus, command: str, last_notice: str
+    town: Server, status: ExitStatus, command: str, notices: list[str]
 ) -> None:
     path = f"{BIN}:{os.environ['PATH']}"
     env = {**os.environ, "PATH": path, "PORT": str(town.port)}
-    with Piped("-c", command, command=["sh"], env=env) as shell:
+    with Piped("-c", TOWN + command, command=["sh"], env=env) as shell:
         assert shell.wait() == status
-        assert re.fullmatch(last_notice, shell.notices()[-1])
+        assert re.fullmatch("\n".join(notices), "\n".join(shell.notices()))
         assert shell.output == b""

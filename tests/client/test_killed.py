@@ -7,14 +7,11 @@ import pytest
 from chatpair.client.ending import ExitStatus
 from chatpair.client.pipe import ENDED_EARLY
 from chatpair.client.talk import LINK_LOST
-from tests.support.clients import Piped, at, fill, spins_until
+from tests.support.clients import PAIRED, TO_BOB, WELCOME, Piped, at, fill, spins_until
 from tests.support.scene import TALK_IS_OVER
 from tests.support.server import Client, Server
 
-WELCOME = "Welcome, alice."
 WAITING = "Waiting for bob ..."
-PAIRED = "You are chatting with bob."
-TO_BOB = ["--name", "alice", "--to", "bob"]
 OF_BOB = TALK_IS_OVER.replace("bob", "alice")
 
 

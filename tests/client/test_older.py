@@ -3,12 +3,8 @@
 import signal
 
 from chatpair.client.talk import NO_JSON
-from tests.support.clients import Host, Piped, sleeps, unread
+from tests.support.clients import PAIRED, TO_BOB, WELCOME, Host, Piped, sleeps, unread
 from tests.support.server import TIMEOUT
-
-TO_BOB = ["--name", "alice", "--to", "bob"]
-WELCOME = "Welcome, alice."
-PAIRED = "You are chatting with bob."
 
 
 def test_an_older_server_is_talked_with_plainly() -> None:

@@ -4,15 +4,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.clients import COMMAND, Piped, at, resident
+from tests.support.clients import COMMAND, MIB, PAIRED, TO_BOB, WELCOME, Piped, at, resident
 from tests.support.server import Server
 
-MIB = 2**20
 SIZE = 100_000_000
-
-TO_BOB = ["--name", "alice", "--to", "bob"]
-WELCOME = "Welcome, alice."
-PAIRED = "You are chatting with bob."
 
 
 def into(path: Path) -> list[str]:

@@ -9,17 +9,14 @@ import pytest
 from chatpair.client.ending import ExitStatus
 from chatpair.codecs import json
 from chatpair.messages import Back, Error, Held, JsonEvent, Left, Message, Paired, Tried
-from tests.support.clients import COMMAND, Piped, at, spins_until
+from tests.support.clients import COMMAND, PAIRED, TO_BOB, WELCOME, Piped, at, spins_until
 from tests.support.emulator import Emulator
 from tests.support.played import plain
 from tests.support.proxy import Proxy
 from tests.support.server import Client, Server
 
-WELCOME = "Welcome, alice."
-PAIRED = "You are chatting with bob."
 WAITING = "Waiting for bob ..."
 LEFT = "bob has left."
-TO_BOB = ["--name", "alice", "--to", "bob"]
 
 
 # Waiting

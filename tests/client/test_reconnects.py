@@ -7,14 +7,12 @@ import pytest
 from chatpair.client.ending import ExitStatus
 from chatpair.client.pipe import ENDED_EARLY
 from chatpair.client.talk import LINK_LOST
-from tests.support.clients import Piped, Terminal
+from tests.support.clients import PAIRED, TO_BOB, WELCOME, Piped, Terminal
 from tests.support.proxy import Proxy
-from tests.support.scene import TALK_IS_OVER
+from tests.support.scene import AGAIN, TALK_IS_OVER
 from tests.support.server import Server
 
-AGAIN = "Connected again."
 PLAIN = ["--plain", "--no-bell"]
-PAIRED = "You are chatting with bob."
 
 
 def test_a_pipe_s_lines_arrive_once_and_in_order_whatever_is_cut(server: Server) -> None:
@@ -46,14 +44,12 @@ def test_a_person_goes_on_where_the_connection_was_cut(server: Server) -> None:
     bob = server.client("bob")
     with (
         Proxy(server.port) as proxy,
-        Terminal(*proxy.address, "--name", "alice", "--to", "bob", *PLAIN) as alice,
+        Terminal(*proxy.address, *TO_BOB, *PLAIN) as alice,
     ):
-        screen = f"Welcome, alice.\n{PAIRED}\n"
-        alice.shows(screen)
+        alice.shows(f"{WELCOME}\n{PAIRED}\n")
         assert bob.line() == "You are chatting with alice."
         proxy.cut()
-        screen += f"{LINK_LOST}\n"
-        alice.shows(screen)
+        alice.shows(f"{LINK_LOST}\n")
         away = "alice has lost the connection. What you say is kept for a while."
         assert bob.line() == away
         bob.says("said meanwhile")
@@ -62,11 +58,10 @@ def test_a_person_goes_on_where_the_connection_was_cut(server: Server) -> None:
         assert bob.line() == "alice is back."
         assert [bob.text(), bob.text()] == ["typed meanwhile", "and more"]
         assert bob.line() == "Quit."
-        line = alice.wait_for(rb"\[.{24}\] bob: \(said meanwhile\)\r\n")[0].decode()
-        screen += f"{AGAIN}\n{line}You are free.\n".replace("\r\n", "\n")
-        alice.shows(screen)
+        alice.shows_said("bob", "said meanwhile", f"{AGAIN}\n")
+        alice.shows("You are free.\n")
         alice.types("/quit\n")
-        alice.ends(0, screen)
+        alice.ends(0)
 
 
 @pytest.fixture
@@ -80,7 +75,7 @@ def test_a_pipe_whose_line_was_held_no_longer_says_that_not_all_was_said(
 ) -> None:
     with forgetful as server, Proxy(server.port) as proxy:
         bob = server.client("bob")
-        with Piped(*proxy.address, "--name", "alice", "--to", "bob") as alice:
+        with Piped(*proxy.address, *TO_BOB) as alice:
             assert bob.line() == "You are chatting with alice."
             alice.write(b"one\n")
             assert bob.text() == "one"
@@ -90,7 +85,7 @@ def test_a_pipe_whose_line_was_held_no_longer_says_that_not_all_was_said(
             alice.close_input()
             assert bob.line() == "Quit."
             proxy.mend()
-            assert [alice.notice() for _ in range(3)] == ["Welcome, alice.", PAIRED, LINK_LOST]
+            assert [alice.notice() for _ in range(3)] == [WELCOME, PAIRED, LINK_LOST]
             alice.ends(ExitStatus.NOT_DELIVERED, TALK_IS_OVER, ENDED_EARLY.text)
 
 
@@ -99,21 +94,17 @@ def test_a_person_whose_line_was_held_no_longer_learns_what_was_not_delivered(
 ) -> None:
     with forgetful as server, Proxy(server.port) as proxy:
         bob = server.client("bob")
-        with Terminal(*proxy.address, "--name", "alice", "--to", "bob", *PLAIN) as alice:
-            screen = f"Welcome, alice.\n{PAIRED}\n"
-            alice.shows(screen)
+        with Terminal(*proxy.address, *TO_BOB, *PLAIN) as alice:
+            alice.shows(f"{WELCOME}\n{PAIRED}\n")
             assert bob.line() == "You are chatting with alice."
             proxy.cut()
-            screen += f"{LINK_LOST}\n"
-            alice.shows(screen)
+            alice.shows(f"{LINK_LOST}\n")
             alice.types("too late\n")
             assert bob.line().startswith("alice has lost the connection.")
             assert bob.line() == "Quit."
             proxy.mend()
-            screen += f"{TALK_IS_OVER}\nNot delivered: too late\n{AGAIN}\n"
-            alice.shows(screen)
+            alice.shows(f"{TALK_IS_OVER}\nNot delivered: too late\n{AGAIN}\n")
             alice.types("To:bob\n")
-            screen += f"{PAIRED}\n"
-            alice.shows(screen)
+            alice.shows(f"{PAIRED}\n")
             alice.types("Quit\n")
-            alice.ends(0, screen)
+            alice.ends(0)

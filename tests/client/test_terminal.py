@@ -5,8 +5,9 @@ import socket
 import pytest
 
 from chatpair.client.talk import NO_JSON
+from chatpair.factory import NOBODY
 from chatpair.messages import Goodbye, Quit, Tried
-from tests.support.clients import BAD_NAME, Host, Terminal, at, spins_until
+from tests.support.clients import BAD_NAME, TO_BOB, Host, Terminal, at, spins_until
 from tests.support.server import TIMEOUT, Server
 
 CTRL_C, CTRL_D = "\x03", "\x04"
@@ -18,36 +19,26 @@ PAIRED = "You are chatting with bob.\n"
 def test_a_person_talks(server: Server) -> None:
     bob = server.client("bob")
     with Terminal(*at(server)) as alice:
-        screen = "Your name: "
-        alice.shows(screen)
+        alice.shows("Your name: ")
         alice.types("bob\n")
-        screen += "The name bob is taken.\nYour name: "
-        alice.shows(screen)
+        alice.shows("The name bob is taken.\nYour name: ")
         alice.types("a b\n")
-        screen += "Bad name: no space and none of : [ ] ( ) / * , in a name\nYour name: "
-        alice.shows(screen)
+        alice.shows(f"{BAD_NAME}\nYour name: ")
         alice.types("alice\n")
-        screen += WELCOME
-        alice.shows(screen)
+        alice.shows(WELCOME)
         alice.types("To:carol\nTo:bob\n")
-        screen += "The user carol does not exist.\n" + PAIRED
-        alice.shows(screen)
+        alice.shows("The user carol does not exist.\n" + PAIRED)
         assert bob.line() == "You are chatting with alice."
         alice.types("grüß dich\n To:x\n")
         assert [bob.text() for _ in range(2)] == ["grüß dich", " To:x"]
         bob.says("hallo, schöne Welt")
-        line = alice.wait_for(rb"\[.{24}\] bob: \(.*\)\r\n")
-        screen += line[0].decode().replace("\r\n", "\n")
-        assert screen.endswith("] bob: (hallo, schöne Welt)\n")
+        alice.shows_said("bob", "hallo, schöne Welt")
         bob.says("Quit")
-        screen += "bob has left.\n"
-        alice.shows(screen)
+        alice.shows("bob has left.\n")
         alice.types("anybody?\n")
-        screen += "Nobody is chatting with you. "
-        screen += "Maybe the one you talked with is talking with someone else.\n"
-        alice.shows(screen)
+        alice.shows(f"{NOBODY}\n")
         alice.types("Quit\n")
-        alice.ends(0, screen)
+        alice.ends(0)
 
 
 @pytest.mark.parametrize("keys", ["\n", CTRL_D, CTRL_C], ids=["empty", "Ctrl-D", "Ctrl-C"])
@@ -55,7 +46,7 @@ def test_who_gives_no_name_leaves(server: Server, keys: str) -> None:
     with Terminal(*at(server)) as alice:
         alice.shows("Your name: ")
         alice.types(keys)
-        alice.ends(0, "Your name: ")
+        alice.ends(0)
 
 
 @pytest.mark.parametrize("key", [CTRL_C, CTRL_D], ids=["Ctrl-C", "Ctrl-D"])
@@ -66,11 +57,11 @@ def test_the_key_quits_and_waits_for_the_answer(key: str) -> None:
         alice.types(key)
         assert host.hears() == Quit()
         host.tells(Tried("carol", seq=2))
-        alice.shows(WELCOME + "carol tried to reach you.\n")
+        alice.shows("carol tried to reach you.\n")
         assert alice.popen.poll() is None
         host.tells(Goodbye(seq=3))
         assert host.line() == b""
-        alice.ends(0, WELCOME + "carol tried to reach you.\n")
+        alice.ends(0)
 
 
 def test_a_second_ctrl_c_does_not_wait() -> None:
@@ -80,7 +71,7 @@ def test_a_second_ctrl_c_does_not_wait() -> None:
         alice.types(CTRL_C)
         assert host.hears() == Quit()
         alice.types(CTRL_C)
-        alice.ends(130, WELCOME + "The server did not answer.\n")
+        alice.ends(130, "The server did not answer.\n")
 
 
 # An older server
@@ -90,57 +81,50 @@ def test_a_second_ctrl_c_does_not_wait() -> None:
 def test_the_key_says_quit_to_an_older_server(key: str) -> None:
     with Host() as host, Terminal(*host.address, "--name", "alice") as alice:
         host.accepts("alice")
-        screen = PLAIN + WELCOME
-        alice.shows(screen)
+        alice.shows(PLAIN + WELCOME)
         alice.types("/who\n")
         assert host.line() == b"/who\r\n"
         alice.types(key)
         assert host.line() == b"Quit\r\n"
         host.says("carol tried to reach you.")
-        screen += "carol tried to reach you.\n"
-        alice.shows(screen)
+        alice.shows("carol tried to reach you.\n")
         assert alice.popen.poll() is None
         host.says("Quit")
         assert host.line() == b""
-        alice.ends(0, screen)
+        alice.ends(0)
 
 
 def test_a_second_ctrl_c_does_not_wait_for_an_older_server() -> None:
     with Host() as host, Terminal(*host.address) as alice:
         host.takes("Mode:json")
         host.says(BAD_NAME)
-        screen = PLAIN + "Your name: "
-        alice.shows(screen)
+        alice.shows(PLAIN + "Your name: ")
         alice.types("alice\n")
         host.takes("alice")
         host.says("OK")
-        screen += WELCOME
-        alice.shows(screen)
+        alice.shows(WELCOME)
         alice.types(CTRL_C)
         assert host.line() == b"Quit\r\n"
         alice.types(CTRL_C)
-        alice.ends(130, screen + "The server did not answer.\n")
+        alice.ends(130, "The server did not answer.\n")
 
 
-def test_ctrl_c_tells_the_peer(server: Server) -> None:
+@pytest.mark.parametrize(
+    ("keys", "texts"),
+    [(CTRL_C, []), ("that is all" + CTRL_D + CTRL_D, ["that is all"])],
+    ids=["Ctrl-C", "Ctrl-D"],
+)
+def test_the_key_tells_the_peer_and_says_an_unfinished_line_if_the_input_ends(
+    server: Server, keys: str, texts: list[str]
+) -> None:
     bob = server.client("bob")
-    with Terminal(*at(server, "--name", "alice", "--to", "bob")) as alice:
+    with Terminal(*at(server, *TO_BOB)) as alice:
         alice.shows(WELCOME + PAIRED)
         assert bob.line() == "You are chatting with alice."
-        alice.types(CTRL_C)
+        alice.types(keys)
+        assert [bob.text() for _ in texts] == texts
         assert bob.line() == "Quit."
-        alice.ends(0, WELCOME + PAIRED)
-
-
-def test_an_unfinished_line_is_said_when_the_input_ends(server: Server) -> None:
-    bob = server.client("bob")
-    with Terminal(*at(server, "--name", "alice", "--to", "bob")) as alice:
-        alice.shows(WELCOME + PAIRED)
-        assert bob.line() == "You are chatting with alice."
-        alice.types("that is all" + CTRL_D + CTRL_D)
-        assert bob.text() == "that is all"
-        assert bob.line() == "Quit."
-        alice.ends(0, WELCOME + PAIRED)
+        alice.ends(0)
 
 
 def test_an_older_server_that_goes_away_is_a_problem() -> None:
@@ -148,7 +132,7 @@ def test_an_older_server_that_goes_away_is_a_problem() -> None:
         host.accepts("alice")
         alice.shows(PLAIN + WELCOME)
         host.hangs_up()
-        alice.ends(2, PLAIN + WELCOME + "The connection to the server was lost.\n")
+        alice.ends(2, "The connection to the server was lost.\n")
 
 
 def test_nobody_listening_leaves_the_terminal_as_it_was() -> None:

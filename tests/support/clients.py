@@ -26,10 +26,14 @@ from chatpair.messages import (
     StartTyping,
 )
 from tests.support.played import parsed
-from tests.support.server import BIN, TIMEOUT, Process, Server, heed_signals
+from tests.support.server import BIN, TIMEOUT, Client, Process, Server, heed_signals
 
 COMMAND = [str(BIN / "chatpair")]
 MODULE = [sys.executable, "-m", "chatpair.client"]
+TO_BOB = ["--name", "alice", "--to", "bob"]
+WELCOME = "Welcome, alice."
+PAIRED = "You are chatting with bob."
+MIB = 2**20
 
 
 class Piped(Process):
@@ -57,6 +61,16 @@ class Piped(Process):
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
         self._errors.close()
+
+
+@contextmanager
+def to_bob(server: Server, *options: str) -> Iterator[tuple[Piped, Client]]:
+    """Start alice's client between pipes, and let it call bob, who has none."""
+    bob = server.client("bob")
+    with Piped(*at(server, *TO_BOB, *options)) as alice:
+        assert [alice.notice(), alice.notice()] == [WELCOME, PAIRED]
+        assert bob.line() == "You are chatting with alice."
+        yield alice, bob
 
 
 def fill(client: Piped) -> list[str]:
@@ -136,6 +150,7 @@ class Terminal(Process):
     def __init__(self, *arguments: str) -> None:
         self._keyboard, self._line = pty.openpty()
         self._open = True
+        self._screen = ""
         attributes = termios.tcgetattr(self._line)
         attributes[3] &= ~termios.ECHO
         termios.tcsetattr(self._line, termios.TCSANOW, attributes)
@@ -160,20 +175,29 @@ class Terminal(Process):
         os.write(self._keyboard, text.encode())
 
     def shows(self, text: str) -> None:
-        """Wait until the whole screen, from its first line, is this."""
-        self.wait_for(b"^" + re.escape(text.replace("\n", "\r\n").encode()) + rb"\Z")
+        """Wait until this, and nothing else, is on the screen below what was shown before."""
+        self._screen += text
+        self.wait_for(b"^" + re.escape(self._screen.replace("\n", "\r\n").encode()) + rb"\Z")
+
+    def shows_said(self, sender: str, text: str, before: str = "") -> None:
+        """Wait until what the peer has said is shown, with its time, and something before it."""
+        self._screen += before
+        before = re.escape(self._screen.replace("\n", "\r\n"))
+        line = rf"\[.{{24}}\] {sender}: \({re.escape(text)}\)\r\n"
+        found = self.wait_for(f"^{before}({line})")[1].decode()
+        self._screen += found.replace("\r\n", "\n")
 
     @property
     def blocks(self) -> bool:
         """Whether whoever reads from the terminal waits for input, as a shell needs it."""
         return not fcntl.fcntl(self._line, fcntl.F_GETFL) & os.O_NONBLOCK
 
-    def ends(self, status: int, screen: str) -> None:
-        """Wait for the end; see its status, all that was shown, and the terminal as it was."""
+    def ends(self, status: int, text: str = "") -> None:
+        """Wait for the end; see its status, what was shown last, and the terminal as it was."""
         assert self.popen.wait(TIMEOUT) == status
         assert self.blocks
         self.wait()
-        assert self.output.decode().replace("\r\n", "\n") == screen
+        assert self.output.decode().replace("\r\n", "\n") == self._screen + text
 
     def wait(self) -> int:
         """Wait for the end; return the exit status, or minus the signal."""

@@ -29,22 +29,11 @@ def test_a_failed_attempt_changes_nothing_for_who_has_quit() -> None:
     assert (len(started), play.finished) == (1, [None])
 
 
+@pytest.mark.parametrize("is_full", [False, True])
 @pytest.mark.parametrize("claims", [False, True])
-def test_a_connection_lost_before_there_is_a_name_ends_the_line(claims: bool) -> None:
-    play = Play()
-    started = outcome(play.line.start(patient=False))
-    if claims:
-        play.accepts()
-    else:
-        play.remote = play.endpoint.accept()
-    play.remote.drops()
-    assert [type(why) for why in started] == [ConnectionLost]
-    assert play.finished == started
-    assert play.clock.getDelayedCalls() == []
-
-
-@pytest.mark.parametrize("claims", [False, True])
-def test_a_server_that_says_try_later_ends_the_line(claims: bool) -> None:
+def test_a_connection_lost_before_there_is_a_name_and_try_later_end_the_line(
+    claims: bool, is_full: bool
+) -> None:
     play = Play()
     started = outcome(play.line.start(patient=False))
     if claims:
@@ -52,11 +41,15 @@ def test_a_server_that_says_try_later_ends_the_line(claims: bool) -> None:
         assert play.said() == [Claim("build")]
     else:
         play.remote = play.endpoint.accept()
-    play.remote.says(FULL)
-    assert play.remote.transport.disconnecting
+    if is_full:
+        play.remote.says(FULL)
+        assert play.remote.transport.disconnecting
     play.remote.drops()
     ((why),) = started
-    assert (type(why), why.code, why.text) == (Refused, "try-later", "The server is full.")
+    if is_full:
+        assert (type(why), why.code, why.text) == (Refused, "try-later", "The server is full.")
+    else:
+        assert type(why) is ConnectionLost
     assert (play.finished, play.clock.getDelayedCalls()) == (started, [])
 
 

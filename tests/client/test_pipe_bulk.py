@@ -1,13 +1,12 @@
 """Much text through two clients in pipes: it arrives as it was, and takes no memory."""
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.support.clients import COMMAND, MIB, PAIRED, TO_BOB, WELCOME, Piped, at, resident
 from tests.support.server import Server
-
-SIZE = 100_000_000
 
 
 def into(path: Path) -> list[str]:
@@ -42,15 +41,8 @@ def block(number: int) -> bytes:
     return "\n".join([*short, *LONG, ""]).encode()
 
 
-def blocks() -> Iterator[bytes]:
-    """Yield as much as is said."""
-    number = size = 0
-    while size < SIZE:
-        yield (data := block(number))
-        number, size = number + 1, size + len(data)
-
-
-def test_a_hundred_megabytes_arrive_as_they_were(server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [30, pytest.param(160, marks=pytest.mark.endurance)])
+def test_megabytes_arrive_as_they_were(server: Server, tmp_path: Path, count: int) -> None:
     path = tmp_path / "heard"
     with (
         Piped(*at(server, "--name", "bob"), command=into(path)) as bob,
@@ -60,8 +52,8 @@ def test_a_hundred_megabytes_arrive_as_they_were(server: Server, tmp_path: Path)
         alice.write(b"To:bob\n")
         assert [alice.notice(), bob.notice()] == [PAIRED, "You are chatting with alice."]
         before = [resident(alice), resident(bob)]
-        for data in blocks():
-            alice.write(data)
+        for number in range(count):
+            alice.write(block(number))
             for client, size in zip((alice, bob), before, strict=True):
                 assert resident(client) - size < 8 * MIB
         alice.close_input()
@@ -71,7 +63,8 @@ def test_a_hundred_megabytes_arrive_as_they_were(server: Server, tmp_path: Path)
         bob.close_input()
         bob.ends(0)
     with path.open("rb") as heard:
-        for number, data in enumerate(blocks()):
+        for number in range(count):
+            data = block(number)
             is_same = heard.read(len(data)) == data
             assert is_same, f"block {number} is another"
         assert heard.read() == b""

@@ -9,6 +9,7 @@ from chatpair.messages import (
     Error,
     Here,
     JsonCommand,
+    JsonEvent,
     Paired,
     Present,
     Quit,
@@ -18,6 +19,7 @@ from tests.support.played import status
 from tests.support.scene import EITHER_KIND, PAIRED, Kind, PlainScene, Scene, person, piped, settled
 
 WAITING = "Waiting for bob ..."
+WITH_CAROL = "You are chatting with carol."
 BUSY = Error("to", "busy", "bob is talking with someone else.")
 
 
@@ -91,29 +93,41 @@ def test_where_not_all_are_named_whoever_is_waited_for_is_called_to_find_out() -
     assert finds(scene, "alice", more=1) == [Call("bob")]
 
 
-def test_any_other_refusal_ends_a_pipe_s_wait() -> None:
-    scene = piped("alice", wait=True)
-    assert finds(scene, "alice") == [Call("alice")]
-    scene.tells(Error("to", "self", "Please don't try to talk with yourself."))
-    scene.answers_quit(Ending(1, "Please don't try to talk with yourself."))
+def test_any_other_refusal_ends_the_wait() -> None:
+    refusal = Error("to", "self", "Please don't try to talk with yourself.")
+    for start in (piped, person):
+        scene = start("alice", wait=True)
+        assert finds(scene, "alice") == [Call("alice")]
+        scene.tells(refusal)
+        if start is piped:
+            scene.answers_quit(Ending(1, refusal.text))
+        else:
+            assert scene.notices() == [refusal.text]
+            scene.clock.advance(60)
+            assert (asked(scene), scene.screen.wanted, scene.results) == ([], True, [])
 
 
-def test_any_other_refusal_ends_a_person_s_wait() -> None:
-    scene = person("alice", wait=True)
-    assert finds(scene, "alice") == [Call("alice")]
-    scene.tells(Error("to", "self", "Please don't try to talk with yourself."))
-    assert scene.notices() == ["Please don't try to talk with yourself."]
-    scene.clock.advance(60)
-    assert (asked(scene), scene.screen.wanted, scene.results) == ([], True, [])
-
-
-def test_a_person_who_talks_with_somebody_else_waits_no_more() -> None:
+@pytest.mark.parametrize(
+    ("found", "events", "told"),
+    [
+        ([], [Paired("carol")], [WAITING, WITH_CAROL]),
+        (None, [Paired("carol"), here("carol*", more=1)], [WITH_CAROL]),
+        (["bob"], [Paired("carol"), BUSY], [WITH_CAROL]),
+    ],
+    ids=["waiting", "asking", "calling"],
+)
+def test_a_person_who_talks_with_somebody_else_waits_no_more_and_hears_no_more_of_it(
+    found: list[str] | None, events: list[JsonEvent], told: list[str]
+) -> None:
     scene = person("bob", wait=True)
-    assert finds(scene) == []
-    scene.tells(Paired("carol"))
+    if found is None:
+        assert asked(scene) == [AskWho()]
+    else:
+        assert finds(scene, *found) == [Call(name) for name in found]
+    scene.tells(*events)
     scene.clock.advance(60)
     assert asked(scene) == []
-    assert scene.notices() == [WAITING, "You are chatting with carol."]
+    assert scene.notices() == told
 
 
 def test_a_person_who_calls_somebody_else_waits_no_more() -> None:
@@ -125,24 +139,6 @@ def test_a_person_who_calls_somebody_else_waits_no_more() -> None:
     scene.clock.advance(60)
     assert asked(scene) == []
     assert scene.notices() == [WAITING, "The user carol does not exist."]
-
-
-def test_a_person_s_wait_that_is_over_calls_nobody_and_is_not_told_of() -> None:
-    scene = person("bob", wait=True)
-    assert asked(scene) == [AskWho()]
-    scene.tells(Paired("carol"), here("carol*", more=1))
-    scene.clock.advance(60)
-    assert asked(scene) == []
-    assert scene.notices() == ["You are chatting with carol."]
-
-
-def test_nor_is_a_refusal_told_of_that_comes_when_it_is_over() -> None:
-    scene = person("bob", wait=True)
-    assert finds(scene, "bob") == [Call("bob")]
-    scene.tells(Paired("carol"), BUSY)
-    scene.clock.advance(60)
-    assert asked(scene) == []
-    assert scene.notices() == ["You are chatting with carol."]
 
 
 def test_a_person_may_do_anything_meanwhile() -> None:

@@ -201,18 +201,13 @@ def test_the_version_is_told() -> None:
         assert alice.output == f"chatpair {__version__}\n".encode()
 
 
-def test_a_server_that_is_full_is_a_problem() -> None:
+@pytest.mark.parametrize("answers", [["The server is full."], []], ids=["full", "hangs up"])
+def test_a_server_that_takes_nobody_is_a_problem(answers: list[str]) -> None:
     with Host() as host, Piped(*host.address, *TO_BOB) as alice:
         host.takes("Mode:json")
-        host.says("The server is full.")
-        alice.ends(2, "The server is full.")
-
-
-def test_a_server_that_hangs_up_at_once_is_a_problem() -> None:
-    with Host() as host, Piped(*host.address, *TO_BOB) as alice:
-        host.takes("Mode:json")
+        host.says(*answers)
         host.hangs_up()
-        alice.ends(2, "The connection to the server was lost.")
+        alice.ends(2, *(answers or ["The connection to the server was lost."]))
 
 
 def test_an_interrupt_while_connecting_is_a_problem() -> None:

@@ -1,14 +1,9 @@
 """How a program's line outlives its connections."""
 
-from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 
 from chatpair.client.line import Line
-from chatpair.client.session import (
-    Ended,
-    NotDelivered,
-    Refused,
-)
+from chatpair.client.session import Ended, NotDelivered, Refused
 from chatpair.codecs import json
 from chatpair.messages import (
     Acknowledge,
@@ -17,7 +12,6 @@ from chatpair.messages import (
     Call,
     Claim,
     Here,
-    JsonEvent,
     Left,
     Message,
     Named,
@@ -28,7 +22,18 @@ from chatpair.messages import (
     Resumed,
     Say,
 )
-from tests.support.played import HI, Play, named, outcome, paired, plain, refused, says, status
+from tests.support.played import (
+    HI,
+    Play,
+    Slow,
+    named,
+    outcome,
+    paired,
+    plain,
+    refused,
+    says,
+    status,
+)
 
 # Drops
 
@@ -78,37 +83,26 @@ def test_what_the_server_never_got_does_not_go_to_another_peer() -> None:
 
 
 def test_duplicates_are_ignored_and_only_what_is_done_counts_as_seen() -> None:
-    heard: list[JsonEvent] = []
-    wait: Deferred[None] = Deferred()
-
-    def handle(event: JsonEvent) -> Deferred[None] | None:
-        heard.append(plain(event))
-        return wait if isinstance(event, Message) else None
-
-    play = paired(handle)
+    program = Slow(Message)
+    play = paired(program)
     said = outcome(play.line.say("1"))
     again = [play.counted(HI), play.counted(status(1))]
     play.remote.says(*again)
     assert said == ["confirmed"]
     play.drops()
     play.resumes(2, 1, *again, play.counted(Back("bob")))
-    wait.callback(None)
-    assert heard[2:] == [HI, status(1), Back("bob")]
+    program.is_done(0)
+    assert [plain(event) for event in program.heard[2:]] == [HI, status(1), Back("bob")]
     assert play.said() == [Acknowledge(5)]
 
 
 def test_even_the_name_may_come_again_until_it_is_acknowledged() -> None:
-    waits: list[Deferred[None]] = []
-
-    def handle(event: JsonEvent) -> Deferred[None]:
-        waits.append(Deferred())
-        return waits[-1]
-
-    play = named(on_event=handle)
+    program = Slow()
+    play = named(on_event=program)
     play.drops()
     play.resumes(0, 0, Named("build", "key", seq=1), peer=None)
-    waits[0].callback(None)
-    assert (len(waits), play.said()) == (1, [Acknowledge(1)])
+    program.is_done(0)
+    assert (len(program.waits), play.said()) == (1, [Acknowledge(1)])
 
 
 def test_what_a_resume_says_is_seen_needs_no_acknowledgement() -> None:
@@ -119,40 +113,27 @@ def test_what_a_resume_says_is_seen_needs_no_acknowledgement() -> None:
 
 
 def test_a_line_that_ends_hears_no_more() -> None:
-    heard: list[JsonEvent] = []
-    wait: Deferred[None] = Deferred()
-
-    def handle(event: JsonEvent) -> Deferred[None] | None:
-        heard.append(plain(event))
-        return wait if isinstance(event, Message) else None
-
-    play = paired(handle)
+    program = Slow(Message)
+    play = paired(program)
     play.tells(HI, Left("bob", "quit"))
     play.remote.says(refused(None, "bad-key"))
-    wait.callback(None)
-    assert heard[2:] == [HI]
+    program.is_done(0)
+    assert [plain(event) for event in program.heard[2:]] == [HI]
 
 
 def test_what_was_done_with_while_a_resume_was_asked_for_is_acknowledged() -> None:
-    waits: list[Deferred[None]] = []
-
-    def handle(event: JsonEvent) -> Deferred[None] | None:
-        if isinstance(event, Message):
-            waits.append(Deferred())
-            return waits[-1]
-        return None
-
-    play = paired(handle)
+    program = Slow(Message)
+    play = paired(program)
     message = play.counted(HI)
     play.remote.says(message)
     play.drops()
     play.accepts()
     assert play.said() == [Resume("key", 2)]
-    waits[0].callback(None)
+    program.is_done(0)
     assert play.said() == []
     play.remote.says(Resumed("build", "bob", 0), message)
     assert play.said() == [Ping(), Acknowledge(3)]
-    assert len(waits) == 1
+    assert len(program.waits) == 1
 
 
 def test_a_command_whose_answer_was_missed_has_it_after_the_drop() -> None:

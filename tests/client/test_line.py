@@ -9,13 +9,7 @@ from msgspec import UNSET
 from twisted.internet.defer import CancelledError, Deferred
 
 from chatpair.client.line import NOTICED_SECONDS, Line
-from chatpair.client.session import (
-    MAX_LINE,
-    NotDelivered,
-    NotJson,
-    Refused,
-    TooLong,
-)
+from chatpair.client.session import MAX_LINE, NotDelivered, NotJson, Refused, TooLong
 from chatpair.codecs import json
 from chatpair.messages import (
     Acknowledge,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectError, ConnectionLost
 from twisted.internet.task import Clock
 
@@ -15,7 +15,7 @@ from chatpair.client.session import Ended, NotDelivered, Refused
 from chatpair.codecs import plain
 from chatpair.factory import NOBODY
 from chatpair.messages import AnyEvent, Error, Left, Message, Named, Notice, Paired
-from tests.support.played import Endpoint, Remote, outcome
+from tests.support.played import Endpoint, Remote, Slow, outcome
 from tests.support.scene import PAIRED
 
 FROM_BOB = "[Sun Nov 22 20:22:01 2026] bob: (hi)"
@@ -250,21 +250,16 @@ def test_a_text_that_the_connection_has_not_taken_is_lost_with_it() -> None:
 
 
 def test_the_server_waits_while_an_event_is_handled() -> None:
-    handled: list[Deferred[None]] = []
-
-    def handle(event: AnyEvent) -> Deferred[None]:
-        handled.append(Deferred())
-        return handled[-1]
-
-    play = named(handle)
+    program = Slow()
+    play = named(program)
     assert play.remote.transport.producerState == "paused"
-    handled[0].callback(None)
+    program.is_done(0)
     assert play.remote.transport.producerState == "producing"
     play.remote.prints(PAIRED, FROM_BOB)
-    assert (len(handled), play.remote.transport.producerState) == (2, "paused")
-    handled[1].callback(None)
-    assert (len(handled), play.remote.transport.producerState) == (3, "paused")
-    handled[2].callback(None)
+    assert (len(program.heard), play.remote.transport.producerState) == (2, "paused")
+    program.is_done(1)
+    assert (len(program.heard), play.remote.transport.producerState) == (3, "paused")
+    program.is_done(2)
     assert play.remote.transport.producerState == "producing"
 
 

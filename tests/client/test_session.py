@@ -5,14 +5,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
-from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, capturedLogs
 
-from chatpair.client.session import (
-    MAX_LINE,
-    NotDelivered,
-    TooLong,
-)
+from chatpair.client.session import MAX_LINE, NotDelivered, TooLong
 from chatpair.codecs import json
 from chatpair.messages import (
     Acknowledge,
@@ -30,7 +25,18 @@ from chatpair.messages import (
     StartTyping,
     Timestamp,
 )
-from tests.support.played import HI, Play, named, outcome, paired, plain, refused, says, status
+from tests.support.played import (
+    HI,
+    Play,
+    Slow,
+    named,
+    outcome,
+    paired,
+    plain,
+    refused,
+    says,
+    status,
+)
 
 # Saying
 
@@ -44,11 +50,7 @@ def test_what_is_said_is_handed_confirmed_or_failed() -> None:
     play.tells(status(2), status(3, "failed", why="quit"))
     assert results[1] == ["confirmed"]
     assert (type(results[2][0]), results[2][0].why) == (NotDelivered, "quit")
-    assert play.heard() == [
-        status(1, "handed"),
-        status(2),
-        status(3, "failed", why="quit"),
-    ]
+    assert play.heard() == [status(1, "handed"), status(2), status(3, "failed", why="quit")]
 
 
 def test_one_status_speaks_for_all_that_had_none() -> None:
@@ -155,21 +157,16 @@ def test_the_program_hears_what_happens() -> None:
 
 
 def test_what_is_not_done_with_is_not_acknowledged() -> None:
-    heard: list[tuple[JsonEvent, Deferred[None]]] = []
-
-    def handle(event: JsonEvent) -> Deferred[None]:
-        heard.append((event, Deferred()))
-        return heard[-1][1]
-
-    play = named(on_event=handle)
+    program = Slow()
+    play = named(on_event=program)
     assert play.said() == []
     play.tells(Paired("bob"), HI, PeerTyping("bob"), refused("to", "already"))
-    assert len(heard) == 1
-    heard[0][1].callback(None)
+    assert len(program.heard) == 1
+    program.is_done(0)
     assert play.said() == [Acknowledge(1)]
-    heard[1][1].callback(None)
-    heard[2][1].callback(None)
-    assert [plain(event) for event, _ in heard[1:]] == [Paired("bob"), HI]
+    program.is_done(1)
+    program.is_done(2)
+    assert [plain(event) for event in program.heard[1:]] == [Paired("bob"), HI]
     assert play.said() == [Acknowledge(4)]
 
 

@@ -13,15 +13,7 @@ from twisted.internet.testing import StringTransport
 from chatpair.client.screen import Standing
 from chatpair.client.stdio import LONGEST, LOSSY, MANY, PipeScreen, PlainScreen, StandardScreen
 from chatpair.codecs import json
-from chatpair.messages import (
-    Error,
-    JsonEvent,
-    Left,
-    Message,
-    Notice,
-    Paired,
-    Timestamp,
-)
+from chatpair.messages import Error, JsonEvent, Left, Message, Notice, Paired, Timestamp
 from chatpair.text import clean
 from tests.support.played import HI
 

@@ -207,6 +207,26 @@ class Play(Stage):
         return [plain(event) for event in heard]
 
 
+class Slow:
+    """A program that is done with an event, of some kinds or of any, when the test says so."""
+
+    def __init__(self, *kinds: type[AnyEvent]) -> None:
+        self.heard: list[Any] = []
+        self.waits: list[Deferred[None]] = []
+        self._kinds = kinds or (object,)
+
+    def __call__(self, event: AnyEvent) -> "Deferred[None] | None":
+        self.heard.append(event)
+        if not isinstance(event, self._kinds):
+            return None
+        self.waits.append(Deferred())
+        return self.waits[-1]
+
+    def is_done(self, number: int) -> None:
+        """Be done with an event, the first being 0."""
+        self.waits[number].callback(None)
+
+
 class Shown:
     """A screen that keeps what it is given, and rings no bell aloud."""
 

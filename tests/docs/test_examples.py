@@ -22,30 +22,29 @@ def test_the_reference_is_of_the_code() -> None:
         assert path.read_text() == text, f"run python docs/reference.py for {path.name}"
 
 
-def test_the_sessions_are_what_happens(port: str) -> None:
+def test_the_sessions_are_what_happens(server: Server) -> None:
     steps = [match for match in map(STEP.fullmatch, page()) if match]
     assert {match[1] for match in steps} == {"alice", "bob", "carol"}
-    with Server(port=port) as server:
-        clients: dict[str, Client] = {}
-        keys: dict[str, str] = {}  # those of the page, and those of this run
-        for who, direction, line in (step.groups() for step in steps):
-            if direction is None:
-                clients.pop(who).close()
-                continue
-            client = clients[who] if who in clients else clients.setdefault(who, server.client())
-            if direction == ">":
-                for ours, theirs in keys.items():
-                    line = line.replace(ours, theirs)
-                client.says(line)
-            else:
-                told = client.line()
-                if match := KEY.search(told):
-                    key = KEY.search(line)
-                    assert key is not None
-                    keys[str(key[1] or key[2])] = str(match[1] or match[2])
-                for ours, theirs in keys.items():
-                    told = told.replace(theirs, ours)
-                assert TIME.sub("TIME", told) == TIME.sub("TIME", line)
+    clients: dict[str, Client] = {}
+    keys: dict[str, str] = {}  # those of the page, and those of this run
+    for who, direction, line in (step.groups() for step in steps):
+        if direction is None:
+            clients.pop(who).close()
+            continue
+        client = clients[who] if who in clients else clients.setdefault(who, server.client())
+        if direction == ">":
+            for ours, theirs in keys.items():
+                line = line.replace(ours, theirs)
+            client.says(line)
+        else:
+            told = client.line()
+            if match := KEY.search(told):
+                key = KEY.search(line)
+                assert key is not None
+                keys[str(key[1] or key[2])] = str(match[1] or match[2])
+            for ours, theirs in keys.items():
+                told = told.replace(theirs, ours)
+            assert TIME.sub("TIME", told) == TIME.sub("TIME", line)
 
 
 def test_the_program_for_programs_is_one(server: Server) -> None:

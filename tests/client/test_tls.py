@@ -20,9 +20,9 @@ NOT_TRUSTED = "its certificate is from nobody who is trusted here; --ca FILE tru
 
 
 @pytest.fixture
-def port() -> str:
+def door() -> str:
     """A port with TLS."""
-    return usual().port
+    return "ssl"
 
 
 def with_tls(server: Server, host: str = "localhost", *options: str) -> list[str]:

@@ -165,9 +165,7 @@ def test_a_line_that_the_server_forgot_begins_anew() -> None:
     results = [outcome(play.line.say(text)) for text in ("1", long, long)]
     called = outcome(play.line.call("carol"))
     play.tells(status(1))
-    play.drops()
-    play.accepts()
-    play.remote.says(refused("resume", "bad-key"))
+    play.is_forgotten()
     assert play.said() == [Resume("key", 3), Claim("build")]
     assert [result[0].why for result in results[1:]] == ["lost", "lost"]
     assert (called, play.line.peer) == ([], None)
@@ -191,9 +189,7 @@ def test_what_is_given_up_is_given_up_in_order() -> None:
     lost: list[int] = []
     for number in range(300):
         play.line.say("hi").addErrback(lambda _, number: lost.append(number), number)
-    play.drops()
-    play.accepts()
-    play.remote.says(refused("resume", "bad-key"))
+    play.is_forgotten()
     assert lost == list(range(300))
 
 
@@ -209,9 +205,7 @@ def test_a_program_that_fails_when_it_hears_of_a_drop_stops_nothing() -> None:
 
 def test_a_line_that_the_server_forgot_may_have_lost_its_name() -> None:
     play = named()
-    play.drops()
-    play.accepts()
-    play.remote.says(refused("resume", "bad-key"), refused("name", "reuse"))
+    play.is_forgotten(refused("name", "reuse"))
     play.remote.drops()
     ((why),) = play.finished
     assert (why.code, play.endpoint.attempts) == ("reuse", [])

@@ -9,7 +9,7 @@ from chatpair.client.ending import DONE, Ending
 from chatpair.client.pipe import ENDED_EARLY, NO_NAME, PipeTalk
 from chatpair.client.talk import LINK_LOST
 from chatpair.messages import Error, Goodbye, JsonEvent, Left, Message, Paired, Quit, Say, Timestamp
-from tests.support.played import HI, refused, status
+from tests.support.played import HI, status
 from tests.support.scene import (
     EITHER_SERVER,
     LEFT,
@@ -65,9 +65,7 @@ def test_nobody_can_call_a_pipe_whose_peer_has_left_and_lines_that_still_come_ar
 
 def test_lines_that_come_when_the_server_has_forgotten_the_line_are_the_problem() -> None:
     scene = piped_to_bob()
-    scene.drops()
-    scene.accepts()
-    scene.remote.says(refused("resume", "bad-key"))
+    scene.is_forgotten()
     assert scene.notices() == [LINK_LOST, TALK_IS_OVER]
     scene.remote.drops()
     scene.types("one")
@@ -77,9 +75,7 @@ def test_lines_that_come_when_the_server_has_forgotten_the_line_are_the_problem(
 def test_who_lingers_may_have_missed_something_when_the_server_has_forgotten_the_line() -> None:
     scene = piped_to_bob(linger=True)
     scene.talk.input_ended()
-    scene.drops()
-    scene.accepts()
-    scene.remote.says(refused("resume", "bad-key"))
+    scene.is_forgotten()
     scene.remote.drops()
     assert scene.results == [ENDED_EARLY]
 

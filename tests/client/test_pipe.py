@@ -70,9 +70,7 @@ def test_a_name_that_was_lost_is_not_looked_for_in_the_text() -> None:
     scene.types("alice")
     scene.claims("alice")
     scene.grants("alice")
-    scene.drops()
-    scene.accepts()
-    scene.remote.says(refused("resume", "bad-key"), refused("name", "reuse"))
+    scene.is_forgotten(refused("name", "reuse"))
     scene.remote.drops()
     assert (scene.screen.questions, scene.results) == (1, [Ending(ExitStatus.NAME, "No.")])
 
@@ -256,9 +254,7 @@ def test_a_line_that_does_not_arrive_is_a_problem(why: str, ending: Ending) -> N
 def test_a_line_that_is_held_no_longer_is_a_problem() -> None:
     scene = piped_to_bob()
     scene.types("one")
-    scene.drops()
-    scene.accepts()
-    scene.remote.says(refused("resume", "bad-key"))
+    scene.is_forgotten()
     # Without a name there is nothing to quit.
     scene.remote.drops()
     assert scene.results == [ENDED_EARLY]

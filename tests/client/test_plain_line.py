@@ -8,14 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectError, ConnectionLost
-from twisted.internet.task import Clock
 
 from chatpair.client.plain_line import ANSWER_SECONDS, PlainLine
 from chatpair.client.session import Ended, NotDelivered, Refused
 from chatpair.codecs import plain
 from chatpair.factory import NOBODY
 from chatpair.messages import AnyEvent, Error, Left, Message, Named, Notice, Paired
-from tests.support.played import Endpoint, Remote, Slow, outcome
+from tests.support.played import Slow, Stage, outcome
 from tests.support.scene import PAIRED
 
 FROM_BOB = "[Sun Nov 22 20:22:01 2026] bob: (hi)"
@@ -23,14 +22,11 @@ NO_ANSWER = ("try-later", "The server did not answer.")
 NOT_READY = "The switchboard is not ready."
 
 
-class Play:
+class Play(Stage):
     """A plain line, what it tells its program, and the server that the test plays."""
 
-    remote: Remote
-
     def __init__(self, on_event: Callable[[AnyEvent], object] | None = None) -> None:
-        self.clock = Clock()
-        self.endpoint = Endpoint()
+        super().__init__()
         self.events: list[AnyEvent] = []
         self.links: list[bool] = []
         handle = on_event or self.events.append

@@ -178,9 +178,7 @@ def test_who_was_held_no_longer_learns_what_is_lost() -> None:
 
 def test_who_lost_the_name_meanwhile_is_asked_for_another() -> None:
     scene = chatting()
-    scene.drops()
-    scene.accepts()
-    scene.remote.says(refused("resume", "bad-key"), refused("name", "reuse"))
+    scene.is_forgotten(refused("name", "reuse"))
     scene.remote.drops()
     assert scene.notices() == [LINK_LOST, TALK_IS_OVER, "No."]
     scene.types("alice2")

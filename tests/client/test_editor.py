@@ -1,6 +1,5 @@
 """The client on a terminal with its line editor: what it shows."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
@@ -28,8 +27,9 @@ from chatpair.messages import (
 )
 from tests.support.clients import Host, at
 from tests.support.emulator import ALONE, PAIRED, WELCOME, WITH_BOB, Emulator, pair, status
+from tests.support.json_client import JsonLines
 from tests.support.proxy import Proxy
-from tests.support.server import Client, Server
+from tests.support.server import Server
 
 NAMELESS = status("no name yet")
 LOST = "HH:MM * The connection is lost. Trying again; what is typed meanwhile waits."
@@ -45,14 +45,6 @@ def played() -> Iterator[tuple[Emulator, Host]]:
         host.tells(Paired("bob", seq=2))
         alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
         yield alice, host
-
-
-def json_user(server: Server, name: str) -> Client:
-    """Connect a program that speaks JSON."""
-    user = server.client()
-    user.says("Mode:json", json.dumps({"do": "name", "name": name}))
-    assert [json.loads(user.line())["event"] for _ in range(2)] == ["mode", "named"]
-    return user
 
 
 def test_a_name_is_asked_for_until_it_is_right(server: Server) -> None:
@@ -249,12 +241,14 @@ def test_many_messages_leave_what_is_typed_as_it_is(server: Server) -> None:
 
 def test_further_lines_of_a_message_pass_for_nothing_else(server: Server) -> None:
     with pair(server) as (alice, bob):
-        carol = json_user(server, "carol")
+        carol = JsonLines(server.door)
+        server.closes_at_the_end(carol)
+        carol.enters("carol")
         alice.types("To:carol\r")
-        assert json.loads(carol.line())["event"] == "paired"
+        carol.events("paired")
         assert bob.line() == "Quit."
         texts = "hi\n12:34 * carol has left.\n12:34 alice: no"
-        carol.says(json.dumps({"do": "say", "id": 1, "text": texts}))
+        carol.does("say", id=1, text=texts)
         further = ["      12:34 * carol has left.", "      12:34 alice: no"]
         with_carol = status("alice", "with carol", "connected")
         alice.shows_last("HH:MM carol: hi", *further, with_carol, ">")

@@ -1,6 +1,5 @@
 """The client on a terminal with its line editor: what is typed and pasted."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -9,7 +8,8 @@ import pytest
 
 from tests.support.clients import at
 from tests.support.emulator import ALONE, PAIRED, WELCOME, WITH_BOB, Emulator, pair, status
-from tests.support.server import Client, Server
+from tests.support.json_client import JsonLines
+from tests.support.server import Server
 
 CTRL_A, CTRL_C, CTRL_D, CTRL_R = "\x01", "\x03", "\x04", "\x12"
 UP, LEFT = "\x1b[A", "\x1b[D"
@@ -31,22 +31,24 @@ TOO_LONG = "Too long: a message may have 64 KiB. Shorten it, or paste a part; a 
 
 
 @contextmanager
-def program(server: Server) -> Iterator[tuple[Emulator, Client]]:
+def program(server: Server) -> Iterator[tuple[Emulator, JsonLines]]:
     """Start alice's client, which is called by a program."""
     with Emulator(*at(server, "--name", "alice")) as alice:
         alice.shows(WELCOME, ALONE, ">")
-        bob = server.client()
-        bob.says("Mode:json", '{"do":"name","name":"bob"}', '{"do":"to","name":"alice"}')
-        assert [event(bob)["event"] for _ in range(3)] == ["mode", "named", "paired"]
+        bob = JsonLines(server.door)
+        server.closes_at_the_end(bob)
+        bob.enters("bob")
+        bob.does("to", name="alice")
+        bob.events("paired")
         alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
         yield alice, bob
 
 
-def event(user: Client) -> dict[str, str]:
+def text(user: JsonLines) -> str:
     """Return what a program is told next, but for that something is being typed."""
-    while (told := json.loads(user.line()))["event"] == "typing":
+    while (told := user.hears())["event"] == "typing":
         pass
-    return dict(told)
+    return str(told["text"])
 
 
 def contains(line: str, lines: list[str]) -> bool:
@@ -62,11 +64,11 @@ def test_a_pasted_text_is_shown_whole_and_is_one_message(server: Server) -> None
         alice.pastes("one\rTo:carol\r/quit")
         alice.shows(WELCOME, PAIRED, WITH_BOB, "> one", "To:carol", "/quit", column=5)
         alice.types("\r")
-        assert event(bob)["text"] == "one\nTo:carol\n/quit"
+        assert text(bob) == "one\nTo:carol\n/quit"
         shown = [WELCOME, PAIRED, "HH:MM alice: one", "      To:carol", "      /quit"]
         alice.shows(*shown, status("alice", "with bob", "connected", "1 waiting"), ">", column=2)
         alice.types("next\r")
-        assert event(bob)["text"] == "next"
+        assert text(bob) == "next"
 
 
 def test_a_text_that_is_too_long_stays_in_the_line(server: Server) -> None:
@@ -110,7 +112,7 @@ def test_nothing_that_is_pasted_steers_the_terminal(server: Server) -> None:
         alice.pastes("a\x1b[31m\x07\x00b\u202e\x9bc")
         alice.waits_until(lambda lines: lines[-1].endswith("c"))
         alice.types("\r")
-        assert event(bob)["text"] == "a[31mbc"
+        assert text(bob) == "a[31mbc"
         waiting = status("alice", "with bob", "connected", "1 waiting")
         alice.shows_last("HH:MM alice: a[31mbc", waiting, ">")
         for bad in ("\x1b[31m", "\x07", "\x00", "\u202e", "\x9b"):

@@ -167,33 +167,38 @@ def test_a_wrong_command_line_is_told(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("port = 0", "port must be a number from 1 to 65535"),
-        ("port = 65536", "port must be a number from 1 to 65535"),
-        ('port = "9999"', "port must be a number from 1 to 65535"),
-        ("port = true", "port must be a number from 1 to 65535"),
-        ("port = 1.5", "port must be a number from 1 to 65535"),
-        ('host = ""', 'host must be the name or address of a server, as "localhost"'),
-        ("host = []", 'host must be the name or address of a server, as "localhost"'),
-        ("name = 5", 'name must be a text in quotes, as "alice"'),
-        ('plain = "yes"', "plain must be true or false"),
-        ("tls = 1", "tls must be true or false"),
-        ('ca = ""', 'ca must be the path of a file in quotes, as "ca.pem"'),
-        ("color = 1", "color must be true or false"),
-        ("bell = {}", "bell must be true or false"),
+        (None, "Is a directory"),
+        (b'name = "\xff"', "this is not UTF-8"),
+        (b"port = 0", "port must be a number from 1 to 65535"),
+        (b"port = 65536", "port must be a number from 1 to 65535"),
+        (b'port = "9999"', "port must be a number from 1 to 65535"),
+        (b"port = true", "port must be a number from 1 to 65535"),
+        (b"port = 1.5", "port must be a number from 1 to 65535"),
+        (b'host = ""', 'host must be the name or address of a server, as "localhost"'),
+        (b"host = []", 'host must be the name or address of a server, as "localhost"'),
+        (b"name = 5", 'name must be a text in quotes, as "alice"'),
+        (b'plain = "yes"', "plain must be true or false"),
+        (b"tls = 1", "tls must be true or false"),
+        (b'ca = ""', 'ca must be the path of a file in quotes, as "ca.pem"'),
+        (b"color = 1", "color must be true or false"),
+        (b"bell = {}", "bell must be true or false"),
         (
-            "colour = true",
+            b"colour = true",
             "there is no setting 'colour'; there are host, port, tls, ca, name, plain, color, bell",
         ),
         (
-            r'"a\nb" = 1',
+            rb'"a\nb" = 1',
             r"there is no setting 'a\nb'; there are host, port, tls, ca, name, plain, color, bell",
         ),
     ],
 )
 def test_wrong_settings_are_told(
-    content: str, message: str, settings: Path, capsys: pytest.CaptureFixture[str]
+    content: bytes | None, message: str, settings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings.write_text(content)
+    if content is None:
+        settings.mkdir()
+    else:
+        settings.write_bytes(content)
     assert refused() == 1
     assert capsys.readouterr() == ("", f"{USAGE}\nchatpair: {settings}: {message}\n")
 
@@ -207,22 +212,6 @@ def test_settings_that_are_not_toml_are_told(
     assert len(lines) == 2
     assert lines[1].startswith(f"chatpair: {settings}: this is not TOML: ")
     assert "line 2" in lines[1]
-
-
-def test_settings_that_are_not_utf_8_are_told(
-    settings: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    settings.write_bytes(b'name = "\xff"')
-    assert refused() == 1
-    assert capsys.readouterr().err == f"{USAGE}\nchatpair: {settings}: this is not UTF-8\n"
-
-
-def test_settings_that_are_a_directory_are_told(
-    settings: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    settings.mkdir()
-    assert refused() == 1
-    assert capsys.readouterr().err == f"{USAGE}\nchatpair: {settings}: Is a directory\n"
 
 
 # Help

@@ -114,33 +114,27 @@ def test_what_a_real_server_tells_of_a_peer_by_hand(server: Server) -> None:
 
 
 def test_two_clients(server: Server) -> None:
-    with Emulator(*at(server, "--name", "bob")) as bob, pair_of(server, bob) as alice:
-        alice.types("h")
-        seen = ["HH:MM * Welcome, bob.", "HH:MM * You are chatting with alice."]
-        bob.shows(*seen, status("bob", "with alice", "connected", "alice is typing"), ">")
-        alice.types("i\r")
-        bob.shows(*seen, "HH:MM alice: hi", status("bob", "with alice", "connected"), ">")
-        shown = [WELCOME, "HH:MM > To:bob", PAIRED, "HH:MM alice: hi"]
-        confirmed = status("alice", "with bob", "connected", "confirmed")
-        alice.shows(*shown, confirmed, ">")
-        bob.types("\x04")
-        alice.waits_until(lambda lines: "* bob has left." in lines[-3])
+    with Emulator(*at(server, "--name", "bob")) as bob:
+        bob.shows("HH:MM * Welcome, bob.", status("bob", "with nobody", "connected"), ">")
+        with Emulator(*at(server, "--name", "alice")) as alice:
+            alice.shows(WELCOME, ALONE, ">")
+            alice.types("To:bob\r")
+            alice.shows(WELCOME, "HH:MM > To:bob", PAIRED, WITH_BOB, ">")
+            alice.types("h")
+            seen = ["HH:MM * Welcome, bob.", "HH:MM * You are chatting with alice."]
+            bob.shows(*seen, status("bob", "with alice", "connected", "alice is typing"), ">")
+            alice.types("i\r")
+            bob.shows(*seen, "HH:MM alice: hi", status("bob", "with alice", "connected"), ">")
+            shown = [WELCOME, "HH:MM > To:bob", PAIRED, "HH:MM alice: hi"]
+            confirmed = status("alice", "with bob", "connected", "confirmed")
+            alice.shows(*shown, confirmed, ">")
+            bob.types("\x04")
+            alice.waits_until(lambda lines: "* bob has left." in lines[-3])
 
 
 def ends_with(text: str, lines: list[str]) -> bool:
     """Tell whether one of the lines that are seen ends with a text."""
     return any(line.endswith(text) for line in lines)
-
-
-@contextmanager
-def pair_of(server: Server, bob: Emulator) -> Iterator[Emulator]:
-    """Start alice's client, which calls bob's."""
-    bob.shows("HH:MM * Welcome, bob.", status("bob", "with nobody", "connected"), ">")
-    with Emulator(*at(server, "--name", "alice")) as alice:
-        alice.shows(WELCOME, ALONE, ">")
-        alice.types("To:bob\r")
-        alice.shows(WELCOME, "HH:MM > To:bob", PAIRED, WITH_BOB, ">")
-        yield alice
 
 
 def test_times_are_of_the_users_zone(server: Server) -> None:

@@ -26,6 +26,8 @@ TURN_SECONDS = 0.02
 
 CLIENT_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 LOWEST_PORT = 10_000
+SHARE = "CHATPAIR_PORTS"
+"""The environment's variable for which share of the ports to take: 2/6 is the second of six."""
 
 NGIRCD_CONF = """\
 # No limit that a benchmark would measure instead of the server, and nothing to wait for.
@@ -176,9 +178,14 @@ def pinned(cpu: int | None) -> Callable[[], None]:
 
 
 def free_port() -> int:
-    """Return a port that is free at all addresses, and that no connection gets by chance."""
+    """Return a port that is free at all addresses, and that no connection gets by chance.
+
+    Those who ask at the same time, each with a share of its own, never get the same one.
+    """
     first_for_clients = int(CLIENT_PORTS.read_text().split()[0])
-    candidates = list(range(min(LOWEST_PORT, first_for_clients - 1), first_for_clients))
+    which, shares = map(int, os.environ.get(SHARE, "1/1").split("/"))
+    lowest = min(LOWEST_PORT, first_for_clients - shares)
+    candidates = list(range(lowest + which - 1, first_for_clients, shares))
     random.shuffle(candidates)
     for port in candidates:
         with socket.socket() as sock, suppress(OSError):

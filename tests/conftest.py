@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from selenium.webdriver import Chrome
 
+from benchmarks.servers import SHARE
 from tests.support.browser import Pages, browser
 from tests.support.cluster import settle
 from tests.support.doors import Servers, port_of
@@ -31,6 +32,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return how many tests run side by side: none if they are named one by one."""
     named = [argument for argument in config.args if "::" in argument]
     return 0 if named else 3 * (os.cpu_count() or 1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ports(worker_id: str) -> None:
+    """Let no other worker take a port from where this one does, and what it starts."""
+    if worker_id != "master":
+        workers = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        os.environ[SHARE] = f"{int(worker_id.removeprefix('gw')) % workers + 1}/{workers}"
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from benchmarks.load import Task, run
 from benchmarks.measure import two_cores
 from benchmarks.relay import Connection, Relay
 from benchmarks.runs import ROOT
-from benchmarks.servers import SERVERS, Server, running
+from benchmarks.servers import SERVERS, SHARE, Server, free_port, running
 from benchmarks.workloads import ping_pong
 from tests.support.server import TIMEOUT, require
 
@@ -117,6 +117,17 @@ def test_notices_a_spoilt_line(mode: str, fault: str) -> None:
         run(task(relay.listening.getsockname()[1], os.getpid(), mode))
     thread.join(TIMEOUT)
     assert not thread.is_alive()
+
+
+def test_whoever_has_a_share_of_the_ports_takes_none_of_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = set()
+    for which in (1, 2, 3):
+        monkeypatch.setenv(SHARE, f"{which}/3")
+        (remainder,) = {free_port() % 3 for _ in range(9)}
+        taken.add(remainder)
+    assert len(taken) == 3
 
 
 def test_shows_the_log_of_a_server_that_does_not_start() -> None:

@@ -10,7 +10,7 @@ from selenium.webdriver import Chrome
 
 from benchmarks.servers import SHARE
 from tests.support.browser import Pages, browser
-from tests.support.cluster import settle
+from tests.support.cluster import Cluster, settle
 from tests.support.doors import Servers, port_of
 from tests.support.engine import Engine
 from tests.support.exchange import Exchange
@@ -116,6 +116,24 @@ def shared_engine(_lasting_engine: Engine) -> Iterator[Engine]:
     yield _lasting_engine
     if _lasting_engine.command("HLEN", "{chatpair}:nodes"):
         _lasting_engine.command("FLUSHALL")  # a killed node is a member still
+
+
+@pytest.fixture(scope="session")
+def _lasting_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    limits = ("--max-per-host", "5000")
+    with (
+        Engine(tmp_path_factory.mktemp("cluster")) as running,
+        Cluster(running, 3, *limits) as cluster,
+    ):
+        yield cluster
+
+
+@pytest.fixture
+def shared_cluster(_lasting_cluster: Cluster) -> Iterator[Cluster]:
+    """Three nodes that go on from test to test: each names its users with the mark of its own."""
+    _lasting_cluster.next_mark()
+    yield _lasting_cluster
+    _lasting_cluster.close_clients()
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from functools import partial
 
 import pytest
 
-from tests.support.cluster import NOT_READY, Cluster, Listener, json_pair, pair
-from tests.support.engine import Engine
+from tests.support.cluster import NOT_READY, Cluster, Listener
+from tests.support.server import Client
 
 LINES = 30
 
@@ -21,68 +21,73 @@ def has_settled(listener: Listener, count: int) -> bool:
     return listener.settled == count
 
 
-def test_cuts_anywhere_lose_nothing_of_what_plain_users_say(shared_engine: Engine) -> None:
-    with Cluster(shared_engine, 2) as cluster:
-        alice, bob = pair(*cluster.nodes)
-        for number, count in enumerate([*range(16), *range(16, 560, 34)]):
-            for way in cluster.ways:
-                way.cut_after(count)
-            lines = [f"{number} {line}" for line in range(LINES)]
-            for speaker, hearer in ((alice, bob), (bob, alice)):
-                speaker.says(*lines)
-                assert [hearer.text() for _ in lines] == lines
-        alice.says("/bye")
-        assert [alice.line(), bob.line()] == ["You are free.", "Quit."]
+def test_cuts_anywhere_lose_nothing_of_what_plain_users_say(shared_cluster: Cluster) -> None:
+    alice, bob = shared_cluster.pair()
+    for number, count in enumerate([*range(16), *range(16, 560, 34)]):
+        for way in shared_cluster.ways:
+            way.cut_after(count)
+        lines = [f"{number} {line}" for line in range(LINES)]
+        for speaker, hearer in ((alice, bob), (bob, alice)):
+            speaker.says(*lines)
+            assert [hearer.text() for _ in lines] == lines
+    alice.says("/bye")
+    assert [alice.line(), bob.line()] == ["You are free.", "Quit."]
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_cuts_anywhere_lose_nothing_of_what_programs_say(shared_engine: Engine, seed: int) -> None:
+def test_cuts_anywhere_lose_nothing_of_what_programs_say(
+    shared_cluster: Cluster, seed: int
+) -> None:
     chance = random.Random(seed)
-    with Cluster(shared_engine, 2) as cluster:
-        alice, bob, _ = json_pair(*cluster.nodes)
-        programs = Listener(alice), Listener(bob)
-        for number in range(12):
-            for way in cluster.ways:
-                way.cut_after(chance.randrange(4_000))
-            texts = [f"{number} {line} {'x' * chance.randrange(300)}" for line in range(LINES)]
-            for client in (alice, bob):
-                for line, text in enumerate(texts):
-                    client.does("say", id=number * LINES + line + 1, text=text)
-            said = (number + 1) * LINES
-            for program in programs:
-                program.hears_until(partial(has_heard, count=said))
-                assert program.heard[-LINES:] == texts
-            for program in programs:
-                program.hears_until(partial(has_settled, count=said))
+    alice, bob, _ = shared_cluster.json_pair()
+    programs = Listener(alice), Listener(bob)
+    for number in range(12):
+        for way in shared_cluster.ways:
+            way.cut_after(chance.randrange(4_000))
+        texts = [f"{number} {line} {'x' * chance.randrange(300)}" for line in range(LINES)]
+        for client in (alice, bob):
+            for line, text in enumerate(texts):
+                client.does("say", id=number * LINES + line + 1, text=text)
+        said = (number + 1) * LINES
+        for program in programs:
+            program.hears_until(partial(has_heard, count=said))
+            assert program.heard[-LINES:] == texts
+        for program in programs:
+            program.hears_until(partial(has_settled, count=said))
 
 
-def test_cuts_anywhere_while_names_are_claimed_and_calls_made(shared_engine: Engine) -> None:
-    with Cluster(shared_engine, 2) as cluster:
-        first, second = cluster.nodes
-        for number, count in enumerate(range(0, 1_500, 107)):
-            for way in cluster.ways:
-                way.cut_after(count)
-            alice, bob = first.client(), second.client()
-            for client, name in ((alice, "alice"), (bob, "bob")):
-                while True:
-                    client.says(name)
-                    answer = client.line()
-                    if answer == "OK":
-                        break
-                    # It had it before, and the engine has not been told yet that it has gone.
-                    assert answer in (NOT_READY, "Reuse")
-            alice.says("To:bob")
-            while (answer := alice.line()) != "You are chatting with bob.":
-                assert answer == NOT_READY
-                alice.says("To:bob")
-            assert bob.line() == "You are chatting with alice."
-            alice.says(f"{number}")
-            assert bob.text() == f"{number}"
-            alice.says("Quit")
-            told = list(iter(alice.line, "Quit"))
-            assert told in ([], ["You are already chatting with bob."])  # by a call that was late
-            assert bob.line() == "Quit."
-            bob.says("Quit")
-            assert bob.line() == "Quit"
-            for client in (alice, bob):
-                client.close()
+def claims(client: Client, name: str) -> None:
+    """Have a name, however often it must be asked for."""
+    client.says(name)
+    while (answer := client.line()) != "OK":
+        # It had it before, and the engine has not been told yet that it has gone.
+        assert answer in (NOT_READY, "Reuse")
+        client.says(name)
+
+
+def test_cuts_anywhere_while_names_are_claimed_and_calls_made(shared_cluster: Cluster) -> None:
+    first, second, _ = shared_cluster.nodes
+    names = [f"alice{shared_cluster.mark}", f"bob{shared_cluster.mark}"]
+    for number, count in enumerate(range(0, 1_500, 107)):
+        for way in shared_cluster.ways:
+            way.cut_after(count)
+        alice, bob = clients = first.client(), second.client()
+        for client, name in zip(clients, names, strict=True):
+            claims(client, name)
+        paired = f"You are chatting with {names[1]}."
+        alice.says(f"To:{names[1]}")
+        while (answer := alice.line()) != paired:
+            assert answer == NOT_READY
+            alice.says(f"To:{names[1]}")
+        assert bob.line() == f"You are chatting with {names[0]}."
+        alice.says(f"{number}")
+        assert bob.text() == f"{number}"
+        alice.says("Quit")
+        told = list(iter(alice.line, "Quit"))
+        # By a call that was late.
+        assert told in ([], [f"You are already chatting with {names[1]}."])
+        assert bob.line() == "Quit."
+        bob.says("Quit")
+        assert bob.line() == "Quit"
+        for client in clients:
+            client.close()

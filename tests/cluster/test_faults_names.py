@@ -1,29 +1,27 @@
 """Names that are claimed on two nodes at once, and calls that cross between nodes."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import pytest
 
 from tests.support.cluster import Cluster, Node
-from tests.support.engine import Engine
 from tests.support.json_client import JsonClient
 from tests.support.json_people import json_client
 from tests.support.server import TIMEOUT, Client
 
 T = TypeVar("T")
 
-LIMITS = ("--max-per-host", "2000")
 MANY = 300
+ROUNDS = 100
 
 
 @pytest.fixture
-def cluster(shared_engine: Engine) -> Iterator[Cluster]:
-    """Two nodes."""
-    with Cluster(shared_engine, 2, *LIMITS) as running:
-        yield running
+def cluster(shared_cluster: Cluster) -> Cluster:
+    """Nodes, of which two are asked."""
+    return shared_cluster
 
 
 def at_once(*acts: Callable[[], T]) -> list[T]:
@@ -50,9 +48,9 @@ def claim(client: Client, name: str) -> Callable[[], str]:
 
 @pytest.mark.parametrize("other", ["a{}", "A{}", "\N{CYRILLIC SMALL LETTER A}{}"])
 def test_of_two_who_claim_a_name_at_once_one_has_it(cluster: Cluster, other: str) -> None:
-    for number in range(MANY // 3):
-        clients = [node.client() for node in cluster.nodes]
-        names = (f"a{number}", other.format(number))
+    for number in range(ROUNDS):
+        clients = [node.client() for node in cluster.nodes[:2]]
+        names = (f"a{number}{cluster.mark}", f"{other.format(number)}{cluster.mark}")
         answers = at_once(*map(claim, clients, names))
         assert sorted(answers) == ["OK", "Reuse"], (names, answers)
         winner, loser = sorted(range(2), key=answers.__getitem__)
@@ -64,7 +62,7 @@ def test_of_two_who_claim_a_name_at_once_one_has_it(cluster: Cluster, other: str
 
 
 def test_many_who_claim_the_same_names_in_other_orders(cluster: Cluster) -> None:
-    names = [f"n{number}" for number in range(MANY)]
+    names = [f"n{number}{cluster.mark}" for number in range(MANY)]
 
     def claims(node: Node, order: Sequence[str]) -> Callable[[], set[str]]:
         clients = {name: node.client() for name in order}
@@ -91,7 +89,8 @@ def marked(client: Client, mark: str) -> list[str]:
 
 
 def test_two_plain_users_whose_calls_cross_are_one_pair(cluster: Cluster) -> None:
-    alice, bob = cluster.nodes[0].client("alice"), cluster.nodes[1].client("bob")
+    names = [f"alice{cluster.mark}", f"bob{cluster.mark}"]
+    alice, bob = map(Node.client, cluster.nodes, names)
 
     def call(client: Client, name: str) -> Callable[[], list[str]]:
         def act() -> list[str]:
@@ -100,9 +99,9 @@ def test_two_plain_users_whose_calls_cross_are_one_pair(cluster: Cluster) -> Non
 
         return act
 
-    for number in range(MANY):
-        told = at_once(call(alice, "bob"), call(bob, "alice"))
-        for lines, other in zip(told, ("bob", "alice"), strict=True):
+    for number in range(ROUNDS):
+        told = at_once(call(alice, names[1]), call(bob, names[0]))
+        for lines, other in zip(told, reversed(names), strict=True):
             assert lines[0] == f"You are chatting with {other}.", (number, told)
             assert lines[1:] in ([], [f"You are already chatting with {other}."])
         alice.says(f"{number}")
@@ -115,8 +114,8 @@ def test_two_plain_users_whose_calls_cross_are_one_pair(cluster: Cluster) -> Non
 
 
 def test_two_programs_whose_calls_cross_are_one_pair(cluster: Cluster) -> None:
-    alice, _ = json_client(cluster.nodes[0], "alice")
-    bob, _ = json_client(cluster.nodes[1], "bob")
+    names = [f"alice{cluster.mark}", f"bob{cluster.mark}"]
+    (alice, _), (bob, _) = map(json_client, cluster.nodes, names)
 
     def over(client: JsonClient, name: str) -> Callable[[], list[object]]:
         def act() -> list[object]:
@@ -130,8 +129,8 @@ def test_two_programs_whose_calls_cross_are_one_pair(cluster: Cluster) -> None:
 
         return act
 
-    for number in range(MANY):
-        told = at_once(over(alice, "bob"), over(bob, "alice"))
+    for number in range(ROUNDS):
+        told = at_once(over(alice, names[1]), over(bob, names[0]))
         for events in told:
             assert events in (["paired"], ["paired", "already"]), (number, told)
         alice.does("bye")

@@ -3,9 +3,12 @@
 import re
 from collections.abc import Callable
 
+import pytest
+
 from tests.support.clients import Piped
-from tests.support.cluster import SHORT, Cluster, Node, json_pair, pair
+from tests.support.cluster import SHORT, Cluster, Node, json_pair
 from tests.support.engine import Engine
+from tests.support.json_client import JsonClient
 from tests.support.json_people import json_client, resume
 from tests.support.proxy import Proxy
 from tests.support.server import Client, Connection
@@ -24,17 +27,18 @@ def takes_back(node: Node, key: str) -> Client:
     return client
 
 
-def program_takes_its_line_back(
-    cluster: Cluster, where: int, how: Callable[[Connection], None]
+@pytest.mark.parametrize("where", range(3))
+@pytest.mark.parametrize("how", [Connection.resets, Connection.close])
+def test_a_program_takes_its_line_back_on_any_node(
+    shared_cluster: Cluster, where: int, how: Callable[[Connection], None]
 ) -> None:
-    """Lose a program's connection, and see that on a node it is told what it has missed."""
-    mark = f"-{where}-{how.__name__}"
-    alice, bob, key = json_pair(cluster.nodes[0], cluster.nodes[1], mark=mark)
+    mark = shared_cluster.mark
+    alice, bob, key = shared_cluster.json_pair()
     how(bob)
     assert alice.events("held")[0]["peer"] == f"bob{mark}"
     for number in range(1, 101):
         alice.does("say", id=number, text=str(number))
-    bob, _ = json_client(cluster.nodes[where])
+    bob, _ = json_client(shared_cluster.nodes[where])
     bob.does("resume", key=key, seen=2)
     (resumed,) = bob.events("resumed")
     told = resumed["name"], resumed["peer"], resumed["got"]
@@ -53,24 +57,17 @@ def program_takes_its_line_back(
     assert bob.hears()["event"] in ("left", "status")
 
 
-def test_a_program_takes_its_line_back_on_any_node(shared_engine: Engine) -> None:
-    with Cluster(shared_engine, 3) as cluster:
-        for where in range(3):
-            for how in (Connection.resets, Connection.close):
-                program_takes_its_line_back(cluster, where, how)
-
-
-def plain_user_takes_a_line_back(cluster: Cluster, where: int) -> None:
-    """Lose a plain user's connection, and see that on a node it is told what it has missed."""
-    name, peer = f"bob-{where}", f"alice-{where}"
-    alice, bob = pair(cluster.nodes[0], cluster.nodes[1], mark=f"-{where}")
+@pytest.mark.parametrize("where", range(3))
+def test_a_plain_user_takes_a_line_back_on_any_node(shared_cluster: Cluster, where: int) -> None:
+    name, peer = f"bob{shared_cluster.mark}", f"alice{shared_cluster.mark}"
+    alice, bob = shared_cluster.pair()
     key = key_of(bob)
     alice.says("before")
     assert bob.text() == "before"
     bob.resets()
     assert alice.line() == f"{name} has lost the connection. What you say is kept for a while."
     alice.says("are you there?")
-    again = takes_back(cluster.nodes[where], key)
+    again = takes_back(shared_cluster.nodes[where], key)
     assert again.line() == "OK"
     assert re.fullmatch(rf"\[.{{24}}\] {peer} \(again\): \(before\)", again.line())
     assert again.line() == f"You are chatting with {peer}."
@@ -82,61 +79,45 @@ def plain_user_takes_a_line_back(cluster: Cluster, where: int) -> None:
     assert [again.line(), alice.line()] == ["Quit", "Quit."]
 
 
-def test_a_plain_user_takes_a_line_back_on_any_node(shared_engine: Engine) -> None:
-    with Cluster(shared_engine, 3) as cluster:
-        for where in range(3):
-            plain_user_takes_a_line_back(cluster, where)
-
-
-def test_a_line_is_taken_over_from_a_connection_on_another_node(shared_engine: Engine) -> None:
-    with Cluster(shared_engine, 2) as cluster:
-        first, second = cluster.nodes
-        alice, bob, key = json_pair(first, first)
-        again = resume(second, key, 2)
-        assert bob.rest()[-1]["code"] == "bad-key"
-        alice.does("say", id=1, text="hi")
-        assert again.events("message")[0]["text"] == "hi"
-        # And over again, from the way through the other node to another way through it.
-        third = resume(second, key, 3)
-        assert again.rest()[-1]["code"] == "bad-key"
-        third.does("say", id=1, text="hi, alice")
-        assert [event["event"] for event in (alice.hears(), alice.hears())] == ["status", "message"]
+def test_a_line_is_taken_over_from_a_connection_on_another_node(shared_cluster: Cluster) -> None:
+    second = shared_cluster.nodes[1]
+    alice, bob, key = shared_cluster.json_pair(0, 0)
+    again = resume(second, key, 2)
+    assert bob.rest()[-1]["code"] == "bad-key"
+    alice.does("say", id=1, text="hi")
+    assert again.events("message")[0]["text"] == "hi"
+    # And over again, from the way through the other node to another way through it.
+    third = resume(second, key, 3)
+    assert again.rest()[-1]["code"] == "bad-key"
+    third.does("say", id=1, text="hi, alice")
+    assert [event["event"] for event in (alice.hears(), alice.hears())] == ["status", "message"]
 
 
 def test_a_plain_line_is_taken_over_from_a_connection_on_another_node(
-    shared_engine: Engine,
+    shared_cluster: Cluster,
 ) -> None:
-    with Cluster(shared_engine, 2) as cluster:
-        first, second = cluster.nodes
-        alice, bob = pair(first, first)
-        key = key_of(bob)
-        again = takes_back(second, key)
-        assert [again.line(), again.line()] == ["OK", "You are chatting with alice."]
-        assert bob.line() == "Another connection has taken this line over."
-        assert bob.line() == ""
-        again.says("from the other node")
-        assert alice.text() == "from the other node"
+    alice, bob = shared_cluster.pair(0, 0)
+    again = takes_back(shared_cluster.nodes[1], key_of(bob))
+    assert again.line() == "OK"
+    assert again.line() == f"You are chatting with alice{shared_cluster.mark}."
+    assert bob.line() == "Another connection has taken this line over."
+    assert bob.line() == ""
+    again.says("from the other node")
+    assert alice.text() == "from the other node"
 
 
-def test_wrong_keys_open_nothing_on_any_node(shared_engine: Engine) -> None:
-    with Cluster(shared_engine, 2) as cluster:
-        first, second = cluster.nodes
-        _, bob, key = json_pair(first, first)
-        bob.resets()
-        for wrong in (
-            f"{key}x",
-            key.replace("-", "", 1),
-            "x",
-            f"{key[:-3]}zzz",
-            "a-b-n1",
-            "a-b-n9",
-        ):
-            client, _ = json_client(second)
-            client.does("resume", key=wrong, seen=2)
-            assert client.events("error")[0]["code"] == "bad-key", wrong
-        plain = second.client()
-        plain.says("Back:blue-fox-nine")
-        assert plain.line() == "No line is held for that key."
+def test_wrong_keys_open_nothing_on_any_node(shared_cluster: Cluster) -> None:
+    second = shared_cluster.nodes[1]
+    _, bob, key = shared_cluster.json_pair(0, 0)
+    bob.resets()
+    missing = key.replace("-", "", 1)
+    for wrong in (f"{key}x", missing, "x", f"{key[:-3]}zzz", "a-b-n1", "a-b-n9"):
+        client, _ = json_client(second)
+        client.does("resume", key=wrong, seen=2)
+        assert client.events("error")[0]["code"] == "bad-key", wrong
+    plain = second.client()
+    plain.says("Back:blue-fox-nine")
+    assert plain.line() == "No line is held for that key."
 
 
 def test_nothing_is_held_once_its_node_is_dead(shared_engine: Engine) -> None:
@@ -176,37 +157,44 @@ def test_a_line_that_came_back_through_a_node_that_is_dead_comes_back_again(
         assert told in (["status"], ["held", "back", "status"])
 
 
-def test_the_client_goes_on_through_another_node(shared_engine: Engine) -> None:
-    with Cluster(shared_engine, 2) as cluster:
-        first, second = cluster.nodes
-        with (
-            Proxy(first.port) as way,
-            Piped(*way.address, "--name", "alice", "--to", "bob", "--wait") as alice,
-        ):
-            assert alice.notice() == "Welcome, alice."
-            alice.write(b"0\n")
-            assert alice.notice() == "Waiting for bob ..."
-            bob, _ = json_client(second, "bob")
-            heard, said = 0, 0
+class Hearer:
+    """A program that hears numbers, one after the other, from a peer who is lost now and then."""
 
-            def hears() -> None:
-                nonlocal heard
-                event = bob.hears()
-                while event["event"] != "message":
-                    assert event["event"] in ("paired", "held", "back"), event
-                    event = bob.hears()
-                for line in event["text"].split("\n"):  # what was written at once comes so
-                    assert line == str(heard)
-                    heard += 1
-                bob.does("ack", seq=event["seq"])
+    def __init__(self, client: JsonClient) -> None:
+        self._client = client
+        self.heard = 0
 
-            hears()
-            for number in range(20):
-                way.lead_to((second if number % 2 == 0 else first).port)
-                for _ in range(20):
-                    said += 1
-                    alice.write(f"{said}\n".encode())
-                while heard <= said:
-                    hears()
-            alice.close_input()
-            assert alice.wait() == 0
+    def hears(self) -> None:
+        """Take the next numbers."""
+        event = self._client.hears()
+        while event["event"] != "message":
+            assert event["event"] in ("paired", "held", "back"), event
+            event = self._client.hears()
+        for line in event["text"].split("\n"):  # what was written at once comes so
+            assert line == str(self.heard)
+            self.heard += 1
+        self._client.does("ack", seq=event["seq"])
+
+
+def test_the_client_goes_on_through_another_node(shared_cluster: Cluster) -> None:
+    first, second, _ = shared_cluster.nodes
+    name, peer = f"alice{shared_cluster.mark}", f"bob{shared_cluster.mark}"
+    with (
+        Proxy(first.port) as way,
+        Piped(*way.address, "--name", name, "--to", peer, "--wait") as alice,
+    ):
+        assert alice.notice() == f"Welcome, {name}."
+        alice.write(b"0\n")
+        assert alice.notice() == f"Waiting for {peer} ..."
+        bob = Hearer(json_client(second, peer)[0])
+        bob.hears()
+        said = 0
+        for number in range(20):
+            way.lead_to((second if number % 2 == 0 else first).port)
+            for _ in range(20):
+                said += 1
+                alice.write(f"{said}\n".encode())
+            while bob.heard <= said:
+                bob.hears()
+        alice.close_input()
+        assert alice.wait() == 0

@@ -1,14 +1,18 @@
 """Flow control across nodes: a slow engine and a slow reader make the speaker wait."""
 
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from select import select
 
+import pytest
+
 from tests.support.clients import sleeps, spins_until
-from tests.support.cluster import Cluster, Listener, Node, json_pair, pair
-from tests.support.engine import Engine
+from tests.support.cluster import Cluster, Listener, Node
 from tests.support.json_client import JsonClient
 from tests.support.json_people import json_client
+from tests.support.proxy import Proxy
 from tests.support.server import TIMEOUT, Client
 
 MOST_KIB = 16_000
@@ -52,95 +56,98 @@ def hears_all(client: Client) -> None:
         assert client.text() == line
 
 
-def test_a_slow_engine_makes_the_speaker_wait_and_nobody_else(shared_engine: Engine) -> None:
-    with Cluster(shared_engine, 2) as cluster:
-        first, second = cluster.nodes
-        alice, bob = pair(first, second)
-        carol, dave = first.client("carol"), first.client("dave")
-        carol.calls("dave")
-        assert dave.line() == "You are chatting with carol."
-        before = [node.resident_kib() for node in cluster.nodes]
-        cluster.ways[0].rate = 50_000
-        flood = Flood(alice)
-        flood.waits_for(cluster.nodes[0])
-        carol.says("local")
-        assert dave.text() == "local"
-        for node, kib in zip(cluster.nodes, before, strict=True):
-            assert node.resident_kib() - kib < MOST_KIB
-        cluster.ways[0].rate = 0
+@contextmanager
+def does_not_grow(*nodes: Node) -> Iterator[None]:
+    """See that nodes hold little of what waits, while it does and once it has come."""
+    before = [node.resident_kib() for node in nodes]
+    yield
+    for node, kib in zip(nodes, before, strict=True):
+        assert node.resident_kib() - kib < MOST_KIB
+
+
+def local_pair(cluster: Cluster, caller: int, callee: int) -> tuple[Client, Client]:
+    """Let carol, on one node, call dave on another."""
+    carol = cluster.nodes[caller].client(f"carol{cluster.mark}")
+    dave = cluster.nodes[callee].client(f"dave{cluster.mark}")
+    carol.calls(f"dave{cluster.mark}")
+    assert dave.line() == f"You are chatting with carol{cluster.mark}."
+    return carol, dave
+
+
+def slow_engine(way: Proxy) -> None:
+    """Let little come through."""
+    way.rate = 50_000
+
+
+def hanging_engine(way: Proxy) -> None:
+    """Let nothing come through."""
+    way.flows.clear()
+
+
+@pytest.mark.parametrize("fault", [slow_engine, hanging_engine])
+def test_an_engine_makes_the_speaker_wait_and_nobody_else(
+    shared_cluster: Cluster, fault: Callable[[Proxy], None]
+) -> None:
+    nodes = shared_cluster.nodes[:2]
+    alice, bob = shared_cluster.pair()
+    carol, dave = local_pair(shared_cluster, 0, 0)
+    with does_not_grow(*nodes):
+        with does_not_grow(*nodes):
+            fault(shared_cluster.ways[0])
+            flood = Flood(alice)
+            flood.waits_for(nodes[0])
+            carol.says("local")
+            assert dave.text() == "local"
+        shared_cluster.ways[0].mend()
         hears_all(bob)
         flood.ends()
-        for node, kib in zip(cluster.nodes, before, strict=True):
-            assert node.resident_kib() - kib < MOST_KIB
 
 
-def test_a_slow_engine_makes_a_program_wait(shared_engine: Engine) -> None:
-    with Cluster(shared_engine, 2) as cluster:
-        alice, bob, _ = json_pair(*cluster.nodes)
-        before = [node.resident_kib() for node in cluster.nodes]
-        cluster.ways[0].rate = 50_000
+def test_a_slow_engine_makes_a_program_wait(shared_cluster: Cluster) -> None:
+    nodes = shared_cluster.nodes[:2]
+    alice, bob, _ = shared_cluster.json_pair()
+    with does_not_grow(*nodes):
+        slow_engine(shared_cluster.ways[0])
         flood = Flood(alice)
-        flood.waits_for(cluster.nodes[0])
-        for node, kib in zip(cluster.nodes, before, strict=True):
-            assert node.resident_kib() - kib < MOST_KIB
-        cluster.ways[0].rate = 0
-        speaker, hearer = Listener(alice), Listener(bob)
-        with ThreadPoolExecutor(1) as pool:
-            told = pool.submit(speaker.hears_until, lambda one: one.settled == len(LINES))
-            hearer.hears_until(lambda one: len(one.heard) == len(LINES))
-            told.result()
-        assert hearer.heard == LINES
-        flood.ends()
-
-
-def test_an_engine_that_hangs_makes_the_speaker_wait(shared_engine: Engine) -> None:
-    with Cluster(shared_engine, 2) as cluster:
-        alice, bob = pair(*cluster.nodes)
-        before = [node.resident_kib() for node in cluster.nodes]
-        cluster.ways[0].flows.clear()
-        flood = Flood(alice)
-        flood.waits_for(cluster.nodes[0])
-        for node, kib in zip(cluster.nodes, before, strict=True):
-            assert node.resident_kib() - kib < MOST_KIB
-        cluster.ways[0].flows.set()
-        hears_all(bob)
-        flood.ends()
+        flood.waits_for(nodes[0])
+    shared_cluster.ways[0].mend()
+    speaker, hearer = Listener(alice), Listener(bob)
+    with ThreadPoolExecutor(1) as pool:
+        told = pool.submit(speaker.hears_until, lambda one: one.settled == len(LINES))
+        hearer.hears_until(lambda one: len(one.heard) == len(LINES))
+        told.result()
+    assert hearer.heard == LINES
+    flood.ends()
 
 
 def test_a_reader_who_does_not_read_makes_the_speaker_on_another_node_wait(
-    shared_engine: Engine,
+    shared_cluster: Cluster,
 ) -> None:
-    with Cluster(shared_engine, 2) as cluster:
-        first, second = cluster.nodes
-        alice, bob = pair(first, second)
-        carol, dave = first.client("carol"), second.client("dave")
-        carol.calls("dave")
-        assert dave.line() == "You are chatting with carol."
-        before = [node.resident_kib() for node in cluster.nodes]
+    nodes = shared_cluster.nodes[:2]
+    alice, bob = shared_cluster.pair()
+    carol, dave = local_pair(shared_cluster, 0, 1)
+    with does_not_grow(*nodes):
         flood = Flood(alice)
-        flood.waits_for(cluster.nodes[0])
+        flood.waits_for(nodes[0])
         carol.says("another pair between the same nodes")
         assert dave.text() == "another pair between the same nodes"
-        for node, kib in zip(cluster.nodes, before, strict=True):
-            assert node.resident_kib() - kib < MOST_KIB
-        hears_all(bob)
-        flood.ends()
+    hears_all(bob)
+    flood.ends()
 
 
-def test_a_program_that_does_not_acknowledge_makes_the_speaker_wait(shared_engine: Engine) -> None:
-    with Cluster(shared_engine, 2) as cluster:
-        first, second = cluster.nodes
-        bob, _ = json_client(second, "bob")
-        alice = first.client("alice")
-        alice.calls("bob")
-        bob.events("paired")
-        before = [node.resident_kib() for node in cluster.nodes]
+def test_a_program_that_does_not_acknowledge_makes_the_speaker_wait(
+    shared_cluster: Cluster,
+) -> None:
+    first, second, _ = shared_cluster.nodes
+    bob, _ = json_client(second, f"bob{shared_cluster.mark}")
+    alice = first.client(f"alice{shared_cluster.mark}")
+    alice.calls(f"bob{shared_cluster.mark}")
+    bob.events("paired")
+    with does_not_grow(first, second):
         flood = Flood(alice)
-        flood.waits_for(cluster.nodes[0])
-        for node, kib in zip(cluster.nodes, before, strict=True):
-            assert node.resident_kib() - kib < MOST_KIB
-        for line in LINES:
-            (message,) = bob.events("message")
-            assert message["text"] == line
-            bob.does("ack", seq=message["seq"])
-        flood.ends()
+        flood.waits_for(first)
+    for line in LINES:
+        (message,) = bob.events("message")
+        assert message["text"] == line
+        bob.does("ack", seq=message["seq"])
+    flood.ends()

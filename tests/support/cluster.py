@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
+from itertools import count
 from typing import Self
 
 from tests.support.clients import spins_until
@@ -48,7 +49,7 @@ class Node(Server):
     def joins(self) -> None:
         """Wait until it has joined the cluster, or has joined it again, and names can be had."""
         self.logs(rf"Joined the cluster at \S+ as node {self.name}\b")
-        spins_until(lambda: self.asked(f"probe-{self.name}") == "OK")
+        spins_until(lambda: self.gives(f"probe-{self.name}"))
 
     def meets(self, other: "Node") -> None:
         """Let it know another node now: by its heartbeats it would in a tenth of the lease."""
@@ -63,6 +64,10 @@ class Node(Server):
         with Client(self.door) as client:
             client.says(name)
             return client.line()
+
+    def gives(self, name: str) -> bool:
+        """Tell whether a name can be had, for a moment."""
+        return self.asked(name) == "OK"
 
     def knows(self, *others: str) -> None:
         """Wait until these are the other nodes for it."""
@@ -115,14 +120,39 @@ def settle(engine: Engine) -> None:
 class Cluster:
     """Nodes n1, n2, ..., each with a way of its own to the engine that can be cut."""
 
-    def __init__(self, engine: Engine, count: int, *options: str, lease: float = LEASE) -> None:
+    def __init__(self, engine: Engine, size: int, *options: str, lease: float = LEASE) -> None:
         self.engine = engine
         self._options = options
         self._lease = lease
         self._stack = ExitStack()
-        self.ways = [self._stack.enter_context(Proxy(engine.port)) for _ in range(count)]
+        self.ways = [self._stack.enter_context(Proxy(engine.port)) for _ in range(size)]
         self.nodes: list[Node] = []
+        self.mark = ""
+        """What is after all names in a test, where nodes go on from test to test."""
+        self._marks = count()
         self._started: list[Node] = []
+
+    def next_mark(self) -> None:
+        """Let another test begin, once all nodes are well."""
+        self.mark = f"-{next(self._marks)}"
+        for node in self.nodes:
+            spins_until(partial(node.gives, f"probe{self.mark}-{node.name}"))
+
+    def close_clients(self) -> None:
+        """Let everybody go, and no fault remain."""
+        for way in self.ways:
+            way.mend()
+        for node in self.nodes:
+            node.close_clients()
+            assert b"Traceback" not in node.output, node.output.decode()
+
+    def pair(self, caller: int = 0, callee: int = 1) -> tuple[Client, Client]:
+        """Let alice, on one node, call bob, on another, both plain."""
+        return pair(self.nodes[caller], self.nodes[callee], mark=self.mark)
+
+    def json_pair(self, caller: int = 0, callee: int = 1) -> tuple[JsonClient, JsonClient, str]:
+        """Let programs do the same; return them, and bob's key."""
+        return json_pair(self.nodes[caller], self.nodes[callee], mark=self.mark)
 
     def start(self, number: int) -> Node:
         """Start a node, again if it was there, and wait until it has joined."""

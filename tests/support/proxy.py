@@ -48,8 +48,8 @@ class Link:
             self._left -= len(data)
             return data
 
-    def cut_after(self, count: int) -> None:
-        """Carry only so many bytes more, of both directions together."""
+    def cut_after(self, count: int | None) -> None:
+        """Carry only so many bytes more, of both directions together; or any number."""
         with self._lock:
             self._left = count
 
@@ -133,9 +133,13 @@ class Proxy:
                 link.cut_after(count)
 
     def mend(self) -> None:
-        """Carry connections again."""
+        """Carry connections again, and all that comes on them."""
+        self.rate = 0
+        self.flows.set()
         with self._lock:
             self._is_open = True
+            for link in self._links:
+                link.cut_after(None)
 
     def lead_to(self, port: int) -> None:
         """Cut all connections, and make new ones to another server."""

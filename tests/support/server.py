@@ -320,8 +320,12 @@ class Server(Process):
         assert match
         return int(match[1])
 
-    def __exit__(self, *exception: object) -> None:
+    def close_clients(self) -> None:
+        """Close all connections that have been made to it."""
         self._clients.close()
+
+    def __exit__(self, *exception: object) -> None:
+        self.close_clients()
         if self.popen.poll() is None:
             self.stop()
         super().__exit__(*exception)

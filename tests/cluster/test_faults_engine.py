@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.clients import spins_until
-from tests.support.cluster import NOT_READY, Cluster, Listener, Node, json_pair, pair
+from tests.support.cluster import NOT_READY, SHORT, Cluster, Listener, Node, json_pair, pair
 from tests.support.engine import Engine
 from tests.support.json_people import json_client
 from tests.support.server import Client
 
-SETTLES = 10.0
+SETTLES = 4.0
 """Seconds of the lease where an engine loses its data: for most of it no name can be had then."""
 
-CUT_OFF = 20.0
+CUT_OFF = 10.0
 """Seconds of the lease where a node must notice that it is cut off: it has a tenth for that."""
 
 
@@ -80,9 +80,14 @@ def test_programs_are_told_of_each_line_over_restarts(tmp_path: Path, persistent
             assert program.heard == [str(number) for number in range(1, said + 1)]
 
 
-@pytest.mark.parametrize("seconds", [5, 60])
-def test_pairs_outlive_an_engine_that_nobody_can_reach(shared_engine: Engine, seconds: int) -> None:
-    with Cluster(shared_engine, 3, lease=10) as cluster:
+@pytest.mark.parametrize(
+    ("lease", "seconds"),
+    [(SHORT, 2), (SHORT, 7), pytest.param(10, 60, marks=pytest.mark.endurance)],
+)
+def test_pairs_outlive_an_engine_that_nobody_can_reach(
+    shared_engine: Engine, lease: float, seconds: int
+) -> None:
+    with Cluster(shared_engine, 3, lease=lease) as cluster:
         first, second, third = cluster.nodes
         alice, bob = pair(first, second)
         carol, dave = local_pair(first)

@@ -58,7 +58,7 @@ def test_programs_are_told_what_became_of_what_they_said_to_a_killed_node(
 def test_no_name_of_a_killed_node_is_free_before_its_lease_has_run_out(
     shared_engine: Engine,
 ) -> None:
-    with Cluster(shared_engine, 2, lease=10) as cluster:
+    with Cluster(shared_engine, 2, lease=SHORT) as cluster:
         first, second = cluster.nodes
         _, bob = pair(first, second)
         first.dies()
@@ -108,7 +108,7 @@ def test_a_node_that_is_stopped_tells_the_peers_at_once(shared_engine: Engine) -
 def test_a_frozen_node_ends_its_users_before_it_does_anything_else(
     shared_engine: Engine,
 ) -> None:
-    with Cluster(shared_engine, 2, lease=10) as cluster:
+    with Cluster(shared_engine, 2, lease=SHORT) as cluster:
         first, second = cluster.nodes
         alice, bob = pair(first, second)
         carol, dave = first.client("carol"), first.client("dave")

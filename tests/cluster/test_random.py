@@ -8,6 +8,8 @@ from pathlib import Path
 from random import Random
 from time import monotonic
 
+import pytest
+
 from tests.support.cluster import Cluster
 from tests.support.cluster_people import NAMES, Person
 from tests.support.cluster_weather import LEASE, Weather
@@ -111,6 +113,7 @@ def summary(history: History) -> str:
     return f"{len(history.sessions)} sessions, {len(history.cuts)} cuts, {dict(kinds)}"
 
 
+@pytest.mark.endurance
 def test_a_random_run(tmp_path: Path) -> None:
     seed = os.environ.get("CHATPAIR_TEST_SEED") or str(Random().randrange(10**6))
     seconds = float(os.environ.get("CHATPAIR_TEST_SECONDS", "45"))

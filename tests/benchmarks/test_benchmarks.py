@@ -1,8 +1,6 @@
 """The benchmarks run against real servers, and notice whatever a server does to a line."""
 
-import json
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -21,17 +19,19 @@ from benchmarks.relay import Connection, Relay
 from benchmarks.runs import ROOT
 from benchmarks.servers import SERVERS, SHARE, Server, free_port, running
 from benchmarks.workloads import ping_pong
+from tests.support.benchmarks import Measured, broken
 from tests.support.server import TIMEOUT, require
 
 TALK = {"cpu_us", "rate", "p50_us", "p99_us", "p999_us"}
 SHARES = {"count", "server_cpu", "load_cpu", "other_cpu"}
 
-# Each mode with numbers that are soon done, and what is measured in it.
+# Each mode with numbers that are soon done, and what is measured in it. What a user takes of the
+# memory shows in a server that had none before.
 TASKS: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "idle": ({"idle": 60, "filling": 20}, {"cpu_us", "bytes"}),
     "pingpong": ({"pairs": 3}, TALK),
     "window": ({"pairs": 2, "window": 64}, TALK),
     "churn": ({}, {"cpu_us", "rate"}),
-    "idle": ({"idle": 60, "filling": 20}, {"cpu_us", "bytes"}),
     "beside-idle": ({"pairs": 3, "idle": 20}, TALK | {"alone_us"}),
 }
 
@@ -41,18 +41,18 @@ def task(port: int, server: int, mode: str, dialect: str = "lines") -> Task:
     return Task(dialect, [port], [server], mode, seconds=0.05, warm_up=0, **numbers)
 
 
-@pytest.mark.parametrize("mode", TASKS)
 @pytest.mark.parametrize("name", SERVERS)
-def test_measures_each_server(name: str, mode: str) -> None:
+def test_measures_each_server(name: str) -> None:
     server = SERVERS[name]
     if name == "ngircd":
         require("ngircd")
     assert server.missing() == ""
     with running(server) as it:
-        figures = run(task(it.port, it.process, mode, server.dialect))
-    assert set(figures) == TASKS[mode][1] | SHARES
-    assert figures["count"] > 0
-    assert all(value >= 0 for value in figures.values())
+        measured = {mode: run(task(it.port, it.process, mode, server.dialect)) for mode in TASKS}
+    for mode, figures in measured.items():
+        assert set(figures) == TASKS[mode][1] | SHARES, mode
+        assert figures["count"] > 0, mode
+        assert all(value >= 0 for value in figures.values()), (mode, figures)
 
 
 Lines = list[bytes]
@@ -131,37 +131,24 @@ def test_whoever_has_a_share_of_the_ports_takes_none_of_another(
 
 
 def test_shows_the_log_of_a_server_that_does_not_start() -> None:
-    program = "print('I have no idea.'); raise SystemExit(3)"
-    broken = Server("broken", "", "lines", lambda port, folder: [sys.executable, "-c", program])
-    with (
-        pytest.raises(Fault, match=r"(?s)broken: it ended with status 3 .*I have no idea\."),
-        running(broken),
-    ):
+    why = r"(?s)broken: it ended with status 3 .*I have no idea\."
+    with pytest.raises(Fault, match=why), running(broken("broken")):
         pass
 
 
 def test_the_command_prints_a_table_and_writes_every_run(tmp_path: Path) -> None:
-    numbers = ["--reps", "2", "--seconds", "0.1", "--json", str(tmp_path / "runs.json")]
     which = ["--quick", "--only", "pingpong-1", "--servers", "relay,chatpair"]
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", *which, *numbers],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "pingpong-1: 1 pair, one line in flight in each\n" in done.stdout
-    assert "\nchatpair : relay " in done.stdout
-    told = done.stderr.splitlines()
-    assert [line.split(";")[0] for line in told if line.startswith("run")] == [
+    done = Measured("benchmarks", tmp_path, *which, "--reps", "2")
+    assert "pingpong-1: 1 pair, one line in flight in each\n" in done.output
+    assert "\nchatpair : relay " in done.output
+    assert [line.split(";")[0] for line in done.told if line.startswith("run")] == [
         "run 1 of 4: pingpong-1, relay",
         "run 2 of 4: pingpong-1, chatpair",
         "run 3 of 4: pingpong-1, chatpair",
         "run 4 of 4: pingpong-1, relay",
     ]
-    runs = json.loads((tmp_path / "runs.json").read_text())["runs"]
-    assert sorted(run["server"] for run in runs) == ["chatpair", "chatpair", "relay", "relay"]
+    servers = sorted(run["server"] for run in done.runs)
+    assert servers == ["chatpair", "chatpair", "relay", "relay"]
 
 
 def test_a_fault_is_an_error(

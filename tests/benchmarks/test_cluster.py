@@ -1,9 +1,7 @@
 """The cluster's benchmark starts what it says, and works out what it should from the figures."""
 
-import json
 import os
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -20,8 +18,9 @@ from benchmarks.engine import Engine, engine_socket, find_engine
 from benchmarks.load import Task, run
 from benchmarks.members import NODES, in_name
 from benchmarks.projection import Beat, Coming, Costs, Split, Talk, Users, spread
-from benchmarks.runs import ROOT, AllFigures, write_json
+from benchmarks.runs import AllFigures, write_json
 from benchmarks.servers import Running, Server, chatpair, running
+from tests.support.benchmarks import Measured, broken
 from tests.support.server import TIMEOUT
 
 
@@ -194,10 +193,8 @@ def test_waits_until_a_node_is_ready_and_not_for_what_will_never_be() -> None:
 
 
 def test_a_node_that_does_not_start_is_told_of_alone(engine: Running) -> None:
-    program = "print('I have no idea.'); raise SystemExit(3)"
-    broken = Server("n1", "", "lines", lambda port, folder: [sys.executable, "-c", program])
     fine = Server("n0", "", "lines", chatpair)
-    with pytest.raises(Fault) as told, running(fine), running(broken):
+    with pytest.raises(Fault) as told, running(fine), running(broken("n1")):
         pass
     assert str(told.value).splitlines() == [
         "n1: it ended with status 3 before it listened; the end of its log:",
@@ -209,20 +206,35 @@ def test_a_node_that_does_not_start_is_told_of_alone(engine: Running) -> None:
 
 
 def test_the_base_line_needs_no_engine(tmp_path: Path) -> None:
-    numbers = ["--reps", "1", "--seconds", "0.1", "--json", str(tmp_path / "runs.json")]
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.cluster", "--nodes", "0", "--only", "churn", *numbers],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "churn: connect, claim a name, reset; 64 at a time\n" in done.stdout
-    assert "The engine is" not in done.stdout
-    (only,) = json.loads((tmp_path / "runs.json").read_text())["runs"]
-    assert only["server"] == "alone"
-    assert only["engine_us"] == 0
+    which = ["--nodes", "0", "--only", "churn", "--reps", "1"]
+    done = Measured("benchmarks.cluster", tmp_path, *which)
+    assert "churn: connect, claim a name, reset; 64 at a time\n" in done.output
+    assert "The engine is" not in done.output
+    (only,) = done.runs
+    assert (only["server"], only["engine_us"]) == ("alone", 0)
+
+
+def test_measures_a_small_cluster(tmp_path: Path) -> None:
+    which = ["--quick", "--nodes", "2", "--only", "window", "--reps", "1"]
+    done = Measured("benchmarks.cluster", tmp_path, *which)
+    assert "\n2 across : 2 local " in done.output
+    assert "\nThe engine is " in done.output
+    assert 0 < done.of("window", "2 across")["entries"] < 1
+    assert done.of("window", "2 local")["entries"] == 0
+
+
+@pytest.mark.endurance
+def test_measures_a_real_cluster(tmp_path: Path) -> None:
+    which = ["--quick", "--nodes", "2", "--reps", "1"]
+    done = Measured("benchmarks.cluster", tmp_path, *which, seconds=0.3)
+    assert "\n2 across : 2 local " in done.output
+    assert "\nLines a second that the nodes, and one shard of the engine, carry:\n" in done.output
+    assert "directory carries" in done.output
+    assert 0 < done.of("window", "2 across")["entries"] < 1
+    across, local = (done.of("pingpong-100", f"2 {way}") for way in ("across", "local"))
+    assert across["entries"] > local["entries"]
+    assert done.of("churn", "2 local")["engine_us"] > 0
+    assert done.of("members-10", "2 local")["count"] > 0
 
 
 @pytest.mark.parametrize(
@@ -346,26 +358,3 @@ def test_a_file_without_figures_is_told(
         path.write_text(content)
     assert cluster.main(["--project", str(path)]) == 1
     assert complaint in capsys.readouterr().err
-
-
-def test_measures_a_real_cluster(tmp_path: Path) -> None:
-    path = tmp_path / "runs.json"
-    numbers = ["--reps", "1", "--seconds", "0.3", "--json", str(path)]
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.cluster", "--quick", "--nodes", "2", *numbers],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=10 * TIMEOUT,  # thirteen runs
-    )
-    assert done.returncode == 0, done.stderr
-    assert "\n2 across : 2 local " in done.stdout
-    assert "\nLines a second that the nodes, and one shard of the engine, carry:\n" in done.stdout
-    assert "directory carries" in done.stdout
-    runs = json.loads(path.read_text())["runs"]
-    entries = {(run["workload"], run["server"]): run.get("entries") for run in runs}
-    assert 0 < entries["window", "2 across"] < 1
-    assert entries["pingpong-100", "2 across"] > entries["pingpong-100", "2 local"]
-    by_name = {(run["workload"], run["server"]): run for run in runs}
-    assert by_name["churn", "2 local"]["engine_us"] > 0
-    assert by_name["members-10", "2 local"]["count"] > 0

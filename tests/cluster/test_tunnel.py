@@ -3,27 +3,41 @@
 import json
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chatpair.keys import NEAR_MISSES, WRONG_KEYS
 from tests.exchange.test_answers import JSON, PLAIN, in_json
 from tests.support.exchange import PAIRED, said
-from tests.support.tunnels import NO_LINE, back, carried_by, far_ends, json_back, two, with_key
+from tests.support.tunnels import (
+    NO_LINE,
+    Away,
+    back,
+    carried_by,
+    far_ends,
+    json_back,
+    two,
+    with_key,
+)
 
 
-def test_a_person_is_back_at_another_node_and_told_what_was_kept() -> None:
-    network, a, b = two()
-    alice, key = with_key(a)
-    bob = b.enter("bob")
+@pytest.fixture
+def network() -> Away:
+    """Two nodes, and alice, who is at one of them and may come back at the other."""
+    return Away()
+
+
+def test_a_person_is_back_at_another_node_and_told_what_was_kept(network: Away) -> None:
+    bob = network.b.enter("bob")
     bob.says("To:alice")
     network.settle()
-    alice.drops()
+    network.alice.drops()
     network.settle()
     bob.says("one")
     network.settle()
-    kept = said(b, "one", "bob")
-    again = back(network, b, key)
+    kept = said(network.b, "one", "bob")
+    again = network.back()
     assert again.heard() == ["OK", PAIRED.format("bob"), kept]
     again.says("two")
     network.settle()
@@ -31,7 +45,7 @@ def test_a_person_is_back_at_another_node_and_told_what_was_kept() -> None:
         "alice has lost the connection. What you say is kept for a while.",
         "alice is back.",
     )
-    assert bob.heard() == [PAIRED.format("alice"), held, is_back, said(b, "two")]
+    assert bob.heard() == [PAIRED.format("alice"), held, is_back, said(network.b, "two")]
 
 
 def test_a_program_is_back_at_another_node_with_what_it_had_not_acknowledged() -> None:
@@ -56,11 +70,9 @@ def test_a_program_is_back_at_another_node_with_what_it_had_not_acknowledged() -
     assert event["text"] == "two"
 
 
-def test_what_comes_right_after_the_key_is_carried_too() -> None:
-    network, a, b = two()
-    _, key = with_key(a)
-    again = b.connect()
-    again.sends(f"Back:{key}\n/who\nhel".encode())
+def test_what_comes_right_after_the_key_is_carried_too(network: Away) -> None:
+    again = network.b.connect()
+    again.sends(f"Back:{network.key}\n/who\nhel".encode())
     again.sends(b"lo\n")
     network.settle()
     nobody = (
@@ -83,23 +95,21 @@ def test_what_a_program_sends_right_after_the_key_is_carried_too() -> None:
     assert [part.split('"')[0] for part in told.split('"event":"')[1:]] == words
 
 
-def test_a_line_is_taken_over_from_a_connection_that_still_looks_alive() -> None:
-    network, a, b = two()
-    alice, key = with_key(a)
-    again = back(network, b, key)
-    assert alice.heard() == ["Another connection has taken this line over."]
-    assert alice.closed
-    third = back(network, b, key)
+def test_a_line_is_taken_over_from_a_connection_that_still_looks_alive(network: Away) -> None:
+    again = network.back()
+    assert network.alice.heard() == ["Another connection has taken this line over."]
+    assert network.alice.closed
+    third = network.back()
     assert again.heard()[-1] == "Another connection has taken this line over."
     assert again.closed
     assert third.heard()[0] == "OK"
-    home = a.connect()
-    home.says(f"Back:{key}")
+    home = network.a.connect()
+    home.says(f"Back:{network.key}")
     network.settle()
     assert third.closed
     assert home.heard()[0] == "OK"
-    assert not far_ends(a)
-    assert not carried_by(b)
+    assert not far_ends(network.a)
+    assert not carried_by(network.b)
 
 
 def test_a_wrong_key_leaves_the_client_here() -> None:
@@ -124,34 +134,28 @@ def test_wrong_keys_are_counted_at_both_nodes() -> None:
     assert back(network, b, key, "other").heard()[0] == "OK"
 
 
-def test_near_misses_at_another_node_spoil_a_key() -> None:
-    network, a, b = two()
-    alice, key = with_key(a)
-    near = key.split("-")[0] + "-not-it"
+def test_near_misses_at_another_node_spoil_a_key(network: Away) -> None:
+    near = network.key.split("-")[0] + "-not-it"
     for number in range(NEAR_MISSES):
-        back(network, b, near, f"host {number}")
-    [spoilt] = alice.heard()
+        back(network, network.b, near, f"host {number}")
+    [spoilt] = network.alice.heard()
     assert spoilt.startswith("Others have tried to guess your key.")
 
 
-def test_a_client_that_is_lost_is_held_where_its_user_is() -> None:
-    network, a, b = two()
-    _, key = with_key(a)
-    again = back(network, b, key)
+def test_a_client_that_is_lost_is_held_where_its_user_is(network: Away) -> None:
+    again = network.back()
     again.drops()
     network.settle()
-    assert a.user("alice").connection is None
-    assert not far_ends(a)
-    assert not carried_by(b)
-    assert not b.factory.connections
-    assert back(network, b, key).heard()[0] == "OK"
+    assert network.a.user("alice").connection is None
+    assert not far_ends(network.a)
+    assert not carried_by(network.b)
+    assert not network.b.factory.connections
+    assert network.back().heard()[0] == "OK"
 
 
-def test_lines_that_came_before_a_loss_are_said() -> None:
-    network, a, b = two()
-    _, key = with_key(a)
-    bob = a.enter("bob")
-    again = back(network, b, key)
+def test_lines_that_came_before_a_loss_are_said(network: Away) -> None:
+    bob = network.a.enter("bob")
+    again = network.back()
     again.says("To:bob")
     network.settle()
     bob.heard()
@@ -159,62 +163,54 @@ def test_lines_that_came_before_a_loss_are_said() -> None:
     again.sends(b"Quit\n")
     again.drops()
     network.settle()
-    assert bob.heard() == [said(a, "one"), said(a, "two"), "Quit."]
-    assert "alice" not in a.factory.users
+    assert bob.heard() == [said(network.a, "one"), said(network.a, "two"), "Quit."]
+    assert "alice" not in network.a.factory.users
 
 
-def test_quit_ends_both_ends() -> None:
-    network, a, b = two()
-    alice, key = with_key(a)
-    again = back(network, b, key)
+def test_quit_ends_both_ends(network: Away) -> None:
+    again = network.back()
     again.heard()
-    alice.drops()
+    network.alice.drops()
     again.says("Quit")
     network.settle()
     assert again.heard() == ["Quit"]
     assert again.closed
     again.drops(clean=True)
-    assert not a.factory.users
-    assert not a.factory.connections
-    assert not far_ends(a)
+    assert not network.a.factory.users
+    assert not network.a.factory.connections
+    assert not far_ends(network.a)
 
 
-def test_a_client_that_has_said_all_listens_on() -> None:
-    network, a, b = two()
-    _, key = with_key(a)
-    bob = a.enter("bob")
-    again = back(network, b, key)
+def test_a_client_that_has_said_all_listens_on(network: Away) -> None:
+    bob = network.a.enter("bob")
+    again = network.back()
     again.sends(b"To:bob\nthat is all")
     again.ends_input()
     network.settle()
-    assert bob.heard()[-1] == said(a, "that is all")
+    assert bob.heard()[-1] == said(network.a, "that is all")
     again.heard()
     bob.says("one")
     network.settle()
-    assert again.heard() == [said(a, "one", "bob")]
+    assert again.heard() == [said(network.a, "one", "bob")]
     bob.says("Quit")
     network.settle()
     assert again.heard() == ["Quit."]
     assert again.closed
 
 
-def test_the_input_may_end_before_the_key_is_found() -> None:
-    network, a, b = two()
-    _, key = with_key(a)
-    bob = a.enter("bob")
-    again = b.connect()
-    again.sends(f"Back:{key}\nTo:bob\nhello".encode())
+def test_the_input_may_end_before_the_key_is_found(network: Away) -> None:
+    bob = network.a.enter("bob")
+    again = network.b.connect()
+    again.sends(f"Back:{network.key}\nTo:bob\nhello".encode())
     again.ends_input()
     network.settle()
-    assert bob.heard() == [PAIRED.format("alice"), said(a, "hello")]
+    assert bob.heard() == [PAIRED.format("alice"), said(network.a, "hello")]
     assert again.heard()[-2:] == [PAIRED.format("bob"), "Listening."]
 
 
-def test_a_last_line_that_was_cut_is_not_said() -> None:
-    network, a, b = two()
-    _, key = with_key(a)
-    bob = a.enter("bob")
-    again = back(network, b, key)
+def test_a_last_line_that_was_cut_is_not_said(network: Away) -> None:
+    bob = network.a.enter("bob")
+    again = network.back()
     again.sends(b"To:bob\nhalf a li")
     vars(again.transport)["input_was_cut"] = True
     again.ends_input()
@@ -223,29 +219,27 @@ def test_a_last_line_that_was_cut_is_not_said() -> None:
     assert "That line was not sent: it has no end." in again.heard()
 
 
-def test_a_connection_that_is_lost_before_the_key_is_found_changes_nothing() -> None:
-    network, a, b = two()
-    alice, key = with_key(a)
-    again = b.connect()
+def test_a_connection_that_is_lost_before_the_key_is_found_changes_nothing(network: Away) -> None:
+    again = network.b.connect()
     network.link("b", "a").held = True
-    again.says(f"Back:{key}")
+    again.says(f"Back:{network.key}")
     again.drops()
     network.settle()
-    assert alice.heard() == []
-    assert not far_ends(a)
+    assert network.alice.heard() == []
+    assert not far_ends(network.a)
 
 
-def test_ctrl_c_in_a_telnet_is_carried_through_a_door_that_knows_the_first_protocol() -> None:
-    network, a, b = two()
-    _, key = with_key(a)
-    again = b.connect()
+def test_ctrl_c_in_a_telnet_is_carried_through_a_door_that_knows_the_first_protocol(
+    network: Away,
+) -> None:
+    again = network.b.connect()
     received = again.protocol.dataReceived  # haproxy's door keeps it
-    received(f"Back:{key}\r\n".encode())
+    received(f"Back:{network.key}\r\n".encode())
     network.settle()
     received(b"/wh\xff\xf4")
     network.settle()
     assert again.heard()[-1] == "Quit"
-    assert not a.factory.users
+    assert not network.a.factory.users
 
 
 def outcome(
@@ -292,12 +286,10 @@ def test_a_tunnel_changes_nothing_that_is_told(
 # Flow
 
 
-def test_who_speaks_to_a_client_that_does_not_read_waits() -> None:
-    network, a, b = two()
-    _, key = with_key(a)
-    bob = a.enter("bob")
+def test_who_speaks_to_a_client_that_does_not_read_waits(network: Away) -> None:
+    bob = network.a.enter("bob")
     bob.says("To:alice")
-    again = back(network, b, key)
+    again = network.back()
     again.heard()
     again.fills()
     for number in range(2_000):
@@ -312,7 +304,7 @@ def test_who_speaks_to_a_client_that_does_not_read_waits() -> None:
     assert not bob.paused
     bob.says("the last")
     network.settle()
-    assert again.heard()[-1] == said(a, "the last", "bob")
+    assert again.heard()[-1] == said(network.a, "the last", "bob")
 
 
 def test_a_long_text_is_told_as_one_piece() -> None:
@@ -329,11 +321,9 @@ def test_a_long_text_is_told_as_one_piece() -> None:
     assert text.endswith(b"}\r\n")
 
 
-def test_a_client_whose_line_is_not_read_waits() -> None:
-    network, a, b = two()
-    _, key = with_key(a)
-    bob = a.enter("bob")
-    again = back(network, b, key)
+def test_a_client_whose_line_is_not_read_waits(network: Away) -> None:
+    bob = network.a.enter("bob")
+    again = network.back()
     again.says("To:bob")
     network.settle()
     bob.fills()
@@ -350,11 +340,9 @@ def test_a_client_whose_line_is_not_read_waits() -> None:
     assert len(bob.heard()) == sent + 1
 
 
-def test_lines_that_waited_to_be_read_are_said_when_the_client_is_lost() -> None:
-    network, a, b = two()
-    _, key = with_key(a)
-    bob = a.enter("bob")
-    again = back(network, b, key)
+def test_lines_that_waited_to_be_read_are_said_when_the_client_is_lost(network: Away) -> None:
+    bob = network.a.enter("bob")
+    again = network.back()
     again.says("To:bob")
     network.settle()
     bob.heard()
@@ -363,18 +351,16 @@ def test_lines_that_waited_to_be_read_are_said_when_the_client_is_lost() -> None
     network.settle()
     again.says("two")
     network.settle()
-    assert next(iter(a.factory._far.values()))._unread
+    assert next(iter(network.a.factory._far.values()))._unread
     again.drops()
     network.settle()
-    assert bob.heard()[:2] == [said(a, "one"), said(a, "two")]
+    assert bob.heard()[:2] == [said(network.a, "one"), said(network.a, "two")]
 
 
-def test_a_full_link_makes_both_ends_wait() -> None:
-    network, a, b = two()
-    _, key = with_key(a)
-    bob = a.enter("bob")
+def test_a_full_link_makes_both_ends_wait(network: Away) -> None:
+    bob = network.a.enter("bob")
     bob.says("To:alice")
-    again = back(network, b, key)
+    again = network.back()
     there, here = network.link("a", "b"), network.link("b", "a")
     there.held = here.held = True
     there.limit = here.limit = 4
@@ -388,4 +374,4 @@ def test_a_full_link_makes_both_ends_wait() -> None:
     network.settle()
     assert not bob.paused
     assert not again.paused
-    assert again.heard()[-1] == said(a, "one", "bob")
+    assert again.heard()[-1] == said(network.a, "one", "bob")

@@ -6,19 +6,32 @@ from zope.interface import alsoProvides
 
 from chatpair.privacy import is_private
 from tests.support.cluster_exchange import Network
-from tests.support.tunnels import NO_LINE, back, carried_by, far_ends, json_back, two, with_key
+from tests.support.tunnels import (
+    NO_LINE,
+    Away,
+    back,
+    carried_by,
+    far_ends,
+    json_back,
+    two,
+    with_key,
+)
 
 GONE = "The server that held your line is gone."
+
+
+@pytest.fixture
+def network() -> Away:
+    """Two nodes, and alice, who is at one of them and may come back at the other."""
+    return Away()
 
 
 # Limits and timers
 
 
-def test_no_timer_of_the_node_that_is_connected_to_ends_a_client() -> None:
-    network, a, b = two()
-    _, key = with_key(a)
-    again = back(network, b, key)
-    carol = json_back(network, b, a.enter_json("carol"))
+def test_no_timer_of_the_node_that_is_connected_to_ends_a_client(network: Away) -> None:
+    again = network.back()
+    carol = json_back(network, network.b, network.a.enter_json("carol"))
     for _ in range(20):
         network.clock.advance(10)
         carol.does("ping")
@@ -54,57 +67,47 @@ def test_a_connection_counts_at_the_node_that_it_is_to() -> None:
     ("host", "tls", "private"),
     [("127.0.0.1", False, True), ("10.0.0.1", False, False), ("10.0.0.1", True, True)],
 )
-def test_what_is_private_stays_so(host: str, tls: bool, private: bool) -> None:
-    network, a, b = two()
-    _, key = with_key(a)
-    again = b.connect(host)
+def test_what_is_private_stays_so(host: str, tls: bool, private: bool, network: Away) -> None:
+    again = network.b.connect(host)
     if tls:
         alsoProvides(again.transport, ISSLTransport)
-    again.says(f"Back:{key}")
+    again.says(f"Back:{network.key}")
     network.settle()
-    [far] = a.factory._far.values()
+    [far] = network.a.factory._far.values()
     assert is_private(far) == private
 
 
-def test_a_node_that_is_cut_off_knows_of_no_key_that_it_is_wrong() -> None:
-    network, a, b = two()
-    _, key = with_key(a)
-    b.mesh.ready = False
-    assert back(network, b, key).heard() == ["The switchboard is not ready."]
-    b.mesh.ready = True
-    assert back(network, b, key).heard()[0] == "OK"
+def test_a_node_that_is_cut_off_knows_of_no_key_that_it_is_wrong(network: Away) -> None:
+    network.b.mesh.ready = False
+    assert network.back().heard() == ["The switchboard is not ready."]
+    network.b.mesh.ready = True
+    assert network.back().heard()[0] == "OK"
 
 
 # The end of nodes
 
 
-def test_the_node_of_the_user_dies() -> None:
-    network, a, b = two()
-    _, key = with_key(a)
-    again = back(network, b, key)
+def test_the_node_of_the_user_dies(network: Away) -> None:
+    again = network.back()
     again.heard()
     network.dies("a")
     assert again.heard() == [GONE]
     assert again.closed
-    assert not carried_by(b)
+    assert not carried_by(network.b)
 
 
-def test_the_node_of_the_connection_dies() -> None:
-    network, a, b = two()
-    _, key = with_key(a)
-    back(network, b, key)
+def test_the_node_of_the_connection_dies(network: Away) -> None:
+    network.back()
     network.dies("b")
-    assert a.user("alice").connection is None
-    assert not far_ends(a)
-    assert back(network, a, key).heard()[0] == "OK"
+    assert network.a.user("alice").connection is None
+    assert not far_ends(network.a)
+    assert back(network, network.a, network.key).heard()[0] == "OK"
 
 
-def test_the_node_dies_that_is_asked_for_the_key() -> None:
-    network, a, b = two()
-    _, key = with_key(a)
-    again = b.connect()
+def test_the_node_dies_that_is_asked_for_the_key(network: Away) -> None:
+    again = network.b.connect()
     network.link("b", "a").held = True
-    again.says(f"Back:{key}")
+    again.says(f"Back:{network.key}")
     network.dies("a")
     network.settle()
     assert again.heard() == [NO_LINE]
@@ -124,19 +127,17 @@ def test_the_node_dies_that_has_the_key_while_another_is_asked() -> None:
 
 
 @pytest.mark.parametrize("stops", ["a", "b"])
-def test_a_node_stops(stops: str) -> None:
-    network, a, b = two()
-    _, key = with_key(a)
-    again = back(network, b, key)
+def test_a_node_stops(stops: str, network: Away) -> None:
+    again = network.back()
     again.heard()
     network.node(stops).factory.stop()
     network.settle()
     assert again.heard() == ["The server is stopping."]
     assert again.closed
     if stops == "b":
-        assert a.user("alice").connection is None
-    assert not far_ends(a)
-    assert not carried_by(b)
+        assert network.a.user("alice").connection is None
+    assert not far_ends(network.a)
+    assert not carried_by(network.b)
 
 
 def test_there_are_no_tunnels_through_tunnels() -> None:
@@ -162,16 +163,14 @@ def test_there_are_no_tunnels_through_tunnels() -> None:
     assert "dave" in a.factory.users
 
 
-def test_a_key_that_nobody_can_tell_of_now_is_not_taken_for_wrong() -> None:
-    network, a, b = two()
-    _, key = with_key(a)
+def test_a_key_that_nobody_can_tell_of_now_is_not_taken_for_wrong(network: Away) -> None:
     network.hold()
-    again = b.connect()
-    again.says(f"Back:{key}")
+    again = network.b.connect()
+    again.says(f"Back:{network.key}")
     network.clock.advance(2)  # and nothing from the other node arrives
     assert again.heard() == ["The switchboard is not ready."]
     network.settle()
-    again.says(f"Back:{key}")
+    again.says(f"Back:{network.key}")
     network.settle()
     assert again.heard()[0] == "OK"
 

@@ -45,3 +45,16 @@ def json_back(network: Network, node: Node, old: JsonParty, seen: int = 1) -> Js
     party.does("resume", key=old.key, seen=seen)
     network.settle()
     return party
+
+
+class Away(Network):
+    """Two nodes, and alice, who is at one of them and has a key."""
+
+    def __init__(self) -> None:
+        super().__init__("a", "b")
+        self.a, self.b = self.node("a"), self.node("b")
+        self.alice, self.key = with_key(self.a)
+
+    def back(self) -> Party:
+        """Connect her at the other one, too."""
+        return back(self, self.b, self.key)

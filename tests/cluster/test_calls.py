@@ -58,8 +58,7 @@ def told(network: Network, *ears: Ear) -> list[list[AnyEvent]]:
 def test_the_input_of_a_caller_waits_for_the_answer(network: Network) -> None:
     alice, bob, _ = three(network)
     network.hold()
-    assert alice.user is not None
-    answered = alice.factory.call(alice.user, "Bob")
+    answered = alice.calls("Bob")
     assert answered is not None
     network.answer()
     assert not answered.called
@@ -75,8 +74,7 @@ def test_the_input_of_a_caller_waits_for_the_answer(network: Network) -> None:
 def test_an_answer_that_takes_long_still_counts(network: Network) -> None:
     alice, bob, _ = three(network)
     network.link("b", "a").held = True
-    assert alice.user is not None
-    answered = alice.factory.call(alice.user, "bob")
+    answered = alice.calls("bob")
     network.clock.advance(CALL_SECONDS)
     assert answered is not None
     assert answered.called
@@ -140,8 +138,7 @@ def test_a_call_is_taken_back_before_its_answer(network: Network) -> None:
     network.link("b", "a").held = True
     alice.calls("bob")
     network.clock.advance(CALL_SECONDS)
-    assert alice.user is not None
-    alice.factory.hang_up(alice.user)
+    alice.hangs_up()
     assert told(network, alice, bob) == [
         [SLOW, Free()],
         [Paired("alice"), Left("alice", "bye")],
@@ -208,8 +205,7 @@ def test_the_way_to_the_callee_is_full(network: Network) -> None:
 def ringing(network: Network) -> tuple[Ear, Ear, Ear]:
     """Let the call of alice ring at bob."""
     alice, bob, carol = three(network)
-    assert bob.user is not None
-    bob.factory.apply(bob.user, SetRing(True))
+    bob.sets(SetRing(True))
     alice.calls("bob")
     rings = Error("to", "ringing", "bob's line is ringing.")
     assert told(network, alice, bob) == [[rings], [RingSet(True), Ringing("alice")]]
@@ -240,8 +236,7 @@ def test_an_answer_ends_what_the_caller_has_begun_meanwhile(network: Network) ->
 
 def test_a_call_for_somebody_else_takes_the_ringing_one_back(network: Network) -> None:
     alice, bob, carol = ringing(network)
-    assert carol.user is not None
-    carol.factory.apply(carol.user, SetRing(True))
+    carol.sets(SetRing(True))
     alice.calls("carol")
     assert told(network, bob, carol) == [[Tried("alice")], [RingSet(True), Ringing("alice")]]
 
@@ -249,8 +244,7 @@ def test_a_call_for_somebody_else_takes_the_ringing_one_back(network: Network) -
 def test_a_call_for_another_user_of_that_node_rings_on(network: Network) -> None:
     alice, bob, _ = ringing(network)
     dave = at(network, "b", "dave")
-    assert dave.user is not None
-    dave.factory.apply(dave.user, SetRing(True))
+    dave.sets(SetRing(True))
     alice.calls("dave")
     rings = Error("to", "ringing", "dave's line is ringing.")
     answers = told(network, alice, bob, dave)
@@ -278,8 +272,7 @@ def test_who_calls_somebody_else_is_busy_for_an_answer(network: Network) -> None
 
 def test_a_ringing_call_is_taken_back(network: Network) -> None:
     alice, bob, _ = ringing(network)
-    assert alice.user is not None
-    alice.factory.hang_up(alice.user)
+    alice.hangs_up()
     assert told(network, alice, bob) == [[Free()], [Tried("alice")]]
     alice.calls("bob")
     alice.leaves()

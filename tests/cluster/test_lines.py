@@ -64,8 +64,7 @@ def test_what_was_said_in_a_pair_that_has_ended_may_be_confirmed_late(
     alice, bob = pair(network)
     alice.say("one")
     network.settle()
-    assert alice.user is not None
-    alice.factory.hang_up(alice.user)
+    alice.hangs_up()
     network.settle()
     network.clock.advance(after)
     bob.acknowledge()

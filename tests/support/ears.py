@@ -3,7 +3,18 @@
 from twisted.internet.defer import Deferred
 
 from chatpair.cluster.factory import ClusterFactory
-from chatpair.messages import AnyEvent, Error, Free, Left, Message, Paired, Say, Status, Timestamp
+from chatpair.messages import (
+    AnyEvent,
+    Error,
+    Free,
+    Left,
+    Message,
+    Paired,
+    Say,
+    Setting,
+    Status,
+    Timestamp,
+)
 from chatpair.user import CountingUser, User
 
 
@@ -101,10 +112,20 @@ class Ear:
         """Whether the input of a connection would be handled."""
         return self.user is not None and self.factory.call_under_way(self.user) is None
 
-    def calls(self, name: str) -> None:
-        """Call somebody."""
+    def calls(self, name: str) -> Deferred[None] | None:
+        """Call somebody; return what tells of the answer, if that takes its time."""
         assert self.user is not None
-        self.factory.call(self.user, name)
+        return self.factory.call(self.user, name)
+
+    def hangs_up(self) -> None:
+        """End the pair, or take the call back."""
+        assert self.user is not None
+        self.factory.hang_up(self.user)
+
+    def sets(self, setting: Setting) -> None:
+        """Set something."""
+        assert self.user is not None
+        self.factory.apply(self.user, setting)
 
     def say(self, text: str) -> None:
         """Say a text."""

@@ -6,24 +6,18 @@ from pathlib import Path
 import pytest
 
 from tests.support.clients import spins_until
-from tests.support.cluster import NOT_READY, SHORT, Cluster, Listener, Node, json_pair, pair
+from tests.support.cluster import NOT_READY, SHORT, Cluster, Listener, json_pair, pair
 from tests.support.engine import Engine
 from tests.support.json_people import json_client
-from tests.support.server import Client
 
 SETTLES = 4.0
 """Seconds of the lease where an engine loses its data: for most of it no name can be had then."""
 
+LOCAL = ("carol", "dave")
+"""Whose line is within one node, and needs no engine."""
+
 CUT_OFF = 10.0
 """Seconds of the lease where a node must notice that it is cut off: it has a tenth for that."""
-
-
-def local_pair(node: Node) -> tuple[Client, Client]:
-    """Let carol and dave have a line that needs no engine."""
-    carol, dave = node.client("carol"), node.client("dave")
-    carol.calls("dave")
-    assert dave.line() == "You are chatting with carol."
-    return carol, dave
 
 
 @pytest.mark.parametrize("persistent", [False, True])
@@ -34,7 +28,7 @@ def test_pairs_and_names_outlive_a_restart_of_the_engine(tmp_path: Path, persist
     ):
         first, second = cluster.nodes
         alice, bob = pair(first, second)
-        carol, dave = local_pair(first)
+        carol, dave = pair(first, first, *LOCAL)
         idle = first.client("idle")
         alice.says("before")
         engine.kill()
@@ -57,10 +51,10 @@ def test_pairs_and_names_outlive_a_restart_of_the_engine(tmp_path: Path, persist
         bob.calls("idle")
 
 
-@pytest.mark.parametrize("persistent", [False, True])
-def test_programs_are_told_of_each_line_over_restarts(tmp_path: Path, persistent: bool) -> None:
+@pytest.mark.parametrize("how", ["restarted empty", "restarted with its data", "emptied"])
+def test_programs_are_told_of_each_line_whatever_the_engine_loses(tmp_path: Path, how: str) -> None:
     with (
-        Engine(tmp_path / "engine", persistent=persistent) as engine,
+        Engine(tmp_path / "engine", persistent=how == "restarted with its data") as engine,
         Cluster(engine, 2, lease=SETTLES) as cluster,
     ):
         alice, bob, _ = json_pair(*cluster.nodes)
@@ -70,7 +64,10 @@ def test_programs_are_told_of_each_line_over_restarts(tmp_path: Path, persistent
                 said += 1
                 alice.does("say", id=said, text=str(said))
                 bob.does("say", id=said, text=str(said))
-            engine.restart()
+            if how == "emptied":
+                engine.command("FLUSHALL")
+            else:
+                engine.restart()
         programs = Listener(alice), Listener(bob)
         for program in programs:
             program.hears_until(lambda listener: len(listener.heard) == said)
@@ -90,7 +87,7 @@ def test_pairs_outlive_an_engine_that_nobody_can_reach(
     with Cluster(shared_engine, 3, lease=lease) as cluster:
         first, second, third = cluster.nodes
         alice, bob = pair(first, second)
-        carol, dave = local_pair(first)
+        carol, dave = pair(first, first, *LOCAL)
         eve, _ = json_client(third, "eve")
         frank, _ = json_client(second, "frank")
         eve.does("to", name="frank")
@@ -131,7 +128,7 @@ def test_a_node_that_alone_is_cut_off_is_taken_for_dead_and_comes_back(
     with Cluster(shared_engine, 2, lease=CUT_OFF) as cluster:
         first, second = cluster.nodes
         alice, bob = pair(first, second)
-        carol, dave = local_pair(first)
+        carol, dave = pair(first, first, *LOCAL)
         idle = first.client("idle")
         cluster.ways[0].cut()
         first.logs("No engine at")
@@ -162,7 +159,7 @@ def test_an_engine_that_hangs_is_as_one_that_is_away(shared_engine: Engine) -> N
     with Cluster(shared_engine, 2, lease=CUT_OFF) as cluster:
         first, second = cluster.nodes
         alice, bob = pair(first, second)
-        carol, dave = local_pair(first)
+        carol, dave = pair(first, first, *LOCAL)
         shared_engine.freeze()
         for node in cluster.nodes:
             node.logs("No engine at")  # a connection on which nothing comes

@@ -20,38 +20,38 @@ def rest(client: Client) -> list[str]:
     return lines
 
 
-def test_a_killed_node_frees_its_users_names_and_their_peers(shared_engine: Engine) -> None:
+def test_a_killed_node_and_who_was_on_it(shared_engine: Engine) -> None:
     with Cluster(shared_engine, 3, lease=SHORT) as cluster:
         first, second, third = cluster.nodes
         _, bob = pair(first, second)
         first.client("idle")
+        eve, frank, _ = json_pair(second, first, mark="-json")
+        eve.does("say", id=1, text="before")
+        assert frank.events("message")[0]["text"] == "before"
+        frank.does("ack", seq=3)
+        assert eve.events("status")[0]["status"] == "confirmed"
+        callee, caller = first.client("callee"), second.client("caller")
+        callee.says("/ring on")
+        assert callee.line() == "Your line rings when somebody calls."
+        caller.says("To:callee")
+        assert caller.line() == "callee's line is ringing."
+        assert callee.line() == "caller is calling. To:caller to answer."
         first.dies()
+        # Peers are told of the end, and programs what became of what they said.
+        eve.does("say", id=2, text="after")
         assert bob.line() == "Quit."
+        status, left = eve.events("status", "left")
+        assert (status["id"], status["status"], status["why"]) == (2, "failed", "lost")
+        assert (left["peer"], left["why"]) == ("bob-json", "lost")
+        assert caller.line() == "callee does not answer."
         # Whoever is told knows that the name is free, wherever it is asked for.
         alice = third.client("alice")
         second.client("idle")
         bob.calls("alice")
         assert alice.line() == "You are chatting with bob."
-
-
-def test_programs_are_told_what_became_of_what_they_said_to_a_killed_node(
-    shared_engine: Engine,
-) -> None:
-    with Cluster(shared_engine, 2, lease=SHORT) as cluster:
-        first, second = cluster.nodes
-        alice, bob, _ = json_pair(second, first)
-        alice.does("say", id=1, text="before")
-        assert bob.events("message")[0]["text"] == "before"
-        bob.does("ack", seq=3)
-        assert alice.events("status")[0]["status"] == "confirmed"
-        first.dies()
-        alice.does("say", id=2, text="after")
-        status, left = alice.events("status", "left")
-        assert (status["id"], status["status"], status["why"]) == (2, "failed", "lost")
-        assert (left["peer"], left["why"]) == ("bob", "lost")
-        again, _ = json_client(second, "bob")
-        alice.does("to", name="bob")
-        alice.events("paired")
+        again, _ = json_client(second, "bob-json")
+        eve.does("to", name="bob-json")
+        eve.events("paired")
         again.events("paired")
 
 
@@ -66,25 +66,12 @@ def test_no_name_of_a_killed_node_is_free_before_its_lease_has_run_out(
             pass
         second.knows()  # whose log is read by and by
         assert bob.line() == "Quit."
-        spins_until(lambda: second.asked("alice") == "OK")  # whoever asked last is about to go
-
-
-def test_a_call_that_rings_at_a_killed_node_is_not_answered(shared_engine: Engine) -> None:
-    with Cluster(shared_engine, 2, lease=SHORT) as cluster:
-        first, second = cluster.nodes
-        bob, alice = first.client("bob"), second.client("alice")
-        bob.says("/ring on")
-        assert bob.line() == "Your line rings when somebody calls."
-        alice.says("To:bob")
-        assert alice.line() == "bob's line is ringing."
-        assert bob.line() == "alice is calling. To:alice to answer."
-        first.dies()
-        assert alice.line() == "bob does not answer."
+        spins_until(lambda: second.gives("alice"))  # whoever asked last is about to go
 
 
 def test_a_node_that_was_killed_comes_back_under_its_id(shared_engine: Engine) -> None:
     with Cluster(shared_engine, 2, lease=SHORT) as cluster:
-        _, bob = pair(*cluster.nodes)
+        _, bob = pair(cluster.nodes[0], cluster.nodes[1])
         cluster.nodes[0].dies()
         first = cluster.start(0)  # which waits until its lease has run out
         assert bob.line() == "Quit."
@@ -97,8 +84,7 @@ def test_a_node_that_is_stopped_tells_the_peers_at_once(shared_engine: Engine) -
     with Cluster(shared_engine, 2) as cluster:
         first, second = cluster.nodes
         _, bob, _ = json_pair(first, second)
-        _, dave = first.client("carol"), second.client("dave")
-        dave.calls("carol")
+        dave, _ = pair(second, first, "dave", "carol")
         assert first.stop() == -signal.SIGTERM
         assert bob.events("left")[0]["why"] == "stopped"
         assert dave.line() == "Quit."
@@ -111,11 +97,13 @@ def test_a_frozen_node_ends_its_users_before_it_does_anything_else(
     with Cluster(shared_engine, 2, lease=SHORT) as cluster:
         first, second = cluster.nodes
         alice, bob = pair(first, second)
-        carol, dave = first.client("carol"), first.client("dave")
-        carol.calls("dave")
-        assert dave.line() == "You are chatting with carol."
+        carol, dave = pair(first, first, "carol", "dave")
+        frank, eve, key = json_pair(second, first, mark="-json")
         first.freeze()
+        frank.does("say", id=1, text="are you there?")
         assert bob.line() == "Quit."
+        status, left = frank.events("status", "left")
+        assert (status["status"], left["why"]) == ("failed", "lost")
         other = second.client("alice")
         bob.calls("alice")
         assert other.line() == "You are chatting with bob."
@@ -128,6 +116,8 @@ def test_a_frozen_node_ends_its_users_before_it_does_anything_else(
         assert rest(alice) == [CUT_OFF]
         ends = [rest(client) for client in (carol, dave)]  # of whom one ends before the other
         assert sorted(ends) == [["Quit.", CUT_OFF], [CUT_OFF]]
+        (last,) = eve.rest()
+        assert (last["event"], last["text"]) == ("error", CUT_OFF)
         # What comes from now on is as at any node.
         first.joins()
         assert late.line() in ("Reuse", "The switchboard is not ready.")
@@ -137,32 +127,12 @@ def test_a_frozen_node_ends_its_users_before_it_does_anything_else(
         carol.says("To:alice")
         assert carol.line() == "alice is talking with someone else."
         assert other.line() == "carol tried to reach you."
-
-
-def test_programs_on_a_frozen_node_can_come_back_to_nothing(shared_engine: Engine) -> None:
-    with Cluster(shared_engine, 2, lease=SHORT) as cluster:
-        first, second = cluster.nodes
-        alice, key = json_client(first, "alice")
-        bob, _ = json_client(second, "bob")
-        alice.does("to", name="bob")
-        alice.events("paired")
-        bob.events("paired")
-        first.freeze()
-        bob.does("say", id=1, text="are you there?")
-        status, left = bob.events("status", "left")
-        assert (status["status"], left["why"]) == ("failed", "lost")
-        first.skip_log()
-        first.thaw()
-        (last,) = alice.rest()
-        assert last["event"] == "error"
-        assert last["text"] == CUT_OFF
-        first.joins()
+        # And nothing is held that a program could come back to.
         for node in (first, second):
-            client, _ = json_client(node)
-            client.does("resume", key=key, seen=2)
-            assert client.events("error")[0]["code"] == "bad-key"
-        client.does("name", name="alice")
-        client.events("named")
+            program, _ = json_client(node)
+            program.does("resume", key=key, seen=2)
+            assert program.events("error")[0]["code"] == "bad-key"
+        program.enters("bob-json")
 
 
 def test_a_node_that_is_frozen_for_less_than_its_lease_goes_on(shared_engine: Engine) -> None:

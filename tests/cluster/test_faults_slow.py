@@ -65,15 +65,6 @@ def does_not_grow(*nodes: Node) -> Iterator[None]:
         assert node.resident_kib() - kib < MOST_KIB
 
 
-def local_pair(cluster: Cluster, caller: int, callee: int) -> tuple[Client, Client]:
-    """Let carol, on one node, call dave on another."""
-    carol = cluster.nodes[caller].client(f"carol{cluster.mark}")
-    dave = cluster.nodes[callee].client(f"dave{cluster.mark}")
-    carol.calls(f"dave{cluster.mark}")
-    assert dave.line() == f"You are chatting with carol{cluster.mark}."
-    return carol, dave
-
-
 def slow_engine(way: Proxy) -> None:
     """Let little come through."""
     way.rate = 50_000
@@ -90,7 +81,7 @@ def test_an_engine_makes_the_speaker_wait_and_nobody_else(
 ) -> None:
     nodes = shared_cluster.nodes[:2]
     alice, bob = shared_cluster.pair()
-    carol, dave = local_pair(shared_cluster, 0, 0)
+    carol, dave = shared_cluster.pair(0, 0, "carol", "dave")
     with does_not_grow(*nodes):
         with does_not_grow(*nodes):
             fault(shared_cluster.ways[0])
@@ -125,7 +116,7 @@ def test_a_reader_who_does_not_read_makes_the_speaker_on_another_node_wait(
 ) -> None:
     nodes = shared_cluster.nodes[:2]
     alice, bob = shared_cluster.pair()
-    carol, dave = local_pair(shared_cluster, 0, 1)
+    carol, dave = shared_cluster.pair(0, 1, "carol", "dave")
     with does_not_grow(*nodes):
         flood = Flood(alice)
         flood.waits_for(nodes[0])

@@ -146,9 +146,11 @@ class Cluster:
             node.close_clients()
             assert b"Traceback" not in node.output, node.output.decode()
 
-    def pair(self, caller: int = 0, callee: int = 1) -> tuple[Client, Client]:
-        """Let alice, on one node, call bob, on another, both plain."""
-        return pair(self.nodes[caller], self.nodes[callee], mark=self.mark)
+    def pair(
+        self, caller: int = 0, callee: int = 1, one: str = "alice", other: str = "bob"
+    ) -> tuple[Client, Client]:
+        """Let one, on a node, call another, both plain, in a test where nodes go on."""
+        return pair(self.nodes[caller], self.nodes[callee], one, other, mark=self.mark)
 
     def json_pair(self, caller: int = 0, callee: int = 1) -> tuple[JsonClient, JsonClient, str]:
         """Let programs do the same; return them, and bob's key."""
@@ -198,16 +200,18 @@ class Cluster:
                 assert b"Traceback" not in node.output, node.output.decode()
 
 
-def pair(caller: Node, callee: Node, *, mark: str = "") -> tuple[Client, Client]:
-    """Let alice, on one node, call bob, on another, both plain; the mark is after their names."""
-    alice, bob = caller.client(f"alice{mark}"), callee.client(f"bob{mark}")
-    alice.calls(f"bob{mark}")
-    assert bob.line() == f"You are chatting with alice{mark}."
-    return alice, bob
+def pair(
+    caller: Node, callee: Node, one: str = "alice", other: str = "bob", *, mark: str = ""
+) -> tuple[Client, Client]:
+    """Let one, on a node, call another, both plain; the mark is after their names."""
+    first, second = caller.client(f"{one}{mark}"), callee.client(f"{other}{mark}")
+    first.calls(f"{other}{mark}")
+    assert second.line() == f"You are chatting with {one}{mark}."
+    return first, second
 
 
 def json_pair(caller: Node, callee: Node, *, mark: str = "") -> tuple[JsonClient, JsonClient, str]:
-    """Let programs do the same; return them, and bob's key."""
+    """Let alice and bob do the same, both programs; return them, and bob's key."""
     alice, _ = json_client(caller, f"alice{mark}")
     bob, key = json_client(callee, f"bob{mark}")
     alice.does("to", name=f"bob{mark}")

@@ -1,6 +1,5 @@
 """The engine says of names what a table of names says."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,24 +11,13 @@ from chatpair.cluster import scripts
 from chatpair.cluster.directory import BATCH
 from chatpair.cluster.mesh_types import NotReady
 from chatpair.names import NameTable, parse
-from tests.support.cluster_nodes import LEASE, Node, Store, World, store
+from tests.support.cluster_nodes import LEASE, Node, Store, World
+
+pytestmark = pytest.mark.engine
 
 # Two that are one in many ways: by case, by look, by width; and two that only seem so.
 TEXTS = ["bam", "barn", "bаm", "bаrn", "Bam", "ｂａｍ", "BAM", "alice", "аlice", "ALICE", "аня"]
 NODES = ["a", "b", "c"]
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """A real engine."""
-    with store(tmp_path_factory.mktemp("engine")) as running:
-        yield running
-
-
-@pytest.fixture
-def world(engine: Store) -> World:
-    """No node yet."""
-    return World(engine)
 
 
 any_step = st.one_of(
@@ -41,8 +29,10 @@ any_step = st.one_of(
 
 @settings(max_examples=150)
 @given(st.lists(any_step, max_size=60))
-def test_names_are_taken_as_in_a_table(engine: Store, steps: list[tuple[str, str, Any]]) -> None:
-    engine.flush()
+def test_names_are_taken_as_in_a_table(
+    kept_store: Store, steps: list[tuple[str, str, Any]]
+) -> None:
+    kept_store.flush()
     incs = {node: f"{node}.0" for node in NODES}
     epoch = ""
     table = NameTable()
@@ -51,20 +41,22 @@ def test_names_are_taken_as_in_a_table(engine: Store, steps: list[tuple[str, str
 
     def join(inc: str) -> None:
         nonlocal epoch
-        reply = engine.do(scripts.JOIN, (1, *scripts.KEYS, inc, 1, "run", "word", "", "", "10", ""))
+        reply = kept_store.do(
+            scripts.JOIN, (1, *scripts.KEYS, inc, 1, "run", "word", "", "", "10", "")
+        )
         assert reply[0] == b"MEMBER"
         epoch = reply[1].decode()
 
     def names(inc: str, *arguments: str | int) -> list[str]:
         nonlocal turn
         turn += 1
-        reply = engine.do(scripts.NAMES, (1, *scripts.KEYS, inc, 1, epoch, turn, *arguments))
+        reply = kept_store.do(scripts.NAMES, (1, *scripts.KEYS, inc, 1, epoch, turn, *arguments))
         assert reply[0] == b"MEMBER"
         return [each.decode() for each in reply[1:]]
 
     for inc in incs.values():
         join(inc)
-    engine.command("DEL", scripts.PREFIX + "settling")
+    kept_store.command("DEL", scripts.PREFIX + "settling")
     for what, node, detail in steps:
         inc = incs[node]
         mine = owned[inc]
@@ -83,17 +75,17 @@ def test_names_are_taken_as_in_a_table(engine: Store, steps: list[tuple[str, str
             assert names(inc, 1, key) == []
             table.remove(parse(mine.pop(key)))
         elif what == "die":
-            assert engine.do(scripts.LEAVE, (1, *scripts.KEYS, inc, 1, epoch)) is None
+            assert kept_store.do(scripts.LEAVE, (1, *scripts.KEYS, inc, 1, epoch)) is None
             for text in owned.pop(inc).values():
                 table.remove(parse(text))
             incs[node] = f"{node}.{int(inc[2:]) + 1}"
             join(incs[node])
             owned[incs[node]] = {}
         else:
-            engine.do(scripts.SWEEP, (1, *scripts.KEYS, inc, 1, epoch))
-    while engine.do(scripts.SWEEP, (1, *scripts.KEYS, incs["a"], 1, epoch)):
+            kept_store.do(scripts.SWEEP, (1, *scripts.KEYS, inc, 1, epoch))
+    while kept_store.do(scripts.SWEEP, (1, *scripts.KEYS, incs["a"], 1, epoch)):
         pass
-    assert engine.names() == {key: inc for inc, mine in owned.items() for key in mine}
+    assert kept_store.names() == {key: inc for inc, mine in owned.items() for key in mine}
 
 
 def test_many_names_are_swept_some_at_a_time(world: World) -> None:
@@ -109,8 +101,7 @@ def test_many_names_are_swept_some_at_a_time(world: World) -> None:
     other.wire.answer()
     assert "user7" in other.users  # free at once
     world.wait_until(lambda: other.wire.sent)
-    other.wire.run()
-    other.wire.answer()  # of the heartbeat
+    other.wire.catches_up()  # of the heartbeat
     for left in (count - scripts.SWEPT, count - 2 * scripts.SWEPT, 0):
         other.wire.run()
         assert world.store.command("HLEN", f"{scripts.PREFIX}of:{one.lease.me}") == left
@@ -124,18 +115,18 @@ def join_alone(engine: Store) -> str:
     return reply[1].decode() if reply[0] == b"MEMBER" else ""
 
 
-def test_who_is_to_be_swept_is_no_member_again(engine: Store) -> None:
-    engine.flush()
-    epoch = join_alone(engine)
-    engine.do(scripts.LEAVE, (1, *scripts.KEYS, "a.0", 1, epoch))
-    assert join_alone(engine) == ""
+def test_who_is_to_be_swept_is_no_member_again(kept_store: Store) -> None:
+    kept_store.flush()
+    epoch = join_alone(kept_store)
+    kept_store.do(scripts.LEAVE, (1, *scripts.KEYS, "a.0", 1, epoch))
+    assert join_alone(kept_store) == ""
 
 
-def test_only_names_that_somebody_had_are_given_while_it_settles(engine: Store) -> None:
-    engine.flush()
-    epoch = join_alone(engine)
+def test_only_names_that_somebody_had_are_given_while_it_settles(kept_store: Store) -> None:
+    kept_store.flush()
+    epoch = join_alone(kept_store)
     claims: list[str | int] = ["new", "a", "bob", 1, "bob", "again", "a", "eve", 1, "eve"]
-    reply = engine.do(scripts.NAMES, (1, *scripts.KEYS, "a.0", 1, epoch, 1, 0, *claims))
+    reply = kept_store.do(scripts.NAMES, (1, *scripts.KEYS, "a.0", 1, epoch, 1, 0, *claims))
     assert reply == [b"MEMBER", b"later", b"yours"]
 
 
@@ -152,8 +143,7 @@ def test_many_claims_are_few_commands_of_bounded_size(world: World) -> None:
     while any(not outcome for outcome in outcomes):
         before = len(node.users)
         assert len(node.wire.sent) == 1
-        node.wire.run()
-        node.wire.answer()
+        node.wire.catches_up()
         sizes.append(len(node.users) - before)
     assert sizes == [1, BATCH, BATCH - 1]
 
@@ -162,8 +152,7 @@ def test_a_name_that_a_user_here_has_or_claims_is_taken(world: World) -> None:
     (node,) = world.ready("a")
     node.wire.is_slow = True
     first, second = node.enter("bob"), node.enter("bob")
-    node.wire.run()
-    node.wire.answer()
+    node.wire.catches_up()
     assert (first, second, node.enter("BOB")) == (["yours"], ["taken"], ["taken"])
 
 
@@ -209,8 +198,7 @@ def test_a_name_that_is_claimed_while_its_release_is_under_way_is_kept(world: Wo
     one.leave("bob")
     outcome = one.enter("bob")
     one.wire.is_slow = False
-    one.wire.run()
-    one.wire.answer()
+    one.wire.catches_up()
     assert outcome == ["yours"]
     assert other.enter("bob") == ["taken"]
 
@@ -222,8 +210,7 @@ def test_a_claim_that_is_cancelled_leaves_no_name(world: World) -> None:
     claim.addErrback(lambda why: None)
     claim.cancel()
     node.wire.is_slow = False
-    node.wire.run()
-    node.wire.answer()
+    node.wire.catches_up()
     assert world.store.names() == {}
     assert node.enter("bob") == ["yours"]
 

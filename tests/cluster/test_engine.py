@@ -14,6 +14,8 @@ from tests.support.proxy import Proxy
 from tests.support.reactor import Reactor
 from tests.support.turns import log_of_a_test
 
+pytestmark = pytest.mark.engine
+
 
 @pytest.fixture
 def kept(engine: Engine, reactor: Reactor) -> Iterator[Kept]:

@@ -16,6 +16,8 @@ from tests.support.reactor import Reactor
 from tests.support.server import TIMEOUT
 from tests.support.turns import log_of_a_test
 
+pytestmark = pytest.mark.engine
+
 NEEDS = "chatpair needs Valkey, or Redis 6.2 or newer"
 
 

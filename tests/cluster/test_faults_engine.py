@@ -10,6 +10,8 @@ from tests.support.cluster import NOT_READY, SHORT, Cluster, Listener, json_pair
 from tests.support.engine import Engine
 from tests.support.json_people import json_client
 
+pytestmark = pytest.mark.engine
+
 SETTLES = 4.0
 """Seconds of the lease where an engine loses its data: for most of it no name can be had then."""
 

@@ -1,24 +1,11 @@
 """A node is a member, or knows in time that it may not be one: whatever stops, ends or is lost."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from chatpair.cluster.lease import INTERVAL, PATIENCE, SILENCE, VALID
-from tests.support.cluster_nodes import LEASE, STEP, Node, Store, World, store
+from tests.support.cluster_nodes import LEASE, STEP, Node, World
 
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """A real engine."""
-    with store(tmp_path_factory.mktemp("engine")) as running:
-        yield running
-
-
-@pytest.fixture
-def world(engine: Store) -> World:
-    """No node yet."""
-    return World(engine)
+pytestmark = pytest.mark.engine
 
 
 @pytest.fixture
@@ -29,6 +16,18 @@ def pair(world: World) -> tuple[Node, Node]:
     one.told.clear()
     other.told.clear()
     return one, other
+
+
+@pytest.fixture
+def one(pair: tuple[Node, Node]) -> Node:
+    """The first of them, who has alice."""
+    return pair[0]
+
+
+@pytest.fixture
+def other(pair: tuple[Node, Node]) -> Node:
+    """The second."""
+    return pair[1]
 
 
 # Coming and going
@@ -74,8 +73,7 @@ def test_a_claim_waits_for_an_engine_that_was_never_tried(world: World) -> None:
     assert first.enter("alice") == ["taken"]
 
 
-def test_members_know_each_other(world: World, pair: tuple[Node, Node]) -> None:
-    one, other = pair
+def test_members_know_each_other(world: World, one: Node, other: Node) -> None:
     assert one.members == {other.lease.me} == one.lease.members
     third = world.start("c")
     assert third.members == {one.lease.me, other.lease.me}
@@ -83,16 +81,13 @@ def test_members_know_each_other(world: World, pair: tuple[Node, Node]) -> None:
     assert one.members == {other.lease.me, third.lease.me}
 
 
-def test_a_frame_from_one_unknown_makes_it_known_at_once(
-    world: World, pair: tuple[Node, Node]
-) -> None:
+def test_a_frame_from_one_unknown_makes_it_known_at_once(world: World, one: Node) -> None:
     third = world.start("c")
-    pair[0].lease.heartbeat_soon()
-    assert third.lease.me in pair[0].members
+    one.lease.heartbeat_soon()
+    assert third.lease.me in one.members
 
 
-def test_who_leaves_is_gone_at_once(world: World, pair: tuple[Node, Node]) -> None:
-    one, other = pair
+def test_who_leaves_is_gone_at_once(world: World, one: Node, other: Node) -> None:
     one.lease.leave()
     assert other.enter("alice") == ["yours"]
     world.wait(LEASE * INTERVAL + STEP)
@@ -100,8 +95,7 @@ def test_who_leaves_is_gone_at_once(world: World, pair: tuple[Node, Node]) -> No
     assert world.store.names() == {"alice": other.lease.me}
 
 
-def test_who_is_killed_is_gone_within_a_lease(world: World, pair: tuple[Node, Node]) -> None:
-    one, other = pair
+def test_who_is_killed_is_gone_within_a_lease(world: World, one: Node, other: Node) -> None:
     third = world.start("c")
     world.wait(LEASE * INTERVAL / 2)
     world.kill(one)
@@ -112,8 +106,7 @@ def test_who_is_killed_is_gone_within_a_lease(world: World, pair: tuple[Node, No
     assert world.store.names() == {"alice": other.lease.me}
 
 
-def test_only_what_was_seen_is_declared_dead(world: World, pair: tuple[Node, Node]) -> None:
-    one, other = pair
+def test_only_what_was_seen_is_declared_dead(world: World, one: Node, other: Node) -> None:
     one.is_frozen = True
     world.wait(LEASE * SILENCE - STEP)
     other.wire.is_slow = True
@@ -121,8 +114,7 @@ def test_only_what_was_seen_is_declared_dead(world: World, pair: tuple[Node, Nod
     assert other.wire.sent  # with its sentence
     one.lease.heartbeat_soon()
     other.wire.is_slow = False
-    other.wire.run()
-    other.wire.answer()
+    other.wire.catches_up()
     assert one.lease.me in other.members
 
 
@@ -153,20 +145,18 @@ def test_another_lease_may_be_begun_when_all_are_dead(
     assert hasty.enter("alice") == ["yours"]
 
 
-def test_a_second_node_with_an_id_is_refused(world: World, pair: tuple[Node, Node]) -> None:
+def test_a_second_node_with_an_id_is_refused(world: World, one: Node) -> None:
     twin = world.start("a")
     world.wait_until(lambda: "Another node has the id a." in twin.told)
     assert not twin.lease.ready
-    assert pair[0].lease.ready
+    assert one.lease.ready
     assert twin.enter("bob") == ["later"]
     world.wait(LEASE)
     assert twin.told == ["Another node has the id a."]
 
 
-def test_a_node_that_was_killed_can_start_again_within_a_lease(
-    world: World, pair: tuple[Node, Node]
-) -> None:
-    world.kill(pair[0])
+def test_a_node_that_was_killed_can_start_again_within_a_lease(world: World, one: Node) -> None:
+    world.kill(one)
     again = world.start("a")
     assert world.wait_until(lambda: again.lease.ready) <= LEASE
     assert again.enter("alice") == ["yours"]
@@ -177,9 +167,8 @@ def test_a_node_that_was_killed_can_start_again_within_a_lease(
 
 @pytest.mark.parametrize("seconds", [LEASE / 2, LEASE * 6])
 def test_all_goes_on_when_the_engine_was_away_for_everybody(
-    world: World, pair: tuple[Node, Node], seconds: float
+    world: World, one: Node, other: Node, seconds: float
 ) -> None:
-    one, other = pair
     world.away(seconds, one, other)
     world.wait(2 * LEASE)
     assert {*one.told, *other.told} == {"ready", "not ready"}
@@ -187,17 +176,15 @@ def test_all_goes_on_when_the_engine_was_away_for_everybody(
     assert other.enter("alice") == ["taken"]
 
 
-def test_who_is_cut_off_for_short_stays(world: World, pair: tuple[Node, Node]) -> None:
-    one, other = pair
+def test_who_is_cut_off_for_short_stays(world: World, one: Node, other: Node) -> None:
     world.away(LEASE * VALID - 1, one)
     assert one.told == ["not ready", "ready"]
     assert one.lease.me in other.members
 
 
 def test_who_is_cut_off_for_long_is_dead_and_comes_back_as_another(
-    world: World, pair: tuple[Node, Node]
+    world: World, one: Node, other: Node
 ) -> None:
-    one, other = pair
     one.enter("bob")
     me = one.lease.me
     one.wire.cut(one.lease)
@@ -222,9 +209,8 @@ def test_who_is_cut_off_for_long_is_dead_and_comes_back_as_another(
 
 
 def test_what_was_released_while_the_engine_was_away_is_free_at_the_return(
-    world: World, pair: tuple[Node, Node]
+    world: World, one: Node, other: Node
 ) -> None:
-    one, other = pair
     one.wire.cut(one.lease)
     one.leave("alice")
     assert other.enter("alice") == ["taken"]
@@ -232,7 +218,7 @@ def test_what_was_released_while_the_engine_was_away_is_free_at_the_return(
     assert other.enter("alice") == ["yours"]
 
 
-def test_a_join_that_is_done_late_brings_nobody_back(world: World, pair: tuple[Node, Node]) -> None:
+def test_a_join_that_is_done_late_brings_nobody_back(world: World, one: Node) -> None:
     node = Node(world, "c")
     world.nodes.append(node)
     node.wire.is_slow = True
@@ -243,26 +229,22 @@ def test_a_join_that_is_done_late_brings_nobody_back(world: World, pair: tuple[N
     assert node.enter("bob") == ["yours"]
     node.wire.cut(node.lease)
     world.wait(2 * LEASE)
-    assert pair[0].enter("bob") == ["yours"]
+    assert one.enter("bob") == ["yours"]
     ((_, script, rest),) = world.store.limbo
     assert world.store.do(script, rest)[0] == b"MEMBER"
     node.wire.is_slow = True
     node.wire.connect(node.lease)
-    node.wire.run()
-    node.wire.answer()
+    node.wire.catches_up()
     assert not node.lease.entitled
     assert "reborn" in node.told
     node.clock.advance(0)
-    node.wire.run()
-    node.wire.answer()  # it has joined, and claims bob again
+    node.wire.catches_up()  # it has joined, and claims bob again
     assert not node.lease.entitled
-    node.wire.run()
-    node.wire.answer()
+    node.wire.catches_up()
     assert (node.lease.entitled, node.users) == (True, {})
 
 
-def test_an_answer_that_is_too_late_proves_nothing(world: World, pair: tuple[Node, Node]) -> None:
-    one, other = pair
+def test_an_answer_that_is_too_late_proves_nothing(world: World, one: Node, other: Node) -> None:
     one.wire.is_slow = True
     one.lease.heartbeat_soon()
     one.wire.run()
@@ -281,9 +263,8 @@ def test_an_answer_that_is_too_late_proves_nothing(world: World, pair: tuple[Nod
 
 @pytest.mark.parametrize("first", ["input", "timers"])
 def test_who_was_frozen_past_its_lease_ends_its_users_first(
-    world: World, pair: tuple[Node, Node], first: str
+    world: World, one: Node, other: Node, first: str
 ) -> None:
-    one, other = pair
     one.is_frozen = True
     world.wait(2 * LEASE)
     assert other.enter("alice") == ["yours"]
@@ -297,8 +278,7 @@ def test_who_was_frozen_past_its_lease_ends_its_users_first(
     assert other.members == {one.lease.me}
 
 
-def test_who_was_frozen_for_less_goes_on(world: World, pair: tuple[Node, Node]) -> None:
-    one, other = pair
+def test_who_was_frozen_for_less_goes_on(world: World, one: Node, other: Node) -> None:
     one.is_frozen = True
     world.wait(LEASE * VALID - 1.5)
     assert one.lease.check()
@@ -307,8 +287,7 @@ def test_who_was_frozen_for_less_goes_on(world: World, pair: tuple[Node, Node]) 
     assert (one.told, other.told) == ([], [])
 
 
-def test_a_late_timer_is_no_frozen_process(world: World, pair: tuple[Node, Node]) -> None:
-    one, _ = pair
+def test_a_late_timer_is_no_frozen_process(world: World, one: Node) -> None:
     one.lease.heartbeat_soon()
     one.wire.cut(one.lease)
     world.wait(LEASE * VALID - 1)
@@ -322,9 +301,8 @@ def test_a_late_timer_is_no_frozen_process(world: World, pair: tuple[Node, Node]
 
 @pytest.mark.parametrize("is_done", [False, True])
 def test_a_claim_answered_after_the_freeze_gives_no_name(
-    world: World, pair: tuple[Node, Node], is_done: bool
+    world: World, one: Node, other: Node, is_done: bool
 ) -> None:
-    one, other = pair
     one.wire.is_slow = True
     outcome = one.enter("bob")
     if is_done:
@@ -333,12 +311,10 @@ def test_a_claim_answered_after_the_freeze_gives_no_name(
     world.wait(2 * LEASE)
     assert other.enter("bob") == ["yours"]
     one.wire.is_slow = False
-    one.wire.run()
-    one.wire.answer()  # before any timer
+    one.wire.catches_up()  # before any timer
     assert outcome == ["later"]
     world.wake(one)
-    one.wire.run()
-    one.wire.answer()
+    one.wire.catches_up()
     world.wait(LEASE)
     assert one.lease.ready
     assert world.store.names() == {"bob": other.lease.me}
@@ -353,8 +329,7 @@ def test_a_frozen_engine_kills_nobody(world: World, pair: tuple[Node, Node]) -> 
     world.wait(LEASE * 0.85)
     for node in pair:
         node.wire.is_slow = False
-        node.wire.run()
-        node.wire.answer()
+        node.wire.catches_up()
     world.wait(2 * LEASE)
     for node in pair:
         assert "reborn" not in node.told
@@ -366,9 +341,8 @@ def test_a_frozen_engine_kills_nobody(world: World, pair: tuple[Node, Node]) -> 
 @pytest.mark.parametrize("what", ["nothing", "old", "all"])
 @pytest.mark.parametrize("seconds", [1.0, LEASE * 3])
 def test_names_survive_in_the_nodes_what_the_engine_loses(
-    world: World, pair: tuple[Node, Node], is_connected: bool, what: str, seconds: float
+    world: World, one: Node, other: Node, is_connected: bool, what: str, seconds: float
 ) -> None:
-    one, other = pair
     one.enter("old")
     data = world.store.data()
     one.leave("old")
@@ -386,7 +360,7 @@ def test_names_survive_in_the_nodes_what_the_engine_loses(
     assert early == ([], [], [])
     world.wait(2 * LEASE)
     assert early == (["taken"], ["taken"], ["yours"])
-    for node in pair:
+    for node in (one, other):
         assert [told for told in node.told if "ready" not in told] == ["joined"]
         assert node.lease.ready
         assert len(node.members) == 2
@@ -395,9 +369,8 @@ def test_names_survive_in_the_nodes_what_the_engine_loses(
 
 
 def test_who_died_in_data_that_were_lost_does_not_rise(
-    world: World, pair: tuple[Node, Node]
+    world: World, one: Node, other: Node
 ) -> None:
-    one, other = pair
     me = one.lease.me
     data = world.store.data()
     one.wire.cut(one.lease)
@@ -417,10 +390,7 @@ def test_who_died_in_data_that_were_lost_does_not_rise(
     assert len(world.store.names()) == 1
 
 
-def test_an_engine_that_refuses_is_asked_again_in_time(
-    world: World, pair: tuple[Node, Node]
-) -> None:
-    one, _ = pair
+def test_an_engine_that_refuses_is_asked_again_in_time(world: World, one: Node) -> None:
     world.store.command("SET", "{chatpair}:nodes", "of another kind")
     world.wait(LEASE)
     assert one.lease.check()

@@ -1,16 +1,13 @@
 """Whatever happens to nodes and engine, and in whatever order: no name has two owners."""
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.support.cluster_nodes import LEASE, STEP, Node, Store, World, store
+from tests.support.cluster_nodes import LEASE, STEP, Node, Store, World
 
 TEXTS = ["alice", "аlice", "bob"]
 IDS = ["a", "b", "c"]
@@ -21,14 +18,12 @@ seldom = st.sampled_from([False, False, False, True])  # or no name would ever b
 _engines: list[Store] = []
 
 
-@pytest.fixture(scope="module", autouse=True)
-def engine() -> Iterator[Store]:
-    """A real engine, which the model finds by itself."""
-    with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        _engines.append(stack.enter_context(store(Path(folder) / "engine")))
-        yield _engines[0]
-        _engines.clear()
+@pytest.fixture(autouse=True)
+def engine(kept_store: Store) -> Iterator[None]:
+    """Let the model find a real engine by itself."""
+    _engines.append(kept_store)
+    yield
+    _engines.clear()
 
 
 class LeaseModel(RuleBasedStateMachine):

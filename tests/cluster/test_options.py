@@ -120,6 +120,7 @@ def test_without_a_cluster_nothing_of_it_is_imported() -> None:
 # A refusal ends the server
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize(
     "command", ["twistd -n --pidfile=PID", "python -m twisted --log-format text"]
 )

@@ -117,8 +117,7 @@ class Wire:
         answer: Deferred[Any] = Deferred()
         self.sent.append((script, rest, answer))
         if not self.is_slow:
-            self.run()
-            self.answer()
+            self.catches_up()
         return answer
 
     def lose(self) -> None:
@@ -140,6 +139,11 @@ class Wire:
                 answer.errback(ResponseError(str(reply)))
             else:
                 answer.callback(reply)
+
+    def catches_up(self) -> None:
+        """Let all be done that was sent, and all replies arrive."""
+        self.run()
+        self.answer()
 
     def connect(self, lease: Lease) -> None:
         """Be connected to what runs now."""

@@ -197,8 +197,7 @@ def test_a_name_that_is_claimed_while_its_release_is_under_way_is_kept(world: Wo
     one.wire.is_slow = True
     one.leave("bob")
     outcome = one.enter("bob")
-    one.wire.is_slow = False
-    one.wire.catches_up()
+    one.wire.is_slow_no_more()
     assert outcome == ["yours"]
     assert other.enter("bob") == ["taken"]
 
@@ -209,8 +208,7 @@ def test_a_claim_that_is_cancelled_leaves_no_name(world: World) -> None:
     claim = node.lease.claim(parse("bob"))
     claim.addErrback(lambda why: None)
     claim.cancel()
-    node.wire.is_slow = False
-    node.wire.catches_up()
+    node.wire.is_slow_no_more()
     assert world.store.names() == {}
     assert node.enter("bob") == ["yours"]
 

@@ -113,8 +113,7 @@ def test_only_what_was_seen_is_declared_dead(world: World, one: Node, other: Nod
     world.wait(LEASE * INTERVAL * 3)
     assert other.wire.sent  # with its sentence
     one.lease.heartbeat_soon()
-    other.wire.is_slow = False
-    other.wire.catches_up()
+    other.wire.is_slow_no_more()
     assert one.lease.me in other.members
 
 
@@ -310,8 +309,7 @@ def test_a_claim_answered_after_the_freeze_gives_no_name(
     one.is_frozen = True
     world.wait(2 * LEASE)
     assert other.enter("bob") == ["yours"]
-    one.wire.is_slow = False
-    one.wire.catches_up()  # before any timer
+    one.wire.is_slow_no_more()  # before any timer
     assert outcome == ["later"]
     world.wake(one)
     one.wire.catches_up()
@@ -328,8 +326,7 @@ def test_a_frozen_engine_kills_nobody(world: World, pair: tuple[Node, Node]) -> 
         node.wire.is_slow = True
     world.wait(LEASE * 0.85)
     for node in pair:
-        node.wire.is_slow = False
-        node.wire.catches_up()
+        node.wire.is_slow_no_more()
     world.wait(2 * LEASE)
     for node in pair:
         assert "reborn" not in node.told

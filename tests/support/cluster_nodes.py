@@ -145,6 +145,11 @@ class Wire:
         self.run()
         self.answer()
 
+    def is_slow_no_more(self) -> None:
+        """Catch up, and let all be done at once from now on."""
+        self.is_slow = False
+        self.catches_up()
+
     def connect(self, lease: Lease) -> None:
         """Be connected to what runs now."""
         if not self.connected:

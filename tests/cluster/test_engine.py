@@ -20,10 +20,8 @@ pytestmark = pytest.mark.engine
 @pytest.fixture
 def kept(engine: Engine, reactor: Reactor) -> Iterator[Kept]:
     """An engine that is connected."""
-    kept = Kept(reactor, engine.url)
-    kept.connects()
-    yield kept
-    kept.stop()
+    with Kept(reactor, engine.url) as kept:
+        yield kept
 
 
 def test_what_is_sent_and_answered(kept: Kept) -> None:
@@ -88,9 +86,11 @@ def test_not_connected_is_told_at_once(reactor: Reactor, engine: Engine) -> None
 
 @pytest.mark.parametrize("persistent", [True, False])
 def test_a_restart(tmp_path: Path, reactor: Reactor, persistent: bool) -> None:
-    with Engine(tmp_path, persistent=persistent) as engine, log_of_a_test() as log:
-        kept = Kept(reactor, engine.url)
-        kept.connects()
+    with (
+        Engine(tmp_path, persistent=persistent) as engine,
+        log_of_a_test() as log,
+        Kept(reactor, engine.url) as kept,
+    ):
         first = kept.engine.run_id
         assert first == run_id(engine)
         kept.command("SET", "a", 1)
@@ -105,7 +105,6 @@ def test_a_restart(tmp_path: Path, reactor: Reactor, persistent: bool) -> None:
         kept.until("connected")
         assert kept.engine.run_id == run_id(engine) != first
         assert kept.command("GET", "a") == (b"1" if persistent else None)
-        kept.stop()
         assert [line["log_format"].split(":")[0] for line in log if "address" in line] == [
             "The engine at {address} is there",
             "No engine at {address}",
@@ -146,28 +145,24 @@ def test_lost_is_told_before_what_waits(kept: Kept, engine: Engine) -> None:
 
 
 def test_a_frozen_engine_is_noticed(reactor: Reactor, engine: Engine) -> None:
-    kept = Kept(reactor, engine.url, patience=0.5)
-    kept.connects()
-    assert kept.engine.longest_block == 250
-    engine.freeze()
-    with pytest.raises(EngineAway):
-        kept.command("PING")
-    kept.until("lost")
-    engine.thaw()
-    kept.until("connected")
-    assert kept.command("PING") == b"PONG"
-    kept.stop()
+    with Kept(reactor, engine.url, patience=1) as kept:
+        assert kept.engine.longest_block == 500
+        engine.freeze()
+        with pytest.raises(EngineAway):
+            kept.command("PING")
+        kept.until("lost")
+        engine.thaw()
+        kept.until("connected")
+        assert kept.command("PING") == b"PONG"
 
 
 def test_a_silence_in_which_nothing_waits_is_none(reactor: Reactor, engine: Engine) -> None:
-    kept = Kept(reactor, engine.url, patience=0.2)
-    kept.connects()
-    passed: list[None] = []
-    reactor.reactor.callLater(0.6, passed.append, None)
-    reactor.until(lambda: passed)
-    assert kept.command("PING") == b"PONG"
-    assert kept.events == []
-    kept.stop()
+    with Kept(reactor, engine.url, patience=1) as kept:
+        passed: list[None] = []
+        reactor.reactor.callLater(1.5, passed.append, None)
+        reactor.until(lambda: passed)
+        assert kept.command("PING") == b"PONG"
+        assert kept.events == []
 
 
 @pytest.mark.parametrize("limit", [0, 1, 3_000, 100_000])

@@ -32,11 +32,12 @@ def lines(log: list[dict[str, object]]) -> list[str]:
 
 @pytest.mark.parametrize("auth", ["secret", "default:secret"])
 def test_a_password(tmp_path: Path, reactor: Reactor, auth: str) -> None:
-    with Engine(tmp_path, password="secret") as engine, log_of_a_test() as log:
-        kept = Kept(reactor, engine.url, auth=auth)
-        kept.connects()
+    with (
+        Engine(tmp_path, password="secret") as engine,
+        log_of_a_test() as log,
+        Kept(reactor, engine.url, auth=auth) as kept,
+    ):
         assert kept.command("PING") == b"PONG"
-        kept.stop()
     assert "secret" not in repr(log)
 
 
@@ -84,9 +85,11 @@ def test_a_user_with_few_permissions(tmp_path: Path, reactor: Reactor) -> None:
 
 
 def test_a_password_that_is_changed_is_waited_for(tmp_path: Path, reactor: Reactor) -> None:
-    with Engine(tmp_path, password="secret") as engine, log_of_a_test() as log:
-        kept = Kept(reactor, engine.url, auth="secret")
-        kept.connects()
+    with (
+        Engine(tmp_path, password="secret") as engine,
+        log_of_a_test() as log,
+        Kept(reactor, engine.url, auth="secret") as kept,
+    ):
         engine.command("CONFIG", "SET", "requirepass", "other")
         engine.password = "other"
         engine.command("CLIENT", "KILL", "TYPE", "normal")
@@ -96,7 +99,6 @@ def test_a_password_that_is_changed_is_waited_for(tmp_path: Path, reactor: React
         assert kept.refusal == ""
         engine.command("CONFIG", "SET", "requirepass", "secret")
         kept.until("connected")
-        kept.stop()
 
 
 # The database
@@ -189,15 +191,12 @@ def test_what_may_pass_is_waited_for(reactor: Reactor, reply: bytes, why: str) -
 
 
 def test_a_unix_socket(tmp_path: Path, reactor: Reactor) -> None:
-    with Engine(tmp_path, port=False) as engine:
-        kept = Kept(reactor, f"{engine.url}?db=2")
-        kept.connects()
+    with Engine(tmp_path, port=False) as engine, Kept(reactor, f"{engine.url}?db=2") as kept:
         kept.command("SET", "a", 1)
         engine.kill()
         kept.until("lost")
         engine.restart()
         kept.until("connected")
-        kept.stop()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """An Engine of chatpair's in a reactor that a test runs, and what it tells."""
 
-from typing import Any
+from typing import Any, Self
 
 from twisted.internet.defer import Deferred
 
@@ -39,6 +39,13 @@ class Kept:
         """Start, and wait until it is connected."""
         self.start()
         self.until("connected")
+
+    def __enter__(self) -> Self:
+        self.connects()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
 
     def until(self, *events: str) -> None:
         """Run until just these things have happened, and forget them."""

@@ -48,7 +48,6 @@ def test_an_empty_engine_settles_before_any_name_is_given(world: World) -> None:
 def test_a_claim_that_waits_is_told_that_the_engine_went_away(world: World) -> None:
     node = world.start("a")
     early = node.enter("alice")
-    assert early == []
     node.wire.cut(node.lease)
     assert early == ["later"]
 
@@ -139,8 +138,7 @@ def test_another_lease_may_be_begun_when_all_are_dead(
     for node in pair:
         node.wire.cut(node.lease)
     hasty = world.start("c", LEASE / 10)
-    outcome = world.wait_until(lambda: hasty.lease.ready)
-    assert outcome >= LEASE * SILENCE
+    assert world.wait_until(lambda: hasty.lease.ready) >= LEASE * SILENCE
     assert hasty.enter("alice") == ["yours"]
 
 

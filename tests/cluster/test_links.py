@@ -16,8 +16,19 @@ def net() -> Net:
     return Net("a", "b")
 
 
-def test_one_entry_for_all_frames_of_a_turn(net: Net) -> None:
-    a, b = net.nodes.values()
+@pytest.fixture
+def a(net: Net) -> Node:
+    """The first of them."""
+    return net.nodes["a"]
+
+
+@pytest.fixture
+def b(net: Net) -> Node:
+    """The second."""
+    return net.nodes["b"]
+
+
+def test_one_entry_for_all_frames_of_a_turn(net: Net, a: Node, b: Node) -> None:
     before = a.engine.commands.count
     a.sends("b", *range(50))
     net.runs(0.01)
@@ -25,8 +36,7 @@ def test_one_entry_for_all_frames_of_a_turn(net: Net) -> None:
     assert a.engine.commands.count == before + 1
 
 
-def test_acknowledges_once_and_not_the_acknowledgement(net: Net) -> None:
-    a, b = net.nodes.values()
+def test_acknowledges_once_and_not_the_acknowledgement(net: Net, a: Node, b: Node) -> None:
     before = a.engine.commands.count, b.engine.commands.count
     for number in range(5):
         a.sends("b", number)
@@ -36,8 +46,7 @@ def test_acknowledges_once_and_not_the_acknowledgement(net: Net) -> None:
     assert b.engine.commands.count - before[1] == 1
 
 
-def test_answers_acknowledge(net: Net) -> None:
-    a, b = net.nodes.values()
+def test_answers_acknowledge(net: Net, a: Node, b: Node) -> None:
     a.sends("b", 1)
     net.runs(0.01)
     before = b.engine.commands.count
@@ -48,8 +57,7 @@ def test_answers_acknowledge(net: Net) -> None:
 
 
 @pytest.mark.parametrize("done", range(4))
-def test_cut_with_entries_on_their_way(net: Net, done: int) -> None:
-    a, b = net.nodes.values()
+def test_cut_with_entries_on_their_way(net: Net, a: Node, b: Node, done: int) -> None:
     for number in range(3):
         a.sends("b", number)
         net.clock.advance(0)
@@ -63,8 +71,7 @@ def test_cut_with_entries_on_their_way(net: Net, done: int) -> None:
     assert b.from_("a") == [0, 1, 2, 3, 4]
 
 
-def test_reader_is_cut_off_alone(net: Net) -> None:
-    a, b = net.nodes.values()
+def test_reader_is_cut_off_alone(net: Net, a: Node, b: Node) -> None:
     b.engine.reads.cut()
     a.sends("b", 1)
     net.runs()
@@ -73,8 +80,7 @@ def test_reader_is_cut_off_alone(net: Net) -> None:
     assert b.got == [("a", 1)]
 
 
-def test_acknowledgement_is_lost(net: Net) -> None:
-    a, b = net.nodes.values()
+def test_acknowledgement_is_lost(net: Net, a: Node, b: Node) -> None:
     a.sends("b", 1)
     net.runs(0.05)
     b.engine.cut()
@@ -88,8 +94,7 @@ def test_acknowledgement_is_lost(net: Net) -> None:
 
 @pytest.mark.parametrize("behind", [0.0, 3_600.0])
 @pytest.mark.parametrize("first", ["a", "b"])
-def test_engine_restarts_empty(net: Net, first: str, behind: float) -> None:
-    a, b = net.nodes.values()
+def test_engine_restarts_empty(net: Net, a: Node, b: Node, first: str, behind: float) -> None:
     for number in range(3):
         a.sends("b", number)
         b.sends("a", number)
@@ -110,8 +115,7 @@ def test_engine_restarts_empty(net: Net, first: str, behind: float) -> None:
     assert a.from_("b") == b.from_("a") == [0, 1, 2, 3, 4]
 
 
-def test_engine_restarts_with_old_data(net: Net) -> None:
-    a, b = net.nodes.values()
+def test_engine_restarts_with_old_data(net: Net, a: Node, b: Node) -> None:
     a.sends("b", 0, 1)
     net.runs(0.05)
     old = {key: list(entries) for key, entries in net.data.streams.items()}
@@ -128,8 +132,7 @@ def test_engine_restarts_with_old_data(net: Net) -> None:
     assert b.from_("a") == [0, 1, 2, 3]
 
 
-def test_inbox_alone_is_lost(net: Net) -> None:
-    a, b = net.nodes.values()
+def test_inbox_alone_is_lost(net: Net, a: Node, b: Node) -> None:
     a.sends("b", 1)
     net.clock.advance(0.001)
     net.data.run("UNLINK", b"chatpair:inbox:{b}")
@@ -140,8 +143,7 @@ def test_inbox_alone_is_lost(net: Net) -> None:
     assert b.from_("a") == [1, 2, 3]
 
 
-def test_entries_alone_are_lost(net: Net) -> None:
-    a, b = net.nodes.values()
+def test_entries_alone_are_lost(net: Net, a: Node, b: Node) -> None:
     b.engine.cut()
     for number in range(10):
         a.sends("b", number)
@@ -152,8 +154,7 @@ def test_entries_alone_are_lost(net: Net) -> None:
     assert b.from_("a") == list(range(10))
 
 
-def test_inbox_is_not_there_yet(net: Net) -> None:
-    a = net.nodes["a"]
+def test_inbox_is_not_there_yet(net: Net, a: Node) -> None:
     a.links.members_changed(frozenset({"b", "c"}))
     a.sends("c", 1)
     net.runs(0.1)
@@ -163,8 +164,7 @@ def test_inbox_is_not_there_yet(net: Net) -> None:
     assert c.got == [("a", 1)]
 
 
-def test_engine_refuses_for_a_while(net: Net) -> None:
-    a, b = net.nodes.values()
+def test_engine_refuses_for_a_while(net: Net, a: Node, b: Node) -> None:
     net.data.refuses = True
     a.sends("b", 1)
     net.runs(3)
@@ -174,8 +174,7 @@ def test_engine_refuses_for_a_while(net: Net) -> None:
     assert b.from_("a") == [1, 2]
 
 
-def test_full_and_room_again(net: Net) -> None:
-    a, b = net.nodes.values()
+def test_full_and_room_again(net: Net, a: Node, b: Node) -> None:
     b.engine.cut()
     frame = "x" * 999
     count = 0
@@ -192,8 +191,7 @@ def test_full_and_room_again(net: Net) -> None:
     assert a.room == [("b", True), ("b", False)]
 
 
-def test_full_and_room_again_in_one_turn(net: Net) -> None:
-    a, b = net.nodes.values()
+def test_full_and_room_again_in_one_turn(net: Net, a: Node, b: Node) -> None:
     frame = "x" * 200_000
 
     class Speaker(list[Any]):
@@ -213,8 +211,7 @@ def test_full_and_room_again_in_one_turn(net: Net) -> None:
     assert a.room == [("b", False)]
 
 
-def test_engine_is_away_for_long(net: Net) -> None:
-    a, b = net.nodes.values()
+def test_engine_is_away_for_long(net: Net, a: Node, b: Node) -> None:
     a.engine.cut()
     count = 0
     while not a.links.is_full("b"):
@@ -230,8 +227,7 @@ def test_engine_is_away_for_long(net: Net) -> None:
     assert a.room == [("b", True), ("b", False)]
 
 
-def test_many_entries_are_not_more_than_the_limit(net: Net) -> None:
-    a, b = net.nodes.values()
+def test_many_entries_are_not_more_than_the_limit(net: Net, a: Node, b: Node) -> None:
     b.engine.cut()
     for number in range(1_500):
         a.sends("b", number)
@@ -243,8 +239,7 @@ def test_many_entries_are_not_more_than_the_limit(net: Net) -> None:
     assert b.from_("a") == list(range(1_500))
 
 
-def test_slow_reader_is_asked_seldom(net: Net) -> None:
-    a, b = net.nodes.values()
+def test_slow_reader_is_asked_seldom(net: Net, a: Node, b: Node) -> None:
     b.engine.cut()
     for number in range(10):
         a.sends("b", number)
@@ -257,16 +252,14 @@ def test_slow_reader_is_asked_seldom(net: Net) -> None:
 
 
 @pytest.mark.parametrize("size", [ENTRY_BYTES // 3, ENTRY_BYTES + 1, 3 * LIMIT_BYTES])
-def test_large_frames(net: Net, size: int) -> None:
-    a, b = net.nodes.values()
+def test_large_frames(net: Net, a: Node, b: Node, size: int) -> None:
     frames = [1, "x" * size, 2, "y" * size, "z" * size, 3]
     a.sends("b", *frames)
     net.runs(1)
     assert b.from_("a") == frames
 
 
-def test_inbox_is_trimmed(net: Net) -> None:
-    a, b = net.nodes.values()
+def test_inbox_is_trimmed(net: Net, a: Node, b: Node) -> None:
     for number in range(1_000):
         a.sends("b", number)
         net.runs(0.002)
@@ -276,8 +269,7 @@ def test_inbox_is_trimmed(net: Net) -> None:
     assert b.from_("a") == list(range(1_000))
 
 
-def test_dead_node_is_told_nothing_and_not_heard(net: Net) -> None:
-    a, b = net.nodes.values()
+def test_dead_node_is_told_nothing_and_not_heard(net: Net, a: Node, b: Node) -> None:
     a.links.members_changed(frozenset())
     a.sends("b", 1)
     b.sends("a", 2)
@@ -287,8 +279,7 @@ def test_dead_node_is_told_nothing_and_not_heard(net: Net) -> None:
     assert not a.links.is_full("b")
 
 
-def test_a_handler_that_fails_stops_nothing(net: Net, capsys: Any) -> None:
-    a, b = net.nodes.values()
+def test_a_handler_that_fails_stops_nothing(net: Net, a: Node, b: Node, capsys: Any) -> None:
     taken = b.got
 
     class Failing(list[Any]):
@@ -304,8 +295,7 @@ def test_a_handler_that_fails_stops_nothing(net: Net, capsys: Any) -> None:
     assert taken == [("a", 1), ("a", 2), ("a", 3)]
 
 
-def test_reborn_is_another_node(net: Net) -> None:
-    a, b = net.nodes.values()
+def test_reborn_is_another_node(net: Net, a: Node, b: Node) -> None:
     a.sends("b", 1)
     b.sends("a", 1)
     net.runs()
@@ -324,8 +314,7 @@ def test_reborn_is_another_node(net: Net) -> None:
     assert b"chatpair:inbox:{a}" not in net.data.streams
 
 
-def test_node_that_is_declared_dead_by_what_it_reads(net: Net) -> None:
-    a = net.nodes["a"]
+def test_node_that_is_declared_dead_by_what_it_reads(net: Net, a: Node) -> None:
     taken = a.got
 
     class Frozen(list[Any]):
@@ -343,8 +332,7 @@ def test_node_that_is_declared_dead_by_what_it_reads(net: Net) -> None:
     assert taken == [("b", 1)]
 
 
-def test_opened_while_the_engine_is_away(net: Net) -> None:
-    a = net.nodes["a"]
+def test_opened_while_the_engine_is_away(net: Net, a: Node) -> None:
     a.engine.cut()
     assert a.links.opened("a3").called
     a.reconnects()
@@ -352,8 +340,7 @@ def test_opened_while_the_engine_is_away(net: Net) -> None:
     assert b"chatpair:inbox:{a3}" in net.data.streams
 
 
-def test_stop_sends_what_was_said_before(net: Net) -> None:
-    a, b = net.nodes.values()
+def test_stop_sends_what_was_said_before(net: Net, a: Node, b: Node) -> None:
     a.sends("b", 1)
     a.links.stop()
     b.links.stop()

@@ -2,7 +2,8 @@
 
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from random import Random
 from time import monotonic
 
@@ -79,15 +80,15 @@ class Weather:
 
     # Who can't reach the engine
 
-    def _trouble(self, *numbers: int) -> None:
+    @contextmanager
+    def _troubled(self, *numbers: int) -> Iterator[None]:
         with self._lock:
             for number in numbers:
                 self._troubles[number] += 1
                 self._changes[number] += 1
                 if self._since[number] is None:
                     self._since[number] = monotonic()
-
-    def _trouble_ends(self, *numbers: int) -> None:
+        yield
         with self._lock:
             for number in numbers:
                 self._troubles[number] -= 1
@@ -149,10 +150,9 @@ class Weather:
             self._changes[number] += 1
             self._cut_ends(number)
         self._over.wait(seconds)
-        self._trouble(number)
-        node = self._cluster.nodes[number] = self._cluster.begin(number)
-        self._doors[number] = node.port
-        self._trouble_ends(number)
+        with self._troubled(number):
+            node = self._cluster.nodes[number] = self._cluster.begin(number)
+            self._doors[number] = node.port
         self._settle(number)
 
     def _freeze(self, number: int, seconds: float) -> None:
@@ -165,36 +165,31 @@ class Weather:
         self._freeze(number, 1.2 * LEASE + seconds)
 
     def _cut(self, number: int, seconds: float) -> None:
-        self._trouble(number)
-        self._cluster.ways[number].cut()
-        self._over.wait(seconds)
-        self._cluster.ways[number].mend()
-        self._trouble_ends(number)
+        with self._troubled(number):
+            self._cluster.ways[number].cut()
+            self._over.wait(seconds)
+            self._cluster.ways[number].mend()
 
     def _cut_once(self, number: int, seconds: float) -> None:
-        self._trouble(number)
-        self._cluster.ways[number].cut_once()
-        self._trouble_ends(number)
+        with self._troubled(number):
+            self._cluster.ways[number].cut_once()
 
     def _cut_in_a_frame(self, number: int, seconds: float) -> None:
-        self._trouble(number)
-        self._cluster.ways[number].cut_after(int(seconds * 1_237) % 4_000)
-        self._over.wait(0.3)
-        self._trouble_ends(number)
+        with self._troubled(number):
+            self._cluster.ways[number].cut_after(int(seconds * 1_237) % 4_000)
+            self._over.wait(0.3)
 
     def _black_hole(self, number: int, seconds: float) -> None:
-        self._trouble(number)
-        self._cluster.ways[number].flows.clear()
-        self._over.wait(seconds)
-        self._cluster.ways[number].flows.set()
-        self._trouble_ends(number)
+        with self._troubled(number):
+            self._cluster.ways[number].flows.clear()
+            self._over.wait(seconds)
+            self._cluster.ways[number].flows.set()
 
     def _slow_down(self, number: int, seconds: float) -> None:
-        self._trouble(number)
-        self._cluster.ways[number].rate = 20_000
-        self._over.wait(2 * seconds)
-        self._cluster.ways[number].rate = 0
-        self._trouble_ends(number)
+        with self._troubled(number):
+            self._cluster.ways[number].rate = 20_000
+            self._over.wait(2 * seconds)
+            self._cluster.ways[number].rate = 0
 
     # The engine
 
@@ -204,15 +199,14 @@ class Weather:
             kind = chance.choice(("with its data", "empty", "frozen"))
             seconds = chance.choice((0.0, 0.3, 1, 1.7)) * LEASE
             self._note(f"engine {kind} {seconds}")
-            self._trouble(*everybody)
-            if kind == "frozen":
-                self._engine.freeze()
-                self._over.wait(seconds)
-                self._engine.thaw()
-            else:
-                self._engine.kill()
-                if kind == "empty":
-                    shutil.rmtree(self._engine.folder / "appendonlydir")
-                self._over.wait(seconds)
-                self._engine.restart()
-            self._trouble_ends(*everybody)
+            with self._troubled(*everybody):
+                if kind == "frozen":
+                    self._engine.freeze()
+                    self._over.wait(seconds)
+                    self._engine.thaw()
+                else:
+                    self._engine.kill()
+                    if kind == "empty":
+                        shutil.rmtree(self._engine.folder / "appendonlydir")
+                    self._over.wait(seconds)
+                    self._engine.restart()

@@ -18,6 +18,8 @@ OTHERWISE = {
     "test_where_names_are_owned_hosts_do_not_count",
     "test_who_blocks_again_knows_where_somebody_is_now",
     "test_who_has_set_nothing_costs_nothing",
+    # It takes seconds, and nothing of it is between nodes.
+    "test_ten_thousand_held_users_cost_one_timer",
     # They look before the next turn.
     "test_half_closed_and_paired",
     "test_half_closed_and_unpaired",

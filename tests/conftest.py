@@ -39,7 +39,10 @@ def ports(worker_id: str) -> None:
     """Let no other worker take a port from where this one does, and what it starts."""
     if worker_id != "master":
         workers = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
-        os.environ[SHARE] = f"{int(worker_id.removeprefix('gw')) % workers + 1}/{workers}"
+        which = int(worker_id.removeprefix("gw")) % workers
+        # What is started beside other tests has but a share for all its workers.
+        mine, shares = map(int, os.environ.get(SHARE, "1/1").split("/"))
+        os.environ[SHARE] = f"{(mine - 1) * workers + which + 1}/{shares * workers}"
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ def test_who_has_hung_up_and_is_not_read_costs_no_turns(listening: Listening) ->
     client.close()
     listening.reactor.turn_until(lambda: not listening.reactor.turn())
     protocol.transport.resumeProducing()
-    listening.reactor.turn_until(lambda: protocol.reason)
+    listening.reactor.turn_until(lambda: "input ended" in protocol.events)
     assert protocol.data == b"last words"
 
 

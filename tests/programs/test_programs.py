@@ -1,169 +1,11 @@
-"""The programs that people have, in conversation through a real server."""
-
-import os
-import pty
-import re
-import select
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
+"""The programs that people have, in conversation through a real server, with and without TLS."""
 
 import pytest
 
-from tests.support.doors import Servers
-from tests.support.server import TIMEOUT, Client, Process, Server, require
-
-COMMANDS = {
-    "nc": "nc -N 127.0.0.1 {port}",
-    "nc on a unix socket": "nc -N -U {path}",
-    "ncat": "ncat 127.0.0.1 {port}",
-    "socat": f"socat -t {TIMEOUT} - TCP:127.0.0.1:{{port}}",
-    "telnet": "telnet 127.0.0.1 {port}",
-}
-
-PIPED = [name for name in COMMANDS if name != "telnet"]
-"""The programs that talk in a pipe and can end their input before the conversation ends."""
-
-GREETING = "Escape character is '^]'."
-CLOSED = "Connection closed by foreign host."
-TELNETS_OWN = {"Trying 127.0.0.1...", "Connected to 127.0.0.1.", GREETING, CLOSED}
-"""What telnet says by itself when all goes well."""
-
-STAMP = re.compile(r"^\[\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}\] (?=\S+( \(again\))?: \(.*\)$)")
-
-
-class Program(Process):
-    """A program in a pipe."""
-
-    def types(self, *lines: str) -> None:
-        """Type lines."""
-        self.write("".join(f"{line}\n" for line in lines).encode())
-
-    def shows(self, line: str) -> None:
-        """Wait until the newest whole line that is shown is this one, stamped or not."""
-        self.wait_for(rf"(?:^|\n)(?:\[.{{24}}\] )?{re.escape(line)}\r\n$")
-
-    def leaves(self) -> None:
-        """Type Quit, and end the input, for which all these programs wait as well."""
-        self.types("Quit")
-        self.shows("Quit")
-        self.close_input()
-        assert self.wait() == 0
-
-    def shown(self) -> list[str]:
-        """Return the lines that the server told, each stamp cut to an empty pair of brackets."""
-        lines = self.output.decode().split("\r\n")
-        assert lines.pop() == "", f"an unfinished line: {self.output!r}"
-        return [STAMP.sub("[] ", line) for line in lines]
-
-
-class Terminal(Program):
-    """A program in a terminal window."""
-
-    def __init__(self, arguments: list[str]) -> None:
-        self._window, program_side = pty.openpty()
-        self._closing, self._close = os.pipe()
-        self._typed: list[str] = []
-        try:
-            super().__init__(
-                ["setsid", "--ctty", *arguments],
-                stdin=program_side,
-                stdout=program_side,
-                stderr=program_side,
-            )
-        finally:
-            os.close(program_side)
-
-    def _read(self) -> None:
-        while self._window in select.select([self._window, self._closing], [], [])[0]:
-            try:
-                data = os.read(self._window, 4_096)
-            except OSError:  # that is how a terminal says that nobody has it any more
-                break
-            with self._changed:
-                self.output += data
-                self._changed.notify_all()
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-
-    def types(self, *lines: str) -> None:
-        self._typed += lines
-        super().types(*lines)
-
-    def write(self, data: bytes) -> None:
-        os.write(self._window, data)
-
-    def orders(self, command: str) -> None:
-        """Give telnet itself a command."""
-        self.write(b"\x1d")
-        self.wait_for(r"telnet> $")
-        self.types(command)
-
-    def leaves(self) -> None:
-        self.types("Quit")
-        self.wait_for(rf"\r\nQuit\r\n{CLOSED}\r\n$")
-        assert self.wait() == 0
-
-    def shown(self) -> list[str]:
-        """Return the lines on the screen, without telnet's own and what was typed."""
-        lines = [line for line in super().shown() if line not in TELNETS_OWN]
-        for line in self._typed:
-            lines.remove(line)
-        return lines
-
-    def close_window(self) -> None:
-        """Close the window under the program."""
-        os.write(self._close, b"\0")
-        self._reader.join(TIMEOUT)
-        os.close(self._window)
-        self._window = -1
-
-    def __exit__(self, *how: object) -> None:
-        super().__exit__(*how)
-        for descriptor in (self._window, self._closing, self._close):
-            if descriptor >= 0:
-                os.close(descriptor)
-
-
-Start = Callable[..., Program]
-
-
-@pytest.fixture(scope="session")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the server's unix socket is."""
-    return tmp_path_factory.mktemp("programs") / "chatpair.socket"
-
-
-@pytest.fixture
-def server(path: Path, door: str, servers: Servers) -> Iterator[Server]:
-    """A real server on a TCP port and a unix socket."""
-    with servers.lent(door, "--port", f"unix:{path}") as running:
-        yield running
-
-
-@pytest.fixture
-def start(server: Server, path: Path) -> Iterator[Start]:
-    """Start a program of COMMANDS, and say a name to the server if there is one."""
-    with ExitStack() as programs:
-
-        def start(command: str, name: str = "") -> Program:
-            arguments = COMMANDS[command].format(port=server.port, path=path).split()
-            require(arguments[0])
-            program: Program
-            if command == "telnet":
-                require("setsid")
-                program = programs.enter_context(Terminal(arguments))
-                program.wait_for(re.escape(GREETING))
-            else:
-                program = programs.enter_context(Program(arguments))
-            if name:
-                program.types(name)
-                program.shows("OK")
-            return program
-
-        yield start
+from tests.programs.conftest import Start
+from tests.support.certificates import usual
+from tests.support.programs import COMMANDS, PIPED, TLS, Program
+from tests.support.server import Process, Server, require
 
 
 def pair(alice: Program, bob: Program) -> None:
@@ -171,17 +13,6 @@ def pair(alice: Program, bob: Program) -> None:
     alice.types("To:bob")
     alice.shows("You are chatting with bob.")
     bob.shows("You are chatting with alice.")
-
-
-def telnet_with_bob(start: Start, server: Server) -> tuple[Terminal, Client]:
-    """Let alice, in a telnet, call bob."""
-    bob = server.client("bob")
-    alice = start("telnet", "alice")
-    assert isinstance(alice, Terminal)
-    alice.types("To:bob")
-    assert bob.line() == "You are chatting with alice."
-    alice.shows("You are chatting with bob.")
-    return alice, bob
 
 
 @pytest.mark.parametrize(
@@ -194,6 +25,9 @@ def telnet_with_bob(start: Start, server: Server) -> tuple[Terminal, Client]:
         ("nc", "telnet"),
         ("telnet", "nc"),
         ("telnet", "telnet"),
+        ("openssl", "ncat with TLS"),
+        ("ncat with TLS", "openssl"),
+        ("socat with TLS", "openssl"),
     ],
 )
 def test_two_programs_talk(start: Start, callers: str, callees: str) -> None:
@@ -218,48 +52,64 @@ def test_two_programs_talk(start: Start, callers: str, callees: str) -> None:
     assert bob.shown() == ["OK", "You are chatting with alice.", "[] alice: (Good morning)", "Quit"]
 
 
-@pytest.mark.parametrize("command", PIPED)
-def test_a_program_at_the_end_of_its_input_is_answered_and_let_go(
-    start: Start, command: str
-) -> None:
-    """As printf 'alice\\nTo:bob\\n' | nc -N does it."""
+@pytest.mark.parametrize("command", [*PIPED, *TLS])
+def test_a_program_at_the_end_is_answered_and_let_go(start: Start, command: str) -> None:
+    """As printf 'alice\\nTo:bob\\n' | nc -N does it; with TLS it says so."""
     alice = start(command)
     alice.types("alice", "To:bob")
+    if command in TLS:
+        alice.types("/end")
+        alice.shows("The user bob does not exist.")
     alice.close_input()
     assert alice.wait() == 0
     assert alice.shown() == ["OK", "The user bob does not exist."]
 
 
-@pytest.mark.parametrize("command", PIPED)
-def test_a_program_at_the_end_of_its_input_still_listens_until_its_peer_leaves(
-    start: Start, server: Server, command: str
+Ending = tuple[str, list[str], list[str]]
+UNFINISHED: Ending = ("Nearly", ["Nearly"], [])
+CUT_SHORT: Ending = ("Nearly", [], ["That line was not sent: it has no end."])
+SAYS_END: Ending = ("/end\nThis is too late.\n", [], [])
+
+
+@pytest.mark.parametrize(
+    ("command", "rest", "said", "told"),
+    [
+        *((command, *UNFINISHED) for command in PIPED),
+        ("ncat with TLS", *CUT_SHORT),
+        *((command, *SAYS_END) for command in TLS),
+    ],
+)
+def test_a_program_at_the_end_still_listens_until_its_peer_leaves(
+    start: Start, server: Server, command: str, rest: str, said: list[str], told: list[str]
 ) -> None:
+    """With TLS anybody could have cut an unfinished line."""
     bob = server.client("bob")
     alice = start(command)
-    alice.write(b"alice\nTo:bob\nThis is all.\nNearly")
-    alice.close_input()
+    alice.types("alice", "To:bob", "This is all.")
+    alice.write(rest.encode())
+    if rest == "Nearly":
+        alice.close_input()
     assert bob.line() == "You are chatting with alice."
     assert bob.text() == "This is all."
-    assert bob.text() == "Nearly"
+    assert [bob.text() for _ in said] == said
     alice.shows("Listening.")
     bob.says("Are you still there?")
     alice.shows("bob: (Are you still there?)")
     bob.says("Quit")
     assert bob.line() == "Quit"
+    if rest != "Nearly":
+        alice.shows("Quit.")
+        alice.close_input()
     assert alice.wait() == 0
-    assert alice.shown() == [
-        "OK",
-        "You are chatting with bob.",
-        "Listening.",
-        "[] bob: (Are you still there?)",
-        "Quit.",
-    ]
+    answers = ["[] bob: (Are you still there?)", "Quit."]
+    assert alice.shown() == ["OK", "You are chatting with bob.", *told, "Listening.", *answers]
 
 
-@pytest.mark.parametrize("command", PIPED)
-def test_a_killed_program_leaves_its_unfinished_line_and_its_name(
+@pytest.mark.parametrize("command", [*PIPED, *TLS])
+def test_a_killed_program_leaves_its_name_and_its_unfinished_line(
     start: Start, server: Server, command: str
 ) -> None:
+    """With TLS the line is not said, as anybody could have cut it."""
     bob = server.client("bob")
     alice = start(command, "alice")
     alice.types("To:bob")
@@ -268,7 +118,8 @@ def test_a_killed_program_leaves_its_unfinished_line_and_its_name(
     alice.write(b"I wanted to say\nthat the ke")  # one write: they arrive together
     assert bob.text() == "I wanted to say"
     alice.kill()
-    assert bob.text() == "that the ke"
+    if command not in TLS:
+        assert bob.text() == "that the ke"
     assert bob.line() == "Quit."
     server.client("alice").calls("bob")
     assert bob.line() == "You are chatting with alice."
@@ -302,85 +153,33 @@ def test_a_killed_program_with_a_key_comes_back(start: Start, command: str) -> N
     alice.leaves()
 
 
-def test_a_closed_terminal_window_is_told_to_the_peer(start: Start, server: Server) -> None:
-    alice, bob = telnet_with_bob(start, server)
-    alice.close_window()
-    assert alice.wait() == -signal.SIGHUP
-    assert bob.line() == "Quit."
-    server.client("alice")
+def test_calls_that_are_answered_and_such_as_are_not(start: Start) -> None:
+    alice, carol = start("nc", "alice"), start("nc", "carol")
+    alice.types("/ring on")
+    alice.shows("Your line rings when somebody calls.")
+    carol.types("To:alice")
+    carol.shows("alice's line is ringing.")
+    alice.shows("carol is calling. To:carol to answer.")
+    alice.types("To:carol", "Hi, Carol.")
+    carol.shows("alice: (Hi, Carol.)")
+    alice.types("/block carol")
+    alice.shows("You have blocked carol.")
+    carol.shows("Quit.")
+    carol.types("To:alice")
+    carol.shows("alice is talking with someone else.")
+    alice.types("/unblock carol", "/dnd")
+    alice.shows("You are not disturbed now.")
+    carol.types("To:alice")
+    carol.shows("alice does not want to be disturbed.")
+    carol.leaves()
+    assert carol.shown()[2:5] == ["You are chatting with alice.", "[] alice: (Hi, Carol.)", "Quit."]
+    answers = ["You are free.", "You have blocked carol.", "You have unblocked carol."]
+    assert alice.shown()[4:] == [*answers, "You are not disturbed now."]
 
 
-@pytest.mark.parametrize("before", ["", "toggle autosynch", "toggle autoflush"])
-def test_ctrl_c_in_a_telnet_is_quit(start: Start, server: Server, before: str) -> None:
-    """With autosynch telnet also marks the interrupt as urgent."""
-    alice, bob = telnet_with_bob(start, server)
-    if before:
-        alice.orders(before)
-        alice.types("I have set something.")
-        assert bob.text() == "I have set something."
-    alice.write(b"half a sent\x03")
-    alice.wait()
-    assert bob.line() == "Quit."
-    assert re.search(rf"Quit\r\n{CLOSED}\r\n$".encode(), alice.output)
-
-
-@pytest.mark.parametrize("key", [b"\x1c", b"\x0f"], ids=["Ctrl-\\", "Ctrl-O"])
-def test_a_telnet_whose_key_flushes_the_screen_shows_what_comes_then(
-    start: Start, server: Server, key: bytes
-) -> None:
-    """Telnet shows nothing between such a key and the answer to its timing mark."""
-    alice, bob = telnet_with_bob(start, server)
-    for number in range(3):
-        alice.write(key)
-        alice.types(f"Number {number}")
-        assert bob.text() == f"Number {number}"
-        bob.says(f"You said {number}")
-        alice.shows(f"bob: (You said {number})")
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "send ao",
-        "send ayt",
-        "send brk",
-        "send ec",
-        "send el",
-        "send ga",
-        "send nop",
-        "send synch",
-        "send do 6",
-        "send will 1",
-        "toggle binary",
-        "mode character",
-    ],
-)
-def test_a_telnet_goes_on_after_whatever_it_can_send(
-    start: Start, server: Server, command: str
-) -> None:
-    alice, bob = telnet_with_bob(start, server)
-    alice.orders(command)
-    alice.types("Here I am again.")
-    assert bob.text() == "Here I am again."
-    bob.says("Good.")
-    alice.shows("bob: (Good.)")
-    assert b"?Invalid" not in alice.output
-
-
-def test_an_interrupt_by_telnets_own_command_is_quit(start: Start, server: Server) -> None:
-    alice, bob = telnet_with_bob(start, server)
-    alice.orders("send ip")
-    alice.wait()
-    assert bob.line() == "Quit."
-    assert re.search(rf"\r\nQuit\r\n{CLOSED}\r\n$".encode(), alice.output)
-
-
-@pytest.mark.parametrize("text", ["ム", "Ã Ü", "한", "😃🚀", "привет é"])
-def test_a_telnet_that_takes_a_part_of_a_letter_for_a_key_says_the_letter(
-    start: Start, server: Server, text: str
-) -> None:
-    alice, bob = telnet_with_bob(start, server)
-    alice.types(text)
-    assert bob.text() == text
-    bob.says("Yes.")
-    alice.shows("bob: (Yes.)")
+def test_who_trusts_the_wrong_authority_is_not_let_on(server: Server) -> None:
+    require("openssl")
+    wrong = COMMANDS["openssl"].format(tls=server.tls_port, root=usual().leaf)
+    with Process(wrong.split()) as alice:
+        alice.wait_for("certificate verify failed")
+        assert alice.wait() != 0

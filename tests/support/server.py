@@ -263,6 +263,8 @@ class Server(Process):
         self.wait_for(r"chatpair \S+ is ready")
         self.door = self._door("ChatFactory", lines)
         self.port = self.door.address if isinstance(self.door.address, int) else 0
+        with_tls = re.search(rb"ChatFactory \(TLS\) starting on (\d+)", self.output)
+        self.tls_port = int(with_tls[1]) if with_tls else 0
         self.json_door = self.door
         self.web_port = 0
         if web is not None:

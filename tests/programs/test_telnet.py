@@ -1,0 +1,105 @@
+"""Telnet, in conversation through a real server: its keys, its commands, its window."""
+
+import re
+import signal
+
+import pytest
+
+from tests.programs.conftest import Start
+from tests.support.programs import CLOSED, Terminal
+from tests.support.server import Client, Server
+
+
+def telnet_with_bob(start: Start, server: Server) -> tuple[Terminal, Client]:
+    """Let alice, in a telnet, call bob."""
+    bob = server.client("bob")
+    alice = start("telnet", "alice")
+    assert isinstance(alice, Terminal)
+    alice.types("To:bob")
+    assert bob.line() == "You are chatting with alice."
+    alice.shows("You are chatting with bob.")
+    return alice, bob
+
+
+def test_a_closed_terminal_window_is_told_to_the_peer(start: Start, server: Server) -> None:
+    alice, bob = telnet_with_bob(start, server)
+    alice.close_window()
+    assert alice.wait() == -signal.SIGHUP
+    assert bob.line() == "Quit."
+    server.client("alice")
+
+
+@pytest.mark.parametrize("before", ["", "toggle autosynch", "toggle autoflush"])
+def test_ctrl_c_in_a_telnet_is_quit(start: Start, server: Server, before: str) -> None:
+    """With autosynch telnet also marks the interrupt as urgent."""
+    alice, bob = telnet_with_bob(start, server)
+    if before:
+        alice.orders(before)
+        alice.types("I have set something.")
+        assert bob.text() == "I have set something."
+    alice.write(b"half a sent\x03")
+    alice.wait()
+    assert bob.line() == "Quit."
+    assert re.search(rf"Quit\r\n{CLOSED}\r\n$".encode(), alice.output)
+
+
+@pytest.mark.parametrize("key", [b"\x1c", b"\x0f"], ids=["Ctrl-\\", "Ctrl-O"])
+def test_a_telnet_whose_key_flushes_the_screen_shows_what_comes_then(
+    start: Start, server: Server, key: bytes
+) -> None:
+    """Telnet shows nothing between such a key and the answer to its timing mark."""
+    alice, bob = telnet_with_bob(start, server)
+    for number in range(3):
+        alice.write(key)
+        alice.types(f"Number {number}")
+        assert bob.text() == f"Number {number}"
+        bob.says(f"You said {number}")
+        alice.shows(f"bob: (You said {number})")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "send ao",
+        "send ayt",
+        "send brk",
+        "send ec",
+        "send el",
+        "send ga",
+        "send nop",
+        "send synch",
+        "send do 6",
+        "send will 1",
+        "toggle binary",
+        "mode character",
+    ],
+)
+def test_a_telnet_goes_on_after_whatever_it_can_send(
+    start: Start, server: Server, command: str
+) -> None:
+    alice, bob = telnet_with_bob(start, server)
+    alice.orders(command)
+    alice.types("Here I am again.")
+    assert bob.text() == "Here I am again."
+    bob.says("Good.")
+    alice.shows("bob: (Good.)")
+    assert b"?Invalid" not in alice.output
+
+
+def test_an_interrupt_by_telnets_own_command_is_quit(start: Start, server: Server) -> None:
+    alice, bob = telnet_with_bob(start, server)
+    alice.orders("send ip")
+    alice.wait()
+    assert bob.line() == "Quit."
+    assert re.search(rf"\r\nQuit\r\n{CLOSED}\r\n$".encode(), alice.output)
+
+
+@pytest.mark.parametrize("text", ["ム", "Ã Ü", "한", "😃🚀", "привет é"])
+def test_a_telnet_that_takes_a_part_of_a_letter_for_a_key_says_the_letter(
+    start: Start, server: Server, text: str
+) -> None:
+    alice, bob = telnet_with_bob(start, server)
+    alice.types(text)
+    assert bob.text() == text
+    bob.says("Yes.")
+    alice.shows("bob: (Yes.)")

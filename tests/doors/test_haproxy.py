@@ -60,7 +60,7 @@ def people(request: pytest.FixtureRequest, tmp_path: Path, server: Server) -> It
         server.door = behind
 
 
-def test_two_talk_and_one_quits(people: Server) -> None:
+def test_two_talk_and_end_in_every_way(people: Server) -> None:
     alice, bob = people.pair()
     alice.says("grüße")
     assert bob.text() == "grüße"
@@ -69,39 +69,31 @@ def test_two_talk_and_one_quits(people: Server) -> None:
     alice.says("Quit")
     assert [alice.line(), alice.line()] == ["Quit", ""]  # though alice has not closed
     assert bob.line() == "Quit."
-
-
-@pytest.mark.parametrize("end", ["close", "resets"])
-def test_a_closed_window_frees_the_peer(people: Server, end: str) -> None:
-    alice, bob = people.pair()
-    getattr(alice, end)()
-    assert bob.line() == "Quit."
-    people.client("alice").calls("bob")
-
-
-def test_half_close_listens_until_the_pair_ends(people: Server) -> None:
-    alice, bob = people.pair()
+    for end in (Client.close, Client.resets):
+        alice = people.client("alice")
+        alice.calls("bob")
+        assert bob.line() == "You are chatting with alice."
+        end(alice)
+        assert bob.line() == "Quit."
+    alice = people.client("alice")
+    alice.calls("bob")
     alice.sends(b"that is all")
     alice.ends_input()
-    assert bob.text() == "that is all"
+    assert [bob.line(), bob.text()] == ["You are chatting with alice.", "that is all"]
     assert alice.line() == "Listening."
     bob.says("I see", "/bye")
     assert alice.text() == "I see"
     assert [alice.line(), alice.line()] == ["Quit.", ""]
-
-
-def test_netcat_half_closes(people: Server) -> None:
+    assert bob.line() == "You are free."
     require("nc")
-    bob = people.client("bob")
-    with Process(["nc", "-N", "127.0.0.1", str(people.door.address)]) as alice:
-        alice.write(b"alice\nTo:bob\nthat is all\n")
-        alice.close_input()
-        alice.wait_for(r"Listening\.\r\n$")
-        assert bob.line() == "You are chatting with alice."
-        assert bob.text() == "that is all"
+    with Process(["nc", "-N", "127.0.0.1", str(people.door.address)]) as nc:
+        nc.write(b"alice\nTo:bob\nthat is all\n")
+        nc.close_input()
+        nc.wait_for(r"Listening\.\r\n$")
+        assert [bob.line(), bob.text()] == ["You are chatting with alice.", "that is all"]
         bob.says("I see", "/bye")
-        assert alice.wait() == 0
-        assert b"bob: (I see)\r\nQuit.\r\n" in alice.output
+        assert nc.wait() == 0
+        assert b"bob: (I see)\r\nQuit.\r\n" in nc.output
 
 
 def test_limits_see_the_real_address(people: Server) -> None:

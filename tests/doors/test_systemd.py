@@ -106,12 +106,16 @@ def test_a_server_tells_when_it_is_ready_and_when_it_stops(kind: str, tmp_path: 
         assert b"Can't tell" not in server.output
 
 
-def test_a_server_that_can_not_listen_is_not_ready(tmp_path: Path) -> None:
+def test_a_server_that_can_not_listen_says_so_in_one_line_and_is_not_ready(
+    server: Server, tmp_path: Path
+) -> None:
     address = str(tmp_path / "notify")
-    with told(address) as sock, Server() as server:
+    with told(address) as sock:
         command = [*TWISTD, "--port", str(server.port)]
         with Process(command, env={**os.environ, "NOTIFY_SOCKET": address}) as process:
             assert process.wait() == 1
+        assert b"Traceback" not in process.output
+        assert process.output.count(b"Address already in use") == 1
         sock.setblocking(False)
         with pytest.raises(BlockingIOError):
             sock.recv(100)

@@ -18,34 +18,39 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "chatpair.sock"
 
 
-def killed(path: Path) -> None:
-    """Kill a server that listens, which can't tidy up then."""
-    with Server(port=f"unix:{path}") as server:
-        server.client("alice")
-        server.kill(signal.SIGKILL)
-        server.wait()
-    assert S_ISSOCK(path.stat().st_mode)
+def fails(path: Path) -> None:
+    """Start a server that must refuse to."""
+    with Process([str(BIN / "twistd"), "-n", "--pidfile=", "chatpair", "-p", f"unix:{path}"]) as it:
+        assert it.wait() == 1
+        assert b"Couldn't listen on" in it.output
+        assert b"Traceback" not in it.output
 
 
 def serves(path: Path, options: str = "") -> None:
     """Start a server, which must not mind what is there, and stop it."""
-    with Server(port=f"unix:{path}{options}") as server:
+    with Server(port=f"unix:{path}:mode=660{options}") as server:
+        assert S_IMODE(path.stat().st_mode) == 0o660
         server.client("alice")
         server.stop()
         assert b"Traceback" not in server.output
     assert not path.exists()
 
 
-def test_a_killed_server_does_not_keep_the_next_from_starting(path: Path) -> None:
-    killed(path)
-    serves(path)
-
-
-def test_the_number_of_a_killed_server_may_be_that_of_another_process(path: Path) -> None:
-    killed(path)
-    lock = path.with_name("chatpair.sock.lock")
-    lock.unlink()
-    lock.symlink_to(str(os.getpid()))
+@pytest.mark.parametrize("number_is_taken", [False, True])
+def test_a_socket_in_use_is_left_alone_until_its_server_is_killed(
+    path: Path, number_is_taken: bool
+) -> None:
+    """Another process may have the killed server's number by then."""
+    with Server(port=f"unix:{path}") as server:
+        fails(path)
+        server.client("alice")
+        server.kill(signal.SIGKILL)
+        server.wait()
+    assert S_ISSOCK(path.stat().st_mode)
+    if number_is_taken:
+        lock = path.with_name("chatpair.sock.lock")
+        lock.unlink()
+        lock.symlink_to(str(os.getpid()))
     serves(path)
 
 
@@ -56,20 +61,6 @@ def test_a_stale_socket_without_a_lock(path: Path, options: str) -> None:
     serves(path, options)
 
 
-def fails(path: Path) -> None:
-    """Start a server that must refuse to."""
-    with Process([str(BIN / "twistd"), "-n", "--pidfile=", "chatpair", "-p", f"unix:{path}"]) as it:
-        assert it.wait() == 1
-        assert b"Couldn't listen on" in it.output
-        assert b"Traceback" not in it.output
-
-
-def test_a_socket_that_is_in_use_is_left_alone(path: Path) -> None:
-    with Server(port=f"unix:{path}") as server:
-        fails(path)
-        server.client("alice")
-
-
 def test_a_file_that_is_no_socket_is_left_alone(path: Path) -> None:
     path.write_text("precious")
     fails(path)
@@ -78,8 +69,3 @@ def test_a_file_that_is_no_socket_is_left_alone(path: Path) -> None:
 
 def test_nothing_is_there(path: Path) -> None:
     assert not remove_stale(path)
-
-
-def test_who_may_connect(path: Path) -> None:
-    with Server(port=f"unix:{path}:mode=660"):
-        assert S_IMODE(path.stat().st_mode) == 0o660

@@ -7,7 +7,6 @@ import resource
 import select
 import signal
 import socket
-import ssl
 import threading
 from itertools import count
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 
 import chatpair
 from tests.support.doors import LINES, TCP, through
-from tests.support.server import BIN, TIMEOUT, Client, Process, Server
+from tests.support.server import BIN, Client, Process, Server
 
 
 def last_line(server: Server, data: bytes) -> str:
@@ -142,22 +141,15 @@ def test_a_peer_that_never_reads(server: Server) -> None:
     carol.calls("dave")
     assert dave.line() == "You are chatting with carol."
     before = server.resident_kib()
-    alice.socket.setblocking(False)
+
+    def others_talk() -> None:
+        carol.says("are you there?")
+        assert dave.text() == "are you there?"
+
     lines = (f"{number:07} {'x' * 990}\n".encode() for number in count())
-    unsent = b""
-    rounds = 0
-    while rounds < 50:  # until the server takes no more, though it has turns enough to
-        try:
-            unsent = unsent or next(lines)
-            unsent = unsent[alice.socket.send(unsent) :]
-            rounds = 0
-        except (BlockingIOError, ssl.SSLWantWriteError):
-            rounds += 1
-            carol.says("are you there?")
-            assert dave.text() == "are you there?"
+    unsent = alice.fills(lines, others_talk)
     assert server.resident_kib() - before < 4_000
     number_sent = int(next(lines)[:7])
-    alice.socket.settimeout(TIMEOUT)
     rest = threading.Thread(target=alice.sends, args=(unsent + b"last\n",))
     rest.start()
     for number in range(number_sent):
@@ -236,27 +228,6 @@ def test_the_message_of_the_day(tmp_path: Path, port: str) -> None:
         assert [alice.line(), alice.line()] == ["Grüße.", " [2J[not a peer's line"]
 
 
-def test_several_ports(tmp_path: Path, port: str) -> None:
-    path = tmp_path / "socket"
-    with Server("--port", f"unix:{path}", port=port) as server:
-        alice = server.client("alice")
-        with socket.socket(socket.AF_UNIX) as bob:
-            bob.settimeout(TIMEOUT)
-            bob.connect(str(path))
-            bob.sendall(b"bob\nTo:alice\nhello\n")
-            assert alice.line() == "You are chatting with bob."
-            assert alice.text() == "hello"
-            alice.says("over a unix socket")
-            data = b""
-            while b"(over a unix socket)" not in data:
-                data += bob.recv(1_000)
-            bob.shutdown(socket.SHUT_WR)
-            while b"Listening." not in data:
-                data += bob.recv(1_000)
-        alice.says("still there?")
-        assert alice.line() == "Quit."
-
-
 def twistd(*options: str, **settings: object) -> tuple[int, str]:
     with Process([str(BIN / "twistd"), "-n", "--pidfile=", *options], **settings) as process:
         status = process.wait()
@@ -284,13 +255,6 @@ def test_help_and_version() -> None:
         assert f"--{option}=" in output
     status, output = run("--version")
     assert (status, output) == (0, f"chatpair {chatpair.__version__}\n")
-
-
-def test_a_port_in_use_is_one_clear_line(server: Server) -> None:
-    status, output = run("--port", str(server.port))
-    assert status == 1
-    assert "Traceback" not in output
-    assert output.count("Address already in use") == 1
 
 
 def test_in_the_background(tmp_path: Path) -> None:

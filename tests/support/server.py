@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -173,6 +173,25 @@ class Connection:
     """A socket that is closed at the end, one way or another."""
 
     socket: socket.socket
+
+    def fills(self, data: Iterator[bytes], meanwhile: Callable[[], object]) -> bytes:
+        """Send until the server takes no more; return what of the last piece is unsent.
+
+        It has had turns enough to take more: as many things as happen meanwhile.
+        """
+        self.socket.setblocking(False)
+        unsent = b""
+        rounds = 0
+        while rounds < 50:
+            try:
+                unsent = unsent or next(data)
+                unsent = unsent[self.socket.send(unsent) :]
+                rounds = 0
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                rounds += 1
+                meanwhile()
+        self.socket.settimeout(TIMEOUT)
+        return unsent
 
     def resets(self) -> None:
         """Close with a reset, as a crash of the kernel's does."""

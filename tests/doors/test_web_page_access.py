@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -64,6 +63,16 @@ def test_with_the_keyboard_alone(web: Server, pages: Pages) -> None:
     alice = pages.open(web.web_port)
     presses(alice, "alice", Keys.ENTER)
     alice.shows("Welcome, alice.")
+
+    # An input method may use Enter for itself.
+    event = "new KeyboardEvent('keydown', {key: 'Enter', isComposing: arguments[0], bubbles: true})"
+    dispatch = f"document.getElementById('text').dispatchEvent({event})"
+    presses(alice, "/help")
+    alice.run(dispatch, True)
+    assert alice.shown() == ["Welcome, alice."]
+    alice.run(dispatch, False)
+    alice.until(lambda: alice.shown()[-1].startswith("To:bob"), "help")
+
     tabs_to(alice, "Who is here")
     presses(alice, Keys.ENTER)
     alice.until(lambda: alice.find("#here").is_displayed(), "list")
@@ -81,17 +90,6 @@ def test_with_the_keyboard_alone(web: Server, pages: Pages) -> None:
     tabs_to(alice, "Leave")
     presses(alice, Keys.ENTER)
     alice.until(lambda: focus(alice).get_attribute("id") == "name", "form")
-
-
-def test_an_input_method_may_use_enter_for_itself(web: Server, pages: Pages) -> None:
-    alice = pages.open(web.web_port, "alice")
-    alice.find("#text").send_keys("/help")
-    event = "new KeyboardEvent('keydown', {key: 'Enter', isComposing: arguments[0], bubbles: true})"
-    dispatch = f"document.getElementById('text').dispatchEvent({event})"
-    alice.run(dispatch, True)
-    assert alice.shown() == ["Welcome, alice."]
-    alice.run(dispatch, False)
-    alice.until(lambda: alice.shown()[-1].startswith("To:bob"), "help")
 
 
 def test_everything_has_a_name_for_screen_readers(web: Server, pages: Pages) -> None:
@@ -123,16 +121,21 @@ def roles(page: Page) -> list[tuple[str, str]]:
     return [(one.aria_role, one.accessible_name) for one in found if one.is_displayed()]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_colours_are_easy_to_tell_apart(web: Server, pages: Pages, scheme: str) -> None:
+def colours_are_easy_to_tell_apart(page: Page) -> None:
+    """Check the colours of what is shown, by day and by night."""
+    for scheme in ("light", "dark"):
+        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        devtools(page, "Emulation.setEmulatedMedia", media)
+        ground = page.run("return getComputedStyle(document.body).backgroundColor")
+        assert (int(ground.strip("rgb()").split(",")[0]) > 128) == (scheme == "light")
+        assert page.run(FAINT) == [], scheme
+
+
+def test_colours_are_easy_to_tell_apart(web: Server, pages: Pages) -> None:
     alice, bob = pages.open(web.web_port), web.client("bob")
-    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    devtools(alice, "Emulation.setEmulatedMedia", media)
-    ground = alice.run("return getComputedStyle(document.body).backgroundColor")
-    assert (int(ground.strip("rgb()").split(",")[0]) > 128) == (scheme == "light")
     alice.enters("bob")
     alice.until(lambda: alice.find("#refusal").text, "refusal")
-    assert alice.run(FAINT) == []
+    colours_are_easy_to_tell_apart(alice)
     alice.find("#name").clear()
     alice.enters("alice")
     alice.says("nobody hears", "To:bob", "hello", "/who")
@@ -141,7 +144,7 @@ def test_colours_are_easy_to_tell_apart(web: Server, pages: Pages, scheme: str) 
     alice.shows("bob: hi")
     alice.marked("not delivered", "handed to the peer's system")
     alice.until(lambda: alice.find("#here").is_displayed(), "list")
-    assert alice.run(FAINT) == []
+    colours_are_easy_to_tell_apart(alice)
 
 
 def devtools(page: Page, command: str, arguments: dict[str, Any]) -> None:
@@ -149,11 +152,15 @@ def devtools(page: Page, command: str, arguments: dict[str, Any]) -> None:
     page.here().execute_cdp_cmd(command, arguments)
 
 
-@pytest.mark.parametrize("height", [480, 240])
-def test_on_a_phone(web: Server, pages: Pages, height: int) -> None:
+def is_small(page: Page, width: int, height: int) -> None:
+    """Let the screen be a phone's."""
+    screen = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": True}
+    devtools(page, "Emulation.setDeviceMetricsOverride", screen)
+
+
+def test_on_a_phone(web: Server, pages: Pages) -> None:
     alice, bob = pages.open(web.web_port, "alice"), web.client("b" * 32)
-    screen = {"width": 320, "height": height, "deviceScaleFactor": 2, "mobile": True}
-    devtools(alice, "Emulation.setDeviceMetricsOverride", screen)
+    is_small(alice, 320, 480)
     bob.calls("alice")
     for text in ("x" * 500, "word " * 100, "https://example.org/" + "y" * 200, "end"):
         bob.says(text)
@@ -161,15 +168,18 @@ def test_on_a_phone(web: Server, pages: Pages, height: int) -> None:
     alice.shows("alice: end")
     alice.says("/who")
     alice.until(lambda: alice.find("#here").is_displayed(), "list")
-    assert alice.run("return innerWidth") == 320
-    for selector in ("html", "#log", "#talk", "#status", "#tools", "#here"):
-        assert alice.run(
-            "const e = document.querySelector(arguments[0]); return e.scrollWidth <= e.clientWidth",
-            selector,
-        ), selector
-    fits = """const box = document.querySelector('#say').getBoundingClientRect();
-    return box.top >= 0 && box.bottom <= innerHeight"""
-    assert alice.run(fits)
+    for height in (480, 240):
+        is_small(alice, 320, height)
+        assert alice.run("return [innerWidth, innerHeight]") == [320, height]
+        for selector in ("html", "#log", "#talk", "#status", "#tools", "#here"):
+            assert alice.run(
+                """const e = document.querySelector(arguments[0]);
+                return e.scrollWidth <= e.clientWidth""",
+                selector,
+            ), selector
+        fits = """const box = document.querySelector('#say').getBoundingClientRect();
+        return box.top >= 0 && box.bottom <= innerHeight"""
+        assert alice.run(fits)
 
 
 def test_whoever_reads_the_end_goes_on_to(web: Server, pages: Pages) -> None:
@@ -180,8 +190,7 @@ def test_whoever_reads_the_end_goes_on_to(web: Server, pages: Pages) -> None:
     from_end = """const log = document.getElementById('log');
     return log.scrollHeight - log.clientHeight - log.scrollTop"""
     assert alice.run(from_end) < 2
-    screen = {"width": 400, "height": 300, "deviceScaleFactor": 1, "mobile": True}
-    devtools(alice, "Emulation.setDeviceMetricsOverride", screen)  # as a keyboard on it does
+    is_small(alice, 400, 300)  # as with a keyboard on it
     alice.until(lambda: alice.run(from_end) < 2, "end")
     scrolled = (
         "document.getElementById('log').scrollTop = 0; return new Promise(requestAnimationFrame)"
@@ -225,3 +234,10 @@ def test_notifications(web: Server, pages: Pages) -> None:
     assert alice.run("return [told, asked, document.title]") == [told, 1, "(2) chatpair"]
     alice.run("hides(false)")
     assert alice.run("return document.title") == "chatpair"
+    alice.says("/ring on")
+    alice.shows("Your line rings when somebody calls.")
+    alice.run("hides(true)")
+    web.client("carol").says("To:alice")
+    rings = "carol is calling. To:carol to answer."
+    alice.shows(rings)
+    assert alice.run("return told") == [*told, ["chatpair", rings]]

@@ -1,18 +1,7 @@
 """The page in a real browser: who may call, and calls that ring."""
 
-from chatpair.codecs.plain import HELP
 from tests.support.browser import Pages
-from tests.support.server import WEB, Server
-
-
-def test_help_has_what_the_plain_codec_has(web: Server, pages: Pages) -> None:
-    page = pages.open(web.web_port, "alice")
-    page.says("/help")
-    page.until(lambda: len(page.shown()) > 1, "help")
-    lines = HELP.replace("; * marks those who are talking", "").split("\n")
-    assert page.shown()[-1].split("\n") == [
-        line for line in lines if not line.startswith(("/key", "/end"))
-    ]
+from tests.support.server import Server
 
 
 def test_do_not_disturb(web: Server, pages: Pages) -> None:
@@ -34,7 +23,7 @@ def test_do_not_disturb(web: Server, pages: Pages) -> None:
     alice.shows("You are chatting with bob.")
 
 
-def test_a_call_rings_until_it_is_answered(web: Server, pages: Pages) -> None:
+def test_a_call_rings_until_it_is_answered_or_in_vain(web: Server, pages: Pages) -> None:
     alice, carol = pages.open(web.web_port, "alice"), pages.open(web.web_port, "carol")
     alice.says("/ring on")
     alice.shows("Your line rings when somebody calls.")
@@ -46,37 +35,12 @@ def test_a_call_rings_until_it_is_answered(web: Server, pages: Pages) -> None:
     carol.shows("You are chatting with alice.", "alice: hello")
     carol.says("/bye")
     carol.shows("You are free.")
-    alice.says("/ring off")
-    alice.shows("Your line does not ring any more.")
-
-
-def test_a_call_in_vain(pages: Pages) -> None:
-    with Server(port=WEB) as web:
-        alice, carol = pages.open(web.web_port, "alice"), pages.open(web.web_port, "carol")
-        alice.says("/ring on")
-        alice.shows("Your line rings when somebody calls.")
-        carol.says("/to alice")
-        alice.shows("carol is calling. To:carol to answer.")
-        alice.says("/quit")
-        carol.shows("alice's line is ringing.", "alice does not answer.")
-
-
-def test_a_call_that_rings_notifies(web: Server, pages: Pages) -> None:
-    alice, bob = pages.open(web.web_port, "alice"), web.client("bob")
-    alice.says("/ring on")
-    alice.shows("Your line rings when somebody calls.")
-    alice.run(
-        """window.told = [];
-        window.Notification = class {
-          static permission = 'granted';
-          constructor(title, { body }) { told.push([title, body]); }
-        };
-        Object.defineProperty(document, 'hidden', { value: true });"""
-    )
-    bob.says("To:alice")
-    rings = "bob is calling. To:bob to answer."
-    alice.shows(rings)
-    assert alice.run("return told") == [["chatpair", rings]]
+    alice.says("/ring off", "/ring on")
+    alice.shows("Your line does not ring any more.", "Your line rings when somebody calls.")
+    carol.says("/to alice")
+    alice.shows("carol is calling. To:carol to answer.")
+    alice.says("/quit")
+    carol.shows("alice's line is ringing.", "alice does not answer.")
 
 
 def test_blocks(web: Server, pages: Pages) -> None:

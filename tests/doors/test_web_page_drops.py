@@ -100,9 +100,20 @@ def test_a_peer_whose_connection_drops(web: Server, pages: Pages) -> None:
     alice.stands("alice", "with bob", "connected", "confirmed by the peer's program")
 
 
-def test_the_server_dies_and_returns(pages: Pages) -> None:
+def test_the_server_stops_or_dies_and_returns(pages: Pages) -> None:
     with Server(port=WEB) as web:
         alice, bob = pages.open(web.web_port, "alice"), pages.open(web.web_port, "bob")
+        again = f"web:tcp:{web.web_port}:interface=127.0.0.1"
+        bob.says("To:alice")
+        alice.shows("You are chatting with bob.")
+        assert web.stop() == -signal.SIGTERM
+        alice.shows(
+            "bob has left.", "The server is stopping.", "The connection is lost. Trying again."
+        )
+    with Server(port=again) as web:
+        for page, name in ((alice, "alice"), (bob, "bob")):
+            page.shows(BEGINS_ANEW, "Connected again.")
+            page.stands(name, "with nobody", "connected")
         alice.says("To:bob")
         bob.shows("You are chatting with alice.")
         alice.stands("alice", "with bob", "connected")
@@ -110,28 +121,14 @@ def test_the_server_dies_and_returns(pages: Pages) -> None:
         web.wait()
         alice.shows("The connection is lost. Trying again.")
         alice.says("is it?")
-    with Server(port=f"web:tcp:{web.web_port}:interface=127.0.0.1") as web:
+    with Server(port=again):
         for page, name in ((alice, "alice"), (bob, "bob")):
+            page.until(lambda: page.shown().count(BEGINS_ANEW) == 2, BEGINS_ANEW)  # noqa: B023
             page.shows("Connected again.")
-            assert BEGINS_ANEW in page.shown()
             assert page.status()[:3] == [name, "with nobody", "connected"]
         alice.marked("not delivered")
         bob.says("To:alice", "here we are")
         alice.shows("bob: here we are")
-
-
-def test_the_server_stops_and_returns(pages: Pages) -> None:
-    with Server(port=WEB) as web:
-        alice = pages.open(web.web_port, "alice")
-        web.client("bob").calls("alice")
-        alice.shows("You are chatting with bob.")
-        assert web.stop() == -signal.SIGTERM
-        alice.shows(
-            "bob has left.", "The server is stopping.", "The connection is lost. Trying again."
-        )
-    with Server(port=f"web:tcp:{web.web_port}:interface=127.0.0.1"):
-        alice.shows(BEGINS_ANEW, "Connected again.")
-        alice.stands("alice", "with nobody", "connected")
 
 
 def test_a_server_that_is_full_for_a_while(pages: Pages) -> None:

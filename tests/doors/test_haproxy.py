@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.address import IPv4Address
 
 from chatpair.doors.proxied import Unknown, read_header
-from tests.support.doors import Servers
+from tests.support.doors import Servers, talk_and_end_in_every_way
 from tests.support.server import TIMEOUT, Client, Door, Process, Server, require
 
 CONFIGURATION = """
@@ -61,30 +61,11 @@ def people(request: pytest.FixtureRequest, tmp_path: Path, server: Server) -> It
 
 
 def test_two_talk_and_end_in_every_way(people: Server) -> None:
-    alice, bob = people.pair()
-    alice.says("grüße")
-    assert bob.text() == "grüße"
-    bob.says("hello")
-    assert alice.text() == "hello"
-    alice.says("Quit")
-    assert [alice.line(), alice.line()] == ["Quit", ""]  # though alice has not closed
-    assert bob.line() == "Quit."
-    for end in (Client.close, Client.resets):
-        alice = people.client("alice")
-        alice.calls("bob")
-        assert bob.line() == "You are chatting with alice."
-        end(alice)
-        assert bob.line() == "Quit."
-    alice = people.client("alice")
-    alice.calls("bob")
-    alice.sends(b"that is all")
-    alice.ends_input()
-    assert [bob.line(), bob.text()] == ["You are chatting with alice.", "that is all"]
-    assert alice.line() == "Listening."
-    bob.says("I see", "/bye")
-    assert alice.text() == "I see"
-    assert [alice.line(), alice.line()] == ["Quit.", ""]
-    assert bob.line() == "You are free."
+    talk_and_end_in_every_way(people)
+
+
+def test_netcat_half_closes(people: Server) -> None:
+    bob = people.client("bob")
     require("nc")
     with Process(["nc", "-N", "127.0.0.1", str(people.door.address)]) as nc:
         nc.write(b"alice\nTo:bob\nthat is all\n")

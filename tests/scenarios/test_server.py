@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import chatpair
-from tests.support.doors import LINES, TCP, through
+from tests.support.doors import LINES, TCP, talk_and_end_in_every_way, through
 from tests.support.server import BIN, Client, Process, Server
 
 
@@ -28,41 +28,8 @@ def last_line(server: Server, data: bytes) -> str:
 
 
 @through(*LINES)
-def test_two_talk_and_one_quits(server: Server) -> None:
-    alice, bob = server.pair()
-    alice.says("grüße", " /foo")
-    assert [bob.text(), bob.text()] == ["grüße", " /foo"]
-    bob.says("hello")
-    assert alice.text() == "hello"
-    alice.says("Quit")
-    assert alice.line() == "Quit"
-    assert alice.line() == ""
-    assert bob.line() == "Quit."
-
-
-@through(*LINES)
-@pytest.mark.parametrize("end", ["close", "resets"])
-def test_a_closed_window_frees_the_peer(server: Server, end: str) -> None:
-    alice, bob = server.pair()
-    alice.says("bye")
-    assert bob.text() == "bye"
-    getattr(alice, end)()
-    assert bob.line() == "Quit."
-    server.client("alice").calls("bob")
-
-
-@through(*LINES)
-def test_half_close_listens_until_the_pair_ends(server: Server) -> None:
-    alice, bob = server.pair()
-    alice.sends(b"that is all")
-    alice.ends_input()
-    assert bob.text() == "that is all"
-    assert alice.line() == "Listening."
-    bob.says("I see", "/bye")
-    assert alice.text() == "I see"
-    assert alice.line() == "Quit."
-    assert alice.line() == ""
-    assert bob.line() == "You are free."
+def test_two_talk_and_end_in_every_way(server: Server) -> None:
+    talk_and_end_in_every_way(server)
 
 
 @through(*LINES)

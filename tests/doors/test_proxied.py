@@ -219,20 +219,16 @@ def test_when_there_are_too_many_connections_the_oldest_without_a_header_go(
 
 
 def test_a_server_that_stops_waits_for_no_header(exchange: Exchange) -> None:
-    behind = Behind(exchange)
+    behind, mute = Behind(exchange), Behind(exchange)
     stopped: list[None] = []
     exchange.factory.stop().addCallback(stopped.append)
     assert behind.transport.disconnecting
-    assert stopped == []
     behind.connection.connectionLost(connectionDone)
-    assert stopped == [None]
-
-
-def test_a_server_that_stops_may_cut_a_connection(exchange: Exchange) -> None:
-    behind = Behind(exchange)
-    exchange.factory.stop()
+    assert stopped == []
     exchange.clock.advance(4)
-    assert behind.transport.disconnected
+    assert mute.transport.disconnected
+    mute.connection.connectionLost(connectionDone)
+    assert stopped == [None]
 
 
 def test_what_is_asked_of_the_transport_reaches_it(exchange: Exchange) -> None:
@@ -303,19 +299,15 @@ def test_who_is_lost_meanwhile_leaves_nothing(exchange: Exchange) -> None:
 
 
 def test_who_listens_to_nobody_is_told_all_at_once(exchange: Exchange) -> None:
-    behind = Behind(exchange)
-    behind.sends(TCP4)
-    behind.sends(b"alice\n/who")
-    behind.connection.readConnectionLost()
-    assert behind.heard() == b"OK\r\nHere: alice\r\n"
-    assert behind.transport.disconnecting
-
-
-def test_input_that_ends_within_the_header(exchange: Exchange) -> None:
-    behind = Behind(exchange)
-    behind.sends(TCP4[:9])
-    behind.connection.readConnectionLost()
-    assert behind.transport.disconnecting
+    for data, told in (
+        (TCP4 + b"alice\n/who", b"OK\r\nHere: alice\r\n"),
+        (TCP4[:9], b""),
+    ):
+        behind = Behind(exchange)
+        behind.sends(data)
+        behind.connection.readConnectionLost()
+        assert behind.heard() == told
+        assert behind.transport.disconnecting
 
 
 def test_a_factory_that_wants_nobody(exchange: Exchange) -> None:

@@ -217,23 +217,20 @@ def test_there_may_be_so_many_connections_in_all() -> None:
     assert not first.is_over
 
 
-def test_stopping_closes_the_connections() -> None:
+def test_stopping_closes_the_connections_and_does_not_wait_for_who_does_not_answer() -> None:
     exchange = Exchange()
-    visit = Visit(exchange)
+    visits = [Visit(exchange), Visit(exchange), Visit(exchange)]
+    visits[0].answer(f"GET /ws HTTP/1.1\n{UPGRADE}\n")
     stopped: list[object] = []
     exchange.factory.stop().addCallback(stopped.append)
-    assert visit.is_over
-    visit.drops()
-    assert stopped == [None]
-
-
-def test_stopping_does_not_wait_for_who_does_not_answer() -> None:
-    exchange = Exchange()
-    visits = [Visit(exchange), Visit(exchange)]
-    visits[0].answer(f"GET /ws HTTP/1.1\n{UPGRADE}\n")
-    exchange.factory.stop()
+    assert visits[2].is_over
+    visits[2].drops()
+    assert stopped == []
     exchange.clock.advance(4)
-    assert [visit.transport.disconnected for visit in visits] == [True, True]
+    assert [visit.transport.disconnected for visit in visits[:2]] == [True, True]
+    for visit in visits[:2]:
+        visit.drops()
+    assert stopped == [None]
 
 
 @given(st.lists(st.binary(max_size=200)))

@@ -35,7 +35,7 @@ def test_the_defaults() -> None:
 
 def test_every_option_reaches_the_factory(tmp_path: Path) -> None:
     motd = tmp_path / "motd"
-    motd.write_text("Hello.\n[x]\nQuit.\n")
+    motd.write_bytes("Grüße.\n[x]\n\x1b[2J[y]\nQuit.\n".encode())
     options = parse(
         *("--port", "tcp:0:interface=127.0.0.1", "-p", "0", "--max-line=100", "--linger=1.5"),
         *("--max-users=2", "--max-per-host=3", f"--motd={motd}", "--rate=6", "--name-time=1.5"),
@@ -49,7 +49,7 @@ def test_every_option_reaches_the_factory(tmp_path: Path) -> None:
     assert (factory.max_users, factory.max_per_host) == (2, 3)
     assert (factory._connects._limit, factory._new_names._limit) == (4, 5)
     assert (factory.name_time, factory.rate) == (1.5, 6)
-    assert factory.motd == "Hello.\n [x]\n Quit."
+    assert factory.motd == "Grüße.\n [x]\n [2J[y]\n Quit."
 
 
 def test_what_is_wrong_is_said() -> None:

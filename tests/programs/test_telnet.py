@@ -30,14 +30,20 @@ def test_a_closed_terminal_window_is_told_to_the_peer(start: Start, server: Serv
 
 
 @pytest.mark.parametrize("before", ["", "toggle autosynch", "toggle autoflush"])
-def test_ctrl_c_in_a_telnet_is_quit(start: Start, server: Server, before: str) -> None:
+@pytest.mark.parametrize("interrupt", ["", "send ip"], ids=["Ctrl-C", "send ip"])
+def test_an_interrupt_in_a_telnet_is_quit(
+    start: Start, server: Server, before: str, interrupt: str
+) -> None:
     """With autosynch telnet also marks the interrupt as urgent."""
     alice, bob = telnet_with_bob(start, server)
     if before:
         alice.orders(before)
         alice.types("I have set something.")
         assert bob.text() == "I have set something."
-    alice.write(b"half a sent\x03")
+    if interrupt:
+        alice.orders(interrupt)
+    else:
+        alice.write(b"half a sent\x03")
     alice.wait()
     assert bob.line() == "Quit."
     assert re.search(rf"Quit\r\n{CLOSED}\r\n$".encode(), alice.output)
@@ -57,49 +63,25 @@ def test_a_telnet_whose_key_flushes_the_screen_shows_what_comes_then(
         alice.shows(f"bob: (You said {number})")
 
 
+AGAIN = "Here I am again."
+SENT = ["ao", "ayt", "brk", "ec", "el", "ga", "nop", "synch", "do 6", "will 1"]
+ORDERS = [*(f"send {what}" for what in SENT), "toggle binary", "mode character"]
+TAKEN_FOR_A_KEY = ["ム", "Ã Ü", "한", "😃🚀", "привет é"]
+
+
 @pytest.mark.parametrize(
-    "command",
-    [
-        "send ao",
-        "send ayt",
-        "send brk",
-        "send ec",
-        "send el",
-        "send ga",
-        "send nop",
-        "send synch",
-        "send do 6",
-        "send will 1",
-        "toggle binary",
-        "mode character",
-    ],
+    ("order", "text"),
+    [*((order, AGAIN) for order in ORDERS), *(("", text) for text in TAKEN_FOR_A_KEY)],
 )
 def test_a_telnet_goes_on_after_whatever_it_can_send(
-    start: Start, server: Server, command: str
+    start: Start, server: Server, order: str, text: str
 ) -> None:
+    """Also after a letter of which it takes a part for a key."""
     alice, bob = telnet_with_bob(start, server)
-    alice.orders(command)
-    alice.types("Here I am again.")
-    assert bob.text() == "Here I am again."
+    if order:
+        alice.orders(order)
+    alice.types(text)
+    assert bob.text() == text
     bob.says("Good.")
     alice.shows("bob: (Good.)")
     assert b"?Invalid" not in alice.output
-
-
-def test_an_interrupt_by_telnets_own_command_is_quit(start: Start, server: Server) -> None:
-    alice, bob = telnet_with_bob(start, server)
-    alice.orders("send ip")
-    alice.wait()
-    assert bob.line() == "Quit."
-    assert re.search(rf"\r\nQuit\r\n{CLOSED}\r\n$".encode(), alice.output)
-
-
-@pytest.mark.parametrize("text", ["ム", "Ã Ü", "한", "😃🚀", "привет é"])
-def test_a_telnet_that_takes_a_part_of_a_letter_for_a_key_says_the_letter(
-    start: Start, server: Server, text: str
-) -> None:
-    alice, bob = telnet_with_bob(start, server)
-    alice.types(text)
-    assert bob.text() == text
-    bob.says("Yes.")
-    alice.shows("bob: (Yes.)")

@@ -187,14 +187,6 @@ def test_the_limits(port: str) -> None:
         assert elsewhere.line() == "Here: alice*, bob*, carol"
 
 
-def test_the_message_of_the_day(tmp_path: Path, port: str) -> None:
-    motd = tmp_path / "motd"
-    motd.write_bytes("Grüße.\n\x1b[2J[not a peer's line\n".encode())
-    with Server("--motd", str(motd), port=port) as server:
-        alice = server.client("alice")
-        assert [alice.line(), alice.line()] == ["Grüße.", " [2J[not a peer's line"]
-
-
 def twistd(*options: str, **settings: object) -> tuple[int, str]:
     with Process([str(BIN / "twistd"), "-n", "--pidfile=", *options], **settings) as process:
         status = process.wait()

@@ -4,8 +4,6 @@ import socket
 from typing import Any
 
 import pytest
-from twisted.internet.testing import StringTransport
-from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from chatpair import liveness
@@ -49,17 +47,7 @@ def test_who_closes_before_the_handshake_is_gone() -> None:
 
 
 def test_the_socket_under_tls_is_watched() -> None:
-    class Socketed(StringTransport):
-        def __init__(self, sock: socket.socket) -> None:
-            super().__init__()
-            self._socket = sock
-
-        def getHandle(self) -> socket.socket:
-            return self._socket
-
+    transport, protocol = connect(Exchange())
     with socket.socket() as sock:
-        wrapper = ProtocolWrapper(
-            WrappingFactory(Exchange().factory), Exchange().connect().protocol
-        )
-        wrapper.transport = Socketed(sock)
-        assert liveness.socket_of(wrapper) is sock
+        transport.getHandle = lambda: sock  # type: ignore[attr-defined]
+        assert liveness.socket_of(protocol) is sock

@@ -97,6 +97,7 @@ def test_everything_has_a_name_for_screen_readers(web: Server, pages: Pages) -> 
     assert roles(alice) == [("heading", "chatpair"), ("textbox", "Your name"), ("button", "Enter")]
     assert alice.find("#refusal").aria_role == "alert"
     alice.enters("alice")
+    alice.shows("Welcome, alice.")
     alice.says("To:bob", "hello", "/who")
     assert [bob.line(), bob.text()] == ["You are chatting with alice.", "hello"]
     alice.marked("handed to the peer's system")
@@ -138,6 +139,7 @@ def test_colours_are_easy_to_tell_apart(web: Server, pages: Pages) -> None:
     colours_are_easy_to_tell_apart(alice)
     alice.find("#name").clear()
     alice.enters("alice")
+    alice.shows("Welcome, alice.")
     alice.says("nobody hears", "To:bob", "hello", "/who")
     assert [bob.line(), bob.text()] == ["You are chatting with alice.", "hello"]
     bob.says("hi")

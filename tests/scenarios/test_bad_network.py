@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatpair.factory import ChatFactory
-from chatpair.messages import Left, Message
+from chatpair.messages import CountedEvent, Left, Message
 from chatpair.user import User
 from tests.support.network import Cut, Person, Talker, exchange, settle
 
@@ -83,6 +83,59 @@ def test_each_message_arrives_over_ten_thousand_cuts() -> None:
     talk()
     assert met.total() >= 10_000
     assert min(met.values()) > 500
+
+
+Step = tuple[str, int, int, Cut]
+STEPS: st.SearchStrategy[list[Step]] = st.lists(
+    st.tuples(
+        st.sampled_from(["say", "answer", "carry", "cut", "handle", "who"]),
+        st.integers(0, 40_000),  # characters of what is said, or bytes carried, before the cut too
+        BYTES,
+        CUT,
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=300)
+@given(STEPS)
+def test_a_program_that_takes_its_time_hears_all_once_and_acknowledges_what_it_is_done_with(
+    steps: list[Step],
+) -> None:
+    factory = exchange(hold=180)
+    alice, bob = Talker(factory, "alice"), Talker(factory, "bob")
+    settle(alice, bob)
+    alice.line.call("bob")
+    settle(alice, bob)
+    alice.is_slow = True
+    acknowledged = spy(factory)
+    asked = 0
+    for step, size, down, how in steps:
+        if step == "say":
+            alice.says(f"{len(alice.said)} {'x' * size}")
+        elif step == "answer":
+            bob.says(str(len(bob.said)))
+        elif step == "who":
+            asked += 1
+            alice.asks()
+        elif step == "handle":
+            alice.handles()
+        elif step == "carry" and alice.network.link is not None:
+            alice.network.link.move(size, down)
+        elif step == "cut":
+            alice.network.cut(size, down, how)
+            settle(alice, bob, seconds=65)
+        settle(bob)
+        assert acknowledged.get("alice", 0) <= alice.done
+    alice.is_slow = False
+    alice.handles()
+    settle(alice, bob, seconds=100)
+    assert (bob.heard, alice.heard) == (alice.said, bob.said)
+    assert [len(alice.outcomes), len(alice.answers)] == [len(alice.said), asked]
+    assert set(alice.outcomes) <= {"confirmed"}
+    numbers = [event.seq for event in alice.events if isinstance(event, CountedEvent)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert acknowledged.get("alice", 2) == len(numbers)
 
 
 @settings(max_examples=100)

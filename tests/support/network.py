@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from chatpair.client.line import Line
 from chatpair.factory import ChatFactory
-from chatpair.messages import JsonEvent, Message
+from chatpair.messages import Here, JsonEvent, Message
 from chatpair.protocol import ChatProtocol
 
 Cut = Literal["closed", "reset", "silent"]
@@ -143,9 +143,12 @@ class Network:
 
 
 class Talker:
-    """A program on a line through a network of its own, and what it has said and heard."""
+    """A program on a line through a network of its own, and what it has said and heard.
 
-    def __init__(self, factory: ChatFactory, name: str) -> None:
+    A slow one is done with an event when the test says so.
+    """
+
+    def __init__(self, factory: ChatFactory, name: str, *, is_slow: bool = False) -> None:
         assert isinstance(factory.clock, Clock)
         self.clock = factory.clock
         self.network = Network(factory)
@@ -153,13 +156,34 @@ class Talker:
         self.outcomes: list[str] = []
         self.heard: list[str] = []
         self.events: list[JsonEvent] = []
+        self.answers: list[Here] = []  # to who is here
+        self.is_slow = is_slow
+        self._handling: Deferred[None] | None = None
         self.line = Line(self.network, name, self._on_event, clock=self.clock)
         self.line.start().addErrback(lambda _: None)
 
-    def _on_event(self, event: JsonEvent) -> None:
+    def _on_event(self, event: JsonEvent) -> Deferred[None] | None:
+        assert self._handling is None
         self.events.append(event)
         if isinstance(event, Message):
             self.heard.append(event.text)
+        self._handling = Deferred() if self.is_slow else None
+        return self._handling
+
+    def handles(self) -> None:
+        """Be done with the event that has been handled until now."""
+        handling, self._handling = self._handling, None
+        if handling is not None:
+            handling.callback(None)
+
+    @property
+    def done(self) -> int:
+        """How many events the program is done with."""
+        return len(self.events) - (self._handling is not None)
+
+    def asks(self) -> None:
+        """Ask who is here."""
+        self.line.who().addCallback(self.answers.append)
 
     def says(self, text: str) -> None:
         """Say something, and note what becomes of it, in order."""

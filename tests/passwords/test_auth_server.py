@@ -279,9 +279,9 @@ def test_a_person_types_it_unseen_and_comes_back(path: Path, guarded: Server) ->
         alice.types("\r")
         welcome = ("HH:MM * Welcome, alice.", status("alice", "with nobody", "connected"))
         alice.shows_last(*welcome, ">", column=2)
-        alice.types("\x19\x1b[A\x1b[A")  # neither cut nor typed before
-        alice.shows_last(*welcome, ">", column=2)
-        alice.types("/quit\r")
+        alice.types("\x19,\x1b[A\x1b[A.")  # neither cut nor typed before
+        alice.shows_last(*welcome, "> ,.")
+        alice.types("\x15/quit\r")
         alice.ends(0)
     assert b"tr0ub4" not in alice.output
 

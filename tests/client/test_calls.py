@@ -2,52 +2,33 @@
 
 import pytest
 
-from chatpair.client.ending import DONE, Ending, ExitStatus
-from chatpair.client.session import Refused
 from chatpair.codecs import json
 from chatpair.messages import (
     AnyEvent,
-    AskWho,
     Block,
     Blocked,
-    Call,
     DndSet,
     Error,
-    Free,
-    HangUp,
-    Here,
-    JsonCommand,
-    Paired,
-    Present,
-    Ringing,
     RingSet,
-    Say,
     SetDnd,
     SetRing,
     Setting,
-    Unanswered,
     Unblock,
     Unblocked,
 )
 from tests.support.clients import Piped, Terminal, at
-from tests.support.played import HI, named, outcome, paired, refused, status
+from tests.support.played import named, outcome, refused
 from tests.support.scene import (
-    EITHER_KIND,
     EITHER_SERVER,
-    PAIRED,
-    Kind,
     PlainScene,
     Scene,
-    chatting,
     person,
-    piped,
-    settled,
 )
 from tests.support.server import Server
+from tests.support.talks import play
+from tests.support.transcript import scenes
 
-RINGS = Error("to", "ringing", "bob's line is ringing.")
 DND = Error("to", "dnd", "bob does not want to be disturbed.")
-NO_ANSWER = "bob does not answer."
 
 # What is set, how the server confirms it, what a person types for it, and the line that says so.
 SETTINGS: list[tuple[Setting, AnyEvent, str, str]] = [
@@ -79,38 +60,6 @@ def test_what_a_program_sets_is_answered(
     assert play.heard() == []
 
 
-def test_a_line_that_blocks_its_peer_has_none() -> None:
-    play = paired()
-    done = outcome(play.line.apply(Block("bob")))
-    play.tells(Free())
-    assert (done, play.line.peer) == ([], None)
-    play.tells(Blocked("bob"))
-    assert done == [None]
-
-
-def test_a_setting_that_a_drop_swallowed_is_sent_again() -> None:
-    play = named()
-    done = outcome(play.line.apply(SetDnd(True)))
-    play.said()
-    play.drops()
-    play.resumes(1, 0, peer=None)
-    assert play.said() == [SetDnd(True)]
-    play.tells(DndSet(True))
-    assert done == [None]
-
-
-def test_a_program_hears_what_comes_of_a_call_that_rings() -> None:
-    play = named()
-    called, called_again = outcome(play.line.call("bob")), outcome(play.line.call("bob"))
-    play.tells(RINGS)
-    assert [(type(why), why.code) for why in called] == [(Refused, "ringing")]
-    play.tells(Unanswered("bob"))
-    assert (play.heard(), called_again) == ([Unanswered("bob")], [])
-    play.tells(RINGS, Paired("bob"))
-    assert [why.code for why in called_again] == ["ringing"]
-    assert (play.heard(), play.line.peer) == ([Paired("bob")], "bob")
-
-
 # A person
 
 
@@ -128,125 +77,74 @@ def test_what_a_person_sets_is_shown(
     assert scene.screen.wanted
 
 
-def test_what_a_person_can_t_set_is_shown() -> None:
-    scene = person()
-    scene.types("/dnd maybe")
-    assert scene.notices() == ["Say /dnd on or /dnd off."]
-    scene.types("/block alice")
-    scene.tells(Error("block", "self", "You can't block yourself."))
-    assert scene.notices() == ["You can't block yourself."]
-    assert scene.screen.wanted
+@scenes(
+    """
+    What a person can't set is shown.
+        a person -> (reads)
+        said /dnd maybe -> Say /dnd on or /dnd off.
+        said /block alice -> block(alice) | (waits)
+        told error(block, self, You can't block yourself.) -> You can't block yourself. | (reads)
+    A person who blocks the peer is with nobody.
+        a person with bob -> (reads)
+        said /block bob -> block(bob) | (waits)
+        told free() | blocked(bob) -> You are free. | You have blocked bob. | (reads)
+        said hello? -> say(1, hello?)
+    A person whose call rings may do something else meanwhile.
+        a person for bob -> to(bob)
+        told error(to, ringing, bob's line is ringing.) -> bob's line is ringing. | (reads)
+        said /who -> who() | (waits)
+        told who(alice, bob, 0) -> Here: alice, bob | (reads)
+        told unanswered(bob) -> bob does not answer.
+        said To:bob -> to(bob) | (waits)
+        told error(to, ringing, bob's line is ringing.) -> bob's line is ringing. | (reads)
+        told paired(bob) -> You are chatting with bob.
+        said hi | /bye -> say(1, hi, bob) | bye() | (waits)
+    A bell rings when a call does.
+        a person -> (reads)
+        a key is pressed
+        30 seconds pass -> ping()
+        told ringing(carol) -> (rings) | carol is calling. To:carol to answer.
+    A pipe whose call rings waits for the answer.
+        a pipe for bob -> to(bob)
+        the input ends
+        told error(to, ringing, bob's line is ringing.) -> bob's line is ringing.
+        told paired(bob) -> quit() | You are chatting with bob.
+        let go -> (ends 0)
+    A pipe's first line may ring too.
+        a pipe -> (reads)
+        said To:bob -> to(bob) | (waits)
+        told error(to, ringing, bob's line is ringing.) -> bob's line is ringing.
+        told paired(bob) -> You are chatting with bob. | (reads many)
+        said hi -> say(1, hi, bob)
+        told status(1, confirmed)
+        the input ends -> quit() | (waits)
+        let go -> (ends 0)
+    A pipe ends when nobody answers.
+        a pipe for bob -> to(bob)
+        told error(to, ringing, bob's line is ringing.) | unanswered(bob) -> quit() | bob's line is
+            ringing.
+        let go -> (ends 5: bob does not answer.)
+    A pipe ends when the one to call is not to be disturbed.
+        a pipe for bob -> to(bob)
+        told error(to, dnd, bob does not want to be disturbed.) -> quit()
+        let go -> (ends 5: bob does not want to be disturbed.)
+    """
+)
+def test_a_talk_calls(scene: str) -> None:
+    play(scene)
 
 
-def test_a_person_who_blocks_the_peer_is_with_nobody() -> None:
-    scene = chatting()
-    scene.types("/block bob")
-    scene.tells(Free(), Blocked("bob"))
-    assert scene.notices() == ["You are free.", "You have blocked bob."]
-    assert scene.screen.standings[-1].peer is None
-
-
-def test_a_person_whose_call_rings_may_do_something_else_meanwhile() -> None:
-    scene = person("bob")
-    scene.tells(RINGS)
-    assert scene.notices() == [RINGS.text]
-    scene.types("/who")
-    scene.tells(Here([Present("alice", False), Present("bob", False)], 0))
-    assert scene.notices() == ["Here: alice, bob"]
-    scene.tells(Unanswered("bob"))
-    assert scene.notices() == [NO_ANSWER]
-    scene.types("To:bob")
-    scene.tells(RINGS)
-    scene.tells(Paired("bob"))
-    assert scene.notices() == [RINGS.text, PAIRED]
-    scene.types("hi", "/bye")
-    assert scene.said()[-3:-1] == [Say(1, "hi", "bob"), HangUp()]
-
-
-def test_a_bell_rings_when_a_call_does() -> None:
-    scene = person()
-    scene.talk.is_typing()
-    scene.clock.advance(30)
-    scene.tells(Ringing("carol"))
-    assert scene.notices() == ["carol is calling. To:carol to answer."]
-    assert scene.screen.rings == 1
-
-
-@EITHER_KIND
-def test_who_does_not_want_to_be_disturbed_is_waited_for(kind: Kind) -> None:
-    scene = settled(kind, "bob", wait=True)
-    bob = Here([Present("alice", False), Present("bob", False)], 0)
-    assert asked(scene) == [AskWho()]
-    scene.tells(bob)
-    assert asked(scene) == [Call("bob")]
-    scene.tells(DND)
-    assert (scene.notices(), scene.results) == (["Waiting for bob ..."], [])
-    scene.clock.advance(1)
-    assert asked(scene) == [AskWho()]
-    scene.tells(bob)
-    assert asked(scene) == [Call("bob")]
-    scene.tells(RINGS)
-    assert scene.notices() == [RINGS.text]
-    scene.clock.advance(60)
-    assert asked(scene) == []  # it rings once
-    scene.tells(Paired("bob"))
-    assert scene.notices() == [PAIRED]
-    assert scene.screen.wanted
-
-
-def asked(scene: Scene) -> list[JsonCommand]:
-    """Return what was asked since the last time."""
-    return [command for command in scene.said() if isinstance(command, AskWho | Call)]
-
-
-# A pipe
-
-
-def test_a_pipe_whose_call_rings_waits_for_the_answer() -> None:
-    scene = piped("bob")
-    scene.talk.input_ended()
-    scene.tells(RINGS)
-    assert (scene.notices(), scene.screen.wanted, scene.results) == ([RINGS.text], False, [])
-    scene.tells(Paired("bob"))
-    scene.answers_quit(DONE)
-
-
-def test_a_pipe_s_first_line_may_ring_too() -> None:
-    scene = piped()
-    scene.types("To:bob")
-    scene.tells(RINGS)
-    assert not scene.screen.wanted
-    scene.tells(Paired("bob"))
-    scene.types("hi")
-    assert Say(1, "hi", "bob") in scene.said()
-    scene.tells(status(1))
-    scene.talk.input_ended()
-    scene.answers_quit(DONE)
-
-
-def test_a_pipe_ends_when_nobody_answers() -> None:
-    scene = piped("bob")
-    scene.tells(RINGS, Unanswered("bob"))
-    assert scene.notices() == [RINGS.text]
-    scene.answers_quit(Ending(ExitStatus.BUSY, NO_ANSWER))
-
-
-def test_a_pipe_ends_when_the_one_to_call_is_not_to_be_disturbed() -> None:
-    scene = piped("bob")
-    scene.tells(DND)
-    scene.answers_quit(Ending(ExitStatus.BUSY, DND.text))
-
-
-# A server that speaks no JSON
-
-
-def test_a_plain_server_s_calls_ring() -> None:
-    scene = piped("bob", PlainScene)
-    scene.tells(RINGS)
-    assert scene.notices() == [RINGS.text]
-    scene.tells(Paired("bob"), HI)
-    assert scene.screen.messages == [HI]
-    assert scene.screen.wanted
+# PLAIN
+@scenes(
+    """
+    A plain server's calls ring.
+        a pipe for bob -> to(bob)
+        told error(to, ringing, bob's line is ringing.) -> bob's line is ringing.
+        told paired(bob) | message(bob, hi) -> You are chatting with bob. | bob: (hi) | (reads many)
+    """
+)
+def test_a_plain_server_s_calls_ring(scene: str) -> None:
+    play(scene, PlainScene)
 
 
 # A real server

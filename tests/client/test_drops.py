@@ -3,25 +3,16 @@
 from twisted.logger import capturedLogs
 
 from chatpair.client.line import Line
-from chatpair.client.session import Ended, NotDelivered, Refused
 from chatpair.codecs import json
 from chatpair.messages import (
     Acknowledge,
-    AskWho,
-    Back,
-    Call,
-    Claim,
-    Here,
-    Left,
     Message,
     Named,
-    Paired,
     Ping,
-    Pong,
     Resume,
     Resumed,
-    Say,
 )
+from tests.support.lines import play
 from tests.support.played import (
     HI,
     Play,
@@ -29,96 +20,142 @@ from tests.support.played import (
     named,
     outcome,
     paired,
-    plain,
-    refused,
-    says,
-    status,
 )
-
-# Drops
-
-
-def test_after_a_drop_what_the_server_never_got_is_said_again() -> None:
-    play = paired()
-    results = [outcome(play.line.say(str(number))) for number in range(1, 6)]
-    play.tells(status(1))
-    play.said()
-    play.drops()
-    assert (play.line.connected, play.links) == (False, [True, False])
-    results.append(outcome(play.line.say("6")))
-    play.accepts()
-    assert play.said() == [Resume("key", 3)]
-    play.remote.says(Resumed("build", "bob", 3), play.counted(status(2)))
-    assert results == [["confirmed"], ["confirmed"], [], [], [], []]
-    assert play.said() == [Ping(), Acknowledge(4)]
-    play.remote.says(Pong())
-    assert play.said() == says(4, 5, 6)
-    assert (play.line.connected, play.links) == (True, [True, False, True])
-    play.tells(status(6))
-    assert results == [["confirmed"]] * 6
+from tests.support.transcript import scenes
 
 
-def test_what_is_said_again_counts_once_for_what_is_on_its_way() -> None:
-    play = paired()
-    for text in ("x" * 40_000, "y" * 20_000):
-        outcome(play.line.say(text))
-    play.drops()
-    play.resumes(2, 0)
-    assert [len(say.text) for say in play.said() if isinstance(say, Say)] == [40_000, 20_000]
-    outcome(play.line.say("z"))
-    assert play.said() == [Say(3, "z", "bob")]
-
-
-def test_what_the_server_never_got_does_not_go_to_another_peer() -> None:
-    play = paired()
-    results = [outcome(play.line.say(str(number))) for number in (1, 2)]
-    play.said()
-    play.drops()
-    missed = [play.counted(event) for event in (Left("bob", "quit"), Paired("carol"))]
-    play.resumes(2, 1, *missed, peer="carol")
-    assert (results[0], results[1][0].why, play.line.peer) == ([], "quit", "carol")
-    assert play.said() == []
-    outcome(play.line.say("new"))
-    assert play.said() == [Say(2, "new", "carol")]
-
-
-def test_duplicates_are_ignored_and_only_what_is_done_counts_as_seen() -> None:
-    program = Slow(Message)
-    play = paired(program)
-    said = outcome(play.line.say("1"))
-    again = [play.counted(HI), play.counted(status(1))]
-    play.remote.says(*again)
-    assert said == ["confirmed"]
-    play.drops()
-    play.resumes(2, 1, *again, play.counted(Back("bob")))
-    program.is_done(0)
-    assert [plain(event) for event in program.heard[2:]] == [HI, status(1), Back("bob")]
-    assert play.said() == [Acknowledge(5)]
-
-
-def test_even_the_name_may_come_again_until_it_is_acknowledged() -> None:
-    program = Slow()
-    play = named(on_event=program)
-    play.drops()
-    play.resumes(0, 0, Named("build", "key", seq=1), peer=None)
-    program.is_done(0)
-    assert (len(program.waits), play.said()) == (1, [Acknowledge(1)])
-
-
-def test_what_a_resume_says_is_seen_needs_no_acknowledgement() -> None:
-    play = paired()
-    play.tells(HI)
-    play.drops()
-    assert play.resumes(3, 0) == []
-
-
-def test_a_line_that_ends_hears_no_more() -> None:
-    program = Slow(Message)
-    play = paired(program)
-    play.tells(HI, Left("bob", "quit"))
-    play.remote.says(refused(None, "bad-key"))
-    program.is_done(0)
-    assert [plain(event) for event in program.heard[2:]] == [HI]
+@scenes(
+    """
+    What the server never got is said again.
+        a line with bob
+        say 1 to 5 -> say(1, 1, bob) | say(2, 2, bob) | say(3, 3, bob) | say(4, 4, bob) |
+            say(5, 5, bob)
+        told status(1, confirmed) -> heard status(1, confirmed) | say 1 = confirmed
+        the connection is lost, and tried again -> (down) | (connects)
+        it is not connected, with bob
+        say 6
+        back, having seen 3 and said 3, with bob, told status(2, confirmed) -> say(4, 4, bob) |
+            say(5, 5, bob) | say(6, 6, bob) | heard status(2, confirmed) | say 2 = confirmed | (up)
+        told status(6, confirmed) -> heard status(6, confirmed) | say 3 = confirmed |
+            say 4 = confirmed | say 5 = confirmed | say 6 = confirmed
+    What is said again counts once for what is on its way.
+        a line with bob
+        say x*40000 | y*20000 -> say(1, x*40000, bob) | say(2, y*20000, bob)
+        the connection is lost, and tried again -> (down) | (connects)
+        back, having seen 2 and said 0, with bob -> say(1, x*40000, bob) | say(2, y*20000, bob) |
+            (up)
+        say z -> say(3, z, bob)
+    What the server never got does not go to another peer.
+        a line with bob
+        say 1 | 2 -> say(1, 1, bob) | say(2, 2, bob)
+        the connection is lost, and tried again -> (down) | (connects)
+        back, having seen 2 and said 1, with carol, told left(bob, quit) | paired(carol) ->
+            heard left(bob, quit) | heard paired(carol) | say 2 failed: quit | (up)
+        it is connected, with carol
+        say new -> say(2, new, carol)
+    Duplicates are ignored, and only what is done with counts as seen.
+        a line with bob that is slow with messages
+        say 1 -> say(1, 1, bob)
+        told message(bob, hi) | status(1, confirmed) -> (acknowledged up to 2) |
+            heard message(bob, hi) | say 1 = confirmed
+        the connection is lost, and tried again -> (down) | (connects)
+        back, having seen 2 and said 1, with bob, told again message(bob, hi) |
+            status(1, confirmed) -> (acknowledged up to 2) | (up)
+        told back(bob) -> (acknowledged up to 2)
+        the program is done -> heard status(1, confirmed) | heard back(bob)
+    Even the name may come again until it is acknowledged.
+        a line, slow -> (acknowledged up to 0)
+        the connection is lost, and tried again -> (down) | (connects)
+        back, having seen 0 and said 0, with nobody, told again named(build, key) ->
+            (acknowledged up to 0) | (up)
+        the program is done
+    What a resume says is seen needs no acknowledgement.
+        a line with bob
+        told message(bob, hi) -> heard message(bob, hi)
+        the connection is lost, and tried again -> (down) | (connects)
+        back, having seen 3 and said 0, with bob -> (up)
+    A line that ends hears no more.
+        a line with bob that is slow with messages
+        told message(bob, hi) | left(bob, quit) -> (acknowledged up to 2) | heard message(bob, hi)
+        told error(-, bad-key, No.) -> (acknowledged up to 2) | (hangs up)
+        the program is done
+    A command whose answer was missed has it after the drop.
+        a line
+        call bob -> to(bob)
+        the connection is lost, and tried again -> (down) | (connects)
+        back, having seen 1 and said 0, with bob, told paired(bob) -> heard paired(bob) |
+            call bob = bob | (up)
+    A command that was lost is sent again.
+        a line
+        who -> who()
+        call bob
+        the connection is lost, and tried again -> (down) | (connects)
+        back, having seen 1 and said 0, with nobody -> who() | (up)
+        the connection is lost, and tried again -> (down) | (connects)
+        back, having seen 1 and said 0, with nobody -> who() | (up)
+        told who(0) -> to(bob) | who = who(0)
+    A line that the server forgot begins anew.
+        a line with bob
+        say 1 | x*60000 | y*60000 -> say(1, 1, bob) | say(2, x*60000, bob)
+        call carol -> to(carol)
+        told status(1, confirmed) -> heard status(1, confirmed) | say 1 = confirmed
+        the connection is lost, and tried again -> (down) | (connects)
+        connected -> resume(key, 3)
+        told error(resume, bad-key, No.) -> name(build) | heard left(bob, lost) |
+            say x*60000 failed: lost | say y*60000 failed: lost
+        it is not connected, with nobody
+        told named(build, other key) -> to(carol) | heard named(build, other key) | (up)
+        it is connected, with nobody
+        told paired(carol) -> heard paired(carol) | call carol = carol
+        say 1 | x*60000 -> say(1, 1, carol) | say(2, x*60000, carol)
+        the connection is lost, and tried again -> (down) | (connects)
+        connected -> resume(other key, 2)
+    A line that the server forgot may have lost its name.
+        a line
+        the connection is lost, and tried again -> (down) | (connects)
+        connected -> resume(key, 1)
+        told error(resume, bad-key, No.) | error(name, reuse, No.) -> name(build) | (hangs up)
+        the connection is lost -> (ends: refused: reuse)
+    A resume may have to wait.
+        a line
+        the connection is lost, and tried again -> (down) | (connects)
+        connected -> resume(key, 1)
+        told error(resume, try-later, No.) -> (hangs up)
+        the connection is lost
+        0.5 seconds pass -> (connects)
+        back, having seen 1 and said 0, with nobody -> (up)
+        it is connected, with nobody
+    A line that is taken over ends.
+        a line with bob
+        say hi -> say(1, hi, bob)
+        call carol -> to(carol)
+        told error(-, bad-key, No.) -> say hi failed: ended | call carol Ended | (hangs up)
+        told paired(eve)
+        it is not connected, with nobody
+        the connection is lost -> (ends: refused: bad-key)
+        say x -> say x failed: ended
+        who -> who Ended
+        start -> start Ended
+        quit -> quit = None
+    A server that says nothing is given up.
+        a line
+        just 30 seconds pass -> ping()
+        29 seconds pass
+        told paired(bob) -> heard paired(bob)
+        1 second passes -> ping()
+        just 30 seconds pass -> (hangs up)
+        the connection is lost, and tried again -> (down) | (connects)
+        back, having seen 2 and said 0, with bob -> (up)
+        it is connected, with bob
+    A server that does not greet is given up.
+        a line without a name
+        start -> (connects)
+        accepted
+        just 30 seconds pass -> (hangs up)
+    """
+)
+def test_a_line_outlives_its_connections(scene: str) -> None:
+    play(scene)
 
 
 def test_what_was_done_with_while_a_resume_was_asked_for_is_acknowledged() -> None:
@@ -134,54 +171,6 @@ def test_what_was_done_with_while_a_resume_was_asked_for_is_acknowledged() -> No
     play.remote.says(Resumed("build", "bob", 0), message)
     assert play.said() == [Ping(), Acknowledge(3)]
     assert len(program.waits) == 1
-
-
-def test_a_command_whose_answer_was_missed_has_it_after_the_drop() -> None:
-    play = named()
-    called = outcome(play.line.call("bob"))
-    play.drops()
-    play.resumes(1, 0, play.counted(Paired("bob")))
-    assert called == ["bob"]
-    assert play.said() == []
-
-
-def test_a_command_that_was_lost_is_sent_again() -> None:
-    play = named()
-    here, called = outcome(play.line.who()), outcome(play.line.call("bob"))
-    assert play.said() == [AskWho()]
-    play.drops()
-    play.resumes(1, 0, peer=None)
-    assert play.said() == [AskWho()]
-    play.drops()
-    play.resumes(1, 0, peer=None)
-    assert play.said() == [AskWho()]
-    play.tells(Here([], 0))
-    assert (len(here), called, play.said()) == (1, [], [Call("bob")])
-
-
-def test_a_line_that_the_server_forgot_begins_anew() -> None:
-    play = paired()
-    long = "x" * 60_000
-    results = [outcome(play.line.say(text)) for text in ("1", long, long)]
-    called = outcome(play.line.call("carol"))
-    play.tells(status(1))
-    play.is_forgotten()
-    assert play.said() == [Resume("key", 3), Claim("build")]
-    assert [result[0].why for result in results[1:]] == ["lost", "lost"]
-    assert (called, play.line.peer) == ([], None)
-    assert play.heard() == [status(1), Left("bob", "lost")]
-    play.seq = 0
-    play.tells(Named("build", "other key"))
-    assert (play.heard(), play.line.connected) == ([Named("build", "other key")], True)
-    assert play.said() == [Call("carol"), Acknowledge(1)]
-    play.tells(Paired("carol"))
-    assert called == ["carol"]
-    for text in ("1", long):
-        outcome(play.line.say(text))
-    assert play.said() == [Say(1, "1", "carol"), Say(2, long, "carol"), Acknowledge(2)]
-    play.drops()
-    play.accepts()
-    assert play.said() == [Resume("other key", 2)]
 
 
 def test_what_is_given_up_is_given_up_in_order() -> None:
@@ -201,46 +190,6 @@ def test_a_program_that_fails_when_it_hears_of_a_drop_stops_nothing() -> None:
         play.accepts()
         play.tells(Named("build", "key"))
     assert (line.connected, len(logged)) == (True, 1)
-
-
-def test_a_line_that_the_server_forgot_may_have_lost_its_name() -> None:
-    play = named()
-    play.is_forgotten(refused("name", "reuse"))
-    play.remote.drops()
-    ((why),) = play.finished
-    assert (why.code, play.endpoint.attempts) == ("reuse", [])
-
-
-def test_a_resume_may_have_to_wait() -> None:
-    play = named()
-    play.drops()
-    play.accepts()
-    play.remote.says(refused("resume", "try-later"))
-    assert play.remote.transport.disconnecting
-    play.remote.drops()
-    play.clock.advance(0.5)
-    play.resumes(1, 0)
-    assert play.line.connected
-
-
-def test_a_line_that_is_taken_over_ends() -> None:
-    play = paired()
-    said, called = outcome(play.line.say("hi")), outcome(play.line.call("carol"))
-    play.remote.says(refused(None, "bad-key"))
-    play.remote.protocol.dataReceived(json.render(Paired("eve")))
-    assert (play.heard(), play.line.peer) == ([], None)
-    play.remote.drops()
-    ((why),) = play.finished
-    assert (type(why), why.code) == (Refused, "bad-key")
-    assert said[0].why == "ended"
-    assert (type(called[0]), called[0].__cause__) == (Ended, why)
-    assert (play.endpoint.attempts, play.line.peer, play.links) == ([], None, [True])
-    late = [outcome(asked) for asked in (play.line.say("x"), play.line.who(), play.line.start())]
-    assert [type(result[0]) for result in late] == [NotDelivered, Ended, Ended]
-    assert outcome(play.line.quit()) == [None]
-
-
-# When to connect, and when to give a connection up
 
 
 def test_attempts_back_off_until_one_leads_to_a_name() -> None:
@@ -266,32 +215,6 @@ def test_attempts_back_off_until_one_leads_to_a_name() -> None:
     assert play.line.connected is False
     play.clock.advance(0.25)
     play.resumes(1, 0, peer=None)
-
-
-def test_a_server_that_says_nothing_is_given_up() -> None:
-    play = named()
-    play.clock.advance(30)
-    assert play.said() == [Ping()]
-    play.clock.advance(29)
-    play.tells(Paired("bob"))
-    play.clock.advance(1)
-    assert Ping() in play.said()
-    play.clock.advance(29)
-    assert not play.remote.transport.disconnecting
-    play.clock.advance(1)
-    assert play.remote.transport.disconnecting
-    play.drops()
-    play.resumes(2, 0)
-    assert play.line.connected
-
-
-def test_a_server_that_does_not_greet_is_given_up() -> None:
-    play = Play()
-    play.line.start()
-    remote = play.endpoint.accept()
-    play.clock.advance(30)
-    assert remote.transport.disconnecting
-    assert remote.lines() == [b"Mode:json"]
 
 
 def test_a_line_without_end_is_given_up() -> None:

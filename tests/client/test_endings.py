@@ -10,7 +10,6 @@ from chatpair.client.ending import DONE, Ending, interrupted
 from chatpair.client.pipe import PipeTalk
 from chatpair.factory import NOBODY
 from chatpair.messages import Error, Quit
-from tests.support.played import refused, status
 from tests.support.scene import (
     EITHER_KIND,
     EITHER_SERVER,
@@ -23,8 +22,9 @@ from tests.support.scene import (
     piped,
     piped_to_bob,
 )
+from tests.support.talks import play
+from tests.support.transcript import scenes
 
-NO_ANSWER = "The server did not answer."
 NOT_READY = "The switchboard is not ready."
 
 # Refusals
@@ -99,19 +99,6 @@ def test_a_pipe_ends_when_the_server_takes_no_more(
     scene.answers_quit(Ending(number, text))
 
 
-def test_a_pipe_whose_line_another_has_taken_over_has_no_connection() -> None:
-    scene = piped_to_bob()
-    scene.tells(refused(None, "bad-key"))
-    scene.remote.drops()
-    assert (scene.results, scene.endpoint.attempts) == ([Ending(2, "No.")], [])
-
-
-def test_a_refusal_has_no_controls_of_the_server_s() -> None:
-    scene = piped("carol")
-    scene.tells(Error("to", "unknown", "The user carol\x1b does not exist."))
-    scene.answers_quit(Ending(4, "The user carol does not exist."))
-
-
 @pytest.mark.parametrize(("code", "text", "number"), REFUSALS)
 @EITHER_SERVER
 def test_a_person_goes_on_after_a_refusal(
@@ -182,37 +169,49 @@ def test_who_is_interrupted_before_there_is_a_name_has_a_problem(
     assert scene.results == [INTERRUPTED]
 
 
-@pytest.mark.parametrize(
-    ("start", "ending"), [(chatting, Ending(130, NO_ANSWER)), (piped_to_bob, INTERRUPTED)]
+@scenes(
+    """
+    A second interrupt does not wait for the answer.
+        a person with bob -> (reads)
+        is interrupted -> quit() | (waits)
+        is interrupted -> (ends 130: The server did not answer.)
+        is interrupted
+        the connection is lost
+    Nor does that of a pipe.
+        a pipe with bob -> (reads many)
+        is interrupted -> quit() | (waits)
+        is interrupted -> (ends 130: Interrupted.)
+        is interrupted
+        the connection is lost
+    """
 )
 @EITHER_SERVER
-def test_a_second_interrupt_does_not_wait_for_the_answer(
-    server: type[Scene], start: Callable[[type[Scene]], Scene], ending: Ending
-) -> None:
-    scene = start(server)
-    scene.talk.interrupt(SIGINT)
-    assert (scene.commands(), scene.results) == ([Quit()], [])
-    scene.talk.interrupt(SIGINT)
-    assert scene.results == [ending]
-    scene.talk.interrupt(SIGINT)
-    scene.remote.drops()
-    assert (scene.commands(), scene.results) == ([], [ending])
+def test_who_insists_does_not_wait(server: type[Scene], scene: str) -> None:
+    play(scene, server)
 
 
-def test_a_second_interrupt_tells_what_may_not_have_arrived() -> None:
-    scene = chatting()
-    scene.types("one", "two", "three")
-    scene.tells(status(1))
-    scene.talk.interrupt(SIGINT)
-    scene.talk.interrupt(SIGINT)
-    text = "The server did not answer. What is not known to have arrived: 2."
-    assert scene.results == [Ending(130, text)]
-    scene.remote.drops()
-
-
-def test_an_interrupt_of_who_quits_already_does_not_wait_for_the_answer() -> None:
-    scene = piped_to_bob()
-    scene.talk.input_ended()
-    scene.talk.interrupt(SIGINT)
-    assert scene.results == [Ending(130, NO_ANSWER)]
-    scene.remote.drops()
+@scenes(
+    """
+    A second interrupt tells what may not have arrived.
+        a person with bob -> (reads)
+        said one | two | three -> say(1, one, bob) | say(2, two, bob) | say(3, three, bob)
+        told status(1, confirmed)
+        is interrupted -> quit() | (waits)
+        is interrupted -> (ends 130: The server did not answer. What is not known to have arrived:
+            2.)
+    An interrupt of who quits already does not wait for the answer.
+        a pipe with bob -> (reads many)
+        the input ends -> quit() | (waits)
+        is interrupted -> (ends 130: The server did not answer.)
+    A pipe whose line another has taken over has no connection.
+        a pipe with bob -> (reads many)
+        taken over -> (hangs up)
+        the connection is lost -> (waits) | (ends 2: No.)
+    A refusal has no controls of the server's.
+        a pipe for carol -> to(carol)
+        told error(to, unknown, The user carol\\e does not exist.) -> quit()
+        let go -> (ends 4: The user carol does not exist.)
+    """
+)
+def test_a_talk_ends(scene: str) -> None:
+    play(scene)

@@ -1,236 +1,210 @@
 """What a pipe does when its peer leaves, and when its input ends, without sockets."""
 
-from collections.abc import Callable
-from typing import Any
+from chatpair.client.pipe import NO_NAME, PipeTalk
+from tests.support.scene import EITHER_SERVER, Scene
+from tests.support.talks import play
+from tests.support.transcript import scenes
 
-import pytest
 
-from chatpair.client.ending import DONE, Ending
-from chatpair.client.pipe import ENDED_EARLY, NO_NAME, PipeTalk
-from chatpair.client.talk import LINK_LOST
-from chatpair.messages import Error, Goodbye, JsonEvent, Left, Message, Paired, Quit, Say, Timestamp
-from tests.support.played import HI, status
-from tests.support.scene import (
-    EITHER_SERVER,
-    LEFT,
-    STOPPED,
-    TALK_IS_OVER,
-    PlainScene,
-    Scene,
-    piped,
-    piped_to_bob,
+@scenes(
+    """
+    Nobody can call a pipe whose peer has left; lines that still come are the problem.
+        a pipe with bob -> (reads many)
+        said one -> say(1, one, bob)
+        told status(1, confirmed) | left(bob, quit) -> quit() | (the peer is gone) | bob has left.
+      * said two -> (waits)
+        let go -> (ends 6: bob left before all was said.)
+      * the input ends -> (waits)
+        let go -> (ends 0)
+      * let go
+        said two -> (waits) | (ends 6: bob left before all was said.)
+      * let go
+        the input ends -> (waits) | (ends 0)
+    Lines meant for one who left are not said to the next who calls.
+        a pipe with bob -> (reads many)
+        told left(bob, quit) -> quit() | (the peer is gone) | bob has left.
+      * told paired(carol) -> You are chatting with carol.
+        said two -> (waits)
+        let go -> (ends 6: bob left before all was said.)
+      * told paired(bob) -> You are chatting with bob.
+        said two -> (waits)
+        let go -> (ends 6: bob left before all was said.)
+    """
 )
-
-
-def left_by(why: str = "quit", server: type[Scene] = Scene, **options: bool) -> Scene:
-    """Return the talk of a pipe whose peer has left, and which has told the server so."""
-    scene = piped_to_bob(server, **options)
-    scene.types("one")
-    scene.tells(status(1), Left("bob", why))  # type: ignore[arg-type]
-    assert scene.notices() == ([] if why == "stopped" else ["bob has left."])
-    assert Quit() in scene.commands()
-    assert scene.results == []
-    return scene
-
-
-# The peer
-
-
-@pytest.mark.parametrize("gone", [False, True])
-@pytest.mark.parametrize(
-    ("why", "server"), [("quit", Scene), ("lost", Scene), ("quit", PlainScene)]
-)
-@pytest.mark.parametrize(
-    ("goes_on", "ending"),
-    [(lambda talk: talk.typed("two"), LEFT), (lambda talk: talk.input_ended(), DONE)],
-    ids=["says more", "has said all"],
-)
-def test_nobody_can_call_a_pipe_whose_peer_has_left_and_lines_that_still_come_are_the_problem(
-    goes_on: Callable[[Any], None], ending: Ending, why: str, server: type[Scene], gone: bool
-) -> None:
-    scene = left_by(why, server)
-    if gone:
-        scene.tells(Goodbye())
-        scene.remote.drops()
-        assert (scene.results, scene.endpoint.attempts) == ([], [])
-    assert scene.screen.wanted
-    goes_on(scene.talk)
-    if gone:
-        assert scene.results == [ending]
-    else:
-        assert scene.texts() == []
-        scene.ends_with(ending)
-    assert not scene.screen.wanted
-
-
-def test_lines_that_come_when_the_server_has_forgotten_the_line_are_the_problem() -> None:
-    scene = piped_to_bob()
-    scene.is_forgotten()
-    assert scene.notices() == [LINK_LOST, TALK_IS_OVER]
-    scene.remote.drops()
-    scene.types("one")
-    assert scene.results == [ENDED_EARLY]
-
-
-def test_who_lingers_may_have_missed_something_when_the_server_has_forgotten_the_line() -> None:
-    scene = piped_to_bob(linger=True)
-    scene.talk.input_ended()
-    scene.is_forgotten()
-    scene.remote.drops()
-    assert scene.results == [ENDED_EARLY]
-
-
-def test_an_input_that_has_ended_waits_for_nothing_more() -> None:
-    scene = piped_to_bob()
-    scene.types("one")
-    scene.talk.input_ended()
-    scene.tells(Left("bob", "quit"))
-    assert (Quit() in scene.said(), scene.results) == (False, [])
-    scene.tells(status(1))
-    scene.answers_quit(DONE)
-
-
-def test_the_screen_is_told_once_that_the_peer_has_left() -> None:
-    scene = piped()
-    scene.tells(Left("carol", "quit"))
-    assert scene.screen.departures == 0
-    assert left_by().screen.departures == 1
-
-
-def test_what_is_on_its_way_to_a_peer_that_leaves_is_waited_for() -> None:
-    scene = piped_to_bob()
-    scene.types("one")
-    scene.tells(Left("bob", "quit"))
-    assert Quit() not in scene.said()
-    scene.tells(status(1, "failed", why="quit"))
-    scene.answers_quit(LEFT)
-
-
-@pytest.mark.parametrize("gone", [False, True])
-def test_a_server_that_stops_with_lines_still_to_come_is_the_problem(gone: bool) -> None:
-    scene = left_by("stopped")
-    if gone:
-        scene.remote.drops()
-        assert scene.results == []
-        scene.types("two")
-        assert scene.results == [STOPPED]
-    else:
-        scene.types("two")
-        scene.ends_with(STOPPED)
-
-
-def test_a_server_that_stops_when_all_was_said_is_no_problem() -> None:
-    scene = left_by("stopped")
-    scene.remote.drops()
-    scene.talk.input_ended()
-    assert scene.results == [DONE]
-
-
-@pytest.mark.parametrize("caller", ["carol", "bob"])
 @EITHER_SERVER
-def test_lines_meant_for_one_who_left_are_not_said_to_the_next_who_calls(
-    server: type[Scene], caller: str
-) -> None:
-    scene = left_by(server=server)
-    scene.tells(Paired(caller))
-    scene.types("two")
-    assert scene.texts() == []
-    scene.ends_with(LEFT)
+def test_a_peer_leaves_a_pipe_at_either_server(server: type[Scene], scene: str) -> None:
+    play(scene, server)
 
 
-def test_nor_when_the_output_is_too_full_to_tell_that_one_left() -> None:
-    scene = piped_to_bob()
-    scene.talk.pauseProducing()
-    scene.tells(HI, Left("bob", "quit"), Paired("carol"))
-    assert scene.notices() == []
-    scene.types("one")
-    assert scene.texts() == []
-    scene.ends_with(LEFT)
-
-
-def test_a_peer_s_last_words_are_shown_before_the_end() -> None:
-    scene = piped_to_bob(has_end=False)
-    scene.talk.pauseProducing()
-    scene.tells(HI, Message("bob", "bye", Timestamp(0.0)), Left("bob", "quit"))
-    assert (len(scene.screen.messages), scene.said()) == (1, [])
-    scene.talk.resumeProducing()
-    assert [message.text for message in scene.screen.messages] == ["hi", "bye"]
-    scene.answers_quit(DONE)
-
-
-@pytest.mark.parametrize("lingers", [False, True])
-def test_a_keyboard_has_no_end_to_wait_for_when_the_peer_leaves(lingers: bool) -> None:
-    scene = left_by(has_end=False, linger=lingers)
-    assert not scene.screen.wanted
-    scene.ends_with(DONE)
-
-
-def test_one_who_pairs_before_the_one_that_is_called_may_leave() -> None:
-    scene = piped("bob")
-    scene.tells(Paired("carol"), Left("carol", "quit"))
-    assert (Quit() in scene.said(), scene.screen.departures) == (False, 0)
-
-
-# Lingering
-
-
-def test_who_lingers_listens_on_when_all_is_said() -> None:
-    scene = piped_to_bob(linger=True)
-    scene.types("one")
-    scene.talk.input_ended()
-    scene.tells(status(1), HI)
-    assert Quit() not in scene.said()
-    assert len(scene.screen.messages) == 1
-    scene.tells(Left("bob", "lost"))
-    scene.answers_quit(DONE)
-
-
-def test_who_lingers_without_a_peer_waits_for_a_first_caller() -> None:
-    scene = piped(linger=True)
-    scene.talk.input_ended()
-    assert (Quit() in scene.said(), scene.results) == (False, [])
-    scene.tells(Paired("bob"), HI)
-    assert Quit() not in scene.said()
-    scene.tells(Left("bob", "quit"))
-    scene.answers_quit(DONE)
-
-
-def test_a_line_that_does_not_arrive_is_a_problem_for_who_lingers_too() -> None:
-    scene = piped_to_bob(linger=True)
-    scene.types("one")
-    scene.talk.input_ended()
-    events: list[JsonEvent] = [Left("bob", "quit"), status(1, "failed", why="quit")]
-    scene.tells(*events)
-    scene.answers_quit(LEFT)
-
-
-def test_a_refusal_is_a_problem_for_who_lingers_too() -> None:
-    scene = piped("bob", linger=True)
-    scene.talk.input_ended()
-    scene.tells(Error("to", "busy", "bob is talking with someone else."))
-    scene.answers_quit(Ending(5, "bob is talking with someone else."))
-
-
-# Before the pair
-
-
-def test_an_input_that_is_not_read_early_waits_for_the_pair() -> None:
-    scene = piped(reads_early=False)
-    assert not scene.screen.wanted
-    scene.tells(Paired("bob"))
-    scene.types("To:carol")
-    assert Say(1, "To:carol", "bob") in scene.said()
+@scenes(
+    """
+    A peer whose connection was lost has left as well.
+        a pipe with bob -> (reads many)
+        said one -> say(1, one, bob)
+        told status(1, confirmed) | left(bob, lost) -> quit() | (the peer is gone) | bob has left.
+      * said two -> (waits)
+        let go -> (ends 6: bob left before all was said.)
+      * the input ends -> (waits)
+        let go -> (ends 0)
+      * let go
+        said two -> (waits) | (ends 6: bob left before all was said.)
+      * let go
+        the input ends -> (waits) | (ends 0)
+    Lines that come when the server has forgotten the line are the problem.
+        a pipe with bob -> (reads many)
+        forgotten -> resume(key, 2) | quit() | name(alice) | [link lost] | (the peer is gone) | [all
+            over] | (hangs up)
+        the connection is lost
+        said one -> (waits) | (ends 7: The talk ended early: the connection was lost for too long,
+            or the server was restarted.)
+    Who lingers may have missed something when the server has forgotten the line.
+        a pipe with bob, lingering -> (reads many)
+        the input ends
+        forgotten -> resume(key, 2) | quit() | name(alice) | [link lost] | (the peer is gone) | [all
+            over] | (waits) | (hangs up)
+        the connection is lost -> (ends 7: The talk ended early: the connection was lost for too
+            long, or the server was restarted.)
+    An input that has ended waits for nothing more.
+        a pipe with bob -> (reads many)
+        said one -> say(1, one, bob)
+        the input ends
+        told left(bob, quit) -> (the peer is gone) | bob has left.
+        told status(1, confirmed) -> quit() | (waits)
+        let go -> (ends 0)
+    The screen is told of no other who leaves.
+        a pipe -> (reads)
+        told left(carol, quit) -> carol has left.
+    What is on its way to a peer that leaves is waited for.
+        a pipe with bob -> (reads many)
+        said one -> say(1, one, bob)
+        told left(bob, quit) -> (the peer is gone) | bob has left.
+        told status(1, failed, quit) -> quit() | (waits)
+        let go -> (ends 6: bob left before all was said.)
+    A server that stops with lines still to come is the problem.
+        a pipe with bob -> (reads many)
+        said one -> say(1, one, bob)
+        told status(1, confirmed) | left(bob, stopped) -> quit() | (the peer is gone)
+      * said two -> (waits)
+        let go -> (ends 7: The server stopped before all was said.)
+      * the connection is lost
+        said two -> (waits) | (ends 7: The server stopped before all was said.)
+      * the connection is lost
+        the input ends -> (waits) | (ends 0)
+    Nor when the output is too full to tell that one left.
+        a pipe with bob -> (reads many)
+        the output is full
+        told message(bob, hi) | left(bob, quit) | paired(carol) -> (acknowledged up to 2) | bob:
+            (hi)
+        said one -> quit() | (waits)
+        let go -> (ends 6: bob left before all was said.)
+    A peer's last words are shown before the end.
+        a pipe with bob, with a keyboard -> (reads many)
+        the output is full
+        told message(bob, hi) | message(bob, bye) | left(bob, quit) -> (acknowledged up to 2) | bob:
+            (hi)
+        the output takes more -> quit() | bob: (bye) | (the peer is gone) | bob has left. | (waits)
+        let go -> (ends 0)
+    A keyboard has no end to wait for when the peer leaves.
+        a pipe with bob, with a keyboard -> (reads many)
+        told left(bob, quit) -> quit() | (the peer is gone) | bob has left. | (waits)
+        let go -> (ends 0)
+    Not even who lingers at one waits.
+        a pipe with bob, with a keyboard, lingering -> (reads many)
+        told left(bob, quit) -> quit() | (the peer is gone) | bob has left. | (waits)
+        let go -> (ends 0)
+    One who pairs before the one that is called may leave.
+        a pipe for bob -> to(bob)
+        told paired(carol) | left(carol, quit) -> You are chatting with carol. | carol has left.
+    Who lingers listens on when all is said.
+        a pipe with bob, lingering -> (reads many)
+        said one -> say(1, one, bob)
+        the input ends
+        told status(1, confirmed) | message(bob, hi) -> bob: (hi)
+        told left(bob, lost) -> quit() | (the peer is gone) | bob has left. | (waits)
+        let go -> (ends 0)
+    Who lingers without a peer waits for a first caller.
+        a pipe, lingering -> (reads)
+        the input ends
+        told paired(bob) | message(bob, hi) -> You are chatting with bob. | bob: (hi) | (reads many)
+        told left(bob, quit) -> quit() | (the peer is gone) | bob has left. | (waits)
+        let go -> (ends 0)
+    A line that does not arrive is a problem for who lingers too.
+        a pipe with bob, lingering -> (reads many)
+        said one -> say(1, one, bob)
+        the input ends
+        told left(bob, quit) | status(1, failed, quit) -> quit() | (the peer is gone) | bob has
+            left. | (waits)
+        let go -> (ends 6: bob left before all was said.)
+    A refusal is a problem for who lingers too.
+        a pipe for bob, lingering -> to(bob)
+        the input ends
+        told error(to, busy, bob is talking with someone else.) -> quit()
+        let go -> (ends 5: bob is talking with someone else.)
+    An input that is not read early waits for the pair.
+        a pipe, reading late
+        told paired(bob) -> You are chatting with bob. | (reads many)
+        said To:carol -> say(1, To:carol, bob)
+    An empty input for somebody waits for the answer to the call.
+        a pipe for bob -> to(bob)
+        the input ends
+        told paired(bob) -> quit() | You are chatting with bob.
+        let go -> (ends 0)
+    An empty input quits.
+        a pipe -> (reads)
+        the input ends -> quit() | (waits)
+        let go -> (ends 0)
+    An input that ends early waits for the pair.
+        a pipe -> (reads)
+        said hi -> (waits)
+        the input ends
+        told paired(bob) -> say(1, hi, bob) | You are chatting with bob. | (reads many)
+        told status(1, confirmed) -> quit() | (waits)
+        let go -> (ends 0)
+    The end of the input waits until all has arrived.
+        a pipe with bob -> (reads many)
+        said one | two -> say(1, one, bob) | say(2, two, bob)
+        the input ends
+        told status(1, handed)
+        the connection is lost, and tried again -> [link lost] | (connects)
+        back, having seen 3 and said 2, with bob -> [again]
+        told status(2, confirmed) -> quit() | (waits)
+        let go -> (ends 0)
+    The end waits until the output has taken what the peer said.
+        a pipe with bob -> (reads many)
+        the output is full
+        told message(bob, hi) | message(bob, bye) -> (acknowledged up to 2) | bob: (hi)
+        the input ends -> (acknowledged up to 2)
+        the output takes more -> quit() | bob: (bye) | (waits)
+        let go -> (ends 0)
+    A line that does not arrive is a problem.
+        a pipe with bob -> (reads many)
+        said one -> say(1, one, bob)
+      * told status(1, failed, quit) -> quit() | (waits)
+        let go -> (ends 6: bob left before all was said.)
+      * told status(1, failed, lost) -> quit() | (waits)
+        let go -> (ends 6: bob left before all was said.)
+      * told error(say, nobody, [nobody]) | status(1, failed, nobody) -> quit() | (waits)
+        let go -> (ends 6: bob left before all was said.)
+      * told status(1, failed, stopped) -> quit() | (waits)
+        let go -> (ends 7: The server stopped before all was said.)
+    A line that is held no longer is a problem, and without a name there is nothing to quit.
+        a pipe with bob -> (reads many)
+        said one -> say(1, one, bob)
+        forgotten -> resume(key, 2) | quit() | name(alice) | [link lost] | (the peer is gone) | [all
+            over] | (waits) | (hangs up)
+        the connection is lost -> (ends 7: The talk ended early: the connection was lost for too
+            long, or the server was restarted.)
+    A server that stops is none, as it may be back.
+        a pipe -> (reads)
+        told error(-, try-later, The server is stopping.) -> The server is stopping.
+        the connection is lost, and tried again -> [link lost] | (connects)
+    """
+)
+def test_a_pipe_ends(scene: str) -> None:
+    play(scene)
 
 
 def test_an_input_that_is_not_read_early_gives_no_name() -> None:
     scene = Scene(PipeTalk, reads_early=False)
     assert (scene.results, scene.endpoint.attempts) == ([NO_NAME], [])
     assert not scene.screen.wanted
-
-
-def test_an_empty_input_for_somebody_waits_for_the_answer_to_the_call() -> None:
-    scene = piped("bob")
-    scene.talk.input_ended()
-    assert Quit() not in scene.said()
-    scene.tells(Paired("bob"))
-    scene.answers_quit(DONE)

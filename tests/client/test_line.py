@@ -6,10 +6,10 @@ from weakref import ref
 
 import pytest
 from msgspec import UNSET
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 
-from chatpair.client.line import NOTICED_SECONDS, Line
-from chatpair.client.session import MAX_LINE, NotDelivered, NotJson, Refused, TooLong
+from chatpair.client.line import Line
+from chatpair.client.session import MAX_LINE, NotJson
 from chatpair.codecs import json
 from chatpair.messages import (
     Acknowledge,
@@ -17,50 +17,228 @@ from chatpair.messages import (
     Back,
     Call,
     Claim,
-    Free,
-    HangUp,
-    Here,
     JsonEvent,
-    Left,
     Message,
     Named,
     Paired,
-    Present,
     Quit,
 )
+from tests.support.lines import play
 from tests.support.played import HI, Endpoint, Play, named, outcome, paired, refused, says, status
-
-# The name
-
-
-def test_a_line_claims_its_name_and_is_told_what_the_server_says_to_newcomers() -> None:
-    play = Play("build")
-    started, again = outcome(play.line.start()), outcome(play.line.start())
-    play.accepts()
-    assert play.said() == [Claim("build")]
-    assert (started, play.line.connected) == ([], False)
-    play.tells(Named("Build", "key", "Welcome."))
-    assert (started, again) == ([None], [None])
-    assert (play.line.name, play.line.peer, play.line.connected) == ("Build", None, True)
-    assert play.heard() == [Named("Build", "key", "Welcome.")]
-    assert play.links == [True]
-    assert outcome(play.line.start()) == [None]
+from tests.support.transcript import scenes
 
 
-@pytest.mark.parametrize("code", ["reuse", "bad-name"])
-def test_a_refused_name_ends_the_line(code: str) -> None:
-    play = Play()
-    started, waits = outcome(play.line.start()), outcome(play.line.say("hi"))
-    play.accepts()
-    play.remote.says(refused("name", code))
-    ((why,), (lost,)) = started, waits
-    assert (type(why), why.code, why.text) == (Refused, code, "No.")
-    assert (type(lost), lost.why) == (NotDelivered, "ended")
-    assert play.remote.transport.disconnecting
-    assert play.finished == []
-    play.remote.drops()
-    assert play.finished == [why]
-    assert (play.endpoint.attempts, play.links) == ([], [])
+@scenes(
+    """
+    A line claims its name and is told what the server says to newcomers.
+        a line without a name
+        start -> (connects)
+        start
+        connected -> name(build)
+        it is not connected, with nobody
+        told named(Build, key, Welcome.) -> heard named(Build, key, Welcome.) | start = None |
+            start = None | (up)
+        it is connected, with nobody
+        start -> start = None
+    A refused name ends the line.
+        a line without a name
+        start -> (connects)
+        say hi
+        connected -> name(build)
+      * told error(name, reuse, No.) -> start refused: reuse | say hi failed: ended | (hangs up)
+        the connection is lost -> (ends: refused: reuse)
+      * told error(name, bad-name, No.) -> start refused: bad-name | say hi failed: ended |
+              (hangs up)
+        the connection is lost -> (ends: refused: bad-name)
+    A server that is for programs may be full for a while.
+        a line
+        the connection is lost, and tried again -> (down) | (connects)
+        accepted, and told The server is full. -> (hangs up)
+        the connection is lost
+        0.5 seconds pass -> (connects)
+        back, having seen 1 and said 0, with nobody -> (up)
+        it is connected, with nobody
+    Who is told to try later does.
+        a line without a name
+        start -> (connects)
+        connected -> name(build)
+        told error(name, try-later, No.) -> (hangs up)
+        told named(build, too late)
+        it is not connected, with nobody
+        the connection is lost, and tried again -> (connects)
+        accepted -> (acknowledged up to 0)
+        told error(-, try-later, No.) -> (acknowledged up to 0) | (hangs up)
+        the connection is lost
+        0.5 seconds pass -> (connects)
+        connected -> name(build) | (acknowledged up to 0)
+        told named(build, key) -> heard named(build, key) | start = None | (up)
+    A name is not taken that a lost claim of one's own may hold.
+        a line without a name
+        start -> (connects)
+        connected -> name(build)
+        the connection is lost, and tried again -> (connects)
+        connected -> name(build)
+        told error(name, reuse, No.) -> (hangs up)
+        the connection is lost
+        90 seconds pass -> (connects)
+        connected -> name(build)
+        told error(name, reuse, No.) -> (hangs up)
+        the connection is lost
+        60 seconds pass -> (connects)
+        connected -> name(build)
+        told error(name, reuse, No.) -> start refused: reuse | (hangs up)
+    A call fires when the pair begins, and the program is told as well.
+        a line
+        call B\\0OB -> to(BOB)
+        told paired(carol) | paired(Bob) -> heard paired(carol) | heard paired(Bob) |
+            call B\\0OB = Bob
+        it is connected, with Bob
+        told left(Bob, quit) -> heard left(Bob, quit)
+        it is connected, with nobody
+    A call may be refused, and the old pair stays.
+        a line with bob
+        call carol -> to(carol)
+        told error(to, busy, No.) -> call carol refused: busy
+        it is connected, with bob
+    A pair with another is no answer to a call.
+        a line
+        call n*200 -> to(n*200)
+        told paired(bob) -> heard paired(bob)
+        told error(to, unknown, No.) -> call n*200 refused: unknown
+    To call one's peer again is no failure.
+        a line with bob
+        call Bob -> to(Bob)
+        told error(to, already, No.) -> call Bob = bob
+    What is said after a call that has no answer yet is for whoever that leads to.
+        a line with bob
+        call carol -> to(carol)
+        say for carol -> say(1, for carol)
+        told paired(carol) -> heard paired(carol) | call carol = carol
+        say for her too -> say(2, for her too, carol)
+    Two who call each other are paired once.
+        a line
+        call bob -> to(bob)
+        told paired(bob) -> heard paired(bob) | call bob = bob
+        call carol -> to(carol)
+        told error(to, already, No.)
+        told paired(carol) -> heard paired(carol) | call carol = carol
+        told error(to, already, No.)
+    Commands without ids go one at a time.
+        a line with bob
+        bye -> bye()
+        who
+        call eve
+        told free() -> who() | heard free() | bye = None
+        it is connected, with nobody
+        told who(build, 0) | who(build, 0) -> to(eve) | who = who(build, 0)
+        told error(to, unknown, No.) -> call eve refused: unknown
+        bye -> bye()
+        told error(bye, nobody, No.) -> bye refused: nobody
+    A name too long to call is refused here.
+        a line
+        call n*65536 -> call n*65536 TooLong
+    A cancelled call is not sent, and its answer does no harm.
+        a line
+        call bob -> to(bob)
+        call carol
+        call eve
+        cancel call bob -> call bob CancelledError
+        cancel call carol -> call carol CancelledError
+        told paired(bob) -> to(eve) | heard paired(bob)
+        told paired(eve) -> heard paired(eve) | call eve = eve
+    Errors of no command are for the program.
+        a line
+        told error(say, nobody, No.) | error(-, bad-line, No.) | error(to, busy, No.) ->
+            heard error(say, nobody, No.) | heard error(-, bad-line, No.) |
+            heard error(to, busy, No.)
+    A line that blocks its peer has none.
+        a line with bob
+        block bob -> block(bob)
+        told free() -> heard free()
+        it is connected, with nobody
+        told blocked(bob) -> heard blocked(bob) | block bob = None
+    A setting that a drop swallowed is sent again.
+        a line
+        dnd -> dnd(True)
+        the connection is lost, and tried again -> (down) | (connects)
+        back, having seen 1 and said 0, with nobody -> dnd(True) | (up)
+        told dnd(on) -> heard dnd(True) | dnd = None
+    A program hears what comes of a call that rings.
+        a line
+        call bob -> to(bob)
+        call Bob
+        told error(to, ringing, bob's line is ringing.) -> to(Bob) | call bob refused: ringing
+        told unanswered(bob) -> heard unanswered(bob)
+        told error(to, ringing, bob's line is ringing.) | paired(bob) -> heard paired(bob) |
+            call Bob refused: ringing
+        it is connected, with bob
+    The answer to quit ends the line.
+        a line
+        quit -> quit()
+        quit
+        told quit() -> (hangs up)
+        the connection is lost -> quit = None | quit = None | (ends)
+    Who quits without a connection has left.
+        a line
+        the connection is lost -> (down)
+        say hi
+        quit -> say hi failed: ended | quit = None | (ends)
+    Who quits before there is one has left as well.
+        a line without a name
+        start -> (connects)
+        say hi
+        quit -> start Ended | say hi failed: ended | quit = None | (ends)
+    Who quits before the name takes the claim back.
+        a line without a name
+        start -> (connects)
+        connected -> name(build)
+        cancel start -> quit() | start CancelledError | (hangs up)
+        the connection is lost -> (ends)
+    Who quits waits until every command is sent.
+        a line
+        who -> who()
+        who
+        quit
+        told who(0) -> who() | quit() | who = who(0)
+        told who(0) -> who = who(0)
+    Whoever has said nothing need not wait.
+        a line
+        settled -> settled = None
+    A line that is not patient has one attempt.
+        a line without a name
+        start once -> (connects)
+      * no connection -> start once ConnectError | (ends: ConnectError)
+      * no connection, when it has just quit -> start once Ended | quit = None | (ends)
+      * connected -> name(build)
+        the connection is lost -> start once ConnectionLost | (ends: ConnectionLost)
+      * connected -> name(build)
+        told error(name, try-later, The server is full.) -> start once refused: try-later |
+            (hangs up)
+        the connection is lost -> (ends: refused: try-later)
+      * accepted
+        the connection is lost -> start once ConnectionLost | (ends: ConnectionLost)
+      * accepted
+        told error(name, try-later, The server is full.) -> start once refused: try-later |
+            (hangs up)
+        the connection is lost -> (ends: refused: try-later)
+    A line that has its name is patient.
+        a line without a name
+        start once -> (connects)
+        connected -> name(build)
+        told named(build, key) -> heard named(build, key) | start once = None | (up)
+        the connection is lost, and tried again -> (down) | (connects)
+        no connection
+        1 second passes -> (connects)
+        connected -> resume(key, 1)
+        told error(resume, try-later, No.) -> (hangs up)
+        the connection is lost
+        2 seconds pass -> (connects)
+        back, having seen 1 and said 0, with nobody -> (up)
+        it is connected, with nobody
+    """
+)
+def test_a_line(scene: str) -> None:
+    play(scene)
 
 
 @pytest.mark.parametrize(
@@ -78,169 +256,12 @@ def test_a_server_that_is_not_for_programs_ends_the_line(answer: bytes) -> None:
     assert [type(why) for why in play.finished] == [NotJson]
 
 
-def test_a_server_that_is_for_programs_may_be_full_for_a_while() -> None:
-    play = named()
-    play.drops()
-    remote = play.endpoint.accept()
-    remote.protocol.dataReceived(b"The server is full.\r\n")
-    assert remote.transport.disconnecting
-    remote.drops()
-    play.clock.advance(0.5)
-    play.resumes(1, 0)
-    assert play.line.connected
-
-
 def test_a_name_no_server_would_take_is_not_even_sent() -> None:
     for name in ("n" * MAX_LINE, "\ud800"):
         play = Play(name)
         ((why),) = outcome(play.line.start())
         assert isinstance(why, ValueError)
         assert play.endpoint.attempts == []
-
-
-def test_who_is_told_to_try_later_does() -> None:
-    play = Play()
-    started = outcome(play.line.start())
-    play.accepts()
-    play.remote.says(refused("name", "try-later"))
-    assert play.remote.transport.disconnecting
-    play.remote.protocol.dataReceived(json.render(Named("build", "too late")))
-    assert not play.line.connected
-    play.drops()
-    play.remote = play.endpoint.accept()
-    play.remote.says(refused(None, "try-later"))
-    assert play.remote.transport.disconnecting
-    play.remote.drops()
-    assert play.links == []
-    play.clock.advance(0.5)
-    play.accepts()
-    assert play.said() == [Claim("build")]
-    play.tells(Named("build", "key"))
-    assert started == [None]
-
-
-def test_a_name_is_not_taken_that_a_lost_claim_of_ones_own_may_hold() -> None:
-    play = Play()
-    started = outcome(play.line.start())
-    play.accepts()
-    play.drops()
-    play.accepts()
-    play.remote.says(refused("name", "reuse"))
-    assert (started, play.remote.transport.disconnecting) == ([], True)
-    play.remote.drops()
-    play.clock.advance(NOTICED_SECONDS)
-    play.accepts()
-    play.remote.says(refused("name", "reuse"))
-    assert started == []
-    play.remote.drops()
-    play.clock.advance(60)
-    play.accepts()
-    play.remote.says(refused("name", "reuse"))
-    assert [type(why) for why in started] == [Refused]
-
-
-# Calling
-
-
-def test_a_call_fires_when_the_pair_begins_and_the_program_is_told_as_well() -> None:
-    play = named()
-    called = outcome(play.line.call("B\0OB"))
-    assert play.said() == [Call("BOB")]
-    play.tells(Paired("carol"), Paired("Bob"))
-    assert called == ["Bob"]
-    assert play.line.peer == "Bob"
-    assert play.heard() == [Paired("carol"), Paired("Bob")]
-    play.tells(Left("Bob", "quit"))
-    assert play.line.peer is None
-
-
-def test_a_call_may_be_refused_and_the_old_pair_stays() -> None:
-    play = paired()
-    called = outcome(play.line.call("carol"))
-    play.tells(refused("to", "busy"))
-    ((why),) = called
-    assert (type(why), why.code) == (Refused, "busy")
-    assert (play.line.peer, play.heard()) == ("bob", [])
-
-
-def test_a_pair_with_another_is_no_answer_to_a_call() -> None:
-    play = named()
-    called = outcome(play.line.call("n" * 200))  # which no name can be equal to
-    play.tells(Paired("bob"))
-    assert called == []
-    play.tells(refused("to", "unknown"))
-    assert called[0].code == "unknown"
-
-
-def test_to_call_ones_peer_again_is_no_failure() -> None:
-    play = paired()
-    called = outcome(play.line.call("Bob"))
-    play.tells(refused("to", "already"))
-    assert (called, play.heard()) == (["bob"], [])
-
-
-def test_two_who_call_each_other_are_paired_once() -> None:
-    play = named()
-    called = outcome(play.line.call("bob"))
-    play.tells(Paired("bob"))
-    assert called == ["bob"]
-    next_call = outcome(play.line.call("carol"))
-    assert play.said() == [Call("bob"), Call("carol"), Acknowledge(2)]
-    play.tells(refused("to", "already"))
-    assert next_call == []
-    play.tells(Paired("carol"))
-    assert next_call == ["carol"]
-    play.tells(refused("to", "already"))
-    assert play.heard() == [Paired("bob"), Paired("carol")]
-
-
-def test_commands_without_ids_go_one_at_a_time() -> None:
-    play = paired()
-    left, here, called = (
-        outcome(asked) for asked in (play.line.hang_up(), play.line.who(), play.line.call("eve"))
-    )
-    assert play.said() == [HangUp()]
-    play.tells(Free())
-    assert (left, play.line.peer) == ([None], None)
-    assert AskWho() in play.said()
-    listed = Here([Present("build", False)], 0)
-    play.tells(listed, listed)
-    assert here == [listed]
-    assert Call("eve") in play.said()
-    play.tells(refused("to", "unknown"))
-    assert called[0].code == "unknown"
-    assert play.heard() == [Free()]
-    alone = outcome(play.line.hang_up())
-    play.tells(refused("bye", "nobody"))
-    assert alone[0].code == "nobody"
-
-
-def test_a_name_too_long_to_call_is_refused_here() -> None:
-    play = named()
-    assert isinstance(outcome(play.line.call("n" * MAX_LINE))[0], TooLong)
-    assert play.said() == []
-
-
-def test_a_cancelled_call_is_not_sent_and_its_answer_does_no_harm() -> None:
-    play = named()
-    calls = [play.line.call(name) for name in ("bob", "carol", "eve")]
-    results = [outcome(call) for call in calls]
-    calls[0].cancel()
-    calls[1].cancel()
-    play.tells(Paired("bob"))
-    assert play.said() == [Call("bob"), Call("eve"), Acknowledge(2)]
-    play.tells(Paired("eve"))
-    assert results[2] == ["eve"]
-
-
-def test_errors_of_no_command_are_for_the_program() -> None:
-    play = named()
-    errors = [refused("say", "nobody"), refused(None, "bad-line"), refused("to", "busy")]
-    play.tells(*errors)
-    assert play.heard() == errors
-
-
-# Leaving
 
 
 def test_quit_comes_after_all_that_waits_to_be_sent_and_waits_for_no_more() -> None:
@@ -256,39 +277,6 @@ def test_quit_comes_after_all_that_waits_to_be_sent_and_waits_for_no_more() -> N
     play.drops()
     assert (left, play.finished, play.endpoint.attempts) == ([None], [None], [])
     assert (len(here), results[1], results[2][0].why) == (1, ["confirmed"], "ended")
-
-
-def test_the_answer_to_quit_ends_the_line() -> None:
-    play = named()
-    left = outcome(play.line.quit())
-    second = outcome(play.line.quit())
-    play.quits()
-    assert (left, second, play.finished, play.links) == ([None], [None], [None], [True])
-
-
-def test_who_quits_without_a_connection_has_left() -> None:
-    for play in (named(), Play()):
-        if play.line.connected:
-            play.remote.drops()
-        else:
-            outcome(play.line.start())
-        waits = outcome(play.line.say("hi"))
-        assert outcome(play.line.quit()) == [None]
-        assert waits[0].why == "ended"
-        play.clock.advance(60)
-        assert play.finished == [None]
-
-
-def test_who_quits_before_the_name_takes_the_claim_back() -> None:
-    play = Play()
-    starting = play.line.start()
-    started = outcome(starting)
-    play.accepts()
-    starting.cancel()
-    assert play.said() == [Claim("build"), Quit()]
-    play.remote.drops()
-    assert [type(why) for why in started] == [CancelledError]
-    assert play.finished == [None]
 
 
 def test_whoever_quits_while_handling_an_event_acknowledges_it() -> None:
@@ -325,22 +313,6 @@ def test_three_lines_send_a_message_and_know_that_it_arrived() -> None:
     assert done == []
     play.quits()
     assert done == [None]
-
-
-def test_whoever_quits_waits_until_every_command_is_sent() -> None:
-    play = named()
-    here = [outcome(play.line.who()), outcome(play.line.who())]
-    outcome(play.line.quit())
-    assert play.said() == [AskWho()]
-    play.tells(Here([], 0))
-    assert play.said() == [AskWho(), Quit()]
-    play.tells(Here([], 0))
-    assert [len(answer) for answer in here] == [1, 1]
-
-
-def test_whoever_has_said_nothing_need_not_wait() -> None:
-    play = named()
-    assert outcome(play.line.settled()) == [None]
 
 
 def test_a_program_that_fails_quits_at_once() -> None:

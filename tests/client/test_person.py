@@ -18,10 +18,11 @@ from chatpair.messages import (
     Paired,
     PeerTyping,
     Present,
-    StartTyping,
 )
 from tests.support.played import HI, status
-from tests.support.scene import Scene, chatting, person, piped_to_bob
+from tests.support.scene import Scene, chatting, person
+from tests.support.talks import play
+from tests.support.transcript import scenes
 
 
 def changes(scene: Scene) -> list[dict[str, Any]]:
@@ -32,11 +33,6 @@ def changes(scene: Scene) -> list[dict[str, Any]]:
         {key: new for key, new in asdict(after).items() if new != asdict(before)[key]}
         for before, after in pairwise(steps)
     ]
-
-
-def typings(scene: Scene) -> int:
-    """Return how often the peer was told that something is being typed, since the last time."""
-    return scene.said().count(StartTyping())
 
 
 # How things stand
@@ -139,108 +135,88 @@ def test_the_peer_s_typing_ends_with_its_message() -> None:
     assert changes(scene) == [{"peer_is_typing": False}]
 
 
-# The person's typing
+# The person's typing, and the bell
 
 
-def test_the_peer_is_told_of_typing_now_and_then() -> None:
-    scene = chatting()
-    for _ in range(12):
-        scene.talk.is_typing()
-        scene.clock.advance(0.25)
-    assert typings(scene) == 1
-    scene.talk.is_typing()
-    assert typings(scene) == 1
-
-
-def test_the_next_text_is_told_of_at_once() -> None:
-    scene = chatting()
-    scene.talk.is_typing()
-    scene.types("hi")
-    scene.talk.is_typing()
-    assert typings(scene) == 2
-
-
-def test_nobody_is_told_of_typing_that_is_for_nobody() -> None:
-    scene = person()
-    scene.talk.is_typing()
-    assert typings(scene) == 0
-    scene.tells(Paired("bob"))
-    scene.talk.is_typing()
-    assert typings(scene) == 1
-    scene.clock.advance(3)
-    scene.tells(Left("bob", "quit"))
-    scene.talk.is_typing()
-    assert typings(scene) == 0
-
-
-# The bell
-
-
-def test_who_has_typed_nothing_for_a_while_is_called_once() -> None:
-    scene = chatting()
-    scene.talk.is_typing()
-    scene.screen.rings = 0
-    scene.clock.advance(29.75)
-    scene.tells(HI)
-    assert scene.screen.rings == 0
-    scene.clock.advance(0.25)
-    scene.tells(HI, HI)
-    assert scene.screen.rings == 1
-    scene.clock.advance(60)
-    scene.tells(HI, Left("bob", "quit"), Paired("carol"))
-    assert scene.screen.rings == 1
-
-
-@pytest.mark.parametrize("types", [False, True])
-def test_who_is_back_can_be_called_again(types: bool) -> None:
-    scene = chatting()
-    for rings in (1, 2):
-        if types:
-            scene.talk.is_typing()
-        else:
-            scene.types("hi")
-        scene.screen.rings = 0 if rings == 1 else 1
-        scene.tells(HI)
-        assert scene.screen.rings == rings - 1
-        scene.clock.advance(30)
-        scene.tells(HI)
-        assert scene.screen.rings == rings
-
-
-def test_whoever_calls_somebody_is_there_until_the_answer_takes_a_while() -> None:
-    for seconds in (29.75, 30):
-        scene = person("bob")
-        scene.clock.advance(seconds)
-        scene.tells(Paired("bob"))
-        assert scene.screen.rings == (seconds == 30)
-
-
-def test_a_call_rings_but_no_other_event() -> None:
-    scene = person()
-    scene.talk.is_typing()
-    scene.clock.advance(30)
-    scene.tells(Left("carol", "quit"), Free())
-    assert scene.screen.rings == 0
-    scene.tells(Paired("bob"))
-    assert scene.screen.rings == 1
-
-
-def test_typing_and_statuses_ring_no_bell() -> None:
-    scene = chatting()
-    scene.types("hi")
-    scene.screen.rings = 0
-    scene.clock.advance(30)
-    scene.tells(status(1), PeerTyping("bob"), Held("bob"), Back("bob"))
-    assert scene.screen.rings == 0
-
-
-def test_a_pipe_rings_no_bell() -> None:
-    scene = piped_to_bob()
-    scene.clock.advance(29)
-    scene.tells(HI)
-    scene.clock.advance(29)
-    scene.tells(HI)
-    assert scene.screen.rings == 0
+@scenes(
+    """
+    The peer is told of typing now and then.
+        a person with bob -> (reads)
+        a key is pressed -> typing()
+        2.75 seconds pass
+        a key is pressed
+        0.25 seconds pass
+        a key is pressed -> typing()
+        a key is pressed
+    The next text is told of at once.
+        a person with bob -> (reads)
+        a key is pressed -> typing()
+        said hi -> say(1, hi, bob)
+        a key is pressed -> typing()
+    Nobody is told of typing that is for nobody.
+        a person -> (reads)
+        a key is pressed
+        told paired(bob) -> You are chatting with bob.
+        a key is pressed -> typing()
+        3 seconds pass
+        told left(bob, quit) -> bob has left.
+        a key is pressed
+    Who has typed nothing for a while is called once.
+        a person with bob -> (reads)
+        a key is pressed -> typing()
+        29.75 seconds pass
+        told message(bob, hi) -> bob: (hi)
+        0.25 seconds pass -> ping()
+        told message(bob, hi) | message(bob, hi) -> (rings) | bob: (hi) | bob: (hi)
+        60 seconds pass -> ping()
+        told message(bob, hi) | left(bob, quit) | paired(carol) -> bob: (hi) | bob has left. |
+            You are chatting with carol.
+    Who is back can be called again.
+        a person with bob -> (reads)
+      * a key is pressed -> typing()
+        told message(bob, hi) -> bob: (hi)
+        30 seconds pass -> ping()
+        told message(bob, hi) -> (rings) | bob: (hi)
+        a key is pressed -> typing()
+        told message(bob, hi) -> bob: (hi)
+        30 seconds pass -> ping()
+        told message(bob, hi) -> (rings) | bob: (hi)
+      * said hi -> say(1, hi, bob)
+        told message(bob, hi) -> bob: (hi)
+        30 seconds pass -> ping()
+        told message(bob, hi) -> (rings) | bob: (hi)
+        said hi -> say(2, hi, bob)
+        told message(bob, hi) -> bob: (hi)
+        30 seconds pass -> ping()
+        told message(bob, hi) -> (rings) | bob: (hi)
+    Whoever calls somebody is there until the answer takes a while.
+        a person for bob -> to(bob)
+      * 29.75 seconds pass
+        told paired(bob) -> You are chatting with bob. | (reads)
+      * 30 seconds pass -> ping()
+        told paired(bob) -> (rings) | You are chatting with bob. | (reads)
+    A call rings, but no other event.
+        a person -> (reads)
+        a key is pressed
+        30 seconds pass -> ping()
+        told left(carol, quit) | free() -> carol has left. | You are free.
+        told paired(bob) -> (rings) | You are chatting with bob.
+    Typing and statuses ring no bell.
+        a person with bob -> (reads)
+        said hi -> say(1, hi, bob)
+        30 seconds pass -> ping()
+        told status(1, confirmed) | typing(bob) | held(bob) | back(bob) ->
+            bob has lost the connection. What you say is kept for a while. | bob is back.
+    A pipe rings no bell.
+        a pipe with bob -> (reads many)
+        29 seconds pass
+        told message(bob, hi) -> bob: (hi)
+        29 seconds pass -> ping()
+        told message(bob, hi) -> bob: (hi)
+    """
+)
+def test_a_person_types_and_is_called(scene: str) -> None:
+    play(scene)
 
 
 # Who is there

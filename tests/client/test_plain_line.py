@@ -3,23 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.defer import CancelledError
-from twisted.internet.error import ConnectError, ConnectionLost
+from twisted.internet.error import ConnectionLost
 
-from chatpair.client.plain_line import ANSWER_SECONDS, PlainLine
-from chatpair.client.session import Ended, NotDelivered, Refused
+from chatpair.client.plain_line import PlainLine
 from chatpair.codecs import plain
-from chatpair.factory import NOBODY
-from chatpair.messages import AnyEvent, Error, Left, Message, Named, Notice, Paired
+from chatpair.messages import AnyCommand, AnyEvent, Left, Message, Named, Notice, Paired
+from tests.support.lines import play
 from tests.support.played import Slow, Stage, outcome
 from tests.support.scene import PAIRED
+from tests.support.transcript import scenes
 
 FROM_BOB = "[Sun Nov 22 20:22:01 2026] bob: (hi)"
-NO_ANSWER = ("try-later", "The server did not answer.")
-NOT_READY = "The switchboard is not ready."
 
 
 class Play(Stage):
@@ -32,7 +28,10 @@ class Play(Stage):
         handle = on_event or self.events.append
         self.line = PlainLine(self.endpoint, "alice", handle, self.links.append, clock=self.clock)
         self.finished = outcome(self.line.finished)
-        self.started = outcome(self.line.start())
+
+    def said(self) -> list[AnyCommand]:  # type: ignore[override]
+        """Return what was sent since the last time, as the server understands it."""
+        return [plain.parse(line.decode()) for line in self.remote.lines()]
 
     def accepts(self) -> None:
         """Let the line connect, and claim its name."""
@@ -56,152 +55,152 @@ class Play(Stage):
 def named(on_event: Callable[[AnyEvent], object] | None = None) -> Play:
     """Return a line that has its name."""
     play = Play(on_event)
+    started = outcome(play.line.start())
     play.accepts()
-    assert (play.started, play.line.connected) == ([], False)
+    assert (started, play.line.connected) == ([], False)
     play.remote.prints("OK")
-    assert (play.started, play.links, play.line.connected) == ([None], [True], True)
+    assert (started, play.links, play.line.connected) == ([None], [True], True)
     assert play.heard() == ([] if on_event else [Named("alice", "")])
     return play
 
 
-def paired() -> Play:
+def paired(on_event: Callable[[AnyEvent], object] | None = None) -> Play:
     """Return a line that is paired with bob."""
-    play = named()
+    play = named(on_event)
     play.remote.prints(PAIRED)
     assert (play.heard(), play.line.peer) == ([Paired("bob")], "bob")
     return play
 
 
-def refusal(result: list[Any]) -> tuple[str, str]:
-    """Return why something was refused, which it must have been."""
-    (why,) = result
-    assert isinstance(why, Refused)
-    return why.code, why.text
+STARTS = {" with bob": paired, None: named, " without a name": Play}
 
 
-# The name
-
-
-@pytest.mark.parametrize(
-    ("answer", "code", "text"),
-    [
-        ("Reuse", "reuse", "The name alice is taken."),
-        ("Bad name: not here", "bad-name", "not here"),
-        (NOT_READY, "try-later", NOT_READY),
-    ],
+@scenes(
+    """
+    A refused name ends the line.
+        a line without a name
+        start -> (connects)
+        connected
+      * printed Reuse -> start refused: reuse | (hangs up) | (ends: refused: reuse)
+        it is not connected, with nobody
+      * printed Bad name: not here -> start refused: bad-name | (hangs up) |
+              (ends: refused: bad-name)
+      * printed The switchboard is not ready. -> start refused: try-later | (hangs up) |
+              (ends: refused: try-later)
+    What comes before the name is told.
+        a line without a name
+        start -> (connects)
+        connected
+        printed Welcome to chat.example.org. -> heard notice(Welcome to chat.example.org.)
+    A call is answered with the name of the peer.
+        a line
+        call BOB\\n\\e -> to(BOB)
+        printed You are chatting with bob. -> heard paired(bob) | call BOB\\n\\e = bob
+        it is connected, with bob
+    A refused call is answered with the refusal alone.
+        a line
+        call bob -> to(bob)
+      * printed The user bob does not exist. | The user bob does not exist. ->
+              heard error(-, unknown, The user bob does not exist.) | call bob refused: unknown
+      * printed Say who: To:bob -> call bob refused: unknown
+      * printed bob is talking with someone else. -> call bob refused: busy
+      * printed bob is not reading at the moment. -> call bob refused: busy
+      * printed Please don't try to talk with yourself. -> call bob refused: self
+      * printed That line was not sent: it has over 65536 bytes. -> call bob refused: too-long
+      * printed The switchboard is not ready. -> call bob refused: try-later
+      * printed The last call is still on its way. -> call bob refused: try-later
+    Events are told while a call waits.
+        a line with bob
+        call carol -> to(carol)
+        printed [Sun Nov 22 20:22:01 2026] bob: (hi) | dave tried to reach you. | Quit. ->
+            heard message(bob, hi) | heard notice(dave tried to reach you.) | heard left(bob, quit)
+        it is connected, with nobody
+        printed You are chatting with carol. -> heard paired(carol) | call carol = carol
+    What is no answer to a call leaves it waiting.
+        a line
+        call BOB -> to(BOB)
+        printed [nobody] | You are chatting with carol. | Quit. ->
+            heard error(-, nobody, [nobody]) | heard paired(carol) | heard left(carol, quit)
+        printed You are chatting with bob. -> heard paired(bob) | call BOB = bob
+        it is connected, with bob
+    An unknown server may never answer a call.
+        a line
+        call bob -> to(bob)
+        printed Trying bob ... -> heard notice(Trying bob ...)
+        just 10 seconds pass -> call bob refused: try-later
+        printed You are chatting with bob. -> heard paired(bob)
+        it is connected, with bob
+    A further call waits for no answer to the last.
+        a line
+        call bob -> to(bob)
+        call carol -> to(carol) | call bob refused: try-later
+        9.75 seconds pass
+        printed You are chatting with carol. -> heard paired(carol) | call carol = carol
+    What else can be asked is done at once.
+        a line with bob
+        bye -> bye() | bye = None
+        who -> who() | who = None
+        typing -> typing = None
+        printed You are free. | Here: alice -> heard free() | heard notice(Here: alice)
+        it is connected, with nobody
+    Whoever leaves is named if that is known.
+        a line with bob
+        printed Quit. | Quit. -> heard left(bob, quit) | heard left(The other, quit)
+    A text is sent as soon as the connection has taken it.
+        a line with bob
+        say one\\n\\nTo:carol\\nQuit\\n grüß -> say(0, one) | say(0, ) | say(0,  To:carol) |
+            say(0,  Quit) | say(0,  grüß) | say one\\n\\nTo:carol\\nQuit\\n grüß = sent
+        the server takes no more
+        say two | three -> say(0, two) | say(0, three)
+        the server takes all -> say two = sent | say three = sent
+        say four -> say(0, four) | say four = sent
+    A text that the connection has not taken is lost with it.
+        a line with bob
+        the server takes no more
+        say one -> say(0, one)
+        the connection is lost -> say one failed: lost | (ends: ConnectionLost)
+    Quit waits for the answer.
+        a line with bob
+        say one -> say(0, one) | say one = sent
+        quit -> quit() | quit = None
+        quit -> quit = None
+        say two -> say two failed: ended
+        call carol -> call carol Ended
+        printed [Sun Nov 22 20:22:01 2026] bob: (hi) | Quit -> heard message(bob, hi) | (hangs up) |
+            (ends)
+        the connection is lost
+    Who quits before there is a connection gives it up.
+        a line without a name
+        start -> (connects)
+        quit -> start CancelledError | quit = None | (ends: CancelledError)
+    Who quits before there is a name waits for the answer.
+        a line without a name
+        start -> (connects)
+        connected
+        quit -> quit() | quit = None
+        printed Quit -> start Ended | (hangs up) | (ends)
+    A server that lets one go unasked ends the line.
+        a line with bob
+        printed Quit | [Sun Nov 22 20:22:01 2026] bob: (hi) -> (hangs up) | (ends)
+        it is not connected, with nobody
+    A failed attempt ends the line.
+        a line without a name
+        start -> (connects)
+        no connection -> start ConnectError | (ends: ConnectError)
+    A lost connection ends the line.
+        a line with bob
+        call carol -> to(carol)
+        the connection is lost -> call carol Ended | (ends: ConnectionLost)
+        it is not connected, with nobody
+    It does so before there is a name as well.
+        a line without a name
+        start -> (connects)
+        connected
+        the connection is lost -> start ConnectionLost | (ends: ConnectionLost)
+    """
 )
-def test_a_refused_name_ends_the_line(answer: str, code: str, text: str) -> None:
-    play = Play()
-    play.accepts()
-    play.remote.prints(answer)
-    assert refusal(play.started) == refusal(play.finished) == (code, text)
-    play.ended()
-    assert (play.heard(), play.links) == ([], [])
-
-
-def test_what_comes_before_the_name_is_told() -> None:
-    play = Play()
-    play.accepts()
-    play.remote.prints("Welcome to chat.example.org.")
-    assert (play.heard(), play.started) == ([Notice("Welcome to chat.example.org.")], [])
-
-
-# Calls
-
-
-def test_a_call_is_answered_with_the_name_of_the_peer() -> None:
-    play = named()
-    called = outcome(play.line.call("BOB\n\x1b"))
-    assert (play.remote.lines(), called) == ([b"To:BOB"], [])
-    play.remote.prints(PAIRED)
-    assert (called, play.heard(), play.line.peer) == (["bob"], [Paired("bob")], "bob")
-    assert play.clock.getDelayedCalls() == []
-
-
-@pytest.mark.parametrize(
-    ("answer", "code"),
-    [
-        ("The user bob does not exist.", "unknown"),
-        ("Say who: To:bob", "unknown"),
-        ("bob is talking with someone else.", "busy"),
-        ("bob is not reading at the moment.", "busy"),
-        ("Please don't try to talk with yourself.", "self"),
-        ("That line was not sent: it has over 65536 bytes.", "too-long"),
-        (NOT_READY, "try-later"),
-        ("The last call is still on its way.", "try-later"),
-    ],
-)
-def test_a_refused_call_is_answered_with_the_refusal_alone(answer: str, code: str) -> None:
-    play = named()
-    called = outcome(play.line.call("bob"))
-    play.remote.prints(answer, answer)
-    assert refusal(called) == (code, answer)
-    assert play.heard() == [Error(None, code, answer)]  # type: ignore[arg-type]
-    assert (play.clock.getDelayedCalls(), play.finished) == ([], [])
-
-
-def test_events_are_told_while_a_call_waits() -> None:
-    play = paired()
-    called = outcome(play.line.call("carol"))
-    play.remote.prints(FROM_BOB, "dave tried to reach you.", "Quit.")
-    message, *others = play.heard()
-    assert isinstance(message, Message)
-    assert (message.sender, message.text) == ("bob", "hi")
-    assert others == [Notice("dave tried to reach you."), Left("bob", "quit")]
-    assert (called, play.line.peer) == ([], None)
-    play.remote.prints("You are chatting with carol.")
-    assert called == ["carol"]
-
-
-def test_what_is_no_answer_to_a_call_leaves_it_waiting() -> None:
-    play = named()
-    called = outcome(play.line.call("BOB"))
-    play.remote.prints(NOBODY, "You are chatting with carol.", "Quit.")
-    assert play.heard() == [Error(None, "nobody", NOBODY), Paired("carol"), Left("carol", "quit")]
-    assert called == []
-    play.remote.prints(PAIRED)
-    assert (called, play.line.peer) == (["bob"], "bob")
-
-
-def test_an_unknown_server_may_never_answer_a_call() -> None:
-    play = named()
-    called = outcome(play.line.call("bob"))
-    play.remote.prints("Trying bob ...")
-    play.clock.advance(ANSWER_SECONDS - 0.25)
-    assert called == []
-    play.clock.advance(0.25)
-    assert refusal(called) == NO_ANSWER
-    play.remote.prints(PAIRED)
-    assert (play.line.peer, play.finished) == ("bob", [])
-
-
-def test_a_further_call_waits_for_no_answer_to_the_last() -> None:
-    play = named()
-    first, second = outcome(play.line.call("bob")), outcome(play.line.call("carol"))
-    assert refusal(first) == NO_ANSWER
-    play.clock.advance(ANSWER_SECONDS - 0.25)
-    play.remote.prints("You are chatting with carol.")
-    assert second == ["carol"]
-    assert play.remote.lines() == [b"To:bob", b"To:carol"]
-
-
-# Other commands
-
-
-def test_what_else_can_be_asked_is_done_at_once() -> None:
-    play = paired()
-    assert outcome(play.line.hang_up()) == outcome(play.line.who()) == [None]
-    assert outcome(play.line.typing()) == [None]
-    assert play.remote.lines() == [b"/bye", b"/who"]
-    play.remote.prints("You are free.", "Here: alice")
-    assert play.line.peer is None
-    assert play.heard()[-1] == Notice("Here: alice")
-
-
-def test_whoever_leaves_is_named_if_that_is_known() -> None:
-    play = paired()
-    play.remote.prints("Quit.", "Quit.")
-    assert play.heard() == [Left("bob", "quit"), Left("The other", "quit")]
+def test_a_plain_line(scene: str) -> None:
+    play(scene, STARTS)
 
 
 def test_a_server_s_line_has_no_controls() -> None:
@@ -214,40 +213,10 @@ def test_a_server_s_line_has_no_controls() -> None:
     assert (message.text, notice) == ("[2Jhi\ufffd\ufffd", Notice("x"))
 
 
-# Texts
-
-
-def test_a_text_is_sent_as_soon_as_the_connection_has_taken_it() -> None:
-    play = paired()
-    assert outcome(play.line.say("one\n\nTo:carol\nQuit\n grüß")) == ["sent"]
-    lines = [line.decode() for line in play.remote.lines()]
-    assert lines == ["one", "", " To:carol", " Quit", " grüß"]
-
-
-def test_a_text_waits_while_the_connection_is_full() -> None:
-    play = paired()
-    assert play.remote.transport.streaming
-    play.remote.takes_more(False)
-    results = [outcome(play.line.say(text)) for text in ("one", "two")]
-    assert results == [[], []]
-    play.remote.takes_more(True)
-    assert results == [["sent"]] * 2
-    assert outcome(play.line.say("three")) == ["sent"]
-
-
-def test_a_text_that_the_connection_has_not_taken_is_lost_with_it() -> None:
-    play = paired()
-    play.remote.takes_more(False)
-    said = outcome(play.line.say("one"))
-    play.remote.drops()
-    ((why),) = said
-    assert (type(why), why.why) == (NotDelivered, "lost")
-    assert type(play.ended()) is ConnectionLost
-
-
 def test_the_server_waits_while_an_event_is_handled() -> None:
     program = Slow()
     play = named(program)
+    assert play.remote.transport.streaming
     assert play.remote.transport.producerState == "paused"
     program.is_done(0)
     assert play.remote.transport.producerState == "producing"
@@ -257,69 +226,6 @@ def test_the_server_waits_while_an_event_is_handled() -> None:
     assert (len(program.heard), play.remote.transport.producerState) == (3, "paused")
     program.is_done(2)
     assert play.remote.transport.producerState == "producing"
-
-
-# The end
-
-
-def test_quit_waits_for_the_answer() -> None:
-    play = paired()
-    play.line.say("one")
-    play.line.quit()
-    play.line.quit()
-    assert play.remote.lines() == [b"one", b"Quit"]
-    assert play.finished == []
-    assert outcome(play.line.say("two"))[0].why == "ended"
-    assert isinstance(outcome(play.line.call("carol"))[0], Ended)
-    assert play.remote.lines() == []
-    play.remote.prints(FROM_BOB, "Quit")
-    assert (play.ended(), len(play.heard())) == (None, 1)
-    play.remote.drops()
-    assert play.finished == [None]
-
-
-def test_who_quits_before_there_is_a_connection_gives_it_up() -> None:
-    play = Play()
-    play.line.quit()
-    assert [type(why) for why in play.started + play.finished] == [CancelledError] * 2
-
-
-def test_who_quits_before_there_is_a_name_waits_for_the_answer() -> None:
-    play = Play()
-    play.accepts()
-    play.line.quit()
-    assert (play.remote.lines(), play.finished) == ([b"Quit"], [])
-    play.remote.prints("Quit")
-    assert play.ended() is None
-    assert isinstance(play.started[0], Ended)
-
-
-def test_a_server_that_lets_one_go_unasked_ends_the_line() -> None:
-    play = paired()
-    play.remote.prints("Quit", FROM_BOB)
-    assert play.ended() is None
-
-
-def test_a_failed_attempt_ends_the_line() -> None:
-    play = Play()
-    play.endpoint.refuse()
-    assert [type(why) for why in play.started] == [ConnectError]
-    assert (play.finished, play.endpoint.attempts) == (play.started, [])
-
-
-@pytest.mark.parametrize("has_name", [False, True])
-def test_a_lost_connection_ends_the_line(has_name: bool) -> None:
-    play = Play()
-    play.accepts()
-    if has_name:
-        play.remote.prints("OK", PAIRED)
-        called = outcome(play.line.call("carol"))
-        play.remote.drops()
-        assert isinstance(called[0], Ended)
-    else:
-        play.remote.drops()
-        assert [type(why) for why in play.started] == [ConnectionLost]
-    assert (type(play.ended()), play.endpoint.attempts) == (ConnectionLost, [])
 
 
 def test_a_line_without_an_end_ends_the_line() -> None:
@@ -346,6 +252,7 @@ def test_it_does_not_matter_where_the_bytes_are_cut(cuts: list[int]) -> None:
 def test_no_bytes_of_a_server_raise_anything(data: bytes, state: str) -> None:
     play = Play() if state == "connected" else named()
     if state == "connected":
+        outcome(play.line.start())
         play.accepts()
     elif state == "calling":
         outcome(play.line.call("bob"))

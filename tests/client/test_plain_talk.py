@@ -4,7 +4,7 @@ import pytest
 from twisted.internet.error import ConnectError
 
 from chatpair.client.ending import DONE, Ending, ExitStatus
-from chatpair.client.person import HELP, PersonTalk
+from chatpair.client.person import PersonTalk
 from chatpair.client.pipe import PipeTalk
 from chatpair.client.session import UNSETTLED_SAYS
 from chatpair.factory import NOBODY
@@ -12,16 +12,15 @@ from tests.support.scene import (
     BAD_NAME,
     EITHER_KIND,
     LOST,
-    PAIRED,
     Kind,
     PlainScene,
     Scene,
     chatting,
     nameless,
-    person,
-    piped,
     piped_to_bob,
 )
+from tests.support.talks import play
+from tests.support.transcript import scenes
 
 FROM_BOB = "[Sun Nov 22 20:22:01 2026] bob: (hi)"
 
@@ -92,30 +91,74 @@ def test_a_name_that_the_server_takes_for_a_command_can_be_corrected(name: str) 
     scene.claims("alice")
 
 
-# A person
-
-
-def test_what_a_person_types_is_said_or_done() -> None:
-    scene = chatting(PlainScene)
-    scene.types("/who", " grüß dich", " To:carol", "To be\nor not\nTo:be", "/help", "/bye")
-    lines = ["/who", " grüß dich", " To:carol", "To be", "or not", " To:be", "/bye"]
-    assert [line.decode() for line in scene.remote.lines()] == lines
-    assert scene.notices() == HELP.split("\n")
-    scene.types("To:carol")
-    assert (scene.remote.lines(), scene.screen.wanted) == ([b"To:carol"], False)
-    scene.remote.prints("You are chatting with carol.")
-    scene.types("/quit")
-    assert scene.remote.lines() == [b"Quit"]
-    scene.ends_with(DONE)
-
-
-def test_the_peer_s_lines_are_shown_apart_from_the_server_s() -> None:
-    scene = person(server=PlainScene)
-    others = ["carol tried to reach you.", "Here: alice, bob", "[bob: (hi)", "Bad name: x"]
-    scene.remote.prints(PAIRED, FROM_BOB, *others, NOBODY, "Quit.", "You are free.")
-    assert [(said.sender, said.text) for said in scene.screen.messages] == [("bob", "hi")]
-    assert scene.notices() == [PAIRED, *others, NOBODY, "bob has left.", "You are free."]
-    assert scene.screen.wanted
+# PLAIN
+@scenes(
+    """
+    What a person types is said or done.
+        a person with bob -> (reads)
+        said /who |  grüß dich |  To:carol | To be\\nor not\\nTo:be | /bye -> who() | say(0,  grüß
+            dich) | say(0,  To:carol) | say(0, To be) | say(0, or not) | say(0,  To:be) | bye()
+        said To:carol -> to(carol) | (waits)
+        printed You are chatting with carol. -> You are chatting with carol. | (reads)
+        said /quit -> quit() | (waits)
+        let go -> (ends 0)
+    The peer's lines are shown apart from the server's.
+        a person -> (reads)
+        printed You are chatting with bob. | [Sun Nov 22 20:22:01 2026] bob: (hi) -> (rings) | You
+            are chatting with bob. | bob: (hi)
+        printed carol tried to reach you. | Here: alice, bob | [bob: (hi) | Bad name: x -> carol
+            tried to reach you. | Here: alice, bob | [bob: (hi) | Bad name: x
+        printed [nobody] | Quit. | You are free. -> [nobody] | bob has left. | You are free.
+    A person learns what a lost connection has not taken.
+        a person with bob -> (reads)
+        said one -> say(0, one)
+        the server takes no more
+        said two -> say(0, two)
+        the connection is lost -> Not delivered: two | (waits) | (ends 2: The connection to the
+            server was lost.)
+    Others' events and a refusal leave a person with whom they are.
+        a person -> (reads)
+        said hello? | To:bob -> say(0, hello?) | to(bob) | (waits)
+        printed [nobody] | You are chatting with carol. | dave tried to reach you. -> [nobody] | You
+            are chatting with carol. | dave tried to reach you.
+        printed bob is talking with someone else. -> bob is talking with someone else. | (reads)
+        said hello! -> say(0, hello!)
+    A pipe's lines are text whatever they say.
+        a pipe with bob -> (reads many)
+        said one | Quit | quit | To:x | tO: x | / |  /bye |  | drei: größer -> say(0, one) |
+            say(0,  Quit) | say(0, quit) | say(0,  To:x) | say(0,  tO: x) | say(0,  /) |
+            say(0,  /bye) | say(0, ) | say(0, drei: größer)
+        said many\\n/bye\\n -> say(0, many) | say(0,  /bye) | say(0, )
+        the input ends -> quit() | (waits)
+        let go -> (ends 0)
+    A call without an answer is no problem for a person.
+        a person for bob -> to(bob)
+        just 10 seconds pass -> The server did not answer. | (reads)
+    A call without an answer is a problem for a pipe.
+        a pipe for bob -> to(bob)
+        just 10 seconds pass -> quit()
+        let go -> (ends 2: The server did not answer.)
+    A server that closes without an answer is a problem.
+        a person with bob -> (reads)
+      * the connection is lost -> (waits) | (ends 2: The connection to the server was lost.)
+      * quits -> quit() | (waits)
+        the connection is lost -> (ends 2: The connection to the server was lost.)
+    It is for a pipe as well.
+        a pipe with bob -> (reads many)
+      * the connection is lost -> (waits) | (ends 7: The connection was lost; not all may have
+              arrived.)
+      * the input ends -> quit() | (waits)
+        the connection is lost -> (ends 7: The connection was lost; not all may have arrived.)
+    Lines that a lost connection has not taken have not arrived.
+        a pipe with bob -> (reads many)
+        the server takes no more
+        said one -> say(0, one)
+        the connection is lost -> (waits) | (ends 7: The talk ended early: the connection was lost
+            for too long, or the server was restarted.)
+    """
+)
+def test_a_talk_is_plain(scene: str) -> None:
+    play(scene, PlainScene)
 
 
 def test_a_text_is_sent_and_not_delivered_where_nobody_is() -> None:
@@ -138,80 +181,12 @@ def test_who_has_hung_up_has_no_peer() -> None:
     assert scene.screen.standings[-1].connected
 
 
-def test_a_person_learns_what_a_lost_connection_has_not_taken() -> None:
-    scene = chatting(PlainScene)
-    scene.types("one")
-    scene.remote.takes_more(False)
-    scene.types("two")
-    standing = scene.screen.standings[-1]
-    assert (standing.waiting, standing.last) == (1, "waiting")
-    scene.remote.drops()
-    assert scene.notices() == ["Not delivered: two"]
-    assert scene.screen.standings[-1].last == "failed"
-    assert scene.results == [LOST]
-
-
 def test_nobody_is_told_of_typing_and_who_is_there_is_not_known() -> None:
     scene = chatting(PlainScene)
     scene.talk.is_typing()
     found: list[list[str]] = []
     scene.talk.others().addCallback(found.append)
     assert (scene.remote.lines(), found) == ([], [[]])
-
-
-def test_others_events_and_a_refusal_leave_a_person_with_whom_they_are() -> None:
-    scene = person(server=PlainScene)
-    scene.types("hello?", "To:bob")
-    scene.remote.prints(NOBODY, "You are chatting with carol.", "dave tried to reach you.")
-    assert not scene.screen.wanted
-    scene.remote.prints("bob is talking with someone else.")
-    assert scene.notices() == [
-        *(NOBODY, "You are chatting with carol.", "dave tried to reach you."),
-        "bob is talking with someone else.",
-    ]
-    assert scene.screen.standings[-1].peer == "carol"
-    scene.types("hello!")
-    assert scene.remote.lines() == [b"hello?", b"To:bob", b"hello!"]
-
-
-# A pipe
-
-
-def test_a_pipe_s_lines_are_text_whatever_they_say() -> None:
-    scene = piped_to_bob(PlainScene)
-    scene.types("one", "Quit", "quit", "To:x", "tO: x", "/", " /bye", "", "drei: größer")
-    scene.types("many\n/bye\n")
-    assert [line.decode() for line in scene.remote.lines()] == [
-        *("one", " Quit", "quit", " To:x", " tO: x", " /", " /bye", "", "drei: größer"),
-        *("many", " /bye", ""),
-    ]
-    scene.talk.input_ended()
-    scene.answers_quit(DONE)
-
-
-# Both
-
-
-def test_a_call_without_an_answer_is_a_problem_for_a_pipe_alone() -> None:
-    to_person, to_pipe = person("bob", PlainScene), piped("bob", PlainScene)
-    for scene in (to_person, to_pipe):
-        scene.clock.advance(9.75)
-        assert (scene.remote.lines(), scene.screen.wanted) == ([b"To:bob"], False)
-        scene.clock.advance(0.25)
-    assert to_person.notices() == ["The server did not answer."]
-    assert (to_person.screen.wanted, to_person.results) == (True, [])
-    to_pipe.answers_quit(Ending(ExitStatus.NO_CONNECTION, "The server did not answer."))
-
-
-@pytest.mark.parametrize("quits", [True, False])
-def test_a_server_that_closes_without_an_answer_is_a_problem(quits: bool) -> None:
-    text = "The connection was lost; not all may have arrived."
-    for start, ending in ((chatting, LOST), (piped_to_bob, Ending(7, text))):
-        scene = start(PlainScene)
-        if quits:
-            scene.talk.input_ended()
-        scene.remote.drops()
-        assert scene.results == [ending]
 
 
 def test_a_line_without_an_end_is_a_problem() -> None:
@@ -231,14 +206,6 @@ def test_no_more_lines_are_read_than_the_server_takes() -> None:
     scene.remote.takes_more(True)
     assert scene.screen.sizes == [len(str(number)) for number in range(UNSETTLED_SAYS)]
     scene.answers_quit(DONE)
-
-
-def test_lines_that_a_lost_connection_has_not_taken_have_not_arrived() -> None:
-    scene = piped_to_bob(PlainScene)
-    scene.remote.takes_more(False)
-    scene.types("one")
-    scene.remote.drops()
-    assert [ending.status for ending in scene.results] == [ExitStatus.NOT_DELIVERED]
 
 
 def test_the_server_waits_until_the_output_takes_more() -> None:

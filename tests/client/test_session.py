@@ -11,7 +11,6 @@ from chatpair.client.session import MAX_LINE, NotDelivered, TooLong
 from chatpair.codecs import json
 from chatpair.messages import (
     Acknowledge,
-    Back,
     Free,
     Held,
     Here,
@@ -19,54 +18,71 @@ from chatpair.messages import (
     Left,
     Message,
     Paired,
-    PeerTyping,
     Present,
     Say,
-    StartTyping,
     Timestamp,
 )
+from tests.support.lines import play
 from tests.support.played import (
     HI,
     Play,
-    Slow,
     named,
     outcome,
     paired,
-    plain,
-    refused,
     says,
     status,
 )
-
-# Saying
-
-
-def test_what_is_said_is_handed_confirmed_or_failed() -> None:
-    play = paired()
-    results = [outcome(play.line.say(str(number))) for number in (1, 2, 3)]
-    assert play.said() == says(1, 2, 3)
-    play.tells(status(1, "handed"))
-    assert results == [["handed"], [], []]
-    play.tells(status(2), status(3, "failed", why="quit"))
-    assert results[1] == ["confirmed"]
-    assert (type(results[2][0]), results[2][0].why) == (NotDelivered, "quit")
-    assert play.heard() == [status(1, "handed"), status(2), status(3, "failed", why="quit")]
+from tests.support.transcript import scenes
 
 
-def test_one_status_speaks_for_all_that_had_none() -> None:
-    play = paired()
-    results = [outcome(play.line.say("hi")) for _ in range(5)]
-    play.tells(status(4))
-    assert results == [["confirmed"]] * 4 + [[]]
-    play.tells(status(4, "failed", why="lost"))
-    assert results == [["confirmed"]] * 4 + [[]]
-
-
-def test_a_status_that_has_no_reason_is_a_failure_all_the_same() -> None:
-    play = paired()
-    said = outcome(play.line.say("hi"))
-    play.tells(status(1, "failed"))
-    assert said[0].why == "failed"
+@scenes(
+    """
+    What is said is handed, confirmed or failed.
+        a line with bob
+        say 1 | 2 | 3 -> say(1, 1, bob) | say(2, 2, bob) | say(3, 3, bob)
+        told status(1, handed) -> heard status(1, handed) | say 1 = handed
+        told status(2, confirmed) | status(3, failed, quit) -> heard status(2, confirmed) |
+            heard status(3, failed, quit) | say 2 = confirmed | say 3 failed: quit
+    One status speaks for all that had none.
+        a line with bob
+        say 1 to 5 -> say(1, 1, bob) | say(2, 2, bob) | say(3, 3, bob) | say(4, 4, bob) |
+            say(5, 5, bob)
+        told status(4, confirmed) -> heard status(4, confirmed) | say 1 = confirmed |
+            say 2 = confirmed | say 3 = confirmed | say 4 = confirmed
+        told status(4, failed, lost) -> heard status(4, failed, lost)
+    A status that has no reason is a failure all the same.
+        a line with bob
+        say hi -> say(1, hi, bob)
+        told status(1, failed) -> heard status(1, failed) | say hi failed: failed
+    Only so much is on its way at once, but always one.
+        a line with bob
+        say ö*32000 | e*1536 | x | y*64000 -> say(1, ö*32000, bob) | say(2, e*1536, bob)
+        told status(1, confirmed) -> say(3, x, bob) | heard status(1, confirmed) |
+            say ö*32000 = confirmed
+        told status(3, confirmed) -> say(4, y*64000, bob) | heard status(3, confirmed) |
+            say e*1536 = confirmed | say x = confirmed
+    Typing is shown while there is a connection.
+        a line with bob
+        typing -> typing() | typing = None
+        the connection is lost, and tried again -> (down) | (connects)
+        typing -> typing = None
+        back, having seen 2 and said 0, with bob -> (up)
+    The program hears what happens.
+        a line
+        told paired(bob) | message(bob, hi) | typing(bob) | held(bob) | back(bob) ->
+            heard paired(bob) | heard message(bob, hi) | heard typing(bob) | heard held(bob) |
+            heard back(bob)
+    What is not done with is not acknowledged.
+        a line, slow -> (acknowledged up to 0)
+        told paired(bob) | message(bob, hi) | typing(bob) | error(to, already, No.) ->
+            (acknowledged up to 0)
+        the program is done -> (acknowledged up to 1) | heard paired(bob)
+        the program is done -> (acknowledged up to 2) | heard message(bob, hi)
+        the program is done
+    """
+)
+def test_a_line_says_and_hears(scene: str) -> None:
+    play(scene)
 
 
 def test_a_text_no_server_would_take_is_refused_here() -> None:
@@ -90,18 +106,6 @@ def test_only_so_many_are_on_their_way_at_once() -> None:
     assert play.said()[:-1] == says(*range(267, 301))
     play.tells(status(300))
     assert results == [["confirmed"]] * 300
-
-
-def test_only_so_much_is_on_its_way_at_once_but_always_one() -> None:
-    play = paired()
-    long, short = "é" * 32_000, "e" * 1_536
-    results = [outcome(play.line.say(text)) for text in (long, short, "x", long)]
-    assert play.said() == [Say(1, long, "bob"), Say(2, short, "bob")]
-    play.tells(status(1))
-    assert play.said()[:-1] == [Say(3, "x", "bob")]
-    play.tells(status(3))
-    assert play.said()[:-1] == [Say(4, long, "bob")]
-    assert [len(result) for result in results] == [1, 1, 1, 0]
 
 
 def test_what_is_not_sent_yet_never_goes_to_another_peer() -> None:
@@ -133,41 +137,6 @@ def test_a_cancelled_text_is_taken_back_if_that_is_possible() -> None:
     play.tells(status(2))
     assert results[1] == ["confirmed"]
     assert play.said()[0] == Say(257, "258", "bob")
-
-
-def test_typing_is_shown_while_there_is_a_connection() -> None:
-    play = paired()
-    assert outcome(play.line.typing()) == [None]
-    assert play.said() == [StartTyping()]
-    play.drops()
-    assert outcome(play.line.typing()) == [None]
-    play.resumes(2, 0)
-    assert play.said() == []
-
-
-# Hearing
-
-
-def test_the_program_hears_what_happens() -> None:
-    play = named()
-    events: list[JsonEvent] = [Paired("bob"), HI, PeerTyping("bob"), Held("bob"), Back("bob")]
-    play.tells(*events)
-    assert play.heard() == events
-    assert play.said() == [Acknowledge(5)]
-
-
-def test_what_is_not_done_with_is_not_acknowledged() -> None:
-    program = Slow()
-    play = named(on_event=program)
-    assert play.said() == []
-    play.tells(Paired("bob"), HI, PeerTyping("bob"), refused("to", "already"))
-    assert len(program.heard) == 1
-    program.is_done(0)
-    assert play.said() == [Acknowledge(1)]
-    program.is_done(1)
-    program.is_done(2)
-    assert [plain(event) for event in program.heard[1:]] == [Paired("bob"), HI]
-    assert play.said() == [Acknowledge(4)]
 
 
 def test_a_handler_that_fails_is_logged_and_stops_nothing() -> None:

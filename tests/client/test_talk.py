@@ -1,54 +1,110 @@
 """What the client makes of what a person types and of what the server tells, without sockets."""
 
-import pytest
-
-from chatpair.client.ending import DONE, Ending, ExitStatus
-from chatpair.client.talk import LINK_LOST, TOO_LONG
 from chatpair.codecs import plain
-from chatpair.factory import NOBODY
-from chatpair.messages import (
-    Acknowledge,
-    AskWho,
-    Back,
-    Call,
-    Error,
-    Free,
-    HangUp,
-    Held,
-    Here,
-    Left,
-    Message,
-    Paired,
-    PeerTyping,
-    Present,
-    Resume,
-    Say,
-    Timestamp,
-    Tried,
+from tests.support.scene import chatting
+from tests.support.talks import play
+from tests.support.transcript import scenes
+
+
+@scenes(
+    """
+    What is typed is said or done.
+        a person with bob -> (reads)
+        said grüß dich |  To:carol |  | /who -> say(1, grüß dich, bob) | say(2,  To:carol, bob) |
+            who() | (waits)
+        told status(2, confirmed) | who(alice*, bob*, 1) -> Here: alice*, bob*, and 1 more | (reads)
+        said /bye -> bye() | (waits)
+        told free() -> You are free. | (reads)
+        said /to carol -> to(carol) | (waits)
+        told error(to, unknown, The user carol does not exist.) -> The user carol does not exist. |
+            (reads)
+        said /Quit -> quit() | (waits)
+        let go -> (ends 0)
+    A line after a call waits for its answer.
+        a person for bob -> to(bob)
+        told paired(bob) -> You are chatting with bob. | (reads)
+        said hi | To:carol -> say(1, hi, bob) | to(carol) | (waits)
+        told paired(carol) -> You are chatting with carol. | (reads)
+        said hello -> say(2, hello, carol)
+    Whoever is called again is already there.
+        a person with bob -> (reads)
+        said To:Bob -> to(Bob) | (waits)
+        told error(to, already, You are already chatting with bob.) -> You are already chatting with
+            bob. | (reads)
+    A line that is too long is not said.
+        a person with bob -> (reads)
+        said x*65536 -> [too long]
+        said x*65536 | To:x*65536 -> [too long] | [too long]
+    The peer's lines are shown apart from the rest.
+        a person with bob -> (reads)
+        told message(bob, hi\\nOK\\e[2J) | typing(bob) | held(bob) -> bob: (hi\\nOK\\e[2J) | bob has
+            lost the connection. What you say is kept for a while.
+        told back(bob) | tried(carol) | error(-, try-later, The server is stopping.) -> bob is back.
+            | carol tried to reach you. | The server is stopping.
+        told error(-, bad-line, This is no JSON object.) | left(bob, switched) -> bob has left.
+    What is not delivered is shown.
+        a person with bob -> (reads)
+        said one | two -> say(1, one, bob) | say(2, two, bob)
+        told status(2, failed, lost) | left(bob, lost) -> Not delivered: one | Not delivered: two |
+            bob has left.
+        said three -> say(3, three)
+        told error(say, nobody, [nobody]) | status(3, failed, nobody) -> [nobody]
+    What was meant for another is not delivered.
+        a person with bob -> (reads)
+        said for bob -> say(1, for bob, bob)
+        told left(bob, bye) | paired(carol) -> bob has left. | You are chatting with carol.
+        told error(say, nobody, You talk with carol.) | status(1, failed, nobody) -> You talk with
+            carol. | Not delivered: for bob
+    An event is not done with before the output takes it.
+        a person with bob -> (reads)
+        the output is full
+        told message(bob, hi) | message(bob, hi) -> (acknowledged up to 2) | bob: (hi)
+        the output takes more -> bob: (hi)
+    A lost connection is told and what is typed meanwhile is said later.
+        a person with bob -> (reads)
+        said one -> say(1, one, bob)
+        the connection is lost, and tried again -> [link lost] | (connects)
+        said two
+        back, having seen 2 and said 1, with bob, told status(1, confirmed) -> say(2, two, bob) |
+            [again]
+        told status(2, confirmed)
+    Who was held no longer learns what is lost.
+        a person with bob -> (reads)
+        said one -> say(1, one, bob)
+        forgotten -> resume(key, 2) | name(alice) | [link lost] | [all over] | Not delivered: one
+        told named(alice, key) -> [again]
+        said To:bob -> to(bob) | (waits)
+        told paired(bob) -> You are chatting with bob. | (reads)
+    Who lost the name meanwhile is asked for another.
+        a person with bob -> (reads)
+        forgotten, and the name is taken -> resume(key, 2) | name(alice) | [link lost] | [all over]
+            | (hangs up)
+        the connection is lost -> No. | (asks for a name)
+        said alice2 -> (waits) | (connects)
+        connected -> name(alice2)
+        told named(alice2, key) -> Welcome, alice2. | (reads)
+    A line that another has taken over is a problem.
+        a person with bob -> (reads)
+        said one -> say(1, one, bob)
+        taken over -> Not delivered, as far as is known: one | (hangs up)
+        the connection is lost -> (waits) | (ends 2: No.)
+    Who has quit has no problem any more.
+        a person with bob -> (reads)
+        quits -> quit() | (waits)
+        taken over -> (hangs up)
+        the connection is lost -> (ends 0)
+    Who quits without a connection is gone at once.
+        a person with bob -> (reads)
+        the connection is lost, and tried again -> [link lost] | (connects)
+      * said /quit -> (waits) | (ends 0)
+        no connection
+      * said said meanwhile | /quit -> Not delivered, as far as is known: said meanwhile | (waits) |
+              (ends 0)
+        no connection
+    """
 )
-from tests.support.played import HI, refused, status
-from tests.support.scene import AGAIN, PAIRED, TALK_IS_OVER, chatting, person
-
-# What is typed
-
-
-def test_what_is_typed_is_said_or_done() -> None:
-    scene = chatting()
-    scene.types("grüß dich", " To:carol", "", "/who")
-    said = [Say(1, "grüß dich", "bob"), Say(2, " To:carol", "bob"), AskWho()]
-    assert scene.said() == said
-    scene.tells(status(2), Here([Present("alice", True), Present("bob", True)], 1))
-    assert scene.notices() == ["Here: alice*, bob*, and 1 more"]
-    scene.types("/bye")
-    assert scene.said() == [HangUp(), Acknowledge(3)]
-    scene.tells(Free())
-    assert scene.notices() == ["You are free."]
-    scene.types("/to carol")
-    assert scene.said() == [Call("carol"), Acknowledge(4)]
-    scene.tells(Error("to", "unknown", "The user carol does not exist."))
-    assert scene.notices() == ["The user carol does not exist."]
-    scene.types("/Quit")
-    scene.answers_quit(DONE)
+def test_a_person_talks(scene: str) -> None:
+    play(scene)
 
 
 def test_help_tells_of_nothing_that_a_client_does_by_itself() -> None:
@@ -64,159 +120,3 @@ def test_help_tells_of_nothing_that_a_client_does_by_itself() -> None:
         "No such command: /foo. Type /help, or put a space first to say it.",
     ]
     assert scene.said() == []
-
-
-def test_a_line_after_a_call_waits_for_its_answer() -> None:
-    scene = person(to="bob")
-    assert not scene.screen.wanted
-    assert Call("bob") in scene.said()
-    scene.tells(Paired("bob"))
-    scene.types("hi", "To:carol")
-    assert not scene.screen.wanted
-    assert scene.said()[:2] == [Say(1, "hi", "bob"), Call("carol")]
-    scene.tells(Paired("carol"))
-    scene.types("hello")
-    assert scene.said()[0] == Say(2, "hello", "carol")
-
-
-def test_whoever_is_called_again_is_already_there() -> None:
-    scene = chatting()
-    scene.types("To:Bob")
-    scene.tells(Error("to", "already", "You are already chatting with bob."))
-    assert scene.notices() == ["You are already chatting with bob."]
-    assert scene.screen.wanted
-
-
-def test_a_line_that_is_too_long_is_not_said() -> None:
-    scene = chatting()
-    scene.types("x" * 65_536, "To:" + "x" * 65_536)
-    assert (scene.said(), scene.notices()) == ([], [TOO_LONG] * 2)
-    assert scene.screen.wanted
-
-
-# What is shown
-
-
-def test_the_peer_s_lines_are_shown_apart_from_the_rest() -> None:
-    scene = chatting()
-    text = "hi\nOK\x1b[2J"
-    scene.tells(
-        *(Message("bob", text, Timestamp(0.0)), PeerTyping("bob"), Held("bob")),
-        *(Back("bob"), Tried("carol"), Error(None, "try-later", "The server is stopping.")),
-        *(Error(None, "bad-line", "This is no JSON object."), Left("bob", "switched")),
-    )
-    assert [(said.sender, said.text) for said in scene.screen.messages] == [("bob", text)]
-    assert scene.notices() == [
-        "bob has lost the connection. What you say is kept for a while.",
-        "bob is back.",
-        "carol tried to reach you.",
-        "The server is stopping.",
-        "bob has left.",
-    ]
-    assert scene.screen.wanted
-
-
-def test_what_is_not_delivered_is_shown() -> None:
-    scene = chatting()
-    scene.types("one", "two")
-    scene.tells(status(2, "failed", why="lost"), Left("bob", "lost"))
-    assert scene.notices() == ["Not delivered: one", "Not delivered: two", "bob has left."]
-    scene.types("three")
-    scene.tells(Error("say", "nobody", NOBODY), status(3, "failed", why="nobody"))
-    assert scene.notices() == [NOBODY]
-
-
-def test_what_was_meant_for_another_is_not_delivered() -> None:
-    scene = chatting()
-    scene.types("for bob")
-    scene.tells(Left("bob", "bye"), Paired("carol"))
-    scene.notices()
-    wrong = Error("say", "nobody", "You talk with carol.")
-    scene.tells(wrong, status(1, "failed", why="nobody"))
-    assert scene.notices() == ["You talk with carol.", "Not delivered: for bob"]
-
-
-def test_an_event_is_not_done_with_before_the_output_takes_it() -> None:
-    scene = chatting()
-    scene.talk.pauseProducing()
-    scene.tells(HI, HI)
-    assert (len(scene.screen.messages), scene.said()) == (1, [])
-    scene.talk.resumeProducing()
-    assert (len(scene.screen.messages), scene.said()) == (2, [Acknowledge(4)])
-
-
-# Drops
-
-
-def test_a_lost_connection_is_told_and_what_is_typed_meanwhile_is_said_later() -> None:
-    scene = chatting()
-    scene.types("one")
-    scene.drops()
-    assert scene.notices() == [LINK_LOST]
-    scene.types("two")
-    assert scene.resumes(2, 1, scene.counted(status(1))) == [Acknowledge(3)]
-    assert scene.notices() == [AGAIN]
-    assert scene.said() == [Say(2, "two", "bob")]
-    scene.tells(status(2))
-    assert scene.notices() == []
-
-
-def test_who_was_held_no_longer_learns_what_is_lost() -> None:
-    scene = chatting()
-    scene.types("one")
-    scene.drops()
-    scene.accepts()
-    assert scene.said()[0] == Resume("key", 2)
-    scene.remote.says(refused("resume", "bad-key"))
-    scene.grants("alice")
-    assert sorted(scene.notices()) == [AGAIN, "Not delivered: one", LINK_LOST, TALK_IS_OVER]
-    scene.types("To:bob")
-    scene.said()
-    scene.tells(Paired("bob"))
-    assert scene.notices() == [PAIRED]
-
-
-def test_who_lost_the_name_meanwhile_is_asked_for_another() -> None:
-    scene = chatting()
-    scene.is_forgotten(refused("name", "reuse"))
-    scene.remote.drops()
-    assert scene.notices() == [LINK_LOST, TALK_IS_OVER, "No."]
-    scene.types("alice2")
-    scene.claims("alice2")
-    scene.grants("alice2")
-    assert scene.notices() == ["Welcome, alice2."]
-    assert scene.screen.wanted
-
-
-def test_a_line_that_another_has_taken_over_is_a_problem() -> None:
-    scene = chatting()
-    scene.types("one")
-    scene.remote.says(refused(None, "bad-key"))
-    scene.remote.drops()
-    assert scene.notices() == ["Not delivered, as far as is known: one"]
-    refusal = Ending(ExitStatus.NO_CONNECTION, "No.")
-    assert (scene.results, scene.endpoint.attempts) == ([refusal], [])
-
-
-# The end
-
-
-def test_who_has_quit_has_no_problem_any_more() -> None:
-    scene = chatting()
-    scene.talk.quit()
-    scene.remote.says(refused(None, "bad-key"))
-    scene.remote.drops()
-    assert scene.results == [DONE]
-
-
-@pytest.mark.parametrize("typed", ["", "said meanwhile"])
-def test_who_quits_without_a_connection_is_gone_at_once(typed: str) -> None:
-    scene = chatting()
-    scene.drops()
-    if typed:
-        scene.types(typed)
-    scene.types("/quit")
-    scene.endpoint.refuse()
-    assert scene.results == [DONE]
-    lost = ["Not delivered, as far as is known: said meanwhile"] if typed else []
-    assert scene.notices() == [LINK_LOST, *lost]

@@ -2,243 +2,180 @@
 
 import pytest
 
-from chatpair.client.ending import DONE, Ending
-from chatpair.messages import (
-    AskWho,
-    Call,
-    Error,
-    Here,
-    JsonCommand,
-    JsonEvent,
-    Paired,
-    Present,
-    Quit,
-    Say,
+from tests.support.scene import PlainScene
+from tests.support.talks import play
+from tests.support.transcript import scenes
+
+EITHER_KIND = pytest.mark.parametrize("kind", ["person", "pipe"])
+
+
+@scenes(
+    """
+    Who is there and free is called at once.
+        somebody for bob, waiting for them -> who()
+        told who(alice, bob, 0) -> to(bob)
+        told paired(bob) -> You are chatting with bob.
+        said hi -> say(1, hi, bob)
+        60 seconds pass -> ping()
+    Who is not there or busy is looked for more and more seldom.
+        somebody for Bob, waiting for them -> who()
+        told who(alice, 0) -> Waiting for Bob ...
+        just 1 seconds pass -> who()
+        told who(alice, bob*, 0)
+        just 2 seconds pass -> who()
+        told who(0)
+        just 4 seconds pass -> who()
+        told who(bob*, 0)
+        just 5 seconds pass -> who()
+        told who(bobby, 0)
+        just 5 seconds pass -> who()
+        told who(BOB, 0) -> to(Bob)
+        told paired(bob) -> You are chatting with bob.
+    Who goes or is called by another meanwhile is waited for.
+        somebody for bob, waiting for them -> who()
+        told who(bob, 0) -> to(bob)
+      * told error(to, unknown, No.) -> Waiting for bob ...
+        just 1 seconds pass -> who()
+        told who(bob, 0) -> to(bob)
+        told paired(bob) -> You are chatting with bob.
+      * told error(to, busy, No.) -> Waiting for bob ...
+        just 1 seconds pass -> who()
+        told who(bob, 0) -> to(bob)
+        told paired(bob) -> You are chatting with bob.
+      * told error(to, dnd, bob does not want to be disturbed.) -> Waiting for bob ...
+        just 1 seconds pass -> who()
+        told who(bob, 0) -> to(bob)
+        told error(to, ringing, bob's line is ringing.) -> bob's line is ringing.
+        20 seconds pass
+        told paired(bob) -> You are chatting with bob.
+    Who is waited for may call.
+        somebody for bob, waiting for them -> who()
+      * told paired(bob) -> You are chatting with bob.
+        told who(alice*, bob*, 0)
+        said hi -> say(1, hi, bob)
+        60 seconds pass -> ping()
+      * told who(bob, 0) -> to(bob)
+        told paired(bob) -> You are chatting with bob.
+        told error(to, already, You are already chatting with bob.)
+        said hi -> say(1, hi, bob)
+        60 seconds pass -> ping()
+      * told who(0) -> Waiting for bob ...
+        told paired(bob) -> You are chatting with bob.
+        said hi -> say(1, hi, bob)
+        60 seconds pass -> ping()
+    """
 )
-from tests.support.played import status
-from tests.support.scene import EITHER_KIND, PAIRED, Kind, PlainScene, Scene, person, piped, settled
-
-WAITING = "Waiting for bob ..."
-WITH_CAROL = "You are chatting with carol."
-BUSY = Error("to", "busy", "bob is talking with someone else.")
-
-
-def asked(scene: Scene) -> list[JsonCommand]:
-    """Return what was asked since the last time."""
-    return [command for command in scene.said() if isinstance(command, AskWho | Call)]
-
-
-def here(*names: str, more: int = 0) -> Here:
-    """Return who is here; a star marks who is talking."""
-    return Here([Present(name.rstrip("*"), name.endswith("*")) for name in names], more)
-
-
-def finds(scene: Scene, *names: str, more: int = 0) -> list[JsonCommand]:
-    """See that the client looks who is here, tell it, and return what it asks then."""
-    assert asked(scene) == [AskWho()]
-    scene.tells(here(*names, more=more))
-    return asked(scene)
-
-
-def waits_for(scene: Scene, seconds: float) -> None:
-    """See that nothing is asked before so many seconds have passed."""
-    scene.clock.advance(seconds - 0.25)
-    assert asked(scene) == []
-    scene.clock.advance(0.25)
-
-
 @EITHER_KIND
-def test_who_is_there_and_free_is_called_at_once(kind: Kind) -> None:
-    scene = settled(kind, "bob", wait=True)
-    assert finds(scene, "alice", "bob") == [Call("bob")]
-    scene.tells(Paired("bob"))
-    assert scene.notices() == [PAIRED]
-    scene.types("hi")
-    assert Say(1, "hi", "bob") in scene.said()
-    scene.clock.advance(60)
-    assert asked(scene) == []
+def test_either_kind_waits(kind: str, scene: str) -> None:
+    play(scene, kind=kind)
 
 
-@EITHER_KIND
-def test_who_is_not_there_or_busy_is_looked_for_more_and_more_seldom(
-    kind: Kind,
-) -> None:
-    scene = settled(kind, "Bob", wait=True)
-    for names, seconds in (
-        *((["alice"], 1.0), (["alice", "bob*"], 2.0), ([], 4.0), (["bob*"], 5.0)),
-        (["bobby"], 5.0),
-    ):
-        assert finds(scene, *names) == []
-        waits_for(scene, seconds)
-    assert finds(scene, "BOB") == [Call("Bob")]
-    scene.tells(Paired("bob"))
-    assert scene.notices() == ["Waiting for Bob ...", PAIRED]
-
-
-@EITHER_KIND
-@pytest.mark.parametrize("code", ["unknown", "busy"])
-def test_who_goes_or_is_called_by_another_meanwhile_is_waited_for(kind: Kind, code: str) -> None:
-    scene = settled(kind, "bob", wait=True)
-    assert finds(scene, "bob") == [Call("bob")]
-    scene.tells(Error("to", code, "No."))  # type: ignore[arg-type]
-    assert (scene.notices(), scene.results) == ([WAITING], [])
-    waits_for(scene, 1.0)
-    assert finds(scene, "bob") == [Call("bob")]
-    scene.tells(Paired("bob"))
-    assert scene.notices() == [PAIRED]
-
-
-def test_where_not_all_are_named_whoever_is_waited_for_is_called_to_find_out() -> None:
-    scene = piped("bob", wait=True)
-    assert finds(scene, "alice", more=1) == [Call("bob")]
-
-
-def test_any_other_refusal_ends_the_wait() -> None:
-    refusal = Error("to", "self", "Please don't try to talk with yourself.")
-    for start in (piped, person):
-        scene = start("alice", wait=True)
-        assert finds(scene, "alice") == [Call("alice")]
-        scene.tells(refusal)
-        if start is piped:
-            scene.answers_quit(Ending(1, refusal.text))
-        else:
-            assert scene.notices() == [refusal.text]
-            scene.clock.advance(60)
-            assert (asked(scene), scene.screen.wanted, scene.results) == ([], True, [])
-
-
-@pytest.mark.parametrize(
-    ("found", "events", "told"),
-    [
-        ([], [Paired("carol")], [WAITING, WITH_CAROL]),
-        (None, [Paired("carol"), here("carol*", more=1)], [WITH_CAROL]),
-        (["bob"], [Paired("carol"), BUSY], [WITH_CAROL]),
-    ],
-    ids=["waiting", "asking", "calling"],
+@scenes(
+    """
+    Where not all are named whoever is waited for is called to find out.
+        a pipe for bob, waiting for them -> who()
+        told who(alice, 1) -> to(bob)
+    Any other refusal ends the wait.
+        a pipe for alice, waiting for them -> who()
+        told who(alice, 0) -> to(alice)
+        told error(to, self, Please don't try to talk with yourself.) -> quit()
+        let go -> (ends 1: Please don't try to talk with yourself.)
+    A pipe waits on whoever else calls.
+        a pipe for bob, waiting for them -> who()
+        told who(alice, 0) -> Waiting for bob ...
+        told paired(carol) -> You are chatting with carol.
+        just 1 seconds pass -> who()
+        told who(alice*, carol*, bob, 0) -> to(bob)
+        told paired(bob) -> You are chatting with bob. | (reads many)
+        said hi -> say(1, hi, bob)
+    The first line of a pipe may say whom to wait for.
+        a pipe, waiting for them -> (reads)
+        said To:bob -> who() | (waits)
+        told who(0) -> Waiting for bob ...
+        just 1 seconds pass -> who()
+        told who(bob, 0) -> to(bob)
+    An input that has ended waits as well.
+        a pipe for bob, waiting for them -> who()
+        the input ends
+        told who(0) -> Waiting for bob ...
+        just 1 seconds pass -> who()
+        told who(bob, 0) -> to(bob)
+        told paired(bob) -> quit() | You are chatting with bob.
+        let go -> (ends 0)
+    Who quits meanwhile asks no more.
+        a pipe for bob, waiting for them -> who()
+      * quits -> quit()
+        let go -> (ends 0)
+        60 seconds pass
+      * told who(0) -> Waiting for bob ...
+        quits -> quit()
+        let go -> (ends 0)
+        60 seconds pass
+    A wait goes on over a lost connection.
+        a pipe for bob, waiting for them -> who()
+        the connection is lost, and tried again -> [link lost] | (connects)
+        back, having seen 1 and said 0, with bob -> who() | [again]
+        told who(bob, 0) -> to(bob)
+        told paired(bob) -> You are chatting with bob. | (reads many)
+        said hi -> say(1, hi, bob)
+        the input ends
+        told status(1, confirmed) -> quit() | (waits)
+        let go -> (ends 0)
+    """
 )
-def test_a_person_who_talks_with_somebody_else_waits_no_more_and_hears_no_more_of_it(
-    found: list[str] | None, events: list[JsonEvent], told: list[str]
-) -> None:
-    scene = person("bob", wait=True)
-    if found is None:
-        assert asked(scene) == [AskWho()]
-    else:
-        assert finds(scene, *found) == [Call(name) for name in found]
-    scene.tells(*events)
-    scene.clock.advance(60)
-    assert asked(scene) == []
-    assert scene.notices() == told
+def test_a_pipe_waits(scene: str) -> None:
+    play(scene)
 
 
-def test_a_person_who_calls_somebody_else_waits_no_more() -> None:
-    scene = person("bob", wait=True)
-    assert finds(scene) == []
-    scene.types("To:carol")
-    assert asked(scene) == [Call("carol")]
-    scene.tells(Error("to", "unknown", "The user carol does not exist."))
-    scene.clock.advance(60)
-    assert asked(scene) == []
-    assert scene.notices() == [WAITING, "The user carol does not exist."]
+@scenes(
+    """
+    Any other refusal ends the wait.
+        a person for alice, waiting for them -> who() | (reads)
+        told who(alice, 0) -> to(alice)
+        told error(to, self, Please don't try to talk with yourself.) -> Please don't try to talk
+            with yourself.
+        60 seconds pass -> ping()
+    Who talks with somebody else waits no more and hears no more of it.
+        a person for bob, waiting for them -> who() | (reads)
+      * told who(0) -> Waiting for bob ...
+        told paired(carol) -> You are chatting with carol.
+        60 seconds pass -> ping()
+      * told paired(carol) | who(carol*, 1) -> You are chatting with carol.
+        60 seconds pass -> ping()
+      * told who(bob, 0) -> to(bob)
+        told paired(carol) | error(to, busy, bob is talking with someone else.) -> You are chatting
+            with carol.
+        60 seconds pass -> ping()
+    A person who calls somebody else waits no more.
+        a person for bob, waiting for them -> who() | (reads)
+        told who(0) -> Waiting for bob ...
+        said To:carol -> to(carol) | (waits)
+        told error(to, unknown, The user carol does not exist.) -> The user carol does not exist. |
+            (reads)
+        60 seconds pass -> ping()
+    A person may do anything meanwhile.
+        a person for bob, waiting for them -> who() | (reads)
+        said /quit -> quit() | (waits)
+        let go -> (ends 0)
+        60 seconds pass
+    """
+)
+def test_a_person_waits(scene: str) -> None:
+    play(scene)
 
 
-def test_a_person_may_do_anything_meanwhile() -> None:
-    scene = person("bob", wait=True)
-    assert scene.screen.wanted
-    scene.types("/help", "/quit")
-    scene.answers_quit(DONE)
-    scene.clock.advance(60)
-
-
-def test_a_pipe_waits_on_whoever_else_calls() -> None:
-    scene = piped("bob", wait=True)
-    assert finds(scene, "alice") == []
-    scene.tells(Paired("carol"))
-    waits_for(scene, 1.0)
-    assert not scene.screen.wanted
-    assert finds(scene, "alice*", "carol*", "bob") == [Call("bob")]
-    scene.tells(Paired("bob"))
-    scene.types("hi")
-    assert Say(1, "hi", "bob") in scene.said()
-
-
+@scenes(
+    """
+    A plain server is not asked who is there: to an old one that would be text, for nobody.
+        somebody for bob, waiting for them -> to(bob)
+        printed bob is talking with someone else. -> Waiting for bob ...
+        just 1 seconds pass -> to(bob)
+        printed The user bob does not exist.
+        just 2 seconds pass -> to(bob)
+        printed You are chatting with bob. -> You are chatting with bob.
+        60 seconds pass
+    """
+)
 @EITHER_KIND
-@pytest.mark.parametrize("state", ["asking", "calling", "waiting"])
-def test_who_is_waited_for_may_call(kind: Kind, state: str) -> None:
-    scene = settled(kind, "bob", wait=True)
-    if state == "asking":
-        assert asked(scene) == [AskWho()]
-    else:
-        finds(scene, *(["bob"] if state == "calling" else []))
-    scene.tells(Paired("bob"))
-    if state == "asking":
-        scene.tells(here("alice*", "bob*"))
-    elif state == "calling":
-        scene.tells(Error("to", "already", "You are already chatting with bob."))
-    scene.types("hi")
-    assert Say(1, "hi", "bob") in scene.said()
-    scene.clock.advance(60)
-    assert asked(scene) == []
-    assert scene.notices() == ([WAITING, PAIRED] if state == "waiting" else [PAIRED])
-
-
-def test_the_first_line_of_a_pipe_may_say_whom_to_wait_for() -> None:
-    scene = piped(wait=True)
-    scene.types("To:bob")
-    assert finds(scene) == []
-    waits_for(scene, 1.0)
-    assert finds(scene, "bob") == [Call("bob")]
-
-
-def test_an_input_that_has_ended_waits_as_well() -> None:
-    scene = piped("bob", wait=True)
-    scene.talk.input_ended()
-    assert finds(scene) == []
-    assert Quit() not in scene.said()
-    waits_for(scene, 1.0)
-    assert finds(scene, "bob") == [Call("bob")]
-    scene.tells(Paired("bob"))
-    scene.answers_quit(DONE)
-
-
-@pytest.mark.parametrize("state", ["asking", "waiting"])
-def test_who_quits_meanwhile_asks_no_more(state: str) -> None:
-    scene = piped("bob", wait=True)
-    if state == "waiting":
-        finds(scene)
-    scene.talk.quit()
-    scene.answers_quit(DONE)
-    scene.clock.advance(60)
-    assert asked(scene) == []
-
-
-def test_a_wait_goes_on_over_a_lost_connection() -> None:
-    scene = piped("bob", wait=True)
-    assert asked(scene) == [AskWho()]
-    scene.drops()
-    scene.resumes(1, 0, peer=None)
-    assert asked(scene) == [AskWho()]
-    scene.tells(here("bob"))
-    assert asked(scene) == [Call("bob")]
-    scene.tells(Paired("bob"))
-    scene.types("hi")
-    scene.talk.input_ended()
-    scene.said()
-    scene.tells(status(1))
-    scene.answers_quit(DONE)
-
-
-@EITHER_KIND
-def test_a_plain_server_is_not_asked_who_is_there(kind: Kind) -> None:
-    scene = settled(kind, "bob", PlainScene, wait=True)
-    # To an old server that would be text, for nobody.
-    assert scene.remote.lines() == [b"To:bob"]
-    scene.remote.prints("bob is talking with someone else.")
-    scene.clock.advance(1.0)
-    assert scene.remote.lines() == [b"To:bob"]
-    scene.remote.prints("The user bob does not exist.")
-    scene.clock.advance(2.0)
-    assert scene.remote.lines() == [b"To:bob"]
-    scene.remote.prints(PAIRED)
-    scene.clock.advance(60)
-    assert scene.remote.lines() == []
-    assert scene.notices() == [WAITING, PAIRED]
+def test_either_kind_waits_at_a_plain_server(kind: str, scene: str) -> None:
+    play(scene, PlainScene, kind)

@@ -241,23 +241,29 @@ class Shown:
         self.notices: list[str] = []
         self.standings: list[Standing] = []
         self.sizes: list[int] = []
-        self.questions = self.passwords = self.rings = self.departures = 0
+        self.log: list[str] = []  # all but standings and sizes, in order
+        self.questions = self.passwords = self.rings = 0
         self.wanted = self.many = False
 
     def show(self, event: AnyEvent) -> None:
         if isinstance(event, Message):
             self.messages.append(event)
+            self.log.append(f"{event.sender}: ({event.text})")
         else:
-            self.notices += screen.lines(event)
+            for line in screen.lines(event):
+                self.notice(line)
 
     def notice(self, text: str) -> None:
         self.notices.append(text)
+        self.log.append(text)
 
     def ask_name(self) -> None:
         self.questions += 1
+        self.log.append("(asks for a name)")
 
     def ask_password(self) -> None:
         self.passwords += 1
+        self.log.append("(asks for a password)")
 
     def take_lines(self, wanted: bool, many: bool) -> None:
         self.wanted, self.many = wanted, many
@@ -271,9 +277,10 @@ class Shown:
 
     def ring(self) -> None:
         self.rings += 1
+        self.log.append("(rings)")
 
     def peer_left(self) -> None:
-        self.departures += 1
+        self.log.append("(the peer is gone)")
 
 
 def plain(event: JsonEvent) -> JsonEvent:

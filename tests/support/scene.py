@@ -19,7 +19,6 @@ from chatpair.messages import (
     Named,
     Paired,
     Quit,
-    Say,
     Status,
 )
 from tests.support.played import Shown, Stage, outcome
@@ -31,9 +30,7 @@ BAD_NAME = "Bad name: no space and none of : [ ] ( ) / * , in a name"
 NEEDED = "alice needs its password."
 AGAIN = "Connected again."
 PAIRED = "You are chatting with bob."
-LEFT = Ending(ExitStatus.PEER_LEFT, "bob left before all was said.")
 LOST = Ending(ExitStatus.NO_CONNECTION, "The connection to the server was lost.")
-STOPPED = Ending(ExitStatus.NOT_DELIVERED, "The server stopped before all was said.")
 INTERRUPTED = Ending(130, "Interrupted.")
 
 Kind = type[PersonTalk | PipeTalk]
@@ -85,10 +82,6 @@ class Scene(Stage):
     def commands(self) -> list[AnyCommand]:
         """Return what was sent since the last time, in whatever way the server understands."""
         return list(self.said())
-
-    def texts(self) -> list[str]:
-        """Return what was said to the peer since the last time."""
-        return [command.text for command in self.commands() if isinstance(command, Say)]
 
     def claims(self, name: str) -> None:
         """See that a name is claimed."""

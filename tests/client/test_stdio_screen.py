@@ -131,6 +131,8 @@ def test_each_line_is_passed_on_and_then_the_end(make: Callable[[], StandardScre
 @example(b"one\r\ntwo", [4], False, 1)
 @example("ö\n".encode(), [1], True, 1)
 @example(b"\xe2\x80", [1], False, 1)
+@example(b"one\n\x1b", [], False, 1)
+@example(b"one\ntwo\nthree\nlast", [12, 16], True, 1)
 def test_it_does_not_matter_where_the_bytes_are_cut(
     data: bytes, cuts: list[int], many: bool, takes: int
 ) -> None:
@@ -139,7 +141,10 @@ def test_it_does_not_matter_where_the_bytes_are_cut(
     for begin, end in pairwise(places):
         screen.dataReceived(data[begin:end])
         talk.take(takes)
+    talk.take(0)
+    told = list(talk.texts)
     screen.readConnectionLost()
+    assert talk.texts == told
     while "input_ended" not in talk.calls:
         talk.take(takes)
     lines = [clean(line) for line in data.split(b"\n")]
@@ -168,40 +173,10 @@ def test_many_lines_come_as_few_texts() -> None:
     assert "\n".join(talk.texts) == "\n".join("x" * 10_000)
 
 
-def test_only_one_line_comes_at_once_to_who_wants_no_more() -> None:
-    screen, talk = reading(takes=1)
-    screen.dataReceived(b"one\ntwo\nthree\n")
-    assert talk.texts == ["one"]
-    talk.take(1)
-    assert talk.texts == ["one", "two"]
-    talk.many = True
-    talk.take(2)
-    assert talk.texts == ["one", "two", "three"]
-
-
-def test_nothing_is_passed_on_while_no_line_is_wanted() -> None:
-    screen, talk = reading(takes=0)
-    screen.dataReceived(b"one\nla")
-    screen.dataReceived(b"st")
-    screen.readConnectionLost()
-    assert (talk.texts, talk.calls) == ([], [])
-    talk.take(1)
-    assert (talk.texts, talk.calls) == (["one"], [])
-    talk.take(1)
-    assert (talk.texts, talk.calls) == (["one", "last"], ["input_ended"])
-
-
 def test_the_end_of_an_input_without_lines_is_told_at_once() -> None:
     screen, talk = reading(takes=0)
     screen.readConnectionLost()
     assert talk.calls == ["input_ended"]
-
-
-def test_what_is_left_of_no_text_at_the_end_is_no_line() -> None:
-    screen, talk = reading()
-    screen.dataReceived(b"one\n\x1b")
-    screen.readConnectionLost()
-    assert (talk.texts, talk.calls) == (["one"], ["input_ended"])
 
 
 @pytest.mark.parametrize("many", [False, True])
@@ -304,12 +279,9 @@ def test_a_person_is_asked_and_told_and_called() -> None:
         nothing()
     screen.peer_left()
     assert transport.value() == b""
-
-
-def test_a_person_may_have_no_bell() -> None:
-    screen = PlainScreen(bell=False)
-    transport, _ = opened(screen)
-    screen.ring()
+    silent = PlainScreen(bell=False)
+    transport, _ = opened(silent)
+    silent.ring()
     assert transport.value() == b""
 
 

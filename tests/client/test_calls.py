@@ -16,7 +16,8 @@ from chatpair.messages import (
     Unblock,
     Unblocked,
 )
-from tests.support.clients import Piped, Terminal, at
+from tests.support.clients import Piped, at
+from tests.support.emulator import Terminal
 from tests.support.played import named, outcome, refused
 from tests.support.scene import (
     EITHER_SERVER,

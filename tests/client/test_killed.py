@@ -8,16 +8,16 @@ from chatpair.client.ending import ExitStatus
 from chatpair.client.pipe import ENDED_EARLY
 from chatpair.client.talk import LINK_LOST
 from tests.support.clients import PAIRED, TO_BOB, WELCOME, Piped, at, fill, spins_until
-from tests.support.scene import TALK_IS_OVER
+from tests.support.scene import AGAIN, TALK_IS_OVER
 from tests.support.server import Client, Server
 
 WAITING = "Waiting for bob ..."
 OF_BOB = TALK_IS_OVER.replace("bob", "alice")
 
 
-def kill(server: Server) -> Server:
-    """Kill a server; return another on its port."""
-    server.kill()
+def kill(server: Server, number: signal.Signals = signal.SIGKILL) -> Server:
+    """Kill a server, or stop it; return another on its port."""
+    server.kill(number)
     server.wait()
     return Server(port=f"epoll:{server.port}")
 
@@ -74,20 +74,25 @@ def test_a_server_that_is_killed_while_nothing_is_said_is_a_problem_of_who_says_
                 assert here(other) == "Here: bob"
 
 
-def test_a_server_that_is_killed_while_nobody_is_paired_loses_nothing(server: Server) -> None:
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(signal.SIGKILL, []), (signal.SIGTERM, ["The server is stopping."])],
+    ids=["killed", "stopped"],
+)
+def test_a_server_that_starts_again_while_nobody_is_paired_loses_nothing(
+    server: Server, number: signal.Signals, words: list[str]
+) -> None:
     with Piped(*at(server, *TO_BOB, "--wait")) as alice:
-        alice.write(b"one\ntwo\n")
-        alice.close_input()
+        alice.close_input(b"one\ntwo\n")
         assert [alice.notice(), alice.notice()] == [WELCOME, WAITING]
         with (
-            kill(server) as again,
+            kill(server, number) as again,
             Piped(*at(again, "--name", "bob", "--linger")) as bob,
         ):
             bob.close_input()
-            alice.ends(ExitStatus.OK, LINK_LOST, "Connected again.", PAIRED)
-            bob.ends(
-                ExitStatus.OK, "Welcome, bob.", "You are chatting with alice.", "alice has left."
-            )
+            alice.ends(ExitStatus.OK, *words, LINK_LOST, AGAIN, PAIRED)
+            called = ["Welcome, bob.", "You are chatting with alice.", "alice has left."]
+            bob.ends(ExitStatus.OK, *called)
             assert bob.output == b"one\ntwo\n"
 
 

@@ -1,7 +1,6 @@
 """The options of a client in a pipe: waiting, lingering, events, and the progress it shows."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -25,8 +24,7 @@ LEFT = "bob has left."
 def test_a_pipe_waits_until_the_other_is_there_and_free(server: Server) -> None:
     carol = server.client("carol")
     with Proxy(server.port) as proxy, Piped(*proxy.address, *TO_BOB, "--wait") as alice:
-        alice.write(b"one\ntwo\n")
-        alice.close_input()
+        alice.close_input(b"one\ntwo\n")
         assert [alice.notice(), alice.notice()] == [WELCOME, WAITING]
         bob = server.client()
         bob.says("bob", "To:carol")  # at once, or alice might be faster
@@ -59,16 +57,6 @@ def test_a_file_is_said_and_then_listened_on(server: Server, tmp_path: Path) -> 
         alice.ends(ExitStatus.OK, WELCOME, PAIRED, LEFT)
 
 
-def test_nothing_is_said_and_whoever_calls_is_listened_to(server: Server) -> None:
-    with Piped(*at(server, "--name", "alice", "--linger"), stdin=subprocess.DEVNULL) as alice:
-        assert alice.notice() == WELCOME
-        bob = server.client("bob")
-        bob.calls("alice")
-        bob.says("one", "Quit")
-        alice.ends(ExitStatus.OK, PAIRED, LEFT)
-        assert alice.output == b"one\n"
-
-
 # Events
 
 
@@ -79,10 +67,7 @@ def events(client: Piped) -> list[JsonEvent]:
 
 
 def test_what_happens_is_written_as_events(server: Server) -> None:
-    with (
-        Proxy(server.port) as proxy,
-        Piped(*at(server, *TO_BOB, "--wait", "--json")) as alice,
-    ):
+    with Proxy(server.port) as proxy, Piped(*at(server, *TO_BOB, "--wait", "--json")) as alice:
         assert [alice.notice(), alice.notice()] == [WELCOME, WAITING]
         with Piped(*proxy.address, "--name", "bob", "--linger", "--json") as bob:
             bob.close_input()
@@ -94,8 +79,7 @@ def test_what_happens_is_written_as_events(server: Server) -> None:
             alice.wait_for(b'"held"')
             proxy.mend()
             alice.wait_for(b'"back"')
-            alice.write("größer\n".encode())
-            alice.close_input()
+            alice.close_input("größer\n".encode())
             alice.ends(ExitStatus.OK)
             assert events(alice) == [Paired("bob"), Tried("carol"), Held("bob"), Back("bob")]
             assert bob.wait() == ExitStatus.OK
@@ -106,20 +90,19 @@ def test_what_happens_is_written_as_events(server: Server) -> None:
             assert len(events(bob)) == 2 + len(said)
 
 
-def test_that_the_server_stops_is_an_event(server: Server) -> None:
+def test_that_the_server_stops_is_an_event_and_a_problem_if_more_is_to_be_said(
+    server: Server,
+) -> None:
     server.client("bob")
     with Piped(*at(server, *TO_BOB, "--json")) as alice:
         alice.wait_for(b'"paired"')
         server.stop()
-        stopping = "The server is stopping."
         alice.wait_for(b'"error"')
-        alice.close_input()
-        assert alice.wait() == ExitStatus.OK
-        assert events(alice) == [
-            Paired("bob"),
-            Left("bob", "stopped"),
-            Error(None, "try-later", stopping),
-        ]
+        alice.write(b"hi\n")
+        stopped = "The server stopped before all was said."
+        alice.ends(ExitStatus.NOT_DELIVERED, WELCOME, stopped)
+        stopping = Error(None, "try-later", "The server is stopping.")
+        assert events(alice) == [Paired("bob"), Left("bob", "stopped"), stopping]
 
 
 # Progress

@@ -7,7 +7,8 @@ import pytest
 from chatpair.client.ending import ExitStatus
 from chatpair.client.pipe import ENDED_EARLY
 from chatpair.client.talk import LINK_LOST
-from tests.support.clients import PAIRED, TO_BOB, WELCOME, Piped, Terminal
+from tests.support.clients import PAIRED, TO_BOB, WELCOME, Piped
+from tests.support.emulator import Terminal
 from tests.support.proxy import Proxy
 from tests.support.scene import AGAIN, TALK_IS_OVER
 from tests.support.server import Server

@@ -1,13 +1,15 @@
 """The client as it is started, on a terminal."""
 
 import socket
+from signal import SIGINT
 
 import pytest
 
 from chatpair.client.talk import NO_JSON
 from chatpair.factory import NOBODY
 from chatpair.messages import Goodbye, Quit, Tried
-from tests.support.clients import BAD_NAME, TO_BOB, Host, Terminal, at, spins_until
+from tests.support.clients import BAD_NAME, TO_BOB, Host, Piped, at, spins_until
+from tests.support.emulator import Terminal
 from tests.support.server import TIMEOUT, Server
 
 CTRL_C, CTRL_D = "\x03", "\x04"
@@ -77,24 +79,7 @@ def test_a_second_ctrl_c_does_not_wait() -> None:
 # An older server
 
 
-@pytest.mark.parametrize("key", [CTRL_C, CTRL_D], ids=["Ctrl-C", "Ctrl-D"])
-def test_the_key_says_quit_to_an_older_server(key: str) -> None:
-    with Host() as host, Terminal(*host.address, "--name", "alice") as alice:
-        host.accepts("alice")
-        alice.shows(PLAIN + WELCOME)
-        alice.types("/who\n")
-        assert host.line() == b"/who\r\n"
-        alice.types(key)
-        assert host.line() == b"Quit\r\n"
-        host.says("carol tried to reach you.")
-        alice.shows("carol tried to reach you.\n")
-        assert alice.popen.poll() is None
-        host.says("Quit")
-        assert host.line() == b""
-        alice.ends(0)
-
-
-def test_a_second_ctrl_c_does_not_wait_for_an_older_server() -> None:
+def test_an_older_server_gives_a_name_and_an_answer_to_quit() -> None:
     with Host() as host, Terminal(*host.address) as alice:
         host.takes("Mode:json")
         host.says(BAD_NAME)
@@ -103,10 +88,16 @@ def test_a_second_ctrl_c_does_not_wait_for_an_older_server() -> None:
         host.takes("alice")
         host.says("OK")
         alice.shows(WELCOME)
+        alice.types("/who\n")
+        assert host.line() == b"/who\r\n"
         alice.types(CTRL_C)
         assert host.line() == b"Quit\r\n"
-        alice.types(CTRL_C)
-        alice.ends(130, "The server did not answer.\n")
+        host.says("carol tried to reach you.")
+        alice.shows("carol tried to reach you.\n")
+        assert alice.popen.poll() is None
+        host.says("Quit")
+        assert host.line() == b""
+        alice.ends(0)
 
 
 @pytest.mark.parametrize(
@@ -135,16 +126,7 @@ def test_an_older_server_that_goes_away_is_a_problem() -> None:
         alice.ends(2, "The connection to the server was lost.\n")
 
 
-def test_nobody_listening_leaves_the_terminal_as_it_was() -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # and no listen
-        port = str(unused.getsockname()[1])
-        with Terminal("127.0.0.1", "--port", port) as alice:
-            why = "Connection was refused by other side: 111: Connection refused."
-            alice.ends(2, f"Can't connect to 127.0.0.1, port {port}: {why}\n")
-
-
-def test_ctrl_c_while_connecting_leaves_the_terminal_as_it_was() -> None:
+def test_an_interrupt_while_connecting_ends_the_client() -> None:
     with Host() as host, socket.create_connection(("127.0.0.1", host.port)):
         # The one that may wait to be accepted does; the kernel drops what more comes.
         with Terminal(*host.address) as alice:
@@ -153,3 +135,7 @@ def test_ctrl_c_while_connecting_leaves_the_terminal_as_it_was() -> None:
             assert alice.popen.wait(TIMEOUT) != 0
             assert alice.blocks
         assert b"Traceback" not in alice.output
+        with Piped(*host.address, *TO_BOB) as pipe:
+            spins_until(host.is_awaited)
+            pipe.kill(SIGINT)
+            assert pipe.wait() != 0

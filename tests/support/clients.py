@@ -1,17 +1,13 @@
 """The client as a process of its own: between pipes, or on a terminal."""
 
-import fcntl
 import os
-import pty
-import re
 import select
 import socket
 import subprocess
 import sys
-import termios
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Self
 
@@ -26,7 +22,7 @@ from chatpair.messages import (
     StartTyping,
 )
 from tests.support.played import parsed
-from tests.support.server import BIN, TIMEOUT, Client, Process, Server, heed_signals
+from tests.support.server import BIN, TIMEOUT, Client, Process, Server
 
 COMMAND = [str(BIN / "chatpair")]
 MODULE = [sys.executable, "-m", "chatpair.client"]
@@ -119,98 +115,11 @@ def resident(process: Process) -> int:
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
-@contextmanager
-def unread(*arguments: str) -> Iterator[tuple["subprocess.Popen[bytes]", IO[bytes]]]:
-    """Start a client whose standard output is read by nobody yet; yield that too."""
-    ours, theirs = os.pipe()
-    with (
-        os.fdopen(ours, "rb") as output,
-        subprocess.Popen(
-            [*COMMAND, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=theirs,
-            stderr=subprocess.PIPE,
-            preexec_fn=heed_signals,
-        ) as process,
-    ):
-        os.close(theirs)
-        try:
-            yield process, output
-        finally:
-            process.kill()
-
-
-class Terminal(Process):
-    """The client without its editor, on a terminal of its own that echoes nothing."""
-
-    # A session's leader gets its terminal so; Ctrl-C is a signal only there.
-    _TAKE = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
-    _PROGRAM = f"{_TAKE}; os.execv(sys.argv[1], sys.argv[1:])"
-
-    def __init__(self, *arguments: str) -> None:
-        self._keyboard, self._line = pty.openpty()
-        self._open = True
-        self._screen = ""
-        attributes = termios.tcgetattr(self._line)
-        attributes[3] &= ~termios.ECHO
-        termios.tcsetattr(self._line, termios.TCSANOW, attributes)
-        super().__init__(
-            [sys.executable, "-c", self._PROGRAM, *COMMAND, "--plain", *arguments],
-            **dict.fromkeys(("stdin", "stdout", "stderr"), self._line),
-            start_new_session=True,
-        )
+class Unread(Piped):
+    """A client whose standard output nobody reads yet."""
 
     def _read(self) -> None:
-        with suppress(OSError):  # EIO when the last who had it open is gone
-            while data := os.read(self._keyboard, 65_536):
-                with self._changed:
-                    self.output += data
-                    self._changed.notify_all()
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-
-    def types(self, text: str) -> None:
-        """Type text; a control character is a key such as Ctrl-C."""
-        os.write(self._keyboard, text.encode())
-
-    def shows(self, text: str) -> None:
-        """Wait until this, and nothing else, is on the screen below what was shown before."""
-        self._screen += text
-        self.wait_for(b"^" + re.escape(self._screen.replace("\n", "\r\n").encode()) + rb"\Z")
-
-    def shows_said(self, sender: str, text: str, before: str = "") -> None:
-        """Wait until what the peer has said is shown, with its time, and something before it."""
-        self._screen += before
-        before = re.escape(self._screen.replace("\n", "\r\n"))
-        line = rf"\[.{{24}}\] {sender}: \({re.escape(text)}\)\r\n"
-        found = self.wait_for(f"^{before}({line})")[1].decode()
-        self._screen += found.replace("\r\n", "\n")
-
-    @property
-    def blocks(self) -> bool:
-        """Whether whoever reads from the terminal waits for input, as a shell needs it."""
-        return not fcntl.fcntl(self._line, fcntl.F_GETFL) & os.O_NONBLOCK
-
-    def ends(self, status: int, text: str = "") -> None:
-        """Wait for the end; see its status, what was shown last, and the terminal as it was."""
-        assert self.popen.wait(TIMEOUT) == status
-        assert self.blocks
-        self.wait()
-        assert self.output.decode().replace("\r\n", "\n") == self._screen + text
-
-    def wait(self) -> int:
-        """Wait for the end; return the exit status, or minus the signal."""
-        status: int = self.popen.wait(TIMEOUT)
-        if self._open:
-            self._open = False
-            os.close(self._line)
-        self._reader.join(TIMEOUT)
-        return status
-
-    def __exit__(self, *exception: object) -> None:
-        super().__exit__(*exception)
-        os.close(self._keyboard)
+        pass
 
 
 BAD_NAME = "Bad name: no space and none of : [ ] ( ) / * , in a name"

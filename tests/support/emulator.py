@@ -1,4 +1,4 @@
-"""The client on a terminal that can be looked at: what its user sees."""
+"""The client on a terminal: what its user sees."""
 
 import fcntl
 import os
@@ -7,14 +7,15 @@ import re
 import select
 import struct
 import termios
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyte
 
-from tests.support.clients import COMMAND, at
+from chatpair.messages import Paired
+from tests.support.clients import COMMAND, Host, at
 from tests.support.server import TIMEOUT, Client, Process, Server, heed_signals
 
 TIME = re.compile(r"^(\d{4}-\d\d-\d\d )?\d\d:\d\d\b")
@@ -31,57 +32,47 @@ def status(*parts: str) -> str:
     return f" {' | '.join(parts)}"
 
 
-class Emulator(Process):
-    """A program, the client by default, on a terminal of a certain size.
+class OnTerminal(Process):
+    """A program on a terminal of its own.
 
     It has a time zone of its own, nine hours east of Greenwich, and an empty folder of settings.
     """
 
     def __init__(
         self,
-        *arguments: str,
-        command: Sequence[str] = COMMAND,
+        *command: str,
         rows: int = 24,
         columns: int = 100,
-        env: dict[str, str] | None = None,
+        env: Mapping[str, str] | None = None,
+        echoes: bool = True,
     ) -> None:
-        self._screen = pyte.HistoryScreen(columns, rows, history=10_000)
-        self._stream = pyte.ByteStream(self._screen)
         self._master, self._line = pty.openpty()
+        self.resize(rows, columns)
         self._wake, self._woken = os.pipe()
         self._settings = TemporaryDirectory()
-        self.resize(rows, columns)
         self._modes = termios.tcgetattr(self._line)
+        if not echoes:
+            self._modes[3] &= ~termios.ECHO
+            termios.tcsetattr(self._line, termios.TCSANOW, self._modes)
         usual = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        own = {"TERM": "xterm-256color", "TZ": "JST-9", "XDG_CONFIG_HOME": self._settings.name}
         super().__init__(
-            [*command, *arguments],
+            command,
             **dict.fromkeys(("stdin", "stdout", "stderr"), self._line),
             start_new_session=True,
             preexec_fn=_take_terminal,
-            env={
-                **usual,
-                "TERM": "xterm-256color",
-                "TZ": "JST-9",
-                "XDG_CONFIG_HOME": self._settings.name,
-                **(env or {}),
-            },
+            env={**usual, **own, **(env or {})},
         )
 
-    def _read(self) -> None:
-        with suppress(OSError):  # EIO when the last who had it open is gone
-            # Who closes what another thread reads from closes nothing until there is data.
-            while self._wake not in select.select([self._master, self._wake], [], [])[0]:
-                data = os.read(self._master, 65_536)
-                with self._changed:
-                    self.output += data
-                    self._stream.feed(data)
-                    self._changed.notify_all()
-        os.close(self._master)
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
+    def _receive(self) -> bytes:
+        # Who closes what another thread reads from closes nothing until there is data.
+        if self._wake in select.select([self._master, self._wake], [], [])[0]:
+            return b""
+        return os.read(self._master, 65_536)
 
-    # The user
+    def _read(self) -> None:
+        super()._read()
+        os.close(self._master)
 
     def types(self, text: str) -> None:
         """Type text; a control character is a key such as Ctrl-C, and a return that of Enter."""
@@ -92,13 +83,8 @@ class Emulator(Process):
         while data:
             data = data[os.write(self._master, data) :]
 
-    def pastes(self, text: str) -> None:
-        """Paste text, as a terminal tells it to a program that asked to know."""
-        self.types(f"\x1b[200~{text}\x1b[201~")
-
     def resize(self, rows: int, columns: int) -> None:
         """Make the window another size; the kernel tells whoever is in the foreground."""
-        self._screen.resize(rows, columns)
         fcntl.ioctl(self._line, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
 
     def closes_window(self) -> None:
@@ -110,6 +96,88 @@ class Emulator(Process):
     def echoes(self) -> bool:
         """Whether the terminal itself shows what is typed."""
         return bool(termios.tcgetattr(self._line)[3] & termios.ECHO)
+
+    @property
+    def blocks(self) -> bool:
+        """Whether whoever reads from the terminal waits for input, as a shell needs it."""
+        return not fcntl.fcntl(self._line, fcntl.F_GETFL) & os.O_NONBLOCK
+
+    def ends(self, status: int) -> None:
+        """Wait for the end; see its status, and the terminal as it was before."""
+        assert self.popen.wait(TIMEOUT) == status
+        assert termios.tcgetattr(self._line) == self._modes
+        assert self.blocks
+        self.wait()
+
+    def wait(self) -> int:
+        """Wait for the end; return the exit status, or minus the signal."""
+        status: int = self.popen.wait(TIMEOUT)
+        if self._line >= 0:
+            os.close(self._line)
+            self._line = -1
+        self._reader.join(TIMEOUT)
+        return status
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        for descriptor in (self._wake, self._woken):
+            os.close(descriptor)
+        self._settings.cleanup()
+
+
+class Terminal(OnTerminal):
+    """The client without its editor: what it writes is known to the letter, with no echo in it."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._seen = ""
+        super().__init__(*COMMAND, "--plain", *arguments, echoes=False)
+
+    def shows(self, text: str) -> None:
+        """Wait until this, and nothing else, is on the screen below what was shown before."""
+        self._seen += text
+        self.wait_for(b"^" + re.escape(self._seen.replace("\n", "\r\n").encode()) + rb"\Z")
+
+    def shows_said(self, sender: str, text: str, before: str = "") -> None:
+        """Wait until what the peer has said is shown, with its time, and something before it."""
+        self._seen += before
+        before = re.escape(self._seen.replace("\n", "\r\n"))
+        line = rf"\[.{{24}}\] {sender}: \({re.escape(text)}\)\r\n"
+        found = self.wait_for(f"^{before}({line})")[1].decode()
+        self._seen += found.replace("\r\n", "\n")
+
+    def ends(self, status: int, text: str = "") -> None:
+        """Wait for the end; see its status, what was shown last, and the terminal as it was."""
+        super().ends(status)
+        assert self.output.decode().replace("\r\n", "\n") == self._seen + text
+
+
+class Emulator(OnTerminal):
+    """A program, the client by default, on a terminal of a certain size that is looked at."""
+
+    def __init__(
+        self,
+        *arguments: str,
+        command: Sequence[str] = COMMAND,
+        rows: int = 24,
+        columns: int = 100,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self._screen = pyte.HistoryScreen(columns, rows, history=10_000)
+        self._stream = pyte.ByteStream(self._screen)
+        super().__init__(*command, *arguments, rows=rows, columns=columns, env=env)
+
+    def _take(self, data: bytes) -> None:
+        super()._take(data)
+        self._stream.feed(data)
+
+    def pastes(self, text: str) -> None:
+        """Paste text, as a terminal tells it to a program that asked to know."""
+        self.types(f"\x1b[200~{text}\x1b[201~")
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Make the window another size, and what is seen of it."""
+        self._screen.resize(rows, columns)
+        super().resize(rows, columns)
 
     # What is seen
 
@@ -157,32 +225,11 @@ class Emulator(Process):
             self._changed.wait_for(lambda: seen() == wanted or self._ended, TIMEOUT)
             assert seen() == wanted, "\n".join(["The screen is:", *self.lines()])
 
-    # The end
-
     def ends(self, status: int) -> None:
         """Wait for the end; see its status, and the terminal as it was before."""
-        assert self.popen.wait(TIMEOUT) == status
-        assert termios.tcgetattr(self._line) == self._modes
-        # A shell's read would fail where it would have to wait.
-        assert not fcntl.fcntl(self._line, fcntl.F_GETFL) & os.O_NONBLOCK
-        self.wait()
+        super().ends(status)
         assert b"\x1b[?2004h" not in self.output.rpartition(b"\x1b[?2004l")[2]
         assert not self._screen.cursor.hidden
-
-    def wait(self) -> int:
-        """Wait for the end; return the exit status, or minus the signal."""
-        status: int = self.popen.wait(TIMEOUT)
-        if self._line >= 0:
-            os.close(self._line)
-            self._line = -1
-        self._reader.join(TIMEOUT)
-        return status
-
-    def __exit__(self, *exception: object) -> None:
-        super().__exit__(*exception)
-        for descriptor in (self._wake, self._woken):
-            os.close(descriptor)
-        self._settings.cleanup()
 
 
 WELCOME = "HH:MM * Welcome, alice."
@@ -200,3 +247,13 @@ def pair(server: Server, *options: str, **settings: Any) -> Iterator[tuple[Emula
         bob.calls("alice")
         alice.shows(WELCOME, PAIRED, WITH_BOB, ">", column=2)
         yield alice, bob
+
+
+@contextmanager
+def played() -> Iterator[tuple[Emulator, Host]]:
+    """Start alice's client with a server that says what the test wants; she is with bob."""
+    with Host() as host, Emulator(*host.address, "--name", "alice") as alice:
+        host.accepts_json("alice")
+        host.tells(Paired("bob", seq=2))
+        alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
+        yield alice, host

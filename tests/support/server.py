@@ -75,11 +75,19 @@ class Process:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
+    def _receive(self) -> bytes:
+        data: bytes = self.popen.stdout.read1()
+        return data
+
+    def _take(self, data: bytes) -> None:
+        self.output += data
+
     def _read(self) -> None:
-        while data := self.popen.stdout.read1():
-            with self._changed:
-                self.output += data
-                self._changed.notify_all()
+        with suppress(OSError):  # EIO when the last who had a terminal open is gone
+            while data := self._receive():
+                with self._changed:
+                    self._take(data)
+                    self._changed.notify_all()
         with self._changed:
             self._ended = True
             self._changed.notify_all()
@@ -104,8 +112,9 @@ class Process:
         self.popen.stdin.write(data)
         self.popen.stdin.flush()
 
-    def close_input(self) -> None:
-        """End the standard input."""
+    def close_input(self, last: bytes = b"") -> None:
+        """End the standard input, with what is written last."""
+        self.write(last)
         self.popen.stdin.close()
 
     def wait(self) -> int:

@@ -1,4 +1,4 @@
-"""The protocol's page: its tables are of the code, and its sessions are what happens."""
+"""What the pages show is what is: the tables of the code, the sessions and the screens."""
 
 import itertools
 import re
@@ -13,6 +13,7 @@ from tests.support.server import Client, Process, Server, require
 
 DOCS = Path(__file__).parents[2] / "docs"
 STEP = re.compile(r"    (\w+)(?:([<>]) (.*)| closes)")
+CLOCK = re.compile(r"^( *)\d\d:\d\d\b", re.MULTILINE)
 KEY = re.compile(r'"key":"(.+?)"|Your key is (\S+)\.')
 TIME = re.compile(r'"time":"[-\d]{10}T[:\d]{8}\.\d{3}Z"|^\[\w{3} \w{3} [ \d]\d [:\d]{8} \d{4}\]')
 
@@ -22,8 +23,21 @@ def test_the_reference_is_of_the_code() -> None:
         assert path.read_text() == text, f"run python docs/reference.py for {path.name}"
 
 
+def test_the_readme_shows_what_is_seen() -> None:
+    capture = runpy.run_path(str(DOCS / "capture.py"))
+    with Process([sys.executable, str(DOCS / "capture.py")]) as script:
+        assert script.wait() == 0
+        seen = capture["block"](script.output.decode().removesuffix("\n"))
+    _, rest = (DOCS.parent / "README.rst").read_text().split(capture["BEGIN"])
+    shown = rest.split(capture["END"])[0]
+    assert CLOCK.sub(r"\1HH:MM", seen) == CLOCK.sub(r"\1HH:MM", shown), (
+        "run docs/capture.py --write"
+    )
+
+
 def test_the_sessions_are_what_happens(server: Server) -> None:
-    steps = [match for match in map(STEP.fullmatch, page()) if match]
+    page = (DOCS / "protocol.rst").read_text().splitlines()
+    steps = [match for match in map(STEP.fullmatch, page) if match]
     assert {match[1] for match in steps} == {"alice", "bob", "carol"}
     clients: dict[str, Client] = {}
     keys: dict[str, str] = {}  # those of the page, and those of this run
@@ -94,8 +108,3 @@ def test_haproxy_takes_the_configuration(tmp_path: Path) -> None:
     with Process([require("haproxy"), "-c", "-f", str(path)]) as process:
         assert process.wait() == 0
         assert b"WARNING" not in process.output.upper()
-
-
-def page() -> list[str]:
-    """Return the lines of the protocol's page."""
-    return (DOCS / "protocol.rst").read_text().splitlines()

@@ -3,7 +3,6 @@
 import re
 import runpy
 import subprocess
-from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
@@ -15,21 +14,9 @@ from tests.support.server import require
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "chatpair.1"
-SECTIONS = [
-    "NAME",
-    "SYNOPSIS",
-    "DESCRIPTION",
-    "OPTIONS",
-    "OPTIONS ON A TERMINAL",
-    "OPTIONS IN A PIPE",
-    "COMMANDS",
-    "KEYS",
-    "EXIT STATUS",
-    "FILES",
-    "ENVIRONMENT",
-    "EXAMPLES",
-    "SEE ALSO",
-]
+SECTIONS = """\
+NAME, SYNOPSIS, DESCRIPTION, OPTIONS, OPTIONS ON A TERMINAL, OPTIONS IN A PIPE, COMMANDS, KEYS, \
+EXIT STATUS, FILES, ENVIRONMENT, EXAMPLES, SEE ALSO"""
 
 
 def page() -> str:
@@ -37,38 +24,28 @@ def page() -> str:
     return re.sub(r"\\(f[BIR]|[,/])", "", PAGE.read_text()).replace(r"\-", "-")
 
 
-def made() -> str:
-    """Return what the script makes of the help."""
-    return str(runpy.run_path(str(DOCS / "man.py"))["manual_page"]())
-
-
-def option_strings(parser: ArgumentParser) -> set[str]:
-    """Return all options, each as it is typed."""
-    return {string for action in parser._actions for string in action.option_strings}
-
-
-def test_the_page_is_of_the_help() -> None:
-    assert PAGE.read_text() == made(), "run python docs/man.py"
-
-
-def test_the_page_is_the_same_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_is_of_the_help_and_the_same_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = runpy.run_path(str(DOCS / "man.py"))["manual_page"]
+    assert PAGE.read_text() == make(), "run python docs/man.py"
     monkeypatch.setenv("COLUMNS", "20")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "dumb")
-    assert PAGE.read_text() == made()
+    assert PAGE.read_text() == runpy.run_path(str(DOCS / "man.py"))["manual_page"]()
 
 
 def test_the_page_has_its_sections() -> None:
-    assert re.findall(r"^\.SH (.+)$", PAGE.read_text(), re.M) == SECTIONS
+    assert re.findall(r"^\.SH (.+)$", PAGE.read_text(), re.M) == SECTIONS.split(", ")
 
 
 @pytest.mark.parametrize("text", [page(), make_parser().format_help()], ids=["page", "help"])
 def test_everything_is_told(text: str) -> None:
     entries = re.findall(r"^ {0,2}(?:chatpair )?(--.+)$", text, re.M)
-    options = option_strings(make_parser())
+    options = {name for action in make_parser()._actions for name in action.option_strings}
     assert {"--exec", "--no-plain", "--help"} <= options
     assert options <= set(re.findall(r"--[-\w]+", "\n".join(entries)))
     assert {*KINDS, "HOST", "NO_COLOR", "TERM"} <= set(re.findall(r"\w+", text))
@@ -85,16 +62,12 @@ def test_the_help_fits_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert make_parser().format_help() == before
 
 
-def test_groff_understands_the_page() -> None:
-    lint = [require("groff"), "-man", "-Tutf8", "-ww", "-z", str(PAGE)]
-    assert subprocess.run(lint, capture_output=True, check=True).stderr == b""
-
-
-def test_what_is_to_be_typed_is_shown_so() -> None:
-    groff = [require("groff"), "-man", "-Tutf8", str(PAGE)]
-    output = subprocess.run(groff, capture_output=True, check=True).stdout.decode()
+def test_groff_understands_the_page_and_shows_what_is_to_be_typed_so() -> None:
+    groff = [require("groff"), "-man", "-Tutf8", "-ww", str(PAGE)]
+    ran = subprocess.run(groff, capture_output=True, check=True)
+    assert ran.stderr == b""
     # Bold is by escapes of the terminal.
-    shown = re.sub(r"\x1b\[[\d;]*m|.\x08", "", output)
+    shown = re.sub(r"\x1b\[[\d;]*m|.\x08", "", ran.stdout.decode())
     for typed in (
         "chatpair --name python --exec 'python3 -i'",
         "~/.config/chatpair/settings.toml",

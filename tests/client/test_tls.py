@@ -30,9 +30,11 @@ def with_tls(server: Server, host: str = "localhost", *options: str) -> list[str
     return [host, *at(server, "--tls", "--ca", str(made().root), "--name", "alice", *options)]
 
 
-def can_t_connect(server_port: int, why: str, host: str = "localhost") -> str:
-    """Return what a client says last."""
-    return f"Can't connect to {host}, port {server_port}: {why}"
+def refuses(port: int, why: str, host: str = "localhost", *options: str) -> None:
+    """See that a client with TLS does not go on with a server, and why."""
+    trust = options or ("--ca", str(made().root))
+    with Piped(host, "--port", str(port), "--tls", "--name", "alice", *trust) as alice:
+        alice.ends(2, f"Can't connect to {host}, port {port}: {why}")
 
 
 def has_ipv6() -> bool:
@@ -48,8 +50,7 @@ def has_ipv6() -> bool:
 def test_two_talk(server: Server, host: str) -> None:
     bob = server.client("bob")
     with Piped(*with_tls(server, host, "--to", "bob")) as alice:
-        alice.write("grüß dich\nand this".encode())
-        alice.close_input()
+        alice.close_input("grüß dich\nand this".encode())
         assert bob.line() == "You are chatting with alice."
         assert [bob.text(), bob.text()] == ["grüß dich", "and this"]
         assert bob.line() == "Quit."
@@ -70,8 +71,7 @@ def test_the_system_is_trusted_by_itself(server: Server) -> None:
     environment = {**os.environ, "SSL_CERT_FILE": str(made().root)}
     with Piped(*arguments, env=environment) as alice:
         alice.ends(4, "Welcome, alice.", "The user bob does not exist.")
-    with Piped(*arguments) as alice:
-        alice.ends(2, can_t_connect(server.port, NOT_TRUSTED))
+    refuses(server.port, NOT_TRUSTED, "localhost", "--to", "bob")
 
 
 def test_a_line_goes_on_after_a_drop(server: Server) -> None:
@@ -96,34 +96,30 @@ def test_a_certificate_for_another_name() -> None:
     other = made().issues("other-name", "other.example", "192.0.2.1")
     with Server(port=other.port) as server:
         for host in ("localhost", "127.0.0.1"):
-            with Piped(*with_tls(server, host)) as alice:
-                why = f"its certificate is not for {host}"
-                alice.ends(2, can_t_connect(server.port, why, host))
+            refuses(server.port, f"its certificate is not for {host}", host)
 
 
 @pytest.mark.parametrize(
-    ("days", "why"),
-    [(-1, "its certificate has expired"), (1, "its certificate is not valid yet")],
+    ("days", "why"), [(-1, "its certificate has expired"), (1, "its certificate is not valid yet")]
 )
 def test_a_certificate_at_another_time(days: int, why: str) -> None:
     now = datetime.now(UTC)
     start, end = sorted((now + timedelta(days), now + timedelta(2 * days)))
     late = made().issues(f"time{days}", "localhost", not_before=start, not_after=end)
-    with Server(port=late.port) as server, Piped(*with_tls(server)) as alice:
-        alice.ends(2, can_t_connect(server.port, why))
+    with Server(port=late.port) as server:
+        refuses(server.port, why)
 
 
 def test_a_certificate_of_an_authority_that_is_not_trusted(server: Server) -> None:
     """The server's own is no authority that vouches for it."""
-    arguments = ["localhost", *at(server, "--tls", "--ca", str(usual().chain.parent / "none"))]
-    Path(arguments[-1]).write_bytes(usual().leaf.read_bytes())
-    with Piped(*arguments, "--name", "alice") as alice:
-        alice.ends(2, can_t_connect(server.port, NOT_TRUSTED))
+    path = usual().chain.parent / "none"
+    path.write_bytes(usual().leaf.read_bytes())
+    refuses(server.port, NOT_TRUSTED, "localhost", "--ca", str(path))
 
 
 def test_a_server_without_tls() -> None:
-    with Server() as server, Piped(*with_tls(server)) as alice:
-        alice.ends(2, can_t_connect(server.port, "it speaks no TLS"))
+    with Server() as server:
+        refuses(server.port, "it speaks no TLS")
 
 
 @contextmanager
@@ -150,24 +146,19 @@ def answering(data: bytes) -> Iterator[int]:
         (b"", "it closes the connection when asked for TLS"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "it speaks no TLS"),
         (b"\x15\x03\x01\0\x02\x02\x46", "it speaks no TLS 1.2 or newer"),
-        (b"\x15\x03\x01\0\x02\x02\x28", "TLS fails: "),
+        (b"\x15\x03\x01\0\x02\x02\x28", "TLS fails: tls alert handshake failure"),
     ],
 )
 def test_servers_that_do_not_go_on(data: bytes, why: str) -> None:
     with answering(data) as number:
-        options = ["--port", str(number), "--tls", "--name", "alice"]
-        with Piped("127.0.0.1", *options) as alice:
-            assert alice.wait() == 2
-            [line] = alice.notices()
-            assert line.startswith(can_t_connect(number, why, "127.0.0.1"))
+        refuses(number, why, "127.0.0.1")
 
 
 def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         number = listening.getsockname()[1]
-    with Piped("127.0.0.1", "--port", str(number), "--tls", "--name", "alice") as alice:
-        why = "Connection was refused by other side: 111: Connection refused."
-        alice.ends(2, can_t_connect(number, why, "127.0.0.1"))
+    why = "Connection was refused by other side: 111: Connection refused."
+    refuses(number, why, "127.0.0.1")
 
 
 def test_a_host_that_is_no_name() -> None:
@@ -181,17 +172,11 @@ def test_a_host_that_is_no_name() -> None:
 
 
 def test_a_server_with_tls_is_told_of(server: Server) -> None:
-    with Piped("localhost", *at(server, "--name", "alice")) as alice:
-        alice.ends(2, SPEAKS_TLS)
+    with answering(b"\x15\x03\x01\0\x02\x02\x46") as another_kind:
+        for number in (server.port, another_kind):
+            with Piped("127.0.0.1", "--port", str(number), "--name", "alice") as alice:
+                alice.ends(2, SPEAKS_TLS)
     assert SPEAKS_TLS.endswith("try --tls.")
-
-
-def test_another_kind_of_server_with_tls_is_told_of() -> None:
-    with (
-        answering(b"\x15\x03\x01\0\x02\x02\x46") as number,
-        Piped("127.0.0.1", "--port", str(number), "--name", "alice") as alice,
-    ):
-        alice.ends(2, SPEAKS_TLS)
 
 
 @pytest.mark.parametrize(

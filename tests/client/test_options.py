@@ -1,13 +1,16 @@
 """The options of the client: the command line, the settings file and the environment."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from chatpair import __version__
 from chatpair.client.options import Options, parse
 from chatpair.client.settings import settings_path
-from tests.support.clients import Piped
 
+THERE_ARE = "there are host, port, tls, ca, name, plain, color, bell"
+Ended = Callable[..., tuple[object, str, str]]
 USAGE = "usage: chatpair [HOST] [OPTION ...], or chatpair --help"
 
 
@@ -25,22 +28,23 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.fixture
+def ended(capsys: pytest.CaptureFixture[str]) -> Ended:
+    """Return what parses options that end the program, and returns its status and what it says."""
+
+    def parses(*arguments: str) -> tuple[object, str, str]:
+        with pytest.raises(SystemExit) as ending:
+            parse(arguments)
+        return ending.value.code, *capsys.readouterr()
+
+    return parses
+
+
 def test_there_are_defaults() -> None:
-    assert parse([]) == Options(
-        host="localhost",
-        port=9999,
-        tls=False,
-        ca="",
-        name="",
-        to="",
-        plain=False,
-        color=True,
-        bell=True,
-        wait=False,
-        linger=False,
-        json=False,
-        command=None,
-    )
+    off = dict.fromkeys(("tls", "plain", "wait", "linger", "json"), False)
+    texts = dict.fromkeys(("ca", "name", "password", "to"), "")
+    expected = {"host": "localhost", "port": 9999, "color": True, "bell": True, "command": None}
+    assert vars(parse([])) == {**expected, **off, **texts}
 
 
 def test_each_can_be_given() -> None:
@@ -48,21 +52,15 @@ def test_each_can_be_given() -> None:
         "example.org --port 65535 --tls --ca ca.pem --name alice --to bob --wait --linger"
         " --json --plain --no-color --no-bell --exec"
     )
-    assert parse([*line.split(), "python3 -i"]) == Options(
-        host="example.org",
-        port=65_535,
-        tls=True,
-        ca="ca.pem",
-        name="alice",
-        to="bob",
-        plain=True,
-        color=False,
-        bell=False,
-        wait=True,
-        linger=True,
-        json=True,
-        command="python3 -i",
-    )
+    where = {"host": "example.org", "port": 65_535, "tls": True, "ca": "ca.pem"}
+    who = {"name": "alice", "to": "bob", "wait": True, "password": ""}
+    how = {"plain": True, "color": False, "bell": False, "linger": True, "json": True}
+    assert vars(parse([*line.split(), "python3 -i"])) == {
+        **where,
+        **who,
+        **how,
+        "command": "python3 -i",
+    }
 
 
 def test_names_are_a_clean_line(settings: Path) -> None:
@@ -89,9 +87,6 @@ def test_settings_are_of_use_one_by_one(settings: Path) -> None:
     assert parse([]) == Options(port=65_535)
     settings.write_text("")
     assert parse([]) == Options()
-
-
-def test_tls_of_the_settings_is_beaten(settings: Path) -> None:
     settings.write_text('tls = true\nca = "ours.pem"')
     assert parse([]) == Options(tls=True, ca="ours.pem")
     assert parse(["--ca", "x"]) == Options(tls=True, ca="x")
@@ -108,10 +103,8 @@ def test_no_color_is_beaten_by_all(
     settings.write_text("color = true")
     assert parse([]).color
     assert not parse(["--no-color"]).color
-
-
-def test_an_empty_no_color_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "")
+    settings.write_text("")
+    monkeypatch.setenv("NO_COLOR", "")  # which says nothing
     assert parse([]).color
 
 
@@ -136,11 +129,10 @@ def test_a_simple_terminal_is_beaten_by_all(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--port", "99999"], "argument --port: must be a number from 1 to 65535, not '99999'"),
-        (["--port", "0"], "argument --port: must be a number from 1 to 65535, not '0'"),
-        (["--port", "-1"], "argument --port: must be a number from 1 to 65535, not '-1'"),
-        (["--port", "1e3"], "argument --port: must be a number from 1 to 65535, not '1e3'"),
-        (["--port", ""], "argument --port: must be a number from 1 to 65535, not ''"),
+        *(
+            (["--port", bad], f"argument --port: must be a number from 1 to 65535, not {bad!r}")
+            for bad in ("65536", "99999", "0", "-1", "1e3", "")
+        ),
         (["--port"], "argument --port: expected one argument"),
         (
             [" "],
@@ -157,11 +149,8 @@ def test_a_simple_terminal_is_beaten_by_all(
         (["localhost", "9999"], "unrecognized arguments: 9999"),
     ],
 )
-def test_a_wrong_command_line_is_told(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert refused(*arguments) == 1
-    assert capsys.readouterr() == ("", f"{USAGE}\nchatpair: {message}\n")
+def test_a_wrong_command_line_is_told(arguments: list[str], message: str, ended: Ended) -> None:
+    assert ended(*arguments) == (1, "", f"{USAGE}\nchatpair: {message}\n")
 
 
 @pytest.mark.parametrize(
@@ -169,11 +158,10 @@ def test_a_wrong_command_line_is_told(
     [
         (None, "Is a directory"),
         (b'name = "\xff"', "this is not UTF-8"),
-        (b"port = 0", "port must be a number from 1 to 65535"),
-        (b"port = 65536", "port must be a number from 1 to 65535"),
-        (b'port = "9999"', "port must be a number from 1 to 65535"),
-        (b"port = true", "port must be a number from 1 to 65535"),
-        (b"port = 1.5", "port must be a number from 1 to 65535"),
+        *(
+            (b"port = " + bad, "port must be a number from 1 to 65535")
+            for bad in (b"0", b"65536", b'"9999"', b"true", b"1.5")
+        ),
         (b'host = ""', 'host must be the name or address of a server, as "localhost"'),
         (b"host = []", 'host must be the name or address of a server, as "localhost"'),
         (b"name = 5", 'name must be a text in quotes, as "alice"'),
@@ -182,100 +170,55 @@ def test_a_wrong_command_line_is_told(
         (b'ca = ""', 'ca must be the path of a file in quotes, as "ca.pem"'),
         (b"color = 1", "color must be true or false"),
         (b"bell = {}", "bell must be true or false"),
-        (
-            b"colour = true",
-            "there is no setting 'colour'; there are host, port, tls, ca, name, plain, color, bell",
-        ),
-        (
-            rb'"a\nb" = 1',
-            r"there is no setting 'a\nb'; there are host, port, tls, ca, name, plain, color, bell",
-        ),
+        (b"colour = true", f"there is no setting 'colour'; {THERE_ARE}"),
+        (rb'"a\nb" = 1', rf"there is no setting 'a\nb'; {THERE_ARE}"),
     ],
 )
 def test_wrong_settings_are_told(
-    content: bytes | None, message: str, settings: Path, capsys: pytest.CaptureFixture[str]
+    content: bytes | None, message: str, settings: Path, ended: Ended
 ) -> None:
     if content is None:
         settings.mkdir()
     else:
         settings.write_bytes(content)
-    assert refused() == 1
-    assert capsys.readouterr() == ("", f"{USAGE}\nchatpair: {settings}: {message}\n")
+    assert ended() == (1, "", f"{USAGE}\nchatpair: {settings}: {message}\n")
 
 
-def test_settings_that_are_not_toml_are_told(
-    settings: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_settings_that_are_not_toml_are_told(settings: Path, ended: Ended) -> None:
     settings.write_text("port = 1\nhost: example.org")
-    assert refused() == 1
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 2
-    assert lines[1].startswith(f"chatpair: {settings}: this is not TOML: ")
-    assert "line 2" in lines[1]
+    status, output, errors = ended()
+    assert (status, output) == (1, "")
+    usage, why = errors.splitlines()
+    assert usage == USAGE
+    assert why.startswith(f"chatpair: {settings}: this is not TOML: ")
+    assert "line 2" in why
 
 
 # Help
 
 
-@pytest.mark.parametrize("option", ["--help", "--version"])
+@pytest.mark.parametrize(
+    ("option", "text"), [("--help", USAGE), ("--version", f"chatpair {__version__}\n")]
+)
 def test_help_comes_with_wrong_settings_too(
-    option: str, settings: Path, capsys: pytest.CaptureFixture[str]
+    option: str, text: str, settings: Path, ended: Ended
 ) -> None:
     settings.write_text("?")
-    assert refused(option) == 0
-    output, errors = capsys.readouterr()
-    assert "chatpair" in output
-    assert errors == ""
+    status, output, errors = ended(option)
+    assert (status, output[: len(text)], errors) == (0, text, "")
 
 
 def test_the_settings_are_told_from_home(
-    settings: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ended: Ended
 ) -> None:
-    assert refused("--help") == 0
-    assert f"  {'~' / settings.relative_to(tmp_path)}\n" in capsys.readouterr().out
+    assert f"  {'~' / settings.relative_to(tmp_path)}\n" in ended("--help")[1]
     monkeypatch.setenv("HOME", str(tmp_path / "elsewhere"))
-    assert refused("--help") == 0
-    assert f"  {settings}\n" in capsys.readouterr().out
+    assert f"  {settings}\n" in ended("--help")[1]
 
 
-def test_who_has_no_home_has_no_settings(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_who_has_no_home_has_no_settings(monkeypatch: pytest.MonkeyPatch, ended: Ended) -> None:
     monkeypatch.delenv("HOME")
     monkeypatch.delenv("XDG_CONFIG_HOME")
     monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)
     assert parse([]) == Options()
-    assert refused("--help") == 0
-    assert "  ~/.config/chatpair/settings.toml\n" in capsys.readouterr().out
-
-
-# The program
-
-
-def test_a_wrong_command_line_ends_the_program() -> None:
-    with Piped("--port", "99999") as client:
-        client.ends(
-            1,
-            USAGE,
-            "chatpair: argument --port: must be a number from 1 to 65535, not '99999'",
-        )
-        assert client.output == b""
-
-
-def test_wrong_settings_end_the_program(settings: Path) -> None:
-    settings.write_text("port = 99999")
-    with Piped() as client:
-        client.ends(1, USAGE, f"chatpair: {settings}: port must be a number from 1 to 65535")
-        assert client.output == b""
-
-
-def refused(*arguments: str) -> int:
-    """Parse what ends the program; return the exit status."""
-    with pytest.raises(SystemExit) as exit_:
-        parse(arguments)
-    status = exit_.value.code
-    assert isinstance(status, int)
-    return status
+    assert "  ~/.config/chatpair/settings.toml\n" in ended("--help")[1]

@@ -28,10 +28,16 @@ def tried(scene: Scene) -> None:
 # A person
 
 
-def test_a_person_is_asked_and_asked_again_when_it_is_wrong() -> None:
+def asked() -> Scene:
+    """Return the scene of a person who is asked for a password."""
     scene = Scene(PersonTalk, "alice")
     scene.claims("alice")
     scene.asks_in_vain()
+    return scene
+
+
+def test_a_person_is_asked_and_asked_again_when_it_is_wrong() -> None:
+    scene = asked()
     assert (scene.screen.passwords, scene.notices()) == (1, [])
     scene.types("Quit")
     scene.claims("alice")
@@ -63,20 +69,13 @@ def test_a_password_is_said_again_when_the_server_has_forgotten_the_line() -> No
     assert scene.talk._line.connected
 
 
-def test_a_person_may_take_another_name_instead() -> None:
-    scene = Scene(PersonTalk, "alice")
-    scene.claims("alice")
-    scene.asks_in_vain()
+def test_a_person_may_take_another_name_instead_or_leave() -> None:
+    scene = asked()
     scene.types("")
     assert scene.screen.questions == 1
     scene.types("bob")
     scene.claims("bob")
-
-
-def test_a_person_may_leave_when_it_is_asked_for() -> None:
-    scene = Scene(PersonTalk, "alice")
-    scene.claims("alice")
-    scene.asks_in_vain()
+    scene = asked()
     scene.talk.input_ended()
     assert scene.results == [DONE]
 
@@ -91,22 +90,18 @@ def test_a_password_is_for_one_name() -> None:
     assert scene.screen.passwords == 1
 
 
-@pytest.mark.parametrize("text", [NEEDED, WRONG, NEEDS_TLS])
-def test_nothing_is_asked_or_said_that_others_could_read(text: str) -> None:
+@pytest.mark.parametrize(
+    ("host", "text"),
+    [*(("192.0.2.1", text) for text in (NEEDED, WRONG, NEEDS_TLS)), ("127.0.0.1", NEEDS_TLS)],
+)
+def test_nothing_is_asked_or_said_that_others_could_read(host: str, text: str) -> None:
     for password in ("", "secret"):
         scene = Scene(PersonTalk, "alice", password=password)
-        scene.endpoint.host = "192.0.2.1"
+        scene.endpoint.host = host
         scene.claims("alice")
         scene.asks_in_vain(text)
         assert (scene.screen.passwords, scene.screen.questions) == (0, 1)
         assert scene.notices() == [NEEDS_TLS]
-
-
-def test_nothing_is_said_to_a_server_that_can_be_overheard() -> None:
-    scene = Scene(PersonTalk, "alice", password="secret")
-    scene.claims("alice")
-    scene.asks_in_vain(NEEDS_TLS)
-    assert scene.screen.passwords == 0
 
 
 # A pipe

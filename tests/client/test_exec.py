@@ -6,18 +6,15 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
 
 import pytest
 
 from chatpair.client.ending import ExitStatus
 from chatpair.codecs import json
 from chatpair.messages import Message, Paired
-from tests.support.clients import Piped, at, fill, resident
+from tests.support.clients import MIB, Piped, at, fill, resident
 from tests.support.played import plain
 from tests.support.server import Server
-
-MIB = 2**20
 
 WELCOME = "Welcome, alice."
 PAIRED = "You are chatting with tool."
@@ -28,25 +25,25 @@ CALLED = "You are chatting with alice."
 class Words:
     """What a command says, and when it ends."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, folder: Path) -> None:
+        path = folder / "fifo"
         os.mkfifo(path)
         self.command = f"cat {path}"
         # Who opens it for both need not wait for somebody to read.
         self._file = os.fdopen(os.open(path, os.O_RDWR), "wb", buffering=0)
+        self.end = self._file.close
 
     def says(self, line: str) -> None:
         """Let the command say a line."""
         self._file.write(line.encode() + b"\n")
 
-    def end(self) -> None:
-        """Let the command end."""
-        self._file.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.end()
+@pytest.fixture
+def words(tmp_path: Path) -> Iterator[Words]:
+    """What a command says when the test wants it."""
+    words = Words(tmp_path)
+    yield words
+    words.end()
 
 
 @contextmanager
@@ -63,8 +60,7 @@ def pair(
 
 def test_python_is_talked_with(server: Server) -> None:
     with pair(server, "python3 -iq 2>/dev/null", "--linger") as (alice, tool):
-        alice.write(b"6 * 7\nfor word in 'Quit', '/bye':\n\tprint(word)\n\nexit()\n")
-        alice.close_input()
+        alice.close_input(b"6 * 7\nfor word in 'Quit', '/bye':\n\tprint(word)\n\nexit()\n")
         alice.ends(ExitStatus.OK, LEFT)
         tool.ends(ExitStatus.OK, CALLED)
         assert alice.output == b"42\nQuit\n/bye\n"
@@ -118,28 +114,17 @@ def test_all_arrives_of_a_command_that_writes_a_lot_and_exits_at_once(
 
 
 def test_a_command_hears_the_last_line_however_slow_it_reads(
-    server: Server, tmp_path: Path
+    server: Server, words: Words, tmp_path: Path
 ) -> None:
     heard, done = tmp_path / "heard", tmp_path / "done"
-    may_read = tmp_path / "fifo"
-    os.mkfifo(may_read)
     lines = [f"{number} {'x' * 100}" for number in range(500)]
-    command = f"cat {may_read}; cat >{heard}; echo done >{done}"
-    with pair(server, command) as (alice, tool):
-        alice.write("\n".join(lines).encode())
-        alice.close_input()
+    with pair(server, f"{words.command}; cat >{heard}; echo done >{done}") as (alice, tool):
+        alice.close_input("\n".join(lines).encode())
         alice.ends(ExitStatus.OK)  # what pipes and buffers hold is confirmed
-        may_read.write_text("")
+        words.end()
         tool.ends(ExitStatus.OK, CALLED, "alice has left.")
         assert heard.read_text().split("\n") == [*lines, ""]
         assert done.read_text() == "done\n"
-
-
-@pytest.fixture
-def words(tmp_path: Path) -> Iterator[Words]:
-    """What a command says when the test wants it."""
-    with Words(tmp_path / "fifo") as words:
-        yield words
 
 
 def test_a_command_that_reads_nothing_makes_the_peer_wait_and_may_talk_all_the_while(
@@ -181,9 +166,8 @@ def test_a_command_that_never_ends_is_hung_up_on_when_the_peer_leaves(server: Se
         alice.close_input()
         alice.ends(ExitStatus.OK)
         # Its standard error ends, which is the command's too.
-        tool.ends(
-            ExitStatus.PEER_LEFT, CALLED, "alice has left.", "alice left before all was said."
-        )
+        left_early = ["alice has left.", "alice left before all was said."]
+        tool.ends(ExitStatus.PEER_LEFT, CALLED, *left_early)
 
 
 def test_a_command_that_waits_for_ever_is_hung_up_on_when_its_client_is_told_to_end(
@@ -200,8 +184,7 @@ def test_a_command_that_waits_for_ever_is_hung_up_on_when_its_client_is_told_to_
 
 def test_a_command_may_be_given_events(server: Server) -> None:
     with pair(server, "head -n 2", "--linger", of_command=["--json"]) as (alice, tool):
-        alice.write("grüß dich\n".encode())
-        alice.close_input()
+        alice.close_input("grüß dich\n".encode())
         alice.ends(ExitStatus.OK, LEFT)
         paired, message = map(json.parse_event, alice.output.splitlines())
         assert isinstance(message, Message)
@@ -209,38 +192,20 @@ def test_a_command_may_be_given_events(server: Server) -> None:
         tool.ends(ExitStatus.OK)
 
 
-# Somebody by hand as the other
-
-
-def test_a_command_talks_until_the_peer_leaves(server: Server) -> None:
-    bob = server.client("bob")
-    with Piped(*at(server, "--name", "sums", "--exec", "python3 -iq 2>/dev/null")) as sums:
-        assert sums.notice() == "Welcome, sums."
-        bob.calls("sums")
-        bob.says("1 + 1", "'grüß ' + 'dich'")
-        assert [bob.text(), bob.text()] == ["2", "'grüß dich'"]
-        bob.says("Quit")
-        sums.ends(0, "You are chatting with bob.", "bob has left.")
-
-
 @pytest.mark.parametrize(
-    ("command", "status", "notices"),
+    ("end", "status", "notices"),
     [
-        ("echo one", 0, []),
-        ("echo one; exit 3", 8, ["The command ended with status 3."]),
-        ("echo one; kill -9 $$", 8, ["The command ended with signal 9."]),
-        (
-            "echo one; exec sleep infinity >&-",
-            8,
-            ["The command did not end when it had said all."],
-        ),
+        ("exit 0", 0, []),
+        ("exit 3", 8, ["The command ended with status 3."]),
+        ("kill -9 $$", 8, ["The command ended with signal 9."]),
+        ("exec sleep infinity >&-", 8, ["The command did not end when it had said all."]),
     ],
 )
 def test_how_a_command_ended_is_told(
-    server: Server, command: str, status: int, notices: list[str]
+    server: Server, end: str, status: int, notices: list[str]
 ) -> None:
     bob = server.client("bob")
-    with Piped(*at(server, "--name", "one", "--to", "bob", "--exec", command)) as one:
+    with Piped(*at(server, "--name", "one", "--to", "bob", "--exec", f"echo one; {end}")) as one:
         assert bob.line() == "You are chatting with one."
         assert bob.text() == "one"
         one.ends(status, "Welcome, one.", "You are chatting with bob.", *notices)

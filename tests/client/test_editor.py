@@ -1,20 +1,16 @@
 """The client on a terminal with its line editor: what it shows."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
-from functools import partial
 from itertools import count
+from time import time
 
 import pytest
 
 from chatpair.messages import (
-    Back,
     Call,
     Claim,
     Error,
     Goodbye,
-    Held,
     Left,
     Message,
     Mode,
@@ -26,28 +22,17 @@ from chatpair.messages import (
     Timestamp,
 )
 from tests.support.clients import Host, at
-from tests.support.emulator import ALONE, PAIRED, WELCOME, WITH_BOB, Emulator, pair, status
-from tests.support.json_client import JsonLines
+from tests.support.emulator import ALONE, PAIRED, WELCOME, WITH_BOB, Emulator, pair, played, status
 from tests.support.proxy import Proxy
 from tests.support.server import Server
 
 NAMELESS = status("no name yet")
 LOST = "HH:MM * The connection is lost. Trying again; what is typed meanwhile waits."
 CONNECTED_AGAIN = "HH:MM * Connected again."
-LEFT = "\x1b[D"
+UP, LEFT = "\x1b[A", "\x1b[D"
 
 
-@contextmanager
-def played() -> Iterator[tuple[Emulator, Host]]:
-    """Start alice's client with a server that says what the test wants; she is with bob."""
-    with Host() as host, Emulator(*host.address, "--name", "alice") as alice:
-        host.accepts_json("alice")
-        host.tells(Paired("bob", seq=2))
-        alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
-        yield alice, host
-
-
-def test_a_name_is_asked_for_until_it_is_right(server: Server) -> None:
+def test_a_name_is_asked_for_until_it_is_right_and_is_no_line(server: Server) -> None:
     server.client("bob")
     with Emulator(*at(server)) as alice:
         alice.shows(NAMELESS, "Your name:", column=11)
@@ -57,8 +42,14 @@ def test_a_name_is_asked_for_until_it_is_right(server: Server) -> None:
         alice.types("a b\r")
         bad = "HH:MM * Bad name: no space and none of : [ ] ( ) / * , in a name"
         alice.shows(taken, bad, NAMELESS, "Your name:", column=11)
-        alice.types("alice\r")
+        alice.types("To\t")
+        alice.shows(taken, bad, NAMELESS, "Your name: To", column=13)  # which is not completed
+        alice.types("\x7f\x7falice\r")
         alice.shows(taken, bad, WELCOME, ALONE, ">", column=2)
+        alice.types("/dnd on\r")
+        alice.shows_last("HH:MM * You are not disturbed now.", ALONE, ">")
+        alice.types(UP + UP)
+        alice.shows_last(ALONE, "> /dnd on")
 
 
 def test_the_line_below_tells_how_things_stand() -> None:
@@ -74,87 +65,65 @@ def test_the_line_below_tells_how_things_stand() -> None:
             assert command.text == text
 
         host.tells(PeerTyping("bob"))
-        alice.shows(*shown, status("alice", "with bob", "connected", "bob is typing"), ">")
+        alice.shows(*shown, f"{WITH_BOB} | bob is typing", ">")
         host.tells(Message("bob", "hi", Timestamp(0.0), seq=next(seq)))
         shown.append("HH:MM bob: hi")
         alice.shows(*shown, WITH_BOB, ">")
         says("one")
-        alice.shows(*shown, status("alice", "with bob", "connected", "1 waiting"), ">")
+        alice.shows(*shown, f"{WITH_BOB} | 1 waiting", ">")
         says("two")
-        alice.shows(*shown, status("alice", "with bob", "connected", "2 waiting"), ">")
+        alice.shows(*shown, f"{WITH_BOB} | 2 waiting", ">")
         host.tells(Status(1, "handed", seq=next(seq)))
-        alice.shows(*shown, status("alice", "with bob", "connected", "1 waiting"), ">")
+        alice.shows(*shown, f"{WITH_BOB} | 1 waiting", ">")
         host.tells(Status(2, "handed", seq=next(seq)))
-        alice.shows(*shown, status("alice", "with bob", "connected", "handed"), ">")
+        alice.shows(*shown, f"{WITH_BOB} | handed", ">")
         says("three")
         host.tells(Status(3, "confirmed", seq=next(seq)))
-        alice.shows(*shown, status("alice", "with bob", "connected", "confirmed"), ">")
-        host.tells(Held("bob", seq=next(seq)))
-        shown.append("HH:MM * bob has lost the connection.")
-        alice.waits_until(lambda lines: "bob, who is away" in lines[-2])
-        host.tells(Back("bob", seq=next(seq)))
-        alice.waits_until(lambda lines: "bob, who is away" not in lines[-2])
-        shown = alice.lines()[:-2]
+        alice.shows(*shown, f"{WITH_BOB} | confirmed", ">")
         says("four")
         host.tells(Status(4, "failed", "lost", seq=next(seq)))
-        alice.waits_until(lambda lines: "Not delivered: four" in lines[-3])
-        alice.waits_until(
-            lambda lines: lines[-2] == status("alice", "with bob", "connected", "not delivered")
-        )
+        shown.append("HH:MM * Not delivered: four")
+        alice.shows(*shown, f"{WITH_BOB} | not delivered", ">")
         host.tells(Left("bob", "quit", seq=next(seq)))
-        alice.waits_until(lambda lines: "* bob has left." in lines[-3] and lines[-2] == ALONE)
+        alice.shows(*shown, "HH:MM * bob has left.", ALONE, ">")
 
 
-def test_what_a_real_server_tells_of_a_peer_by_hand(server: Server) -> None:
-    with pair(server) as (alice, bob):
-        alice.types("hi\r")
-        assert bob.text() == "hi"
-        handed = status("alice", "with bob", "connected", "handed")
-        alice.shows(WELCOME, PAIRED, "HH:MM alice: hi", handed, ">")
-
-
-def test_two_clients(server: Server) -> None:
-    with Emulator(*at(server, "--name", "bob")) as bob:
+def test_two_clients_of_which_one_loses_the_connection(server: Server) -> None:
+    with Proxy(server.port) as proxy, Emulator(*proxy.address, "--name", "bob") as bob:
         bob.shows("HH:MM * Welcome, bob.", status("bob", "with nobody", "connected"), ">")
         with Emulator(*at(server, "--name", "alice")) as alice:
             alice.shows(WELCOME, ALONE, ">")
             alice.types("To:bob\r")
-            alice.shows(WELCOME, "HH:MM > To:bob", PAIRED, WITH_BOB, ">")
+            shown = [WELCOME, "HH:MM > To:bob", PAIRED]
+            alice.shows(*shown, WITH_BOB, ">")
             alice.types("h")
             seen = ["HH:MM * Welcome, bob.", "HH:MM * You are chatting with alice."]
             bob.shows(*seen, status("bob", "with alice", "connected", "alice is typing"), ">")
             alice.types("i\r")
             bob.shows(*seen, "HH:MM alice: hi", status("bob", "with alice", "connected"), ">")
-            shown = [WELCOME, "HH:MM > To:bob", PAIRED, "HH:MM alice: hi"]
-            confirmed = status("alice", "with bob", "connected", "confirmed")
+            shown.append("HH:MM alice: hi")
+            confirmed = f"{WITH_BOB} | confirmed"
             alice.shows(*shown, confirmed, ">")
+            proxy.cut()
+            away = status("alice", "with bob, who is away", "connected")
+            held = "HH:MM * bob has lost the connection. What you say is kept for a while."
+            alice.shows(*shown, held, f"{away} | confirmed", ">")
+            alice.types("are you there?\r")
+            shown += [held, "HH:MM alice: are you there?"]
+            alice.shows(*shown, f"{away} | 1 waiting", ">")
+            proxy.mend()
+            alice.shows(*shown, "HH:MM * bob is back.", confirmed, ">")
             bob.types("\x04")
             alice.waits_until(lambda lines: "* bob has left." in lines[-3])
 
 
-def ends_with(text: str, lines: list[str]) -> bool:
-    """Tell whether one of the lines that are seen ends with a text."""
-    return any(line.endswith(text) for line in lines)
-
-
-def test_times_are_of_the_users_zone(server: Server) -> None:
-    zone = timezone(timedelta(hours=9))
-    with pair(server) as (alice, bob):
-        before = datetime.now(zone)
-        bob.says("hi")
-        alice.shows(WELCOME, PAIRED, "HH:MM bob: hi", WITH_BOB, ">")
-        after = datetime.now(zone)
-        clock = alice.lines()[2].removesuffix(" bob: hi")
-        minutes = int((after - before) / timedelta(minutes=1)) + 2
-        assert clock in {f"{before + timedelta(minutes=n):%H:%M}" for n in range(minutes)}
-
-
-def test_a_time_of_another_day_has_its_date() -> None:
+def test_times_are_of_the_users_zone_and_those_of_another_day_have_their_date() -> None:
     with played() as (alice, host):
+        now = datetime.now(timezone(timedelta(hours=9)))
         host.tells(Message("bob", "one\ntwo", Timestamp(0.0), seq=3))
-        alice.waits_until(
-            lambda lines: lines[2:4] == ["1970-01-01 09:00 bob: one", " " * 17 + "two"]
-        )
+        host.tells(Message("bob", "three", Timestamp(now.timestamp()), seq=4))
+        seen = ["1970-01-01 09:00 bob: one", " " * 17 + "two", f"{now:%H:%M} bob: three"]
+        alice.waits_until(lambda lines: lines[2:5] == seen)
 
 
 # Before there is a name, and when somebody leaves
@@ -204,7 +173,7 @@ def test_what_is_not_said_when_the_client_leaves_is_shown(keys: str) -> None:
 # What is typed stays as it is
 
 
-def test_a_message_leaves_what_is_typed_as_it_is(server: Server) -> None:
+def test_messages_leave_what_is_typed_as_it_is(server: Server) -> None:
     with pair(server) as (alice, bob):
         alice.types("half a line")
         alice.shows(WELCOME, PAIRED, WITH_BOB, "> half a line", column=13)
@@ -213,39 +182,29 @@ def test_a_message_leaves_what_is_typed_as_it_is(server: Server) -> None:
         alice.shows(WELCOME, PAIRED, *said, WITH_BOB, "> half a line", column=13)
         alice.types(LEFT * 4)
         alice.shows(WELCOME, PAIRED, *said, WITH_BOB, "> half a line", column=9)
-        bob.says("two")
-        said.append("HH:MM bob: two")
+        bob.says(*map(str, range(300)))
+        said += [f"HH:MM bob: {number}" for number in range(300)]
         alice.shows(WELCOME, PAIRED, *said, WITH_BOB, "> half a line", column=9)
         alice.types("new ")
         alice.shows(WELCOME, PAIRED, *said, WITH_BOB, "> half a new line", column=13)
+        # With other columns a screenful is shown again.
+        above = alice.lines()[:-24]
+        alice.resize(24, 60)
+        alice.shows_last(*said[-22:], WITH_BOB, "> half a new line", column=13)
+        assert alice.lines()[: len(above)] == above
         alice.types("\r")
         assert bob.text() == "half a new line"
-
-
-def test_many_messages_leave_what_is_typed_as_it_is(server: Server) -> None:
-    with pair(server) as (alice, bob):
-        alice.types("half a line" + LEFT)
-        bob.says(*map(str, range(300)))
-        said = [f"HH:MM bob: {number}" for number in range(300)]
-        alice.shows(WELCOME, PAIRED, *said, WITH_BOB, "> half a line", column=12)
 
 
 # What the peer, or the server, can't do
 
 
-def test_further_lines_of_a_message_pass_for_nothing_else(server: Server) -> None:
-    with pair(server) as (alice, bob):
-        carol = JsonLines(server.door)
-        server.closes_at_the_end(carol)
-        carol.enters("carol")
-        alice.types("To:carol\r")
-        carol.events("paired")
-        assert bob.line() == "Quit."
-        texts = "hi\n12:34 * carol has left.\n12:34 alice: no"
-        carol.does("say", id=1, text=texts)
-        further = ["      12:34 * carol has left.", "      12:34 alice: no"]
-        with_carol = status("alice", "with carol", "connected")
-        alice.shows_last("HH:MM carol: hi", *further, with_carol, ">")
+def test_further_lines_of_a_message_pass_for_nothing_else() -> None:
+    with played() as (alice, host):
+        text = "hi\n12:34 * bob has left.\n12:34 alice: no"
+        host.tells(Message("bob", text, Timestamp(time()), seq=3))
+        further = ["      12:34 * bob has left.", "      12:34 alice: no"]
+        alice.shows(WELCOME, PAIRED, "HH:MM bob: hi", *further, WITH_BOB, ">")
 
 
 # This terminal takes it for two letters, which have four columns.
@@ -280,31 +239,16 @@ def test_nor_when_the_terminal_has_become_narrower_or_wider(server: Server) -> N
         alice.shows(WELCOME, PAIRED, row, WITH_BOB, "> half", column=6)
 
 
-def test_a_screenful_is_shown_again_when_the_terminal_has_other_columns(server: Server) -> None:
-    with pair(server) as (alice, bob):
-        bob.says(*map(str, range(30)))
-        said = [f"HH:MM bob: {number}" for number in range(30)]
-        alice.shows(WELCOME, PAIRED, *said, WITH_BOB, ">")
-        above = alice.lines()[:10]
-        alice.resize(24, 60)
-        alice.shows_last(*said[-22:], WITH_BOB, ">")
-        assert alice.lines()[:10] == above
-
-
-def test_no_refusal_steers_the_terminal() -> None:
-    with played() as (alice, host):
-        alice.types("To:carol\r")
-        assert host.hears() == Call("carol")
-        host.tells(Error("to", "unknown", "No\x1b[31m\u202e\nnobody\x9b", seq=3))
-        alice.waits_until(lambda lines: lines[-3].endswith(" * No[31mnobody"))
-
-
 def test_nothing_that_comes_steers_the_terminal() -> None:
     with played() as (alice, host):
         bad = "\x1b[31m\x9b2J\u202e\x07\r"
         host.tells(Message(f"bo{bad}b\nx", f"a{bad}b\x7f", Timestamp(0.0), seq=3))
         alice.waits_until(lambda lines: " bo[31m2Jbx: a[31m2Jb" in "\n".join(lines))
-        host.tells(Paired(f"car{bad}ol\nx", seq=4))
+        alice.types("To:carol\r")
+        assert host.hears() == Call("carol")
+        host.tells(Error("to", "unknown", f"No{bad}\nnobody\x9b", seq=4))
+        alice.waits_until(lambda lines: lines[-3].endswith(" * No[31m2Jnobody"))
+        host.tells(Paired(f"car{bad}ol\nx", seq=5))
         alice.waits_until(lambda lines: "car[31m2Jolx" in lines[-2])
         for character in ("\x1b[31m", "\x9b", "\u202e", "\x07"):
             assert character.encode() not in alice.output.partition(b"bo[31m")[2]
@@ -321,7 +265,7 @@ def test_a_lost_connection_is_shown_and_nothing_is_lost(server: Server) -> None:
         alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
         alice.types("hi\r")
         assert bob.text() == "hi"
-        handed = status("alice", "with bob", "connected", "handed")
+        handed = f"{WITH_BOB} | handed"
         shown = [WELCOME, PAIRED, "HH:MM alice: hi"]
         alice.shows(*shown, handed, ">")
         proxy.cut()
@@ -359,27 +303,9 @@ def test_two_people_go_on_over_a_link_that_is_cut_again_and_again(server: Server
                     user.waits_until(lambda lines: "| connected" in lines[-2])
             for user, peer in ((alice, "bob"), (bob, "alice")):
                 user.waits_until(lambda lines: "confirmed" in lines[-2])
-                lines = user.waits_until(partial(ends_with, f" {peer}: {said[-1]}"))
+                lines = user.waits_for_line(f" {peer}: {said[-1]}")
                 heard = [line[5:] for line in lines if line[5:].startswith(f" {peer}: ")]
                 assert heard == [f" {peer}: {text}" for text in said]
-
-
-def test_a_peer_that_lost_the_connection_is_shown_so(server: Server) -> None:
-    with Proxy(server.port) as proxy, Emulator(*proxy.address, "--name", "bob") as bob:
-        bob.shows("HH:MM * Welcome, bob.", status("bob", "with nobody", "connected"), ">")
-        with Emulator(*at(server, "--name", "alice", "--to", "bob")) as alice:
-            alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
-            proxy.cut()
-            away = status("alice", "with bob, who is away", "connected")
-            held = "HH:MM * bob has lost the connection. What you say is kept for a while."
-            shown = [WELCOME, PAIRED, held]
-            alice.shows(*shown, away, ">")
-            alice.types("hi\r")
-            shown.append("HH:MM alice: hi")
-            alice.shows(*shown, f"{away} | 1 waiting", ">")
-            proxy.mend()
-            shown.append("HH:MM * bob is back.")
-            alice.shows(*shown, status("alice", "with bob", "connected", "confirmed"), ">")
 
 
 def test_a_server_that_is_killed_and_comes_back(server: Server) -> None:

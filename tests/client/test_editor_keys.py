@@ -1,14 +1,10 @@
 """The client on a terminal with its line editor: what is typed and pasted."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-
 import pytest
 
+from chatpair.messages import Say
 from tests.support.clients import at
-from tests.support.emulator import ALONE, PAIRED, WELCOME, WITH_BOB, Emulator, pair, status
-from tests.support.json_client import JsonLines
+from tests.support.emulator import ALONE, PAIRED, WELCOME, WITH_BOB, Emulator, pair, played, status
 from tests.support.server import Server
 
 CTRL_A, CTRL_C, CTRL_D, CTRL_R = "\x01", "\x03", "\x04", "\x12"
@@ -30,108 +26,63 @@ UNKNOWN = "No such command: /nonsense. Type /help, or put a space first to say i
 TOO_LONG = "Too long: a message may have 64 KiB. Shorten it, or paste a part; a pipe takes all."
 
 
-@contextmanager
-def program(server: Server) -> Iterator[tuple[Emulator, JsonLines]]:
-    """Start alice's client, which is called by a program."""
-    with Emulator(*at(server, "--name", "alice")) as alice:
-        alice.shows(WELCOME, ALONE, ">")
-        bob = JsonLines(server.door)
-        server.closes_at_the_end(bob)
-        bob.enters("bob")
-        bob.does("to", name="alice")
-        bob.events("paired")
-        alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
-        yield alice, bob
-
-
-def text(user: JsonLines) -> str:
-    """Return what a program is told next, but for that something is being typed."""
-    while (told := user.hears())["event"] == "typing":
-        pass
-    return str(told["text"])
-
-
-def contains(line: str, lines: list[str]) -> bool:
-    """Tell whether a line is one of those that are seen."""
-    return line in lines
-
-
 # Pastes
 
 
-def test_a_pasted_text_is_shown_whole_and_is_one_message(server: Server) -> None:
-    with program(server) as (alice, bob):
+def test_a_pasted_text_is_shown_whole_and_is_one_message() -> None:
+    with played() as (alice, host):
         alice.pastes("one\rTo:carol\r/quit")
         alice.shows(WELCOME, PAIRED, WITH_BOB, "> one", "To:carol", "/quit", column=5)
         alice.types("\r")
-        assert text(bob) == "one\nTo:carol\n/quit"
+        assert host.hears() == Say(1, "one\nTo:carol\n/quit", "bob")
         shown = [WELCOME, PAIRED, "HH:MM alice: one", "      To:carol", "      /quit"]
-        alice.shows(*shown, status("alice", "with bob", "connected", "1 waiting"), ">", column=2)
+        alice.shows(*shown, f"{WITH_BOB} | 1 waiting", ">", column=2)
         alice.types("next\r")
-        assert text(bob) == "next"
+        assert host.hears() == Say(2, "next", "bob")
 
 
-def test_a_text_that_is_too_long_stays_in_the_line(server: Server) -> None:
-    with pair(server) as (alice, bob):
-        alice.pastes("\u201c" * 30_000)  # three bytes each
-        alice.types("\r")
-        alice.waits_until(lambda lines: TOO_LONG in lines[-1] and "\u201c" * 50 in "".join(lines))
-        alice.types(CTRL_C)
-        alice.shows_last(HINT, ">")
-        alice.types("hi\r")
-        assert bob.text() == "hi"
-        alice.shows_last(HANDED, ">")
-
-
-def test_a_paste_that_can_t_be_said_is_refused_at_once(server: Server) -> None:
+def test_a_text_that_is_too_long_stays_in_the_line_or_is_refused_at_once(server: Server) -> None:
     with pair(server) as (alice, bob):
         alice.types("and")
         alice.pastes("x" * 70_000)
         alice.shows(WELCOME, PAIRED, f"HH:MM * {TOO_LONG}", WITH_BOB, "> and", column=5)
         alice.types(" so on\r")
         assert bob.text() == "and so on"
-
-
-def test_a_command_that_is_pasted_with_its_end_is_a_command(server: Server) -> None:
-    with pair(server) as (alice, bob):
+        alice.pastes("\u201c" * 30_000)  # three bytes each
+        alice.types("\r")
+        alice.waits_until(lambda lines: TOO_LONG in lines[-1] and "\u201c" * 50 in "".join(lines))
+        alice.types(CTRL_C)
+        alice.shows_last(f"{HINT} | handed", ">")
+        alice.types("hi\r")
+        assert bob.text() == "hi"
+        alice.shows_last(HANDED, ">")
         alice.pastes("/bye\n")
         alice.types("\r")
         assert bob.line() == "Quit."
-        alice.shows(WELCOME, PAIRED, "HH:MM > /bye", "HH:MM * You are free.", ALONE, ">")
+        alice.shows_last("HH:MM > /bye", "HH:MM * You are free.", ALONE, ">")
 
 
-def test_bytes_that_are_no_text_are_replaced(server: Server) -> None:
+def test_what_is_no_text_and_no_key_does_no_harm(server: Server) -> None:
     with pair(server) as (alice, bob):
         alice.types_bytes(b"a\xff\xfeb\r")
         assert bob.text() == "a\ufffd\ufffdb"
+        alice.types("a\x00b\x1b[99~c\x1b[1;31md\x1bOz\x0fx\x1b#\r")
+        assert bob.text() == "ab[99~cdOzx"
+        alice.types("\r\r \rhi\r")
+        assert [bob.text(), bob.text()] == [" ", "hi"]
+        alice.shows_last("HH:MM alice: ab[99~cdOzx", "HH:MM alice:", "HH:MM alice: hi", HANDED, ">")
 
 
-def test_nothing_that_is_pasted_steers_the_terminal(server: Server) -> None:
-    with program(server) as (alice, bob):
+def test_nothing_that_is_pasted_steers_the_terminal() -> None:
+    with played() as (alice, host):
         before = len(alice.output)
         alice.pastes("a\x1b[31m\x07\x00b\u202e\x9bc")
         alice.waits_until(lambda lines: lines[-1].endswith("c"))
         alice.types("\r")
-        assert text(bob) == "a[31mbc"
-        waiting = status("alice", "with bob", "connected", "1 waiting")
-        alice.shows_last("HH:MM alice: a[31mbc", waiting, ">")
+        assert host.hears() == Say(1, "a[31mbc", "bob")
+        alice.shows_last("HH:MM alice: a[31mbc", f"{WITH_BOB} | 1 waiting", ">")
         for bad in ("\x1b[31m", "\x07", "\x00", "\u202e", "\x9b"):
             assert bad.encode() not in alice.output[before:]
-
-
-def test_enter_alone_says_nothing(server: Server) -> None:
-    with pair(server) as (alice, bob):
-        alice.types("\r\r \rhi\r")
-        assert [bob.text(), bob.text()] == [" ", "hi"]
-        alice.shows(WELCOME, PAIRED, "HH:MM alice:", "HH:MM alice: hi", HANDED, ">")
-
-
-def test_keys_that_are_none_do_no_harm(server: Server) -> None:
-    with pair(server) as (alice, bob):
-        alice.types("a\x00b\x1b[99~c\x1b[1;31md\x1bOz\x0fx\x1b#\r")
-        assert bob.text() == "ab[99~cdOzx"
-        alice.types("fine\r")
-        assert bob.text() == "fine"
 
 
 # Commands
@@ -175,28 +126,22 @@ def test_the_commands(server: Server) -> None:
 # Keys
 
 
-def test_tab_completes_commands(server: Server) -> None:
-    with pair(server) as (alice, _):
-        for begun, whole in (("/w", "/who"), ("t", "To:"), ("/q", "/quit"), ("/bl", "/block")):
-            alice.types(f"{begun}\t")
-            alice.waits_until(partial(contains, f"> {whole}"))
-            alice.types(CTRL_C)
-            alice.shows_last(HINT, ">")
-
-
-def test_tab_completes_whom_to_block(server: Server) -> None:
-    with pair(server) as (alice, _):
-        server.client("Carol")
-        alice.types("/block c\t")
-        alice.waits_until(partial(contains, "> /block Carol"))
-
-
-@pytest.mark.parametrize("called", ["To:", "/to "])
-def test_tab_completes_names(server: Server, called: str) -> None:
+def test_tab_completes_commands_and_names(server: Server) -> None:
     with pair(server) as (alice, bob):
         server.client("Carol")
-        alice.types(f"{called}c\t")
-        alice.waits_until(partial(contains, f"> {called}Carol"))
+        for begun, whole in (
+            ("/w", "/who"),
+            ("t", "To:"),
+            ("/q", "/quit"),
+            ("/bl", "/block"),
+            ("/block c", "/block Carol"),
+            ("/to c", "/to Carol"),
+            ("To:c", "To:Carol"),
+        ):
+            alice.types(CTRL_C)
+            alice.shows_last(HINT, ">")
+            alice.types(f"{begun}\t")
+            alice.waits_for_line(f"> {whole}")
         alice.types("\r")
         assert bob.line() == "Quit."
 
@@ -219,25 +164,15 @@ def test_what_was_typed_comes_back(server: Server) -> None:
         assert bob.text() == "second"
 
 
-def test_a_name_does_not_come_back_and_is_not_completed(server: Server) -> None:
-    with Emulator(*at(server)) as alice:
-        alice.waits_until(lambda lines: lines[-1] == "Your name:")
-        alice.types("To\t")
-        alice.waits_until(lambda lines: lines[-1] == "Your name: To")
-        alice.types("\x7f\x7falice\r")
-        alice.shows(WELCOME, ALONE, ">")
-        alice.types("/nonsense\r")
-        alice.shows(WELCOME, "HH:MM > /nonsense", f"HH:MM * {UNKNOWN}", ALONE, ">")
-        alice.types(UP + UP)
-        alice.shows_last(ALONE, "> /nonsense")
-
-
 def test_ctrl_c_empties_the_line_and_the_second_quits(server: Server) -> None:
     with pair(server) as (alice, bob):
         alice.types("not this")
         alice.shows(WELCOME, PAIRED, WITH_BOB, "> not this")
-        alice.types(CTRL_C)
-        alice.shows(WELCOME, PAIRED, HINT, ">", column=2)
+        for _ in range(2):  # any other key makes it the first again
+            alice.types(CTRL_C)
+            alice.shows(WELCOME, PAIRED, HINT, ">", column=2)
+            alice.types(LEFT)
+            alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
         alice.types("hi\r")
         assert bob.text() == "hi"
         shown = [WELCOME, PAIRED, "HH:MM alice: hi"]
@@ -258,17 +193,6 @@ def test_ctrl_d_deletes_and_quits_where_nothing_is(server: Server) -> None:
         assert bob.line() == "Quit."
         alice.ends(0)
         alice.shows(WELCOME, PAIRED)
-
-
-def test_any_other_key_makes_ctrl_c_the_first_again(server: Server) -> None:
-    with pair(server) as (alice, bob):
-        for _ in range(2):
-            alice.types(CTRL_C)
-            alice.shows(WELCOME, PAIRED, HINT, ">")
-            alice.types(LEFT)
-            alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
-        alice.types("hi\r")
-        assert bob.text() == "hi"
 
 
 @pytest.mark.parametrize("keys", [CTRL_D, CTRL_C * 2], ids=["Ctrl-D", "Ctrl-C"])

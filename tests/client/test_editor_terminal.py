@@ -22,34 +22,26 @@ def has_colors(output: bytes) -> bool:
 # The bell and colors
 
 
-def test_the_bell_rings_when_somebody_calls_one_who_looks_elsewhere(server: Server) -> None:
-    with pair(server) as (alice, bob):
-        assert alice.output.count(b"\a") == 1
+@pytest.mark.parametrize(
+    ("options", "env", "colors", "bells"),
+    [
+        ([], {}, True, 1),
+        (["--no-bell"], {}, True, 0),
+        (["--no-color"], {}, False, 1),
+        ([], {"NO_COLOR": "1"}, False, 1),
+        ([], {"NO_COLOR": ""}, True, 1),
+        (["--color"], {"NO_COLOR": "1"}, True, 1),
+    ],
+    ids=["usual", "no bell", "option", "environment", "empty", "overridden"],
+)
+def test_the_bell_rings_at_a_call_but_not_at_every_line_and_there_are_colors(
+    server: Server, options: list[str], env: dict[str, str], colors: bool, bells: int
+) -> None:
+    with pair(server, *options, env=env) as (alice, bob):
+        assert alice.output.count(b"\a") == bells
         bob.says("it has rung")
         alice.shows(WELCOME, PAIRED, "HH:MM bob: it has rung", WITH_BOB, ">")
-        assert alice.output.count(b"\a") == 1
-
-
-def test_there_may_be_no_bell(server: Server) -> None:
-    with pair(server, "--no-bell") as (alice, bob):
-        bob.says("hi")
-        alice.shows(WELCOME, PAIRED, "HH:MM bob: hi", WITH_BOB, ">")
-        assert b"\a" not in alice.output
-
-
-@pytest.mark.parametrize(
-    ("option", "env", "colors"),
-    [
-        ([], {}, True),
-        (["--no-color"], {}, False),
-        ([], {"NO_COLOR": "1"}, False),
-        ([], {"NO_COLOR": ""}, True),
-        (["--color"], {"NO_COLOR": "1"}, True),
-    ],
-    ids=["usual", "option", "environment", "empty", "overridden"],
-)
-def test_colors(server: Server, option: list[str], env: dict[str, str], colors: bool) -> None:
-    with pair(server, *option, env=env) as (alice, bob):
+        assert alice.output.count(b"\a") == bells
         alice.types("hi\r/bye\r")
         assert bob.text() == "hi"
         alice.waits_until(lambda lines: lines[-2].startswith(ALONE))
@@ -167,11 +159,12 @@ def test_the_terminal_is_as_before_after_a_signal(server: Server) -> None:
         alice.shows(WELCOME, PAIRED, "Terminated.")
 
 
-def test_the_terminal_is_as_before_when_nobody_listens() -> None:
+@pytest.mark.parametrize("option", ["--no-plain", "--plain"])
+def test_the_terminal_is_as_before_when_nobody_listens(option: str) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # and no listen
         port = str(unused.getsockname()[1])
-        with Emulator("127.0.0.1", "--port", port, columns=120) as alice:
+        with Emulator("127.0.0.1", "--port", port, option, columns=120) as alice:
             alice.ends(2)
             why = "Connection was refused by other side: 111: Connection refused."
             alice.shows(f"Can't connect to 127.0.0.1, port {port}: {why}")

@@ -207,6 +207,10 @@ class Emulator(OnTerminal):
             assert looks(seen), "\n".join(["The screen is:", *seen])
             return seen
 
+    def waits_for_line(self, end: str) -> list[str]:
+        """Wait until a line ends so; return all lines."""
+        return self.waits_until(lambda lines: any(line.endswith(end) for line in lines))
+
     def shows(self, *lines: str, column: int | None = None) -> None:
         """Wait until these are all lines, with times as HH:MM; and the cursor in a column."""
         self._shows(lines, 0, column)

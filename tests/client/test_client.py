@@ -1,13 +1,10 @@
-"""The client as it is started, in a pipe: exit status, standard output and standard error."""
+"""The client as it is started, in a pipe: what it says and hears, and what it takes for that."""
 
-import signal
-import threading
-from contextlib import suppress
 from pathlib import Path
+from signal import SIGHUP, SIGINT, SIGTERM, Signals
 
 import pytest
 
-from chatpair import __version__
 from chatpair.client.stdio import LOSSY
 from chatpair.client.talk import NO_JSON
 from chatpair.messages import Call, Message, Paired, Quit, Timestamp
@@ -22,13 +19,13 @@ from tests.support.clients import (
     Piped,
     Unread,
     at,
-    is_full,
+    fill,
     resident,
     sleeps,
-    spins_until,
     to_bob,
+    two,
 )
-from tests.support.server import TIMEOUT, Process, Server
+from tests.support.server import Process, Server
 
 # In a pipe
 
@@ -48,16 +45,7 @@ def test_notices_that_nobody_takes_keep_nothing_from_being_said(
         assert alice.output == b""
 
 
-LINES = [
-    "grüß dich",
-    "日本語 🙂",
-    "",
-    "\ttab ",
-    "Quit",
-    "To:carol",
-    "/bye",
-    "no newline at the end",
-]
+TEXT = "grüß dich\n日本語 🙂\n\n\ttab \nQuit\nTo:carol\n/bye\nno newline at the end"
 
 
 @pytest.mark.parametrize("command", [COMMAND, MODULE], ids=["command", "module"])
@@ -67,14 +55,14 @@ def test_two_programs_talk(server: Server, command: list[str]) -> None:
         Piped(*at(server, "--name", "bob"), command=command) as bob,
     ):
         assert alice.notice() == "Welcome, alice."
-        bob.close_input(b"To:alice\n" + "\n".join(LINES).encode())
+        bob.close_input(f"To:alice\n{TEXT}".encode())
         bob.ends(0, "Welcome, bob.", "You are chatting with alice.")
         assert bob.output == b""
         assert alice.notice() == "You are chatting with bob."
         assert alice.notice() == "bob has left."
         alice.close_input()
         alice.ends(0)
-        assert alice.output.decode().split("\n") == [*LINES, ""]
+        assert alice.output.decode() == f"{TEXT}\n"
 
 
 def test_a_file_is_said_to_whoever_calls(server: Server, tmp_path: Path) -> None:
@@ -98,54 +86,18 @@ def test_what_can_t_be_text_does_not_steer_the_server(server: Server) -> None:
 
 
 def test_a_slow_reader_makes_the_client_wait_and_gets_all(server: Server) -> None:
-    lines = [f"{number} {'x' * 16_000}" for number in range(24 * MIB // 16_000)]
-    written = threading.Event()
     with to_bob(server) as (alice, bob):
         before = resident(alice)
-
-        def write() -> None:
-            with suppress(BrokenPipeError):
-                for line in lines:
-                    alice.write(line.encode() + b"\n")
-                written.set()
-
-        writer = threading.Thread(target=write)
-        writer.start()
-        try:
-            spins_until(
-                lambda: written.is_set() or (is_full(alice.popen.stdin) and sleeps(alice.popen))
-            )
-            assert not written.is_set()
-            assert resident(alice) - before < 8 * MIB
-            for line in lines:
-                assert bob.text() == line
-        except BaseException:
-            alice.kill()
-            raise
-        finally:
-            writer.join(TIMEOUT)
+        lines = fill(alice)
+        assert resident(alice) - before < 8 * MIB
         alice.close_input()
+        for line in lines:
+            assert bob.text() == line
         assert bob.line() == "Quit."
         alice.ends(0)
 
 
 # Problems
-
-
-def test_a_peer_who_leaves_early_is_a_problem(server: Server) -> None:
-    with to_bob(server) as (alice, bob):
-        alice.write(b"one\n")
-        assert bob.text() == "one"
-        bob.close()
-        assert alice.notice() == "bob has left."
-        alice.write(b"two\n")
-        alice.ends(6, "bob left before all was said.")
-
-
-def test_the_version_is_told() -> None:
-    with Piped("--version") as alice:
-        assert alice.wait() == 0
-        assert alice.output == f"chatpair {__version__}\n".encode()
 
 
 @pytest.mark.parametrize("answers", [["The server is full."], []], ids=["full", "hangs up"])
@@ -159,14 +111,10 @@ def test_a_server_that_takes_nobody_is_a_problem(answers: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("number", "notice"),
-    [
-        (signal.SIGINT, "Interrupted."),
-        (signal.SIGTERM, "Terminated."),
-        (signal.SIGHUP, "Terminated."),
-    ],
+    [(SIGINT, "Interrupted."), (SIGTERM, "Terminated."), (SIGHUP, "Terminated.")],
 )
 def test_a_signal_makes_the_client_quit_and_is_a_problem(
-    server: Server, number: signal.Signals, notice: str
+    server: Server, number: Signals, notice: str
 ) -> None:
     with to_bob(server) as (alice, bob):
         alice.kill(number)
@@ -210,9 +158,9 @@ def test_a_second_interrupt_ends_even_if_nobody_reads_the_output() -> None:
         assert host.hears() == Call("bob")
         messages = [Message("bob", "x" * 16_000, Timestamp(0.0)) for _ in range(60)]
         host.tells(Paired("bob"), *messages)
-        alice.kill(signal.SIGINT)
+        alice.kill(SIGINT)
         assert host.hears() == Quit()
-        alice.kill(signal.SIGINT)
+        alice.kill(SIGINT)
         assert alice.wait() == 130
 
 
@@ -254,7 +202,76 @@ def test_a_second_interrupt_ends_in_the_middle_of_what_an_older_server_says() ->
         while not (host.pends() and sleeps(alice.popen)):
             if not host.pends():
                 host.socket.send(b"[Sun Nov 22 20:22:01 2026] bob: (%s)\r\n" % (b"x" * 16_000))
-        alice.kill(signal.SIGINT)
+        alice.kill(SIGINT)
         assert host.line() == b"Quit\r\n"
-        alice.kill(signal.SIGINT)
+        alice.kill(SIGINT)
         assert alice.wait() == 130
+
+
+# Much text
+
+
+TRICKY = [
+    "",
+    "Quit",
+    "quit",
+    "/bye",
+    " /quit",
+    "To:x",
+    "Mode:json",
+    "[Sun Nov 22 20:22:01 2026] alice: (fake)",
+    '{"do":"quit"}',
+    "\ttab\tand\ttab ",
+    'backslash \\ \\n and "quotes"',
+    "grüß dich 日本語 🙂",
+    "",
+    "",
+]
+YES = ["y"] * 4_000
+LONG = ["x" * 65_000, "ö" * 30_000, '"' * 30_000, "🙂" * 15_000]
+
+
+def block(number: int) -> bytes:
+    """Return about a MiB of lines, with numbers among them, so that no two are alike."""
+    short = [f"{number} {line} a line of a log, as programs write them" for line in range(9_000)]
+    for position, line in enumerate(TRICKY):
+        short.insert(position * 500 + number, line)
+    return "\n".join([*short, *LONG, *YES, ""]).encode()
+
+
+@pytest.mark.parametrize("count", [30, pytest.param(160, marks=pytest.mark.endurance)])
+def test_megabytes_arrive_as_they_were(server: Server, tmp_path: Path, count: int) -> None:
+    path = tmp_path / "heard"
+    into = ["sh", "-c", f'exec "$0" "$@" >"{path}"', *COMMAND]
+    with two(server, command=into) as (alice, bob):
+        before = [resident(alice), resident(bob)]
+        for number in range(count):
+            alice.write(block(number))
+            for client, size in zip((alice, bob), before, strict=True):
+                assert resident(client) - size < 8 * MIB
+        alice.close_input()
+        alice.ends(0)
+        assert alice.output == b""
+        assert bob.notice() == "alice has left."
+        bob.close_input()
+        bob.ends(0)
+    with path.open("rb") as heard:
+        for number in range(count):
+            data = block(number)
+            is_same = heard.read(len(data)) == data
+            assert is_same, f"block {number} is another"
+        assert heard.read() == b""
+    path.unlink()
+
+
+def test_a_line_that_is_too_long_arrives_as_several_and_that_is_told(server: Server) -> None:
+    line = "".join(f"{number} " for number in range(100_000))
+    with two(server) as (alice, bob):
+        alice.close_input(f"before\n{line}\n{line}\nafter".encode())
+        alice.ends(0, "A line is too long for a message; it arrives as several.")
+        bob.close_input()
+        bob.ends(0, "alice has left.")
+    heard = bob.output.decode().split("\n")
+    assert (heard[0], heard[-2:]) == ("before", ["after", ""])
+    assert "".join(heard[1:-2]) == line * 2
+    assert len(heard) > 5

@@ -12,7 +12,7 @@ from tests.support.clients import COMMAND, PAIRED, TO_BOB, WELCOME, Piped, at, s
 from tests.support.emulator import Emulator
 from tests.support.played import plain
 from tests.support.proxy import Proxy
-from tests.support.server import Client, Server
+from tests.support.server import Server
 
 WAITING = "Waiting for bob ..."
 LEFT = "bob has left."
@@ -38,23 +38,6 @@ def test_a_pipe_waits_until_the_other_is_there_and_free(server: Server) -> None:
         assert [bob.text(), bob.text()] == ["one", "two"]
         assert bob.line() == "Quit."
         alice.ends(ExitStatus.OK, PAIRED)
-
-
-# Lingering
-
-
-def test_a_file_is_said_and_then_listened_on(server: Server, tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_text("one\ntwo")
-    bob = server.client("bob")
-    with path.open("rb") as file, Piped(*at(server, *TO_BOB, "--linger"), stdin=file) as alice:
-        assert bob.line() == "You are chatting with alice."
-        assert [bob.text(), bob.text()] == ["one", "two"]
-        bob.says("three", "four")
-        alice.wait_for("^three\nfour\n$")
-        bob.says("Quit")
-        assert bob.line() == "Quit"  # and not that alice has left
-        alice.ends(ExitStatus.OK, WELCOME, PAIRED, LEFT)
 
 
 # Events
@@ -105,39 +88,26 @@ def test_that_the_server_stops_is_an_event_and_a_problem_if_more_is_to_be_said(
         assert events(alice) == [Paired("bob"), Left("bob", "stopped"), stopping]
 
 
-# Progress
+# Lingering, and progress
 
 # Waiting for somebody takes a second, and so does it until the progress is shown.
 SLOW = [*TO_BOB, "--wait", "--linger"]
 SHOWN = re.compile(r"Arrived: 100%\|█+\| 6\.00/6\.00 \[.*\]")
 
 
-@pytest.fixture
-def six_bytes(tmp_path: Path) -> Path:
-    """A file of six bytes."""
-    path = tmp_path / "six"
-    path.write_text("hello\n")
-    return path
-
-
-def hears_hello(server: Server) -> Client:
-    """Return bob, who is there now, and has heard what is in the file."""
-    bob = server.client("bob")
-    assert bob.line() == "You are chatting with alice."
-    assert bob.text() == "hello"
-    return bob
-
-
 @pytest.mark.parametrize("output", ["terminal", "file"])
 def test_progress_is_shown_below_the_notices_and_then_taken_away(
-    server: Server, six_bytes: Path, output: str
+    server: Server, tmp_path: Path, output: str
 ) -> None:
-    path = six_bytes.with_name("output")
-    shell = f'exec "$0" "$@" <{six_bytes}' + (f" >{path}" if output == "file" else "")
+    said, path = tmp_path / "six", tmp_path / "output"
+    said.write_text("hello\n")
+    shell = f'exec "$0" "$@" <{said}' + (f" >{path}" if output == "file" else "")
     command = ["sh", "-c", shell, *COMMAND]
     with Emulator(*at(server, *SLOW), command=command) as alice:
         alice.waits_until(lambda lines: lines[:2] == [WELCOME, WAITING])
-        bob = hears_hello(server)
+        bob = server.client("bob")
+        assert bob.line() == "You are chatting with alice."
+        assert bob.text() == "hello"
 
         def shows_progress(*before: str) -> None:
             alice.waits_until(
@@ -155,10 +125,18 @@ def test_progress_is_shown_below_the_notices_and_then_taken_away(
             assert path.read_text() == "hi\n"
 
 
-def test_progress_is_not_written_where_there_is_no_terminal(
-    server: Server, six_bytes: Path
+def test_a_file_is_said_and_then_listened_on_without_progress_where_there_is_no_terminal(
+    server: Server, tmp_path: Path
 ) -> None:
-    with six_bytes.open("rb") as file, Piped(*at(server, *SLOW), stdin=file) as alice:
+    path = tmp_path / "file"
+    path.write_text("one\ntwo")
+    with path.open("rb") as file, Piped(*at(server, *SLOW), stdin=file) as alice:
         assert [alice.notice(), alice.notice()] == [WELCOME, WAITING]
-        hears_hello(server).says("Quit")
+        bob = server.client("bob")
+        assert bob.line() == "You are chatting with alice."
+        assert [bob.text(), bob.text()] == ["one", "two"]
+        bob.says("three", "four")
+        alice.wait_for("^three\nfour\n$")
+        bob.says("Quit")
+        assert bob.line() == "Quit"  # and not that alice has left
         alice.ends(ExitStatus.OK, PAIRED, LEFT)

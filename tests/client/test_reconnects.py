@@ -1,5 +1,6 @@
-"""The client as it is started, when its connection to a real server is cut."""
+"""The client as it is started, when the server or the peer is killed, or a connection cut."""
 
+import signal
 from collections import Counter
 
 import pytest
@@ -7,13 +8,97 @@ import pytest
 from chatpair.client.ending import ExitStatus
 from chatpair.client.pipe import ENDED_EARLY
 from chatpair.client.talk import LINK_LOST
-from tests.support.clients import PAIRED, TO_BOB, WELCOME, Piped
+from tests.support.clients import PAIRED, TO_BOB, WELCOME, Piped, at, fill, spins_until, two
 from tests.support.emulator import Terminal
 from tests.support.proxy import Proxy
 from tests.support.scene import AGAIN, TALK_IS_OVER
-from tests.support.server import Server
+from tests.support.server import Client, Server
 
-PLAIN = ["--plain", "--no-bell"]
+WAITING = "Waiting for bob ..."
+OF_BOB = TALK_IS_OVER.replace("bob", "alice")
+
+
+def kill(server: Server, number: signal.Signals = signal.SIGKILL) -> Server:
+    """Kill a server, or stop it; return another on its port."""
+    server.kill(number)
+    server.wait()
+    return Server(port=f"epoll:{server.port}")
+
+
+def here(client: Client) -> str:
+    """Ask who is here; return the answer."""
+    client.says("/who")
+    return client.line()
+
+
+@pytest.mark.parametrize("input_has_ended", [False, True])
+def test_a_server_that_is_killed_in_the_middle_is_a_problem_of_who_says_something(
+    server: Server, input_has_ended: bool
+) -> None:
+    with two(server) as (alice, bob):
+        alice.write(b"first\n")
+        bob.wait_for("^first\n")
+        bob.kill(signal.SIGSTOP)
+        said = ["first", *fill(alice)]
+        if input_has_ended:
+            alice.close_input()
+        with kill(server):
+            assert alice.notice() == LINK_LOST
+            alice.ends(ExitStatus.NOT_DELIVERED, TALK_IS_OVER, ENDED_EARLY.text)
+            bob.kill(signal.SIGCONT)
+            assert [bob.notice(), bob.notice()] == [LINK_LOST, OF_BOB]
+            bob.close_input()
+            bob.ends(ExitStatus.OK)
+            heard = bob.output.decode().splitlines()
+            assert heard == said[: len(heard)]
+
+
+def test_a_server_that_is_killed_while_nothing_is_said_is_a_problem_of_who_says_more(
+    server: Server,
+) -> None:
+    with two(server) as (alice, bob), kill(server) as again:
+        assert [alice.notice(), alice.notice()] == [LINK_LOST, TALK_IS_OVER]
+        assert [bob.notice(), bob.notice()] == [LINK_LOST, OF_BOB]
+        # The names are nobody's now, and this text is for neither who has them next.
+        other = again.client("bob")
+        alice.write(b"late\n")
+        alice.ends(ExitStatus.NOT_DELIVERED, ENDED_EARLY.text)
+        assert here(other) == "Here: bob"
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(signal.SIGKILL, []), (signal.SIGTERM, ["The server is stopping."])],
+    ids=["killed", "stopped"],
+)
+def test_a_server_that_starts_again_while_nobody_is_paired_loses_nothing(
+    server: Server, number: signal.Signals, words: list[str]
+) -> None:
+    with Piped(*at(server, *TO_BOB, "--wait")) as alice:
+        alice.close_input(b"one\ntwo\n")
+        assert [alice.notice(), alice.notice()] == [WELCOME, WAITING]
+        with kill(server, number) as again, Piped(*at(again, "--name", "bob", "--linger")) as bob:
+            bob.close_input()
+            alice.ends(ExitStatus.OK, *words, LINK_LOST, AGAIN, PAIRED)
+            called = ["Welcome, bob.", "You are chatting with alice.", "alice has left."]
+            bob.ends(ExitStatus.OK, *called)
+            assert bob.output == b"one\ntwo\n"
+
+
+def test_a_peer_that_is_killed_has_left_when_it_is_held_no_longer() -> None:
+    with Server("--hold", "1") as server, two(server) as (alice, bob):
+        alice.write(b"one\n")
+        bob.wait_for("^one\n")
+        bob.kill()
+        held = "bob has lost the connection. What you say is kept for a while."
+        assert [alice.notice(), alice.notice()] == [held, "bob has left."]
+        carol = server.client("carol")
+        spins_until(lambda: here(carol) == "Here: carol")
+        alice.write(b"two\n")
+        alice.ends(ExitStatus.PEER_LEFT, "bob left before all was said.")
+
+
+# A connection that is cut
 
 
 def test_a_pipe_s_lines_arrive_once_and_in_order_whatever_is_cut(server: Server) -> None:
@@ -43,10 +128,7 @@ def test_a_pipe_s_lines_arrive_once_and_in_order_whatever_is_cut(server: Server)
 
 def test_a_person_goes_on_where_the_connection_was_cut(server: Server) -> None:
     bob = server.client("bob")
-    with (
-        Proxy(server.port) as proxy,
-        Terminal(*proxy.address, *TO_BOB, *PLAIN) as alice,
-    ):
+    with Proxy(server.port) as proxy, Terminal(*proxy.address, *TO_BOB, "--no-bell") as alice:
         alice.shows(f"{WELCOME}\n{PAIRED}\n")
         assert bob.line() == "You are chatting with alice."
         proxy.cut()
@@ -65,37 +147,10 @@ def test_a_person_goes_on_where_the_connection_was_cut(server: Server) -> None:
         alice.ends(0)
 
 
-@pytest.fixture
-def forgetful() -> Server:
-    """A server that holds lines for a second."""
-    return Server("--hold", "1")
-
-
-def test_a_pipe_whose_line_was_held_no_longer_says_that_not_all_was_said(
-    forgetful: Server,
-) -> None:
-    with forgetful as server, Proxy(server.port) as proxy:
+def test_a_person_whose_line_was_held_no_longer_learns_what_was_not_delivered() -> None:
+    with Server("--hold", "1") as server, Proxy(server.port) as proxy:
         bob = server.client("bob")
-        with Piped(*proxy.address, *TO_BOB) as alice:
-            assert bob.line() == "You are chatting with alice."
-            alice.write(b"one\n")
-            assert bob.text() == "one"
-            proxy.cut()
-            assert bob.line().startswith("alice has lost the connection.")
-            alice.write(b"two\n")
-            alice.close_input()
-            assert bob.line() == "Quit."
-            proxy.mend()
-            assert [alice.notice() for _ in range(3)] == [WELCOME, PAIRED, LINK_LOST]
-            alice.ends(ExitStatus.NOT_DELIVERED, TALK_IS_OVER, ENDED_EARLY.text)
-
-
-def test_a_person_whose_line_was_held_no_longer_learns_what_was_not_delivered(
-    forgetful: Server,
-) -> None:
-    with forgetful as server, Proxy(server.port) as proxy:
-        bob = server.client("bob")
-        with Terminal(*proxy.address, *TO_BOB, *PLAIN) as alice:
+        with Terminal(*proxy.address, *TO_BOB, "--no-bell") as alice:
             alice.shows(f"{WELCOME}\n{PAIRED}\n")
             assert bob.line() == "You are chatting with alice."
             proxy.cut()

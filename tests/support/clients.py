@@ -5,22 +5,14 @@ import select
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Self
+from time import monotonic
+from typing import IO, Any, Self
 
 from chatpair.codecs import json
-from chatpair.messages import (
-    Acknowledge,
-    Claim,
-    JsonCommand,
-    JsonEvent,
-    Mode,
-    Named,
-    StartTyping,
-)
+from chatpair.messages import Acknowledge, Claim, JsonCommand, JsonEvent, Mode, Named, StartTyping
 from tests.support.played import parsed
 from tests.support.server import BIN, TIMEOUT, Client, Process, Server
 
@@ -69,6 +61,17 @@ def to_bob(server: Server, *options: str) -> Iterator[tuple[Piped, Client]]:
         yield alice, bob
 
 
+@contextmanager
+def two(server: Server, **of_bob: Any) -> Iterator[tuple[Piped, Piped]]:
+    """Start bob's client between pipes, with options of the process, and alice's, who calls him."""
+    with Piped(*at(server, "--name", "bob"), **of_bob) as bob:
+        assert bob.notice() == "Welcome, bob."
+        with Piped(*at(server, *TO_BOB)) as alice:
+            assert [alice.notice(), alice.notice()] == [WELCOME, PAIRED]
+            assert bob.notice() == "You are chatting with alice."
+            yield alice, bob
+
+
 def fill(client: Piped) -> list[str]:
     """Write lines until a client reads no more of them; return those."""
     lines: list[str] = []
@@ -76,6 +79,7 @@ def fill(client: Piped) -> list[str]:
         if not is_full(client.popen.stdin):
             lines.append(f"{len(lines)} {'x' * 1_000}")
             client.write(lines[-1].encode() + b"\n")
+            assert len(lines) < 24_000, "a client takes 24 MB that nobody reads"
     return lines
 
 
@@ -92,16 +96,10 @@ def sleeps(process: "subprocess.Popen[bytes]") -> bool:
 
 def spins_until(condition: Callable[[], bool]) -> None:
     """Look again and again, where nothing tells of a change; ends with the test at the latest."""
-    hangs = threading.Event()
-    timer = threading.Timer(TIMEOUT, hangs.set)
-    timer.start()
-    try:
-        while not condition():
-            assert not hangs.is_set()
-            os.sched_yield()
-    finally:
-        timer.cancel()
-        timer.join()
+    latest = monotonic() + TIMEOUT
+    while not condition():
+        assert monotonic() < latest
+        os.sched_yield()
 
 
 def is_full(pipe: IO[bytes]) -> bool:

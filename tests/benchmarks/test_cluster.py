@@ -125,10 +125,7 @@ def test_a_heartbeat_is_a_script_that_was_called(engine: Running) -> None:
 
 @pytest.mark.parametrize(
     ("across", "expected"),
-    [
-        (False, [{b"u0", b"u1"}, {b"u2", b"u3"}]),
-        (True, [{b"u0", b"u3"}, {b"u1", b"u2"}]),
-    ],
+    [(False, [{b"u0", b"u1"}, {b"u2", b"u3"}]), (True, [{b"u0", b"u3"}, {b"u1", b"u2"}])],
 )
 def test_pairs_are_spread_over_the_nodes(across: bool, expected: list[set[bytes]]) -> None:
     with listener() as one, listener() as two:

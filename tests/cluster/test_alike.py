@@ -33,14 +33,7 @@ def exchange() -> Across:
     return Across()
 
 
-for module in (
-    test_blocks,
-    test_calls,
-    test_flow,
-    test_held,
-    test_json_states,
-    test_states,
-):
+for module in (test_blocks, test_calls, test_flow, test_held, test_json_states, test_states):
     for name, test in vars(module).items():
         if name.startswith("test_") and name not in OTHERWISE:
             globals()[f"{name}_of_{module.__name__}".replace(".", "_")] = test

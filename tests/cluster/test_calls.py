@@ -139,10 +139,7 @@ def test_a_call_is_taken_back_before_its_answer(network: Network) -> None:
     alice.calls("bob")
     network.clock.advance(CALL_SECONDS)
     alice.hangs_up()
-    assert told(network, alice, bob) == [
-        [SLOW, Free()],
-        [Paired("alice"), Left("alice", "bye")],
-    ]
+    assert told(network, alice, bob) == [[SLOW, Free()], [Paired("alice"), Left("alice", "bye")]]
     alice.calls("bob")
     assert told(network, alice, bob) == [[Paired("bob")], [Paired("alice")]]
 

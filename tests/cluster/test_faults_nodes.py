@@ -91,9 +91,7 @@ def test_a_node_that_is_stopped_tells_the_peers_at_once(shared_engine: Engine) -
         spins_until(lambda: second.asked("alice") == "OK")
 
 
-def test_a_frozen_node_ends_its_users_before_it_does_anything_else(
-    shared_engine: Engine,
-) -> None:
+def test_a_frozen_node_ends_its_users_before_it_does_anything_else(shared_engine: Engine) -> None:
     with Cluster(shared_engine, 2, lease=SHORT) as cluster:
         first, second = cluster.nodes
         alice, bob = pair(first, second)

@@ -151,10 +151,7 @@ class Stream:
         self.pairs.append(self._now)
 
     def _end(
-        self,
-        index: int,
-        at: float,
-        how: Literal["left", "free", "switched", "end", "unseen"],
+        self, index: int, at: float, how: Literal["left", "free", "switched", "end", "unseen"]
     ) -> None:
         if how == "free" and self._hung_up:
             self._after = max(self._after, self._hung_up.popleft())

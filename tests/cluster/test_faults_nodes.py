@@ -53,31 +53,11 @@ def test_a_killed_node_and_who_was_on_it(shared_engine: Engine) -> None:
         eve.does("to", name="bob-json")
         eve.events("paired")
         again.events("paired")
-
-
-def test_no_name_of_a_killed_node_is_free_before_its_lease_has_run_out(
-    shared_engine: Engine,
-) -> None:
-    with Cluster(shared_engine, 2, lease=SHORT) as cluster:
-        first, second = cluster.nodes
-        _, bob = pair(first, second)
-        first.dies()
-        while second.asked("alice") == "Reuse":
-            pass
-        second.knows()  # whose log is read by and by
-        assert bob.line() == "Quit."
-        spins_until(lambda: second.gives("alice"))  # whoever asked last is about to go
-
-
-def test_a_node_that_was_killed_comes_back_under_its_id(shared_engine: Engine) -> None:
-    with Cluster(shared_engine, 2, lease=SHORT) as cluster:
-        _, bob = pair(cluster.nodes[0], cluster.nodes[1])
-        cluster.nodes[0].dies()
-        first = cluster.start(0)  # which waits until its lease has run out
-        assert bob.line() == "Quit."
-        alice = first.client("alice")
-        bob.calls("alice")
-        assert alice.line() == "You are chatting with bob."
+        # And the id is free for the node's next life.
+        late = cluster.start(0).client("late")
+        bob.says("/bye")
+        assert bob.line() == "You are free."
+        late.calls("bob")
 
 
 def test_a_node_that_is_stopped_tells_the_peers_at_once(shared_engine: Engine) -> None:
@@ -131,15 +111,3 @@ def test_a_frozen_node_ends_its_users_before_it_does_anything_else(shared_engine
             program.does("resume", key=key, seen=2)
             assert program.events("error")[0]["code"] == "bad-key"
         program.enters("bob-json")
-
-
-def test_a_node_that_is_frozen_for_less_than_its_lease_goes_on(shared_engine: Engine) -> None:
-    with Cluster(shared_engine, 2) as cluster:
-        first, second = cluster.nodes
-        alice, bob = pair(first, second)
-        first.freeze()
-        bob.says("one", "two")
-        alice.says("three")
-        assert second.asked("alice") == "Reuse"
-        first.thaw()
-        assert [alice.text(), alice.text(), bob.text()] == ["one", "two", "three"]

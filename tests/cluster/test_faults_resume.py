@@ -6,10 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.clients import Piped
-from tests.support.cluster import SHORT, Cluster, Node, json_pair
-from tests.support.engine import Engine
+from tests.support.cluster import Cluster, Node
 from tests.support.json_client import JsonClient
-from tests.support.json_people import json_client, resume
+from tests.support.json_people import json_client
 from tests.support.proxy import Proxy
 from tests.support.server import Client, Connection
 
@@ -77,84 +76,6 @@ def test_a_plain_user_takes_a_line_back_on_any_node(shared_cluster: Cluster, whe
     assert alice.text() == "yes"
     again.says("Quit")
     assert [again.line(), alice.line()] == ["Quit", "Quit."]
-
-
-def test_a_line_is_taken_over_from_a_connection_on_another_node(shared_cluster: Cluster) -> None:
-    second = shared_cluster.nodes[1]
-    alice, bob, key = shared_cluster.json_pair(0, 0)
-    again = resume(second, key, 2)
-    assert bob.rest()[-1]["code"] == "bad-key"
-    alice.does("say", id=1, text="hi")
-    assert again.events("message")[0]["text"] == "hi"
-    # And over again, from the way through the other node to another way through it.
-    third = resume(second, key, 3)
-    assert again.rest()[-1]["code"] == "bad-key"
-    third.does("say", id=1, text="hi, alice")
-    assert [event["event"] for event in (alice.hears(), alice.hears())] == ["status", "message"]
-
-
-def test_a_plain_line_is_taken_over_from_a_connection_on_another_node(
-    shared_cluster: Cluster,
-) -> None:
-    alice, bob = shared_cluster.pair(0, 0)
-    again = takes_back(shared_cluster.nodes[1], key_of(bob))
-    assert again.line() == "OK"
-    assert again.line() == f"You are chatting with alice{shared_cluster.mark}."
-    assert bob.line() == "Another connection has taken this line over."
-    assert bob.line() == ""
-    again.says("from the other node")
-    assert alice.text() == "from the other node"
-
-
-def test_wrong_keys_open_nothing_on_any_node(shared_cluster: Cluster) -> None:
-    second = shared_cluster.nodes[1]
-    _, bob, key = shared_cluster.json_pair(0, 0)
-    bob.resets()
-    missing = key.replace("-", "", 1)
-    for wrong in (f"{key}x", missing, "x", f"{key[:-3]}zzz", "a-b-n1", "a-b-n9"):
-        client, _ = json_client(second)
-        client.does("resume", key=wrong, seen=2)
-        assert client.events("error")[0]["code"] == "bad-key", wrong
-    plain = second.client()
-    plain.says("Back:blue-fox-nine")
-    assert plain.line() == "No line is held for that key."
-
-
-def test_nothing_is_held_once_its_node_is_dead(shared_engine: Engine) -> None:
-    with Cluster(shared_engine, 3, lease=SHORT) as cluster:
-        first, second, third = cluster.nodes
-        alice, bob, key = json_pair(second, first)
-        through = resume(third, key, 2)
-        bob.rest()
-        first.dies()
-        assert alice.events("left")[0]["why"] == "lost"
-        assert all(event["event"] == "error" for event in through.rest())
-        client, _ = json_client(third)
-        client.does("resume", key=key, seen=2)
-        assert client.events("error")[0]["code"] == "bad-key"
-        client.does("name", name="bob")
-        client.events("named")
-
-
-def test_a_line_that_came_back_through_a_node_that_is_dead_comes_back_again(
-    shared_engine: Engine,
-) -> None:
-    with Cluster(shared_engine, 3, lease=SHORT) as cluster:
-        first, second, third = cluster.nodes
-        alice, bob, key = json_pair(second, first)
-        bob.resets()
-        alice.events("held")
-        resume(third, key, 2)
-        alice.events("back")
-        third.dies()
-        alice.does("say", id=1, text="kept")
-        again = resume(second, key, 2)
-        assert again.events("message")[0]["text"] == "kept"
-        told: list[str] = []
-        again.does("ack", seq=3)
-        while "status" not in told:
-            told.append(alice.hears()["event"])
-        assert told in (["status"], ["held", "back", "status"])
 
 
 class Hearer:

@@ -169,7 +169,8 @@ def test_a_token_tells_its_node(network: Network) -> None:
     assert key.endswith("-b")
     finder = network.node("a").factory
     network.link("a", "c").held = True  # it is not asked
-    for tried, found in (key, "b.00000001"), ("x" + key, None), (key[:-1], None), ("", None):
+    wrong = "x" + key, key[:-1], key.replace("-", "", 1), "no-such-a", "no-such-b", "no-such-z", ""
+    for tried, found in (key, "b.00000001"), *((one, None) for one in wrong):
         answer = finder.find_key(tried, None, counting=True)
         network.clock.advance(0)
         assert fired(answer) == found

@@ -1,6 +1,5 @@
 """The options of a cluster, and a server whose engine refuses it."""
 
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ from twisted.python.usage import UsageError
 from chatpair import tap
 from tests.support.clients import spins_until
 from tests.support.engine import Engine
-from tests.support.server import BIN, TIMEOUT, Process, Server
+from tests.support.server import BIN, TIMEOUT, Process
 
 
 def parse(*arguments: str) -> tap.Options:
@@ -150,14 +149,3 @@ def test_a_refusal_ends_a_daemon(tmp_path: Path) -> None:
         spins_until(lambda: "Server Shut Down" in log.read_text() and not pid.exists())
         assert "does not let in: NOAUTH" in log.read_text()
         assert "Traceback" not in log.read_text()
-
-
-def test_a_server_and_its_engine(engine: Engine) -> None:
-    with Server("--cluster", engine.url, "--lease", "1") as server:
-        server.wait_for(f"The engine at 127.0.0.1:{engine.port} is there")
-        engine.kill()
-        server.wait_for(f"No engine at 127.0.0.1:{engine.port}: it closed the connection; trying")
-        engine.restart()
-        server.wait_for("is there[^~]*is there")
-        assert server.stop() == -signal.SIGTERM
-        assert b"Traceback" not in server.output

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.exchange import test_blocks, test_calls, test_held
+from tests.exchange import test_blocks, test_calls, test_held, test_held_plain
 from tests.sessions import test_json_states, test_states
 from tests.support.cluster_exchange import Across
 from tests.wire import test_flow
@@ -15,6 +15,7 @@ OTHERWISE = {
     "test_nothing_rings_when_the_server_stops",
     "test_the_blocks_of_who_has_left_are_forgotten",
     "test_what_a_wrapped_transport_has_is_not_handed",
+    "test_many_wrong_keys_of_one_host",
     "test_where_names_are_owned_hosts_do_not_count",
     "test_who_blocks_again_knows_where_somebody_is_now",
     "test_who_has_set_nothing_costs_nothing",
@@ -33,7 +34,15 @@ def exchange() -> Across:
     return Across()
 
 
-for module in (test_blocks, test_calls, test_flow, test_held, test_json_states, test_states):
+for module in (
+    test_blocks,
+    test_calls,
+    test_flow,
+    test_held,
+    test_held_plain,
+    test_json_states,
+    test_states,
+):
     for name, test in vars(module).items():
         if name.startswith("test_") and name not in OTHERWISE:
             globals()[f"{name}_of_{module.__name__}".replace(".", "_")] = test

@@ -18,19 +18,6 @@ def test_a_name_a_call_and_a_line_may_come_in_one_piece() -> None:
     assert alice.heard() == ["OK", PAIRED.format("bob"), "Here: alice*, bob*", "Listening."]
 
 
-def test_a_name_whose_claimer_is_lost_before_the_engine_answers_is_free() -> None:
-    network, a, b = two()
-    network.engine_held = True
-    alice = a.connect()
-    alice.says("alice")
-    alice.drops()
-    network.settle()
-    assert not a.factory.users
-    other = b.connect()
-    other.says("alice")
-    assert other.heard() == ["OK"]
-
-
 def test_the_list_of_whoever_does_not_wait_for_it_is_no_harm_to_others() -> None:
     network, a, b = two()
     alice, carol = a.enter("alice"), a.enter("carol")

@@ -189,6 +189,19 @@ def test_nobody_can_tell_where_a_user_is(network: Network) -> None:
     assert alice.told() == [NOT_READY]
 
 
+def test_users_here_are_called_as_long_as_their_names_are_theirs(network: Network) -> None:
+    alice, _, eve = ears = [at(network, "a", name) for name in ("alice", "dave", "eve")]
+    mesh = network.node("a").mesh
+    mesh.ready = False
+    alice.calls("dave")
+    assert [ear.told() for ear in ears] == [[Paired("dave")], [Paired("alice")], []]
+    mesh.holds_names = False
+    for ear, name in ((alice, "dave"), (alice, "alice"), (eve, "alice")):
+        ear.calls(name)
+    already = Error("to", "already", "You are already chatting with dave.")
+    assert [ear.told() for ear in ears] == [[already, NOT_READY], [], [NOT_READY]]
+
+
 def test_the_way_to_the_callee_is_full(network: Network) -> None:
     alice, bob, _ = three(network)
     network.link("a", "b").full = True
@@ -209,14 +222,6 @@ def ringing(network: Network) -> tuple[Ear, Ear, Ear]:
     return alice, bob, carol
 
 
-def test_a_call_rings_until_nobody_answers(network: Network) -> None:
-    alice, bob, _ = ringing(network)
-    network.clock.advance(RING_SECONDS)
-    assert told(network, alice, bob) == [[Unanswered("bob")], [Tried("alice")]]
-    bob.calls("alice")
-    assert told(network, alice, bob) == [[Paired("bob")], [Paired("alice")]]
-
-
 def test_an_answer_ends_what_the_caller_has_begun_meanwhile(network: Network) -> None:
     alice, bob, carol = ringing(network)
     carol.calls("alice")  # that takes the call back
@@ -229,13 +234,6 @@ def test_an_answer_ends_what_the_caller_has_begun_meanwhile(network: Network) ->
         [Paired("alice")],
         [Left("alice", "switched")],
     ]
-
-
-def test_a_call_for_somebody_else_takes_the_ringing_one_back(network: Network) -> None:
-    alice, bob, carol = ringing(network)
-    carol.sets(SetRing(True))
-    alice.calls("carol")
-    assert told(network, bob, carol) == [[Tried("alice")], [RingSet(True), Ringing("alice")]]
 
 
 def test_a_call_for_another_user_of_that_node_rings_on(network: Network) -> None:
@@ -267,21 +265,6 @@ def test_who_calls_somebody_else_is_busy_for_an_answer(network: Network) -> None
     assert alice.told() == [Tried("bob")]
 
 
-def test_a_ringing_call_is_taken_back(network: Network) -> None:
-    alice, bob, _ = ringing(network)
-    alice.hangs_up()
-    assert told(network, alice, bob) == [[Free()], [Tried("alice")]]
-    alice.calls("bob")
-    alice.leaves()
-    assert told(network, bob) == [[Ringing("alice"), Tried("alice")]]
-
-
-def test_the_callee_leaves_while_it_rings(network: Network) -> None:
-    alice, bob, _ = ringing(network)
-    bob.leaves()
-    assert told(network, alice) == [[Unanswered("bob")]]
-
-
 # The end of nodes
 
 
@@ -295,24 +278,18 @@ def test_the_node_of_a_peer_dies(network: Network) -> None:
     assert told(network, alice) == [[NO_BOB]]
 
 
-def test_the_node_of_who_is_called_dies(network: Network) -> None:
+def test_a_node_dies_while_a_call_is_under_way_or_rings() -> None:
+    network = Network("a", "b", "c")
     alice, _, _ = three(network)
     network.link("a", "b").held = True
     alice.calls("bob")
     network.dies("b")
     assert told(network, alice) == [[NO_BOB]]
-
-
-def test_the_node_where_a_call_rings_dies(network: Network) -> None:
-    alice, _, _ = ringing(network)
-    network.dies("b")
-    assert told(network, alice) == [[Unanswered("bob")]]
-
-
-def test_the_node_of_who_calls_dies(network: Network) -> None:
-    _, bob, _ = ringing(network)
-    network.dies("a")
-    assert told(network, bob) == [[Tried("alice")]]
+    for dies, end in ("b", [[Unanswered("bob")], []]), ("a", [[], [Tried("alice")]]):
+        network = Network("a", "b", "c")
+        alice, bob, _ = ringing(network)
+        network.dies(dies)
+        assert told(network, alice, bob) == end
 
 
 def test_a_node_that_was_taken_for_dead_keeps_the_pairs_within_it(network: Network) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from chatpair.cluster import frames
 from chatpair.held import LATE_SECONDS
-from chatpair.messages import Error, Left, Message, Paired, PeerTyping, Say, Status, Timestamp
+from chatpair.messages import Left, Message, Paired, Status, Timestamp
 from chatpair.user import KEPT_EVENTS
 from tests.support.cluster_exchange import Network, Node
 from tests.support.ears import Ear
@@ -36,14 +36,6 @@ def statuses(network: Network, ear: Ear) -> list[tuple[int, str, object]]:
 
 
 # Receipts
-
-
-def test_what_a_plain_user_is_told_is_handed(network: Network) -> None:
-    alice, bob = pair(network, counting=False)
-    for text in ("one", "two"):
-        alice.say(text)
-    assert statuses(network, alice) == [(1, "handed", None), (2, "handed", None)]
-    assert bob.heard == [["one", "two"]]
 
 
 def test_what_is_acknowledged_is_confirmed_all_at_once(network: Network) -> None:
@@ -108,26 +100,6 @@ def test_the_node_of_the_peer_stops(network: Network) -> None:
     assert alice.told() == [Status(1, "failed", "stopped", seq=2), Left("bob", "stopped", seq=3)]
 
 
-def test_what_is_meant_for_somebody_else_is_not_said(network: Network) -> None:
-    alice, bob = pair(network)
-    assert alice.user is not None
-    alice.factory.say(alice.user, Say(1, "hi", "carol"))
-    alice.factory.say(alice.user, Say(2, "hi", "b b"))
-    alice.factory.say(alice.user, Say(3, "hello", "BOB"))
-    network.settle()
-    error = Error("say", "nobody", "You talk with bob.", seq=2)
-    assert alice.told()[0] == error
-    assert [event.text for event in bob.told() if isinstance(event, Message)] == ["hello"]
-
-
-def test_a_client_that_counts_shows_that_its_peer_is_typing(network: Network) -> None:
-    alice, bob = pair(network)
-    assert alice.user is not None
-    alice.factory.type(alice.user)
-    network.settle()
-    assert bob.told() == [PeerTyping("alice")]
-
-
 # Lines
 
 
@@ -159,17 +131,6 @@ def talk(network: Network) -> tuple[Party, Party, Node, Node]:
     alice.heard()
     bob.heard()
     return alice, bob, a, b
-
-
-def test_a_speaker_waits_for_a_peer_who_does_not_read(network: Network) -> None:
-    alice, bob, a, _ = talk(network)
-    bob.fills()
-    assert alice.paused
-    alice.says("one")
-    assert bob.heard() == []
-    bob.drains()
-    assert not alice.paused
-    assert bob.heard() == [said(a, "one")]
 
 
 def test_a_speaker_waits_while_the_way_is_full(network: Network) -> None:

@@ -142,13 +142,6 @@ class NodeParty(Party):
 class JsonNodeParty(NodeParty, JsonParty):
     """Somebody whose client speaks JSON."""
 
-    def resumes(self, other: JsonParty, seen: int = 0) -> list[dict[str, Any]]:
-        """Take over the line of another, at the node that it is of; return the events told."""
-        if self.exchange is not other.exchange:
-            host = f"elsewhere-{next(self.exchange._hosts)}"
-            self.__init__(other.exchange, host)  # type: ignore[misc]
-        return super().resumes(other, seen)
-
 
 class Node(Exchange):
     """One node, and the parties connected to it."""

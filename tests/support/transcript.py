@@ -164,8 +164,10 @@ class Scene:
 
     def comes_back(self, name: str, other: str, seen: str) -> None:
         old, key = self.people[name], self._keys[name]
-        new = old.exchange.connect_json() if isinstance(old, JsonParty) else old.exchange.connect()
-        self.people[other] = new
+        connect = (
+            self.exchange.connect_json if isinstance(old, JsonParty) else self.exchange.connect
+        )
+        new = self.people[other] = connect()
         self._open.add(other)
         self._keys[other] = key
         if isinstance(new, JsonParty):

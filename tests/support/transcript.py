@@ -163,11 +163,9 @@ class Scene:
             assert self.people[name].heard()
 
     def comes_back(self, name: str, other: str, seen: str) -> None:
-        old, key = self.people[name], self._keys[name]
-        connect = (
-            self.exchange.connect_json if isinstance(old, JsonParty) else self.exchange.connect
-        )
-        new = self.people[other] = connect()
+        key, counts = self._keys[name], isinstance(self.people[name], JsonParty)
+        new = self.exchange.connect_json() if counts else self.exchange.connect()
+        self.people[other] = new
         self._open.add(other)
         self._keys[other] = key
         if isinstance(new, JsonParty):

@@ -255,6 +255,19 @@ def test_an_answer_that_is_too_late_proves_nothing(world: World, one: Node, othe
     assert one.users == {}
 
 
+def test_a_claim_that_is_answered_when_the_node_is_cut_off_gives_no_name(
+    world: World, one: Node, other: Node
+) -> None:
+    one.wire.is_slow = True
+    outcome = one.enter("bob")
+    world.wait(LEASE * VALID + STEP)
+    one.wire.run()
+    one.wire.answer(1)
+    assert (outcome, one.lease.entitled, one.users.keys()) == (["later"], False, {"alice"})
+    one.wire.is_slow_no_more()
+    assert other.enter("bob") == ["yours"]
+
+
 # Frozen
 
 

@@ -194,6 +194,12 @@ def free_port() -> int:
     raise Fault("there is no free port")
 
 
+def share_of(which: int, number: int) -> str:
+    """Return one part of so many of the own share of the ports, the first of which is 0."""
+    mine, shares = map(int, os.environ.get(SHARE, "1/1").split("/"))
+    return f"{which * shares + mine}/{number * shares}"
+
+
 def wait_until_it_listens(process: subprocess.Popen[bytes], listens: Callable[[], bool]) -> None:
     """Wait until a new process listens; DidNotStart if it never does."""
     end = time.monotonic() + START_SECONDS

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from selenium.webdriver import Chrome
 
-from benchmarks.servers import SHARE
+from benchmarks.servers import SHARE, share_of
 from tests.support.browser import Pages, browser
 from tests.support.cluster import Cluster, settle
 from tests.support.doors import Servers, port_of
@@ -40,9 +40,8 @@ def ports(worker_id: str) -> None:
     if worker_id != "master":
         workers = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
         which = int(worker_id.removeprefix("gw")) % workers
-        # What is started beside other tests has but a share for all its workers.
-        mine, shares = map(int, os.environ.get(SHARE, "1/1").split("/"))
-        os.environ[SHARE] = f"{(mine - 1) * workers + which + 1}/{shares * workers}"
+        # Two runs at the same time have a share each, however many workers the other one has.
+        os.environ[SHARE] = share_of(which, workers)
 
 
 @pytest.fixture

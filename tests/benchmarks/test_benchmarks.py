@@ -17,7 +17,7 @@ from benchmarks.load import Task, run
 from benchmarks.measure import two_cores
 from benchmarks.relay import Connection, Relay
 from benchmarks.runs import ROOT
-from benchmarks.servers import SERVERS, SHARE, Server, free_port, running
+from benchmarks.servers import SERVERS, SHARE, Server, free_port, running, share_of
 from benchmarks.workloads import ping_pong
 from tests.support.benchmarks import Measured, broken
 from tests.support.server import TIMEOUT, require
@@ -122,12 +122,14 @@ def test_notices_a_spoilt_line(mode: str, fault: str) -> None:
 def test_whoever_has_a_share_of_the_ports_takes_none_of_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    taken = set()
-    for which in (1, 2, 3):
-        monkeypatch.setenv(SHARE, f"{which}/3")
-        (remainder,) = {free_port() % 3 for _ in range(9)}
-        taken.add(remainder)
-    assert len(taken) == 3
+    taken: list[set[int]] = []
+    for share, parts in ("1/2", 3), ("2/2", 2):  # each is divided as its owner likes
+        monkeypatch.setenv(SHARE, share)
+        for part in [share_of(which, parts) for which in range(parts)]:
+            monkeypatch.setenv(SHARE, part)
+            taken.append({free_port() % 12 for _ in range(60)})
+    assert [len(remainders) for remainders in taken] == [2, 2, 2, 3, 3]
+    assert set.union(*taken) == {*range(12)}
 
 
 def test_shows_the_log_of_a_server_that_does_not_start() -> None:

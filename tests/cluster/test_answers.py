@@ -1,5 +1,8 @@
 """Connections to a node that wait for what other nodes and the engine answer."""
 
+import pytest
+
+from chatpair.cluster import frames
 from chatpair.cluster.factory import LISTING_SECONDS
 from tests.support.exchange import PAIRED, said
 from tests.support.tunnels import json_back, two, with_key
@@ -97,3 +100,46 @@ def test_a_call_is_refused_if_this_node_is_cut_off_before_it_is_made() -> None:
     assert alice.heard() == ["The switchboard is not ready."]
     network.settle()
     assert bob.heard() == []
+
+
+# No more at a time than what one waits for
+
+
+@pytest.mark.parametrize(
+    "line", ["To:nobody\n", "/block n\n", "/block n\n/unblock n\n", "Back:a-b-c\n", "x\n"]
+)
+def test_who_says_much_at_once_has_one_thing_asked_at_a_time(line: str) -> None:
+    network, a, _ = two()
+    party = a.connect()
+    if line not in ("Back:a-b-c\n", "x\n"):
+        party.says("alice")
+    network.hold()
+    party.sends((line * 100).encode())
+    asked = len(network.asked) + len(network.link("a", "b").waiting)
+    assert asked == 1
+    network.settle()
+    a.enter("bob")
+
+
+def test_where_somebody_is_is_known_before_the_next_line_is_handled() -> None:
+    network, a, b = two()
+    alice, _ = a.enter("alice"), b.enter("bob")
+    network.hold()
+    alice.says("/block bob", "/dnd on")
+    assert alice.heard() == ["You have blocked bob."]
+    network.settle()
+    assert alice.heard() == ["You are not disturbed now."]
+
+
+def test_who_asks_who_is_here_all_the_time_is_answered_at_intervals() -> None:
+    network, a, _ = two()
+    alice = a.enter("alice")
+    alice.says("/who")
+    assert alice.heard() == ["Here: alice"]
+    alice.sends(b"/who\n" * 100)
+    for _ in range(4):
+        network.clock.advance(LISTING_SECONDS)
+        network.settle()
+    asked = [one for one in network.link("a", "b").sent if isinstance(one, frames.Ask)]
+    assert len(asked) == 1 + 4
+    assert alice.heard() == ["Here: alice"] * 4

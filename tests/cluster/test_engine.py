@@ -33,15 +33,12 @@ def test_what_is_sent_and_answered(kept: Kept) -> None:
     assert kept.command("GET", "n") == b"12"
     assert kept.command("MGET", "n", "b") == [b"12", None]
     assert kept.command("LRANGE", "l", 0, -1) == []
+    replies = [kept.engine.command("INCR", "many") for _ in range(1_000)]
+    assert [kept.result(reply) for reply in replies] == list(range(1, 1_001))
     with pytest.raises(ResponseError, match="WRONGTYPE"):
         kept.command("LPUSH", "a", "é")
     with pytest.raises(ResponseError, match="unknown command"):
         kept.command("NONSENSE")
-
-
-def test_many_commands_are_answered_in_order(kept: Kept) -> None:
-    replies = [kept.engine.command("INCR", "n") for _ in range(1_000)]
-    assert [kept.result(reply) for reply in replies] == list(range(1, 1_001))
 
 
 def test_a_script_is_sent_once(kept: Kept, engine: Engine) -> None:
@@ -116,19 +113,6 @@ def run_id(engine: Engine) -> str:
     """Return what the engine's process is called."""
     info: bytes = engine.command("INFO", "server")
     return info.decode().split("run_id:")[1].split()[0]
-
-
-def test_no_engine_at_the_start(tmp_path: Path, reactor: Reactor) -> None:
-    with Engine(tmp_path) as engine, log_of_a_test() as log:
-        engine.kill()
-        kept = Kept(reactor, engine.url)
-        kept.start()
-        reactor.until(lambda: [line for line in log if "address" in line])
-        reactor.until(lambda: kept.failed_tries)
-        assert kept.events == []
-        engine.restart()
-        kept.until("connected")
-        kept.stop()
 
 
 def test_lost_is_told_before_what_waits(kept: Kept, engine: Engine) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.clients import spins_until
-from tests.support.cluster import NOT_READY, SHORT, Cluster, Listener, json_pair, pair
+from tests.support.cluster import NOT_READY, SHORT, Cluster, Listener, pair
 from tests.support.engine import Engine
-from tests.support.json_people import json_client
+from tests.support.json_people import pair as json_pair
 
 pytestmark = pytest.mark.engine
 
@@ -86,11 +86,7 @@ def test_pairs_outlive_an_engine_that_nobody_can_reach(
         first, second, third = cluster.nodes
         alice, bob = pair(first, second)
         carol, dave = pair(first, first, *LOCAL)
-        eve, _ = json_client(third, "eve")
-        frank, _ = json_client(second, "frank")
-        eve.does("to", name="frank")
-        eve.events("paired")
-        frank.events("paired")
+        eve, frank, _ = json_pair(third, second, mark="-json")
         for way in cluster.ways:
             way.cut()
         outage = threading.Event()
@@ -116,7 +112,7 @@ def test_pairs_outlive_an_engine_that_nobody_can_reach(
         assert hearer.heard == [f"eve {number}" for number in range(1, said + 1)]
         speaker.hears_until(lambda listener: listener.settled == said)
         spins_until(lambda: third.asked("newcomer") == "OK")
-        for name in ("alice", "bob", "carol", "dave", "eve", "frank"):
+        for name in ("alice", "bob", "carol", "dave", "alice-json", "bob-json"):
             assert third.asked(name) == "Reuse"
 
 

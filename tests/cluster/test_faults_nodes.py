@@ -4,9 +4,10 @@ import signal
 from contextlib import suppress
 
 from tests.support.clients import spins_until
-from tests.support.cluster import SHORT, Cluster, json_pair, pair
+from tests.support.cluster import SHORT, Cluster, pair
 from tests.support.engine import Engine
 from tests.support.json_people import json_client
+from tests.support.json_people import pair as json_pair
 from tests.support.server import Client
 
 CUT_OFF = "The server was cut off from the others for too long. Please come back."

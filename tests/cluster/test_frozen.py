@@ -15,7 +15,8 @@ class Thawing:
     """A node that can be frozen so that it notices as late as it may."""
 
     def __init__(self) -> None:
-        self.node: Node = Network("a").node("a")
+        self.network = Network("a")
+        self.node: Node = self.network.node("a")
         self.node.factory.protocol = NodeProtocol  # type: ignore[assignment]
         self.node.mesh.check = self._check  # type: ignore[method-assign]
         self.frozen = False
@@ -83,5 +84,7 @@ def test_commands_that_waited_are_not_obeyed() -> None:
     node.clock.advance(0)
     assert "hi" not in str(bob.heard())
     assert not node.factory.users
-    assert carol.uncounted()[-1]["text"] == FROZEN
+    assert not thawing.network.owners
+    last = carol.uncounted()[-1]
+    assert (last["code"], last["text"]) == ("try-later", FROZEN)
     assert carol.closed

@@ -52,14 +52,6 @@ def test_a_claim_that_waits_is_told_that_the_engine_went_away(world: World) -> N
     assert early == ["later"]
 
 
-def test_a_claim_waits_a_little_until_it_can_be_made(world: World) -> None:
-    node = world.start("a")
-    world.wait(LEASE * SILENCE - 1)
-    outcome = node.enter("alice")
-    world.wait(PATIENCE * LEASE)
-    assert outcome == ["yours"]
-
-
 def test_a_claim_waits_for_an_engine_that_was_never_tried(world: World) -> None:
     (first,) = world.ready("a")
     node = Node(world, "b")
@@ -76,14 +68,10 @@ def test_members_know_each_other(world: World, one: Node, other: Node) -> None:
     assert one.members == {other.lease.me} == one.lease.members
     third = world.start("c")
     assert third.members == {one.lease.me, other.lease.me}
-    world.wait(LEASE * INTERVAL + STEP)
+    one.lease.heartbeat_soon()  # as when a frame came of one unknown
     assert one.members == {other.lease.me, third.lease.me}
-
-
-def test_a_frame_from_one_unknown_makes_it_known_at_once(world: World, one: Node) -> None:
-    third = world.start("c")
-    one.lease.heartbeat_soon()
-    assert third.lease.me in one.members
+    world.wait(LEASE * INTERVAL + STEP)
+    assert other.members == {one.lease.me, third.lease.me}
 
 
 def test_who_leaves_is_gone_at_once(world: World, one: Node, other: Node) -> None:
@@ -263,7 +251,8 @@ def test_a_claim_that_is_answered_when_the_node_is_cut_off_gives_no_name(
     world.wait(LEASE * VALID + STEP)
     one.wire.run()
     one.wire.answer(1)
-    assert (outcome, one.lease.entitled, one.users.keys()) == (["later"], False, {"alice"})
+    assert not one.lease.entitled
+    assert outcome == ["later"]
     one.wire.is_slow_no_more()
     assert other.enter("bob") == ["yours"]
 

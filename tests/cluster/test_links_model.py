@@ -111,15 +111,8 @@ class LinksModel(RuleBasedStateMachine):
                 assert link._sent - link._acked <= len(link._entries) <= 1_000
                 assert link.full or link.size < LIMIT_BYTES
             assert node.links._parked.size <= PARKED_BYTES
-            assert (
-                sum(
-                    len(fields[1])
-                    for _, fields in self.net.data.streams.get(
-                        b"chatpair:inbox:{%b}" % node.inc.encode(), []
-                    )
-                )
-                < 30 * LIMIT_BYTES
-            )
+            inbox = self.net.data.streams.get(b"chatpair:inbox:{%b}" % node.inc.encode(), [])
+            assert sum(len(fields[1]) for _, fields in inbox) < 30 * LIMIT_BYTES
 
     def teardown(self) -> None:
         if not hasattr(self, "net"):

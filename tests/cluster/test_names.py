@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from chatpair.cluster import frames
 from chatpair.cluster.asking import ASKING_SECONDS
 from chatpair.factory import MAX_LISTED
 from chatpair.keys import WRONG_KEYS
@@ -61,19 +60,15 @@ def test_a_claim_that_was_given_up_leaves_the_name_free(network: Network) -> Non
     network.hold()
     first = at(network, "a", "alice")
     first.leaves()
-    network.settle()
-    assert first.user is None
-    assert not network.node("a").factory.users
-    assert at(network, "a", "alice").user is not None
-
-
-def test_who_gives_a_claim_up_is_not_in_the_way_of_the_next(network: Network) -> None:
-    network.hold()
-    at(network, "a", "alice").leaves()
     again = at(network, "a", "alice")
     network.settle()
+    assert (first.user, again.answer) == (None, None)
     assert again.user is not None
-    assert again.answer is None
+    network.hold()
+    at(network, "b", "bob").leaves()
+    network.settle()
+    assert not network.node("b").factory.users
+    assert at(network, "b", "bob").user is not None
 
 
 def test_claims_under_way_count_for_how_many_users_there_may_be() -> None:
@@ -229,29 +224,6 @@ def test_a_user_whose_name_was_taken_is_told_so(network: Network) -> None:
     assert alice.told() == [Error(None, "reuse", text)]
     assert bob.told()[1:] == [Left("alice", "lost")]
     assert network.node("a").factory.names() == []
-
-
-def test_a_node_that_was_frozen_ends_all_users(network: Network) -> None:
-    node = network.node("a")
-    alice, bob, carol = node.enter("alice"), node.enter("bob"), node.enter_json("carol")
-    alice.says("To:bob")
-    for party in (alice, bob):
-        party.heard()
-    node.factory.frozen()
-    text = "The server was cut off from the others for too long. Please come back."
-    assert alice.heard() == [text]
-    assert bob.heard() == ["Quit.", text]
-    assert [event["code"] for event in carol.uncounted()] == ["try-later"]
-    assert all(party.closed for party in (alice, bob, carol))
-    assert not node.factory.users
-    assert not network.owners
-
-
-def test_a_frame_that_nobody_takes_is_left_out(network: Network) -> None:
-    factory = network.node("a").factory
-    factory.handlers.pop(frames.Ask)
-    factory.received("b.00000001", frames.Ask(1))
-    assert network.link("a", "b").sent == []
 
 
 def test_who_left_and_who_has_the_name_now_are_not_mistaken_for_each_other(

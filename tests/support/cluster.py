@@ -12,7 +12,7 @@ from typing import Self
 from tests.support.clients import spins_until
 from tests.support.engine import Engine
 from tests.support.json_client import JsonClient
-from tests.support.json_people import json_client
+from tests.support.json_people import pair as json_pair
 from tests.support.proxy import Proxy
 from tests.support.server import Client, Server
 
@@ -208,17 +208,6 @@ def pair(
     first.calls(f"{other}{mark}")
     assert second.line() == f"You are chatting with {one}{mark}."
     return first, second
-
-
-def json_pair(caller: Node, callee: Node, *, mark: str = "") -> tuple[JsonClient, JsonClient, str]:
-    """Let alice and bob do the same, both programs; return them, and bob's key."""
-    alice, _ = json_client(caller, f"alice{mark}")
-    bob, key = json_client(callee, f"bob{mark}")
-    alice.does("to", name=f"bob{mark}")
-    for party in (alice, bob):
-        party.events("paired")
-        party.does("ack", seq=2)
-    return alice, bob, key
 
 
 class Listener:

@@ -1,8 +1,8 @@
 """Several nodes without sockets or an engine: frames arrive when a test lets them."""
 
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable
-from itertools import count
+from itertools import count, permutations
 from typing import Any, Literal, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -27,7 +27,7 @@ class Link:
         self._ends = source, target
         self.waiting: deque[bytes] = deque()
         self.delay = 0.0
-        self.held = network.holds
+        self.held = False
         self.limit = 1_000_000  # frames after which it is full
         self.full = False
         self.sent: list[Frame] = []
@@ -175,14 +175,13 @@ class Network:
         self.hosts = count()
         self.names = NameTable()
         self.owners: dict[str, tuple[Name, str]] = {}
-        self.links: defaultdict[tuple[str, str], Link] = _Links(self)
         self.engine_held = False
-        self.holds = False  # what links that are made from now on do
         self.asked: deque[tuple[Deferred[Any], Callable[[], Any]]] = deque()
         self.nodes: dict[str, Node] = {}
         for one in ids:
             inc = f"{one}.00000001"
             self.nodes[inc] = Node(self, inc, **options)
+        self.links = {ends: Link(self, *ends) for ends in permutations(self.nodes, 2)}
         self._tell_members()
 
     def node(self, one: str) -> Node:
@@ -206,13 +205,12 @@ class Network:
     def hold(self) -> None:
         """Let nothing arrive by itself from now on."""
         self.engine_held = True
-        self.holds = True
         for link in self.links.values():
             link.held = True
 
     def settle(self) -> None:
         """Let all arrive that is on its way."""
-        self.engine_held = self.holds = False
+        self.engine_held = False
         for link in self.links.values():
             link.held = False
         while True:
@@ -260,16 +258,6 @@ class Network:
             if owner == inc:
                 self.free(key, inc)
         self._tell_members()
-
-
-class _Links(defaultdict[tuple[str, str], Link]):
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self._network = network
-
-    def __missing__(self, ends: tuple[str, str]) -> Link:
-        link = self[ends] = Link(self._network, *ends)
-        return link
 
 
 class _AllNodes:

@@ -10,7 +10,7 @@ from time import monotonic
 from tests.support.cluster import Cluster
 from tests.support.engine import Engine
 from tests.support.history import Cut, History
-from tests.support.server import TIMEOUT, Client
+from tests.support.server import TIMEOUT
 
 LEASE = 2.0
 """Seconds of the nodes' lease: so short that much can go wrong in a minute."""
@@ -108,18 +108,13 @@ class Weather:
                 changes = self._changes[number]
                 self._probes += 1
                 name = f"probe-{self._probes}"
-            if not self._troubles[number] and self._answers(number, name):
+            if not self._troubles[number] and self._cluster.nodes[number].gives(name):
                 with self._lock:
                     if changes == self._changes[number]:
                         self._cut_ends(number)
                         self._note(f"n{number + 1} is well")
             else:
                 threading.Event().wait(0.1)
-
-    def _answers(self, number: int, name: str) -> bool:
-        with Client(self._doors[number]) as client:
-            client.says(name)
-            return client.line() == "OK"
 
     # Nodes
 

@@ -51,6 +51,9 @@ class EngineClient:
 class Engine:
     """An engine on a free port; on a unix socket if it has no port, and with TLS if it has that."""
 
+    _MODE: tuple[str, ...] = ()
+    _READY = r"eady to accept connections( unix| at \S+)?\r?\n"
+
     def __init__(
         self,
         folder: Path,
@@ -88,10 +91,8 @@ class Engine:
     def _start(self) -> Process:
         config = self.folder / "engine.conf"
         config.write_text("".join(f"{line}\n" for line in self._config))
-        return self._ready(Process([program(tls=self._tls), str(config)]))
-
-    def _ready(self, process: Process) -> Process:
-        process.wait_for(r"eady to accept connections( unix| at \S+)?\r?\n")
+        process = Process([program(tls=self._tls), str(config), *self._MODE])
+        process.wait_for(self._READY)
         return process
 
     @property
@@ -145,6 +146,9 @@ class Engine:
 class Sentinel(Engine):
     """A Sentinel that watches an engine, and alone decides to make a replica of it the engine."""
 
+    _MODE = ("--sentinel",)
+    _READY = r"\+monitor master chat"
+
     def __init__(self, folder: Path, watched: Engine) -> None:
         self._watched = watched.port
         super().__init__(folder)
@@ -154,15 +158,6 @@ class Sentinel(Engine):
             f"sentinel monitor chat 127.0.0.1 {self._watched} 1",
             "sentinel down-after-milliseconds chat 500",
         ]
-
-    def _start(self) -> Process:
-        config = self.folder / "engine.conf"
-        config.write_text("".join(f"{line}\n" for line in self._config))
-        return self._ready(Process([program(), str(config), "--sentinel"]))
-
-    def _ready(self, process: Process) -> Process:
-        process.wait_for(r"\+monitor master chat")
-        return process
 
     @property
     def url(self) -> str:

@@ -21,11 +21,16 @@ def resume(server: Server, key: str, seen: int) -> JsonClient:
     return client
 
 
-def pair(server: Server) -> tuple[JsonClient, JsonClient, str]:
-    """Let alice and bob have a line; return them, and bob's key."""
-    alice, _ = json_client(server, "alice")
-    bob, key = json_client(server, "bob")
-    alice.does("to", name="bob")
+def pair(
+    server: Server, other: Server | None = None, *, mark: str = ""
+) -> tuple[JsonClient, JsonClient, str]:
+    """Let alice and bob have a line, each on a server or both on one; return them, and bob's key.
+
+    The mark is after their names.
+    """
+    alice, _ = json_client(server, f"alice{mark}")
+    bob, key = json_client(other or server, f"bob{mark}")
+    alice.does("to", name=f"bob{mark}")
     for party in (alice, bob):
         party.events("paired")
         party.does("ack", seq=2)

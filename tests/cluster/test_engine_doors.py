@@ -27,6 +27,17 @@ def lines(log: list[dict[str, object]]) -> list[str]:
     return [str(line["log_format"]).format(**line) for line in found]
 
 
+def tries(reactor: Reactor, url: str) -> list[str]:
+    """Try to connect once, which is to be in vain; return what is in the log."""
+    with log_of_a_test() as log:
+        kept = Kept(reactor, url)
+        kept.start()
+        reactor.until(lambda: lines(log))
+        kept.stop()
+    assert (kept.events, kept.refusal) == ([], "")
+    return lines(log)
+
+
 # Who is let in
 
 
@@ -176,15 +187,10 @@ def test_an_old_server_is_refused(reactor: Reactor, version: str) -> None:
     ],
 )
 def test_what_may_pass_is_waited_for(reactor: Reactor, reply: bytes, why: str) -> None:
-    with says(reply) as url, log_of_a_test() as log:
-        kept = Kept(reactor, url)
-        kept.start()
-        reactor.until(lambda: lines(log))
-        kept.stop()
-        assert len(lines(log)) == 1
-        assert f": {why}" in lines(log)[0]
-        assert lines(log)[0].endswith("; trying again")
-        assert kept.refusal == ""
+    with says(reply) as url:
+        [line] = tries(reactor, url)
+        assert f": {why}" in line
+        assert line.endswith("; trying again")
 
 
 # The ways
@@ -226,13 +232,8 @@ def test_tls_with_somebody_else(tmp_path: Path, reactor: Reactor) -> None:
         (usual(), "", "certificate verify failed"),
         (stranger, f"?ca={made().root}", "its certificate is not for that host"),
     ]:
-        with Engine(tmp_path / "engine", tls=certificate) as engine, log_of_a_test() as log:
-            kept = Kept(reactor, engine.url + query)
-            kept.start()
-            reactor.until(lambda: lines(log))
-            kept.stop()
-            assert why in lines(log)[0]
-            assert kept.events == []
+        with Engine(tmp_path / "engine", tls=certificate) as engine:
+            assert why in tries(reactor, engine.url + query)[0]
 
 
 # Sentinels
@@ -261,12 +262,8 @@ def test_a_sentinel_and_a_failover(tmp_path: Path, reactor: Reactor) -> None:
 
 
 def test_a_service_that_no_sentinel_knows(tmp_path: Path, reactor: Reactor, engine: Engine) -> None:
-    with Sentinel(tmp_path / "s", engine) as sentinel, log_of_a_test() as log:
-        kept = Kept(reactor, sentinel.url.replace("/chat", "/nope"))
-        kept.start()
-        reactor.until(lambda: lines(log))
-        kept.stop()
+    with Sentinel(tmp_path / "s", engine) as sentinel:
         place = f"127.0.0.1:{sentinel.port}"
-        assert lines(log) == [
+        assert tries(reactor, sentinel.url.replace("/chat", "/nope")) == [
             f"No engine at nope of the Sentinels {place}: {place}: it knows no nope; trying again"
         ]

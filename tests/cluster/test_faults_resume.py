@@ -6,8 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.clients import Piped
-from tests.support.cluster import Cluster, Node
-from tests.support.json_client import JsonClient
+from tests.support.cluster import Cluster, Listener, Node
 from tests.support.json_people import json_client
 from tests.support.proxy import Proxy
 from tests.support.server import Client, Connection
@@ -78,25 +77,6 @@ def test_a_plain_user_takes_a_line_back_on_any_node(shared_cluster: Cluster, whe
     assert [again.line(), alice.line()] == ["Quit", "Quit."]
 
 
-class Hearer:
-    """A program that hears numbers, one after the other, from a peer who is lost now and then."""
-
-    def __init__(self, client: JsonClient) -> None:
-        self._client = client
-        self.heard = 0
-
-    def hears(self) -> None:
-        """Take the next numbers."""
-        event = self._client.hears()
-        while event["event"] != "message":
-            assert event["event"] in ("paired", "held", "back"), event
-            event = self._client.hears()
-        for line in event["text"].split("\n"):  # what was written at once comes so
-            assert line == str(self.heard)
-            self.heard += 1
-        self._client.does("ack", seq=event["seq"])
-
-
 def test_the_client_goes_on_through_another_node(shared_cluster: Cluster) -> None:
     first, second, _ = shared_cluster.nodes
     name, peer = f"alice{shared_cluster.mark}", f"bob{shared_cluster.mark}"
@@ -107,15 +87,15 @@ def test_the_client_goes_on_through_another_node(shared_cluster: Cluster) -> Non
         assert alice.notice() == f"Welcome, {name}."
         alice.write(b"0\n")
         assert alice.notice() == f"Waiting for {peer} ..."
-        bob = Hearer(json_client(second, peer)[0])
-        bob.hears()
+        # What was written at once comes as one text.
+        bob = Listener(json_client(second, peer)[0], "paired", "held", "back")
         said = 0
         for number in range(20):
             way.lead_to((second if number % 2 == 0 else first).port)
             for _ in range(20):
                 said += 1
                 alice.write(f"{said}\n".encode())
-            while bob.heard <= said:
-                bob.hears()
+            bob.hears_until(lambda one, last=str(said): one.lines[-1:] == [last])  # type: ignore[misc]
+        assert bob.lines == [str(number) for number in range(said + 1)]
         alice.close_input()
         assert alice.wait() == 0

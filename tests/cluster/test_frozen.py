@@ -33,30 +33,21 @@ class Thawing:
         return False
 
 
-def ends_input(alice: Party) -> None:
-    alice.ends_input()
-
-
-def drops(alice: Party) -> None:
-    alice.drops()
-
-
-def sends(alice: Party) -> None:
+def ends_the_line(alice: Party) -> None:
     alice.sends(b"\n")
 
 
 def goes_on(alice: Party) -> None:
+    alice.protocol._buffer += b"\n"
     alice.protocol.paused = True
     alice.protocol.read_on()
 
 
-@pytest.mark.parametrize("what", [ends_input, drops, sends, goes_on])
+@pytest.mark.parametrize("what", [Party.ends_input, Party.drops, ends_the_line, goes_on])
 def test_what_waited_is_not_said(what: Callable[[Party], None]) -> None:
     thawing = Thawing()
     alice, bob = thawing.alice, thawing.bob
     alice.sends(b"half a line")
-    if what is goes_on:
-        alice.protocol._buffer += b"\n"
     thawing.frozen = True
     what(alice)
     heard = bob.heard()

@@ -24,9 +24,10 @@ from chatpair.messages import (
 from tests.support.history import Cut, End, History, Moment, Over, Session
 from tests.support.history_check import faults
 
-Moments: TypeAlias = list[tuple[float, Command | Event | Repeated | Over | End]]
-Changes: TypeAlias = dict[float, Moments]
-"""What is in the place of whatever was at some times."""
+Happening: TypeAlias = Command | Event | Repeated | Over | End
+Moments: TypeAlias = list[tuple[float, Happening]]
+Changes: TypeAlias = dict[float, Moments | Happening]
+"""What is in the place of whatever was at some times; at that time itself, if no other is told."""
 
 NO_ZED = Error("to", "unknown", "The user zed does not exist.")
 NO_BEN = Error("to", "unknown", "The user ben does not exist.")
@@ -85,10 +86,12 @@ def rules(changes: dict[str, Changes], *cuts: Cut, plain: str = "cat", at: float
     """Return which rules are broken if the right history is changed; the second ann comes late."""
     sessions = []
     for name, moments in RIGHT.items():
-        changed = changes.get(name, {})
-        kept = {time: [(time, what)] for time, what in moments} | changed
+        kept = dict(moments) | changes.get(name, {})
         asked = at if name == "Ann" else 1.0
-        all_of_it = [Moment(*one) for time in sorted(kept) for one in kept[time]]
+        all_of_it: list[Moment] = []
+        for time, what in sorted(kept.items()):
+            whole = what if isinstance(what, list) else [(time, what)]
+            all_of_it += [Moment(*one) for one in whole]
         counts = name not in plain.split()
         sessions.append(Session(name, f"n{name[0]}", asked, asked + 1, counts, all_of_it))
     return {fault.rule for fault in faults(History(sessions, [*cuts]))}
@@ -106,36 +109,26 @@ def test_a_right_history_passes() -> None:
             # Lines
             ("a confirmed line is dropped", "ben", {9: []}, "told"),
             ("a plain line is dropped", "dan", {7: []}, "told"),
-            ("a line is told twice", "ben", {10: [(10, heard("ann", "one"))]}, "lines"),
-            ("a line is told to another", "dan", {8: [(8, heard("ann", "one"))]}, "lines pairs"),
+            ("a line is told twice", "ben", {10: heard("ann", "one")}, "lines"),
+            ("a line is told to another", "dan", {8: heard("ann", "one")}, "lines pairs"),
             (
                 "two lines are swapped",
                 "ben",
-                {8: [(8, heard("ann", "two"))], 9: [(9, heard("ann", "one"))]},
+                {8: heard("ann", "two"), 9: heard("ann", "one")},
                 "lines",
             ),
-            ("a line is forged", "ben", {10: [(10, heard("ann", "forged"))]}, "lines"),
-            ("a line has another sender", "ben", {9: [(9, heard("cat", "two"))]}, "lines pairs"),
+            ("a line is forged", "ben", {10: heard("ann", "forged")}, "lines"),
+            ("a line has another sender", "ben", {9: heard("cat", "two")}, "lines pairs"),
             ("a line is early", "ben", {8: [(5.9, heard("ann", "one"))]}, "lines"),
-            ("a line is meant for another", "ann", {7: [(7, Say(2, "two", "cat"))]}, "lines"),
+            ("a line is meant for another", "ann", {7: Say(2, "two", "cat")}, "lines"),
             # What became of them
             ("the last status is left out", "dan", {11: []}, "told"),
-            (
-                "what did not arrive is confirmed",
-                "dan",
-                {11: [(11, Status(2, "confirmed"))]},
-                "told",
-            ),
-            ("a status is of nothing said", "ann", {12: [(12, Status(3, "confirmed"))]}, "told"),
+            ("what did not arrive is confirmed", "dan", {11: Status(2, "confirmed")}, "told"),
+            ("a status is of nothing said", "ann", {12: Status(3, "confirmed")}, "told"),
             ("a status is early", "ann", {12: [(8.5, Status(2, "confirmed"))]}, "told"),
-            ("a status changes", "ann", {12.5: [(12.5, Status(2, "failed", "lost"))]}, "told"),
-            (
-                "what arrived was for nobody",
-                "ann",
-                {12: [(12, Status(2, "failed", "nobody"))]},
-                "told",
-            ),
-            ("a program's line is handed", "ann", {12: [(12, Status(2, "handed"))]}, "told"),
+            ("a status changes", "ann", {12.5: Status(2, "failed", "lost")}, "told"),
+            ("what arrived was for nobody", "ann", {12: Status(2, "failed", "nobody")}, "told"),
+            ("a program's line is handed", "ann", {12: Status(2, "handed")}, "told"),
             # Owners
             (
                 "a name is kept that another has",
@@ -146,23 +139,18 @@ def test_a_right_history_passes() -> None:
             ("the end of an owner is left out", "ann", {16: []}, "owners"),
             # Pairs
             ("a pair is left out", "ben", {5: []}, "mutual pairs"),
-            ("a pair is told of twice", "ben", {6: [(6, Paired("ann"))]}, "pairs"),
-            ("there is a second pair", "dan", {12: [(12, Paired("zed"))]}, "mutual pairs"),
+            ("a pair is told of twice", "ben", {6: Paired("ann")}, "pairs"),
+            ("there is a second pair", "dan", {12: Paired("zed")}, "mutual pairs"),
             ("the end of a pair is left out", "ben", {14: []}, "mutual"),
-            ("the end is told of twice", "ben", {15: [(15, Left("ann", "bye"))]}, "pairs"),
-            ("who is not paired is free", "Ann", {33: [(33, Free())]}, "pairs"),
-            ("it is said to be a pair", "Ann", {31: [(31, Error("to", "already", ""))]}, "pairs"),
+            ("the end is told of twice", "ben", {15: Left("ann", "bye")}, "pairs"),
+            ("who is not paired is free", "Ann", {33: Free()}, "pairs"),
+            ("it is said to be a pair", "Ann", {31: Error("to", "already", "")}, "pairs"),
             ("a call has no answer", "Ann", {31: []}, "pairs"),
             ("a refused call makes a pair", "ann", {4: [(4, NO_BEN), (4, Over())]}, "pairs"),
             # Events
-            (
-                "it goes on after the end",
-                "ann",
-                {17: [(17, Status(2, "confirmed"))]},
-                "events owners",
-            ),
+            ("it goes on after the end", "ann", {17: Status(2, "confirmed")}, "events owners"),
             ("it goes back in time", "dan", {9: [(0, Status(1, "handed"))]}, "events"),
-            ("an event is missing", "ann", {12: [(12, Status(2, "confirmed", seq=3))]}, "events"),
+            ("an event is missing", "ann", {12: Status(2, "confirmed", seq=3)}, "events"),
         ]
     ],
 )
@@ -172,7 +160,7 @@ def test_what_is_wrong_is_found(name: str, changes: Changes, broken: str) -> Non
 
 def test_nobody_is_in_two_pairs() -> None:
     both: dict[str, Changes] = {
-        "Ann": {30: [(30, Call("dan"))], 31: [(31, Paired("dan"))]},
+        "Ann": {30: Call("dan"), 31: Paired("dan")},
         "dan": {12: [(31, Paired("Ann"))]},
     }
     assert rules(both) == {"pairs", "mutual"}
@@ -195,8 +183,8 @@ def test_nobody_is_in_two_pairs() -> None:
         (
             9,
             {
-                "ann": {11: [(11, heard("ben", "back"))]},
-                "ben": {10: [(10, Say(1, "back"))], 12: [(12, Status(1, "confirmed"))]},
+                "ann": {11: heard("ben", "back")},
+                "ben": {10: Say(1, "back"), 12: Status(1, "confirmed")},
             },
         ),
         (13, {"ann": {15: [(14.5, Resume("key")), (15, Resumed("ann", None, 0))]}}),
@@ -214,7 +202,7 @@ def test_a_name_may_be_had_by_another_while_its_node_is_cut_off() -> None:
     stays: dict[str, Changes] = {
         "ann": {16: [(40, Call("zed")), (41, NO_ZED), (42, End("closed"))]}
     }
-    goes: dict[str, Changes] = {**stays, "Ann": {33: [(33, End("dropped"))]}}
+    goes: dict[str, Changes] = {**stays, "Ann": {33: End("dropped")}}
     assert rules(goes) == {"owners"}
     assert rules(goes, Cut("na", 15, 35)) == set()
     assert rules(goes, Cut("nb", 15, 35)) == {"owners"}
@@ -225,7 +213,7 @@ def test_a_name_may_be_had_by_another_while_its_node_is_cut_off() -> None:
 
 def test_a_line_proves_an_owner_unless_the_node_is_cut_off() -> None:
     late: dict[str, Changes] = {
-        "ann": {7: [(7.5, Say(2, "two"))], 14: [], 13: [], 16: [(16, End("closed"))]},
+        "ann": {7: [(7.5, Say(2, "two"))], 14: [], 13: [], 16: End("closed")},
         "ben": {14: [(15, Left("ann", "lost"))]},
     }
     assert rules(late, at=6) == {"owners"}
@@ -235,8 +223,8 @@ def test_a_line_proves_an_owner_unless_the_node_is_cut_off() -> None:
 
 def test_a_pair_may_be_left_at_a_node_that_was_taken_for_dead() -> None:
     refused: dict[str, Changes] = {
-        "ann": {5: [(5, NO_BEN)], **{at: [] for at in (6, 7, 12, 13, 14)}},
-        "ben": {5: [(5, Paired("ann"))], 8: [], 9: [], 14: [(14, Left("ann", "lost"))]},
+        "ann": {5: NO_BEN, **{at: [] for at in (6, 7, 12, 13, 14)}},
+        "ben": {5: Paired("ann"), 8: [], 9: [], 14: Left("ann", "lost")},
     }
     assert "pairs" in rules(refused)
     assert rules(refused, Cut("nb", 4, 9)) == set()
@@ -252,19 +240,16 @@ def test_a_pair_may_be_left_at_a_node_that_was_taken_for_dead() -> None:
         # The answer comes late, and the pair after it.
         ({"ann": {4: [(4, LATER), (4.5, Over())], 5.5: []}}, "cat"),
         # Whoever closes need not have read all; nobody knows what became of it.
-        ({"ann": {12: [(12, Status(2, "failed", "lost"))]}, "ben": {9: []}}, "cat"),
-        (
-            {"ben": {9: [], 14: [(14, End("dropped"))]}, "ann": {12: [(12, Status(2, "handed"))]}},
-            "ben cat",
-        ),
+        ({"ann": {12: Status(2, "failed", "lost")}, "ben": {9: []}}, "cat"),
+        ({"ben": {9: [], 14: End("dropped")}, "ann": {12: Status(2, "handed")}}, "ben cat"),
         # A plain user is told again what was on the way when the connection was lost.
         (
             {
                 "ben": {
                     8.3: [(8.3, Resume("key")), (8.4, told("one")), (8.5, told("two"))],
-                    9: [(9, Resumed("ben", "ann", 0))],
+                    9: Resumed("ben", "ann", 0),
                 },
-                "ann": {12: [(12, Status(2, "handed"))]},
+                "ann": {12: Status(2, "handed")},
             },
             "ben cat",
         ),
@@ -273,7 +258,7 @@ def test_a_pair_may_be_left_at_a_node_that_was_taken_for_dead() -> None:
             {"cat": {6.5: [(6.5, Resume("key")), (6.6, Resumed("cat", "dan", 0))]}, "dan": {7: []}},
             "cat",
         ),
-        ({"cat": {4: [(4, Resume("key"))], 5: [(5, Resumed("cat", "dan", 0))]}}, "cat"),
+        ({"cat": {4: Resume("key"), 5: Resumed("cat", "dan", 0)}}, "cat"),
     ],
 )
 def test_what_may_be_is_right(changes: dict[str, Changes], plain: str) -> None:

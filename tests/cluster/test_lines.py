@@ -1,5 +1,7 @@
 """What is said between nodes: receipts, flow, and who is away."""
 
+from typing import Literal
+
 import pytest
 
 from chatpair.cluster import frames
@@ -81,23 +83,20 @@ def test_the_peer_quits_without_having_acknowledged(network: Network) -> None:
     assert statuses(network, alice) == [(1, "failed", "quit")]
 
 
-def test_the_node_of_the_peer_dies(network: Network) -> None:
-    alice, _ = pair(network)
-    alice.say("one")
-    network.dies("b")
-    assert alice.told() == [Status(1, "failed", "lost", seq=2), Left("bob", "lost", seq=3)]
-    assert alice.user is not None
-    assert alice.factory._open == {}
-
-
-def test_the_node_of_the_peer_stops(network: Network) -> None:
+@pytest.mark.parametrize("why", ["lost", "stopped"])
+def test_the_node_of_the_peer_dies_or_stops(
+    network: Network, why: Literal["lost", "stopped"]
+) -> None:
     alice, bob = pair(network)
     alice.say("one")
     network.settle()
-    alice.told()
-    bob.factory.stop()
+    if why == "lost":
+        network.dies("b")
+    else:
+        bob.factory.stop()
     network.settle()
-    assert alice.told() == [Status(1, "failed", "stopped", seq=2), Left("bob", "stopped", seq=3)]
+    assert alice.told() == [Status(1, "failed", why, seq=2), Left("bob", why, seq=3)]
+    assert why == "stopped" or alice.factory._open == {}
 
 
 # Lines

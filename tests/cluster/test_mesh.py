@@ -1,6 +1,7 @@
 """What puts engine, lease, names and links together, with an engine that is never there."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from twisted.internet.task import Clock
@@ -13,42 +14,30 @@ OTHER = "b.00000001"
 FRAME = Refused(1, 1)
 
 
-class Listener:
-    """An exchange that only notes what others tell."""
-
-    def __init__(self) -> None:
-        self.got: list[tuple[str, Frame]] = []
-
-    def received(self, inc: str, frame: Frame) -> None:
-        """Take a frame."""
-        self.got.append((inc, frame))
-
-    def members_changed(self, members: frozenset[str]) -> None:
-        """Do nothing: there are no users."""
-
-    def reborn(self) -> None:
-        """Do the same."""
-
-
 @pytest.fixture
 def mesh() -> Any:
-    """One that has joined."""
+    """One that has joined, and notes what others tell."""
     made = EngineMesh(Clock(), EngineAddress.parse("redis://127.0.0.1:1"), "a", 10.0)
-    made.listener = Listener()  # type: ignore[assignment]
+    made.listener = Mock()
     made.joined()
     return made
 
 
+def told(mesh: EngineMesh) -> list[tuple[str, Frame]]:
+    """Return what others have told."""
+    assert isinstance(mesh.listener, Mock)
+    return [call.args for call in mesh.listener.received.call_args_list]
+
+
 def test_what_a_former_incarnation_was_told_is_not_taken(mesh: Any) -> None:
-    listener = mesh.listener
     mesh._received(OTHER, FRAME)
-    assert listener.got == [(OTHER, FRAME)]
+    assert told(mesh) == [(OTHER, FRAME)]
     mesh._lease._be_reborn()
     mesh._received(OTHER, FRAME)
-    assert listener.got == [(OTHER, FRAME)]
+    assert told(mesh) == [(OTHER, FRAME)]
     mesh.joined()
     mesh._received(OTHER, FRAME)
-    assert listener.got == [(OTHER, FRAME)] * 2
+    assert told(mesh) == [(OTHER, FRAME)] * 2
 
 
 def test_each_who_waits_for_a_new_node_waits_as_long(mesh: Any) -> None:

@@ -213,19 +213,26 @@ def pair(
 class Listener:
     """A program that acknowledges what it hears."""
 
-    def __init__(self, client: JsonClient) -> None:
+    def __init__(self, client: JsonClient, *besides: str) -> None:
+        """Take which events may come besides messages and good statuses."""
         self._client = client
+        self._besides = besides
         self.heard: list[str] = []
         self.settled = 0
         """The last of what it said that is known to have come."""
 
+    @property
+    def lines(self) -> list[str]:
+        """The lines of all that was heard."""
+        return [line for text in self.heard for line in text.split("\n")]
+
     def hears_until(self, done: Callable[[Self], bool]) -> None:
-        """Take messages and statuses, all of them good, until something is so."""
+        """Take what comes until something is so."""
         while not done(self):
             event = self._client.hears()
             if event["event"] == "message":
                 self.heard.append(event["text"])
-            else:
+            elif event["event"] not in self._besides:
                 assert (event["event"], event.get("status")) == ("status", "confirmed")
                 self.settled = event["id"]
             self._client.does("ack", seq=event["seq"])

@@ -140,7 +140,7 @@ class Person:
         if self._connect(node):
             self._enter("returning")
             self._is_recalled = False
-            self.session.did(monotonic(), Resume(self._key))
+            self.session.notes(monotonic(), Resume(self._key))
             self._send(*[b"Mode:json\r\n"] * self._counts, Resume(self._key, self._seen))
 
     def _lost(self) -> None:
@@ -161,7 +161,7 @@ class Person:
     def ends(self, how: Ending) -> None:
         """Be gone; the connection is closed some way if there is one still."""
         assert self.session is not None
-        self.session.told(monotonic(), End(how))
+        self.session.notes(monotonic(), End(how))
         self.session = self.peer = None
         self.calling = ""
         self.unsettled = {}
@@ -229,7 +229,7 @@ class Person:
 
     def _is_back(self, event: Resumed) -> None:
         assert self.session is not None
-        self.session.told(monotonic(), event)
+        self.session.notes(monotonic(), event)
         self._enter("in")
         if self._old_wire is not None:
             self._old_wire.close()
@@ -248,7 +248,7 @@ class Person:
             self._noticed(now, event.text)
             return
         if isinstance(event, Event | Repeated):
-            self.session.told(now, event)
+            self.session.notes(now, event)
         if isinstance(event, CountedEvent) and isinstance(event.seq, int):
             self._seen = event.seq
         match event:
@@ -279,7 +279,7 @@ class Person:
     def _marked(self, now: float, mark: str) -> None:
         if mark == self.calling:
             assert self.session is not None
-            self.session.told(now, Over(mark.endswith("lost")))
+            self.session.notes(now, Over(mark.endswith("lost")))
             self.calling = ""
 
     # What is done
@@ -347,7 +347,7 @@ class Person:
     def _does(self, *commands: Command) -> None:
         assert self.session is not None
         for command in commands:
-            self.session.did(monotonic(), command)
+            self.session.notes(monotonic(), command)
         self._send(*commands)
 
     def says(self, count: int) -> None:

@@ -71,12 +71,8 @@ class Session:
     def __str__(self) -> str:
         return f"{self.name}@{self.node}:{self.asked:.3f}"
 
-    def did(self, at: float, what: Command) -> None:
-        """Note what the client is about to send."""
-        self.moments.append(Moment(at, what))
-
-    def told(self, at: float, what: Event | Repeated | Over | End) -> None:
-        """Note what the client has read."""
+    def notes(self, at: float, what: Command | Event | Repeated | Over | End) -> None:
+        """Note what the client is about to send, or has read."""
         self.moments.append(Moment(at, what))
 
     @property

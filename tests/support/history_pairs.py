@@ -4,13 +4,16 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from chatpair.messages import Call, Error, Free, HangUp, Left, Message, Paired, Resumed
 from tests.support.history import End, Fault, History, Lines, Over, Session
 
 _REFUSALS = frozenset(("unknown", "busy", "dnd", "self"))
 _PENDING = frozenset(("try-later", "ringing"))  # a pair may come of it yet
+
+How: TypeAlias = Literal["", "left", "free", "switched", "end", "unseen"]
+"""How a pair ended, if it has."""
 
 
 @dataclass
@@ -47,7 +50,7 @@ class Pair:
     """The earliest begin of what may have made it."""
     end_index: int = 2**62
     ended: float = inf
-    how: Literal["", "left", "free", "switched", "end", "unseen"] = ""
+    how: How = ""
 
 
 class Stream:
@@ -150,9 +153,7 @@ class Stream:
         self._now = Pair(self.session, peer, index, at, self._after, call)
         self.pairs.append(self._now)
 
-    def _end(
-        self, index: int, at: float, how: Literal["left", "free", "switched", "end", "unseen"]
-    ) -> None:
+    def _end(self, index: int, at: float, how: How) -> None:
         if how == "free" and self._hung_up:
             self._after = max(self._after, self._hung_up.popleft())
         if self._now is not None:

@@ -57,22 +57,14 @@ def test_measures_each_server(name: str) -> None:
 
 Lines = list[bytes]
 
-SPOILERS: dict[str, Callable[[Lines], Lines]] = {
-    "lost": lambda lines: lines[1:],
-    "doubled": lambda lines: lines[:1] + lines,
-    "reordered": lambda lines: lines[1::-1] + lines[2:],
-    "altered": lambda lines: [lines[0].replace(b"c", b"C"), *lines[1:]],
-    "foreign": lambda lines: [lines[0].replace(b" u", b" v"), *lines[1:]],
-    "interrupted": lambda lines: [b"Hello!\r\n", *lines],
-}
-
-COMPLAINTS = {
-    "lost": "it was lost, or a later one came first",
-    "doubled": "an earlier one came again, or late",
-    "reordered": "it was lost, or a later one came first",
-    "altered": "it came altered",
-    "foreign": "something else came",
-    "interrupted": "something else came",
+# What may be done to lines, and the complaint about it.
+SPOILERS: dict[str, tuple[Callable[[Lines], Lines], str]] = {
+    "lost": (lambda lines: lines[1:], "it was lost, or a later one came first"),
+    "doubled": (lambda lines: lines[:1] + lines, "an earlier one came again, or late"),
+    "reordered": (lambda lines: lines[1::-1] + lines[2:], "it was lost, or a later one came first"),
+    "altered": (lambda lines: [lines[0].replace(b"c", b"C"), *lines[1:]], "it came altered"),
+    "foreign": (lambda lines: [lines[0].replace(b" u", b" v"), *lines[1:]], "something else came"),
+    "interrupted": (lambda lines: [b"Hello!\r\n", *lines], "something else came"),
 }
 
 
@@ -83,9 +75,9 @@ class AllHaveLeft(Exception):
 class SpoilingRelay(Relay):
     """A relay that spoils all that is said, a line or two at the start of each write."""
 
-    def __init__(self, port: int, fault: str) -> None:
+    def __init__(self, port: int, spoil: Callable[[Lines], Lines]) -> None:
         super().__init__(port)
-        self.spoil = SPOILERS[fault]
+        self.spoil = spoil
 
     def write(self, connection: Connection, data: bytes) -> None:
         lines = data.splitlines(keepends=True)
@@ -110,10 +102,11 @@ class SpoilingRelay(Relay):
     ],
 )
 def test_notices_a_spoilt_line(mode: str, fault: str) -> None:
-    relay = SpoilingRelay(0, fault)
+    spoil, complaint = SPOILERS[fault]
+    relay = SpoilingRelay(0, spoil)
     thread = threading.Thread(target=relay.run)
     thread.start()  # and ends when the load has left
-    with pytest.raises(Fault, match=COMPLAINTS[fault]):
+    with pytest.raises(Fault, match=complaint):
         run(task(relay.listening.getsockname()[1], os.getpid(), mode))
     thread.join(TIMEOUT)
     assert not thread.is_alive()

@@ -1,20 +1,30 @@
 """Fixtures for the tests of clusters."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
-from tests.support.cluster_nodes import Store, World, store
+from tests.support.cluster_nodes import Store, World
+from tests.support.engine import Engine, EngineClient
+from tests.support.links import Net
 
 
 @pytest.fixture(scope="session")
 def kept_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A real engine for nodes in this process; whoever begins empties it."""
-    with store(tmp_path_factory.mktemp("store")) as running:
-        yield running
+    folder = tmp_path_factory.mktemp("store")
+    with Engine(folder, port=False) as engine, closing(EngineClient(engine.path)) as client:
+        yield Store(client)
 
 
 @pytest.fixture
 def world(kept_store: Store) -> World:
     """No node yet."""
     return World(kept_store)
+
+
+@pytest.fixture
+def net() -> Net:
+    """Two nodes that tell each other numbers."""
+    return Net("a", "b")

@@ -176,8 +176,8 @@ def test_who_came_to_this_node_meanwhile_is_called(network: Network) -> None:
     assert told(network, alice, bob) == [[Paired("bob")], [Paired("alice")]]
 
 
-def test_nobody_can_tell_where_a_user_is(network: Network) -> None:
-    alice, _, _ = three(network)
+def test_nobody_can_tell_where_a_user_is_or_the_way_is_full(network: Network) -> None:
+    alice, bob, _ = three(network)
     network.node("a").mesh.ready = False
     alice.calls("bob")
     assert told(network, alice) == [[NOT_READY]]
@@ -187,6 +187,9 @@ def test_nobody_can_tell_where_a_user_is(network: Network) -> None:
     waiting, _ = network.asked.popleft()
     waiting.errback(RuntimeError("odd"))
     assert alice.told() == [NOT_READY]
+    network.link("a", "b").full = True
+    alice.calls("bob")
+    assert told(network, alice, bob) == [[NOT_READY], []]
 
 
 def test_users_here_are_called_as_long_as_their_names_are_theirs(network: Network) -> None:
@@ -200,13 +203,6 @@ def test_users_here_are_called_as_long_as_their_names_are_theirs(network: Networ
         ear.calls(name)
     already = Error("to", "already", "You are already chatting with dave.")
     assert [ear.told() for ear in ears] == [[already, NOT_READY], [], [NOT_READY]]
-
-
-def test_the_way_to_the_callee_is_full(network: Network) -> None:
-    alice, bob, _ = three(network)
-    network.link("a", "b").full = True
-    alice.calls("bob")
-    assert told(network, alice, bob) == [[NOT_READY], []]
 
 
 # Calls that ring

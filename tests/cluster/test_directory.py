@@ -11,7 +11,7 @@ from chatpair.cluster import scripts
 from chatpair.cluster.directory import BATCH
 from chatpair.cluster.mesh_types import NotReady
 from chatpair.names import NameTable, parse
-from tests.support.cluster_nodes import LEASE, Node, Store, World
+from tests.support.cluster_nodes import LEASE, Store, World
 
 pytestmark = pytest.mark.engine
 
@@ -130,15 +130,10 @@ def test_only_names_that_somebody_had_are_given_while_it_settles(kept_store: Sto
     assert reply == [b"MEMBER", b"later", b"yours"]
 
 
-def claims(node: Node, count: int) -> list[list[Any]]:
-    """Let many users come in one turn."""
-    return [node.enter(f"user{number}") for number in range(count)]
-
-
 def test_many_claims_are_few_commands_of_bounded_size(world: World) -> None:
     (node,) = world.ready("a")
     node.wire.is_slow = True
-    outcomes = claims(node, 2 * BATCH)
+    outcomes = [node.enter(f"user{number}") for number in range(2 * BATCH)]  # in one turn
     sizes = []
     while any(not outcome for outcome in outcomes):
         before = len(node.users)

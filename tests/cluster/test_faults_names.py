@@ -12,6 +12,8 @@ T = TypeVar("T")
 
 ROUNDS = 100
 
+OVER = "No such command: /over. Type /help, or put a space first to say it."
+
 
 def at_once(*acts: Callable[[], T]) -> list[T]:
     """Do things in threads that all begin at the same moment; return what they return."""
@@ -54,21 +56,14 @@ def test_of_two_who_claim_a_name_at_once_one_has_it(shared_cluster: Cluster) -> 
     assert first | second == {*range(len(ways))}
 
 
-def marked(client: Client, mark: str) -> list[str]:
-    """Return what is told before the answer to a command that there is not."""
-    client.says(mark)
-    unknown = f"No such command: {mark}. Type /help, or put a space first to say it."
-    return list(iter(client.line, unknown))
-
-
 def test_two_plain_users_whose_calls_cross_are_one_pair(shared_cluster: Cluster) -> None:
     names = [f"alice{shared_cluster.mark}", f"bob{shared_cluster.mark}"]
     alice, bob = map(Node.client, shared_cluster.nodes, names)
 
     def call(client: Client, name: str) -> Callable[[], list[str]]:
         def act() -> list[str]:
-            client.says(f"To:{name}")
-            return marked(client, "/over")
+            client.says(f"To:{name}", "/over")
+            return list(iter(client.line, OVER))
 
         return act
 

@@ -6,23 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.clients import Piped
-from tests.support.cluster import Cluster, Listener, Node
+from tests.support.cluster import Cluster, Listener
 from tests.support.json_people import json_client
 from tests.support.proxy import Proxy
-from tests.support.server import Client, Connection
-
-
-def key_of(client: Client) -> str:
-    """Ask for a key."""
-    client.says("/key")
-    return client.line().split()[3].rstrip(".")
-
-
-def takes_back(node: Node, key: str) -> Client:
-    """Take a plain line back."""
-    client = node.client()
-    client.says(f"Back:{key}")
-    return client
+from tests.support.server import Connection
 
 
 @pytest.mark.parametrize("where", range(3))
@@ -59,13 +46,15 @@ def test_a_program_takes_its_line_back_on_any_node(
 def test_a_plain_user_takes_a_line_back_on_any_node(shared_cluster: Cluster, where: int) -> None:
     name, peer = f"bob{shared_cluster.mark}", f"alice{shared_cluster.mark}"
     alice, bob = shared_cluster.pair()
-    key = key_of(bob)
+    bob.says("/key")
+    key = bob.line().split()[3].rstrip(".")
     alice.says("before")
     assert bob.text() == "before"
     bob.resets()
     assert alice.line() == f"{name} has lost the connection. What you say is kept for a while."
     alice.says("are you there?")
-    again = takes_back(shared_cluster.nodes[where], key)
+    again = shared_cluster.nodes[where].client()
+    again.says(f"Back:{key}")
     assert again.line() == "OK"
     assert re.fullmatch(rf"\[.{{24}}\] {peer} \(again\): \(before\)", again.line())
     assert again.line() == f"You are chatting with {peer}."

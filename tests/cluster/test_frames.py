@@ -71,7 +71,3 @@ def test_a_later_version_may_say_more() -> None:
 @given(st.binary() | st.builds(msgspec.msgpack.encode, st.lists(st.lists(st.integers(0, 20)))))
 def test_no_data_is_a_fault(data: bytes) -> None:
     assert isinstance(decode(data), list)
-
-
-def test_a_key_is_in_no_log() -> None:
-    assert "secret" not in repr(frames.AskKey(1, "secret", None, True))

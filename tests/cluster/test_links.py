@@ -11,14 +11,8 @@ from tests.support.links import LEASE, Net, Node
 
 
 @pytest.fixture
-def net() -> Net:
-    """Two nodes."""
-    return Net("a", "b")
-
-
-@pytest.fixture
 def a(net: Net) -> Node:
-    """The first of them."""
+    """The first of the two nodes."""
     return net.nodes["a"]
 
 

@@ -11,12 +11,6 @@ from chatpair.cluster.parked import PARKED_BYTES
 from tests.support.links import LEASE, Net, Node
 
 
-@pytest.fixture
-def net() -> Net:
-    """Two nodes."""
-    return Net("a", "b")
-
-
 def test_new_node_is_heard_once_it_is_known(net: Net) -> None:
     a = net.nodes["a"]
     c = net.nodes["c"] = Node(net.clock, net.data, "c")

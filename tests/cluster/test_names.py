@@ -88,18 +88,14 @@ def test_no_name_can_be_claimed_while_nothing_is_ready(network: Network) -> None
     assert at(network, "a", "alice").answer == NOT_READY
     network.node("a").mesh.ready = True
     network.hold()
+    assert at(network, "a", "x" * 33).answer is not None  # at once: no node allows it
+    assert not network.asked
     ear = at(network, "a", "alice")
     waiting, _ = network.asked.popleft()
     waiting.errback(RuntimeError("odd"))
     assert ear.answer == NOT_READY
     network.settle()
     assert at(network, "a", "alice").user is not None
-
-
-def test_what_no_node_allows_is_refused_at_once(network: Network) -> None:
-    network.hold()
-    assert at(network, "a", "x" * 33).answer is not None
-    assert not network.asked
 
 
 # Who is here

@@ -25,23 +25,17 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CHATPAIR_CLUSTER_AUTH", raising=False)
 
 
-def test_without_a_cluster() -> None:
-    options = parse()
-    assert [options[name] for name in ("cluster", "node", "lease")] == [None, None, None]
-
-
-def test_what_a_cluster_has_by_default() -> None:
+def test_what_a_cluster_has_by_default_or_by_choice() -> None:
+    none = parse()
+    assert [none[name] for name in ("cluster", "node", "lease")] == [None, None, None]
     options, others = parse("--cluster", "redis://h"), parse("--cluster", "redis://h")
     assert str(options["cluster"]) == "h:6379"
     assert options["lease"] == 10
     assert len(options["node"]) == 8
     assert options["node"] != others["node"]
-
-
-def test_what_is_chosen() -> None:
-    options = parse("--lease=1.5", "--node=a-B_9", "--cluster=unix:///s?db=2")
-    assert (options["lease"], options["node"]) == (1.5, "a-B_9")
-    assert (options["cluster"].path, options["cluster"].database) == ("/s", 2)
+    chosen = parse("--lease=1.5", "--node=a-B_9", "--cluster=unix:///s?db=2")
+    assert (chosen["lease"], chosen["node"]) == (1.5, "a-B_9")
+    assert (chosen["cluster"].path, chosen["cluster"].database) == ("/s", 2)
 
 
 def test_where_the_password_comes_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -92,19 +86,25 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
         assert why in str(wrong.value)
 
 
-@pytest.mark.parametrize("missing", ["txredisapi", "hiredis"])
-def test_the_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+@pytest.mark.parametrize(
+    ("missing", "url", "what"),
+    [
+        ("txredisapi", "redis://h", " needs the extra: pip install 'chatpair[cluster]'"),
+        ("hiredis", "redis://h", " needs the extra: pip install 'chatpair[cluster]'"),
+        (
+            "OpenSSL",
+            "rediss://h",
+            " with TLS needs the extra: pip install 'chatpair[tls]'",
+        ),
+    ],
+)
+def test_the_extra_that_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch, missing: str, url: str, what: str
+) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(UsageError) as wrong:
-        parse("--cluster", "redis://h")
-    assert str(wrong.value) == "--cluster needs the extra: pip install 'chatpair[cluster]'"
-
-
-def test_the_extra_that_tls_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "OpenSSL", None)
-    with pytest.raises(UsageError) as wrong:
-        parse("--cluster", "rediss://h")
-    assert str(wrong.value) == "--cluster with TLS needs the extra: pip install 'chatpair[tls]'"
+        parse("--cluster", url)
+    assert str(wrong.value) == f"--cluster{what}"
 
 
 def test_without_a_cluster_nothing_of_it_is_imported() -> None:

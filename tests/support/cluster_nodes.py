@@ -1,8 +1,6 @@
 """Leases of several nodes in this process, on a real engine, with every fault on the way to it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, cast
 
 import hiredis
@@ -14,7 +12,6 @@ from chatpair.cluster.directory import Directory, Outcome
 from chatpair.cluster.engine import Engine, EngineAway, EngineRefuses, Script
 from chatpair.cluster.lease import Lease
 from chatpair.names import Name, parse
-from tests.support.engine import Engine as RealEngine
 from tests.support.engine import EngineClient
 
 LEASE = 10.0
@@ -83,13 +80,6 @@ class Store:
         assert looks == kept
         assert {(key, inc) for _, _, key, inc in kept} == set(owners.items())
         return owners
-
-
-@contextmanager
-def store(folder: Path) -> Iterator[Store]:
-    """Run a real engine for a test module."""
-    with RealEngine(folder, port=False) as engine, closing(EngineClient(engine.path)) as client:
-        yield Store(client)
 
 
 class Wire:

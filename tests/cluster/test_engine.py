@@ -128,9 +128,16 @@ def test_lost_is_told_before_what_waits(kept: Kept, engine: Engine) -> None:
     assert told == [(["lost"], False), EngineAway] * 2
 
 
-def test_a_frozen_engine_is_noticed(reactor: Reactor, engine: Engine) -> None:
+def test_a_frozen_engine_is_noticed_and_a_silence_in_which_nothing_waits_is_none(
+    reactor: Reactor, engine: Engine
+) -> None:
     with Kept(reactor, engine.url, patience=1) as kept:
         assert kept.engine.longest_block == 500
+        passed: list[None] = []
+        reactor.reactor.callLater(1.5, passed.append, None)
+        reactor.until(lambda: passed)
+        assert kept.command("PING") == b"PONG"
+        assert kept.events == []
         engine.freeze()
         with pytest.raises(EngineAway):
             kept.command("PING")
@@ -138,15 +145,6 @@ def test_a_frozen_engine_is_noticed(reactor: Reactor, engine: Engine) -> None:
         engine.thaw()
         kept.until("connected")
         assert kept.command("PING") == b"PONG"
-
-
-def test_a_silence_in_which_nothing_waits_is_none(reactor: Reactor, engine: Engine) -> None:
-    with Kept(reactor, engine.url, patience=1) as kept:
-        passed: list[None] = []
-        reactor.reactor.callLater(1.5, passed.append, None)
-        reactor.until(lambda: passed)
-        assert kept.command("PING") == b"PONG"
-        assert kept.events == []
 
 
 @pytest.mark.parametrize("limit", [0, 1, 3_000, 100_000])

@@ -1,6 +1,5 @@
 """Lines that are taken back, or over, on another node than the one that they were had on."""
 
-import re
 from collections.abc import Callable
 
 import pytest
@@ -40,30 +39,6 @@ def test_a_program_takes_its_line_back_on_any_node(
     alice.events("free")
     # The status of what was not acknowledged, and the end, come the same way.
     assert bob.hears()["event"] in ("left", "status")
-
-
-@pytest.mark.parametrize("where", range(3))
-def test_a_plain_user_takes_a_line_back_on_any_node(shared_cluster: Cluster, where: int) -> None:
-    name, peer = f"bob{shared_cluster.mark}", f"alice{shared_cluster.mark}"
-    alice, bob = shared_cluster.pair()
-    bob.says("/key")
-    key = bob.line().split()[3].rstrip(".")
-    alice.says("before")
-    assert bob.text() == "before"
-    bob.resets()
-    assert alice.line() == f"{name} has lost the connection. What you say is kept for a while."
-    alice.says("are you there?")
-    again = shared_cluster.nodes[where].client()
-    again.says(f"Back:{key}")
-    assert again.line() == "OK"
-    assert re.fullmatch(rf"\[.{{24}}\] {peer} \(again\): \(before\)", again.line())
-    assert again.line() == f"You are chatting with {peer}."
-    assert again.text() == "are you there?"
-    assert alice.line() == f"{name} is back."
-    again.says("yes")
-    assert alice.text() == "yes"
-    again.says("Quit")
-    assert [again.line(), alice.line()] == ["Quit", "Quit."]
 
 
 def test_the_client_goes_on_through_another_node(shared_cluster: Cluster) -> None:

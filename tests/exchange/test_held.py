@@ -1,356 +1,352 @@
-"""Held lines of clients that count: for how long, what is kept, and how one comes back."""
+"""Held lines, of clients that count and of plain users with a key: what is told, and to whom."""
 
-import json
-from typing import Any
+from chatpair.keys import NEAR_MISSES, WRONG_KEYS, words
+from chatpair.user import KEPT_EVENTS, LATELY_SECONDS
+from tests.support.exchange import PAIRED, Exchange, Party, said
+from tests.support.transcript import play, scenes
 
-from chatpair.factory import SILENT_SECONDS
-from chatpair.held import LATE_SECONDS
-from chatpair.user import KEPT_EVENTS, KEPT_STATUSES
-from tests.support.exchange import PAIRED, Exchange, JsonParty, status
+SCENES = """
+A lost line is held and resumed.
+    alice talks with bob in JSON
+    bob is lost ; alice < held(peer=bob)
+    alice: say(id=1, text=one)
+    59 seconds pass
+    alice: who()
+        alice < who(names=[{"name": "alice", "paired": true},
+            {"name": "bob", "paired": true}], more=0)
+    bob comes back as again, having seen 2
+        alice < back(peer=bob)
+        again < resumed(name=bob, peer=alice, got=0) | message(from=alice, text=one, time=[time])
+    again: ack(seq=3) ; alice < status(id=1, status=confirmed)
+    again: say(id=1, text=two) ; alice < message(from=bob, text=two, time=[time])
+    60 seconds pass
+A line is held no longer than that.
+    alice talks with bob in JSON
+    alice: say(id=1, text=one) ; bob < message(from=alice, text=one, time=[time])
+    bob: ack(seq=3) ; alice < status(id=1, status=confirmed)
+    alice: say(id=2, text=two) | say(id=3, text=three)
+        bob < message(from=alice, text=two, time=[time])
+        bob < message(from=alice, text=three, time=[time])
+    bob is lost ; alice < held(peer=bob)
+    30 seconds pass
+    alice: ping() -> pong()
+    30 seconds pass ; alice < status(id=3, status=failed, why=lost) | left(peer=bob, why=lost)
+    bob comes back as again
+        again < error(of=resume, code=bad-key, text=No line is held for that key.)
+    again: name(name=bob) -> named(name=bob, key=[key])
+Nothing is held if lines are not.
+    the server has hold=0
+    alice talks with bob in JSON
+    carol: /key -> Lines are not held here.
+    bob is lost ; alice < left(peer=bob, why=lost)
+    bob comes back as again
+        again < error(of=resume, code=bad-key, text=No line is held for that key.)
+Whoever quits is not held.
+    alice talks with bob in JSON
+    bob: quit() -> quit() | (closed) ; alice < left(peer=bob, why=quit)
+    bob hangs up
+    bob comes back as again
+        again < error(of=resume, code=bad-key, text=No line is held for that key.)
+A resume brings back all that was not seen.
+    alice talks with bob in JSON
+    alice: foo() -> error(of=foo, code=no-such, text=No such command: foo)
+    alice: say(id=1, text=hi) ; bob < message(from=alice, text=hi, time=[time])
+    bob: ack(seq=3) ; alice < status(id=1, status=confirmed)
+    bob: say(id=1, text=hello) ; alice < message(from=bob, text=hello, time=[time])
+    alice is lost ; bob < held(peer=alice)
+    alice comes back as second
+        bob < back(peer=alice)
+        second < resumed(name=alice, peer=bob, got=1) | named(name=alice, key=[key])
+        second < paired(peer=bob) | error(of=foo, code=no-such, text=No such command: foo)
+        second < status(id=1, status=confirmed) | message(from=bob, text=hello, time=[time])
+    second is lost ; bob < held(peer=alice)
+    alice comes back as third, having seen 3
+        bob < back(peer=alice)
+        third < resumed(name=alice, peer=bob, got=1) | status(id=1, status=confirmed)
+        third < message(from=bob, text=hello, time=[time])
+    third is lost ; bob < held(peer=alice)
+    alice comes back as fourth, having seen 5
+        bob < status(id=1, status=confirmed) | back(peer=alice)
+        fourth < resumed(name=alice, peer=bob, got=1)
+A resume that has seen too much is refused and harms nobody.
+    alice talks with bob in JSON
+    other connects in JSON
+    other: resume(key=bob's key, seen=3)
+        other < error(of=resume, code=bad-line, text=You can't have seen 3 events.)
+    alice: say(id=1, text=hi) ; bob < message(from=alice, text=hi, time=[time])
+    other: resume(key=bob's key, seen=2)
+        bob < error(of=null, code=bad-key, text=Another connection has taken this line over.)
+        bob < (closed)
+        other < resumed(name=bob, peer=alice, got=0) | message(from=alice, text=hi, time=[time])
+A line is taken over from a connection that looks alive.
+    alice talks with bob in JSON
+    bob takes no more
+    alice: say(id=1, text=one)
+    bob comes back as again, having seen 2
+        bob < error(of=null, code=bad-key, text=Another connection has taken this line over.)
+        bob < (closed)
+        again < resumed(name=bob, peer=alice, got=0) | message(from=alice, text=one, time=[time])
+    bob: say(id=1, text=from the old one)
+    bob is lost
+    again: say(id=1, text=from the new one)
+        alice < message(from=bob, text=from the new one, time=[time])
+A say of the old connection is not repeated on the new.
+    alice talks with bob in JSON
+    alice: say(id=1, text=one) ; bob < message(from=alice, text=one, time=[time])
+    alice comes back as again, having seen 2
+        alice < error(of=null, code=bad-key, text=Another connection has taken this line over.)
+        alice < (closed)
+        again < resumed(name=alice, peer=bob, got=1)
+    again: say(id=1, text=one)
+    again: say(id=2, text=two) ; bob < message(from=alice, text=two, time=[time])
+Somebody who is away may be called, and the caller knows.
+    bob enters in JSON
+    bob is lost
+    carol: To:bob | hi
+        carol < You are chatting with bob.
+        carol < bob has lost the connection. What you say is kept for a while.
+    bob comes back as again, having seen 1
+        carol < bob is back.
+        again < resumed(name=bob, peer=carol, got=0) | paired(peer=carol)
+        again < message(from=carol, text=hi, time=[time])
+Two who are both away.
+    alice talks with bob in JSON
+    alice is lost ; bob < held(peer=alice)
+    bob is lost
+    bob comes back as bob2, having seen 2
+        bob2 < resumed(name=bob, peer=alice, got=0) | held(peer=alice)
+    alice comes back as alice2, having seen 2
+        bob2 < back(peer=alice)
+        alice2 < resumed(name=alice, peer=bob, got=0) | held(peer=bob) | back(peer=bob)
+One may come back to a full server.
+    alice talks with bob in JSON
+    carol enters
+    the server has max_users=1
+    bob is lost ; alice < held(peer=bob)
+    bob comes back as again, having seen 2
+        alice < back(peer=bob)
+        again < resumed(name=bob, peer=alice, got=0)
+    late connects
+    late: dave -> The server is full. | (closed)
+What is said to a plain user who is away is handed later.
+    alice enters in JSON
+    bob enters
+    bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
+    alice: to(name=bob) -> paired(peer=bob) ; bob < You are chatting with alice.
+    bob takes one more
+    alice: say(id=1, text=on its way) ; bob < [now] alice: (on its way)
+    bob is lost ; alice < held(peer=bob)
+    alice: say(id=2, text=kept)
+    bob comes back as again
+        alice < back(peer=bob) | status(id=2, status=handed)
+        again < OK | [now] alice (again): (on its way) | You are chatting with alice.
+        again < [now] alice: (kept)
+A key of one kind is none of the other.
+    alice enters in JSON
+    bob enters
+    bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
+    newcomer connects
+    newcomer: Back:alice's key -> No line is held for that key.
+    other connects in JSON
+    other: resume(key=bob's key)
+        other < error(of=resume, code=bad-key, text=No line is held for that key.)
+A wrong key opens nothing.
+    bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
+    newcomer connects
+  * newcomer: Back: | carol -> No line is held for that key. | OK
+  * newcomer: Back:x | carol -> No line is held for that key. | OK
+  * newcomer: Back:Quit | carol -> No line is held for that key. | OK
+  * newcomer: Back:tomato-endless-flush | carol -> No line is held for that key. | OK
+A plain user without a key is not held.
+    alice talks with bob
+    bob is lost ; alice < Quit.
+What happened meanwhile is told in order.
+    alice talks with bob
+    bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
+    carol enters
+    bob is lost ; alice < bob has lost the connection. What you say is kept for a while.
+    alice: hi | Quit -> Quit | (closed)
+    carol: To:bob | hello
+        carol < You are chatting with bob.
+        carol < bob has lost the connection. What you say is kept for a while.
+    bob comes back as again
+        carol < bob is back.
+        again < OK | You are chatting with alice. | [now] alice: (hi) | Quit.
+        again < You are chatting with carol. | [now] carol: (hello)
+A free plain user who comes back.
+    bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
+    bob is lost
+    bob comes back as again ; again < OK | You are free.
+A half closed plain user may come back.
+    alice talks with bob
+    bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
+    bob ends the input -> Listening.
+    alice: one | Quit -> Quit | (closed) ; bob < [now] alice: (one) | Quit. | (closed)
+    bob comes back as again ; again < OK | [now] alice (again): (one) | You are free.
+A plain line is taken over.
+    alice talks with bob
+    bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
+    alice: one ; bob < [now] alice: (one)
+    bob comes back as again -> Another connection has taken this line over. | (closed)
+        again < OK | [now] alice (again): (one) | You are chatting with alice.
+What was said to a plain user who never comes back has failed.
+    alice enters in JSON
+    bob enters
+    bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
+    alice: to(name=bob) -> paired(peer=bob) ; bob < You are chatting with alice.
+    alice: say(id=1, text=one) -> status(id=1, status=handed) ; bob < [now] alice: (one)
+    bob is lost ; alice < held(peer=bob)
+    alice: say(id=2, text=two)
+    60 seconds pass ; alice < status(id=2, status=failed, why=lost) | left(peer=bob, why=lost)
+The last lines of a connection that is taken over are said.
+    alice talks with bob
+    alice: /key
+        alice < Your key is alice's key. After a drop, say Back:alice's key instead of a name.
+    bob takes no more
+    alice: one | two
+    alice comes back as again -> Another connection has taken this line over. | (closed)
+        bob < [now] alice: (one) | [now] alice: (two)
+        again < OK | You are chatting with bob.
+A line whose last word was quit can not be taken over.
+    alice talks with bob
+    alice: /key
+        alice < Your key is alice's key. After a drop, say Back:alice's key instead of a name.
+    bob takes no more
+    alice: one | Quit
+    alice comes back as again -> Quit | (closed)
+        bob < [now] alice: (one) | Quit.
+        again < No line is held for that key.
+"""
 
-AWAY = "{} has lost the connection. What you say is kept for a while."
+
+@scenes(SCENES)
+def test_held_lines(exchange: Exchange, scene: str) -> None:
+    play(exchange, scene)
+
+
+# Plain users
+
 NO_LINE = "No line is held for that key."
 
 
-def pair(exchange: Exchange) -> tuple[JsonParty, JsonParty]:
-    """Let alice and bob, who speak JSON, have a line, and know it."""
-    alice, bob = exchange.enter_json("alice"), exchange.enter_json("bob")
-    alice.does("to", name="bob")
-    for party in (alice, bob):
-        party.events()
-        party.does("ack", seq=2)
-    return alice, bob
+def key_of(party: Party) -> str:
+    """Ask for a key."""
+    party.says("/key")
+    [line] = party.heard()
+    key = line.split()[3].removesuffix(".")
+    assert line == f"Your key is {key}. After a drop, say Back:{key} instead of a name."
+    return key
 
 
-def test_a_lost_line_is_held_and_resumed(exchange: Exchange) -> None:
-    alice, bob = pair(exchange)
+def back(exchange: Exchange, key: str) -> Party:
+    """Come back on a new connection."""
+    party = exchange.connect()
+    party.says(f"Back:{key}")
+    return party
+
+
+def test_a_key_gives_a_plain_user_the_line_back(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    assert key_of(bob) == key
+    alice.says("before")
+    assert bob.heard() == [said(exchange, "before")]
     bob.drops()
-    assert alice.events() == [{"event": "held", "peer": "bob", "seq": 3}]
-    alice.say(1, "one")
-    exchange.clock.advance(59)
-    alice.does("who")
-    assert alice.events()[0]["names"][1] == {"name": "bob", "paired": True}
-    again = exchange.connect_json()
-    resumed, message = again.resumes(bob, seen=2)
-    assert resumed == {"event": "resumed", "name": "bob", "peer": "alice", "got": 0}
-    assert (message["text"], message["seq"]) == ("one", 3)
-    assert alice.events() == [{"event": "back", "peer": "bob", "seq": 4}]
-    again.does("ack", seq=3)
-    assert alice.uncounted() == [status(1, "confirmed")]
-    again.say(1, "two")
-    assert alice.events()[0]["text"] == "two"
-    exchange.clock.advance(60)
-    assert not again.closed
+    assert alice.heard() == ["bob has lost the connection. What you say is kept for a while."]
+    alice.says("since")
+    again = back(exchange, f" {key.upper()} ")
+    assert again.heard() == [
+        "OK",
+        said(exchange, "before", "alice (again)"),
+        PAIRED.format("alice"),
+        said(exchange, "since"),
+    ]
+    assert alice.heard() == ["bob is back."]
+    again.says("hello")
+    assert alice.heard() == [said(exchange, "hello", "bob")]
 
 
-def test_a_line_is_held_no_longer_than_that(exchange: Exchange) -> None:
-    alice, bob = pair(exchange)
-    alice.say(1, "one")
-    bob.does("ack", seq=3)
-    alice.say(2, "two")
-    alice.say(3, "three")
+def test_lines_are_repeated_that_a_dead_connection_may_have_swallowed(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    alice.says("long ago")
+    exchange.clock.advance(LATELY_SECONDS)
+    alice.says("lately")
+    exchange.clock.advance(1)
+    alice.sends(b"one\ntwo\n")
+    at_two = said(exchange, "two", "alice (again)")
     bob.drops()
-    alice.events()
-    exchange.clock.advance(30)
-    alice.does("ping")
-    exchange.clock.advance(30)
-    left = {"event": "left", "peer": "bob", "why": "lost"}
-    assert alice.uncounted() == [{"event": "pong"}, status(3, "failed", why="lost"), left]
-    again = exchange.connect_json()
-    assert again.resumes(bob)[0]["code"] == "bad-key"
-    again.does("name", name="bob")
-    assert again.events()[0]["event"] == "named"
+    exchange.clock.advance(50)
+    again = back(exchange, key).heard()
+    assert len(again) == 5
+    assert "(again): (lately)" in again[1]
+    assert again[3] == at_two
 
 
-def test_nothing_is_held_if_lines_are_not() -> None:
-    exchange = Exchange(hold=0)
-    alice, bob = pair(exchange)
-    carol = exchange.enter("carol")
-    carol.says("/key")
-    assert carol.heard() == ["Lines are not held here."]
+def test_no_more_than_a_store_full_is_repeated(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    alice.says(*map(str, range(KEPT_EVENTS + 500)))
     bob.drops()
-    assert alice.uncounted() == [{"event": "left", "peer": "bob", "why": "lost"}]
-    assert exchange.connect_json().resumes(bob)[0]["code"] == "bad-key"
+    again = [line for line in back(exchange, key).heard() if "(again)" in line]
+    assert KEPT_EVENTS - 1 <= len(again) <= KEPT_EVENTS
+    last = range(KEPT_EVENTS + 500 - len(again), KEPT_EVENTS + 500)
+    assert [line.partition(": ")[2] for line in again] == [f"({number})" for number in last]
 
 
-def test_whoever_quits_is_not_held(exchange: Exchange) -> None:
-    alice, bob = pair(exchange)
-    bob.does("quit")
-    bob.drops(clean=True)
-    assert alice.uncounted() == [{"event": "left", "peer": "bob", "why": "quit"}]
-    assert exchange.connect_json().resumes(bob)[0]["code"] == "bad-key"
-
-
-def test_a_resume_brings_back_all_that_was_not_seen(exchange: Exchange) -> None:
-    alice, bob = exchange.enter_json("alice"), exchange.enter_json("bob")
-    alice.does("to", name="bob")
-    alice.does("foo")
-    alice.say(1, "hi")
-    bob.does("ack", seq=3)
-    bob.say(1, "hello")
-    told = alice.events()
-    assert [event["seq"] for event in told] == [2, 3, 4, 5]
-    alice.drops()
-    for seen in (0, 3, 5):
-        alice2 = exchange.connect_json()
-        resumed, *rest = alice2.resumes(alice, seen)
-        assert resumed == {"event": "resumed", "name": "alice", "peer": "bob", "got": 1}
-        assert [event for event in rest if event["seq"] > 1] == told[max(seen - 1, 0) :]
-        alice2.drops()
-
-
-def test_a_resume_that_has_seen_too_much_is_refused_and_harms_nobody(exchange: Exchange) -> None:
-    alice, bob = pair(exchange)
-    other = exchange.connect_json()
-    [answer] = other.resumes(bob, seen=3)
-    assert (answer["of"], answer["code"]) == ("resume", "bad-line")
-    assert not bob.closed
-    alice.say(1, "hi")
-    assert bob.events()[0]["text"] == "hi"
-    assert other.resumes(bob, seen=2)[0]["event"] == "resumed"
-
-
-def test_a_line_is_taken_over_from_a_connection_that_looks_alive(exchange: Exchange) -> None:
-    alice, bob = pair(exchange)
-    bob.fills()
-    alice.say(1, "one")
-    again = exchange.connect_json()
-    assert [event.get("text") for event in again.resumes(bob, seen=2)] == [None, "one"]
-    [last] = bob.events()[-1:]
-    assert (last["event"], last["of"], last["code"]) == ("error", None, "bad-key")
-    assert "seq" not in last
-    bob.say(1, "from the old one")
+def test_what_is_repeated_may_be_lost_again(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    alice.says("one")
     bob.drops()
-    assert alice.events() == []
-    again.say(1, "from the new one")
-    assert [event["text"] for event in alice.events()] == ["from the new one"]
+    alice.says("two")
+    exchange.clock.advance(50)
+    second = back(exchange, key)
+    second.drops()
+    third = [line.partition(": ")[2] for line in back(exchange, key).heard()]
+    assert third == ["", "(one)", "(two)", ""]
 
 
-def test_a_say_of_the_old_connection_is_not_repeated_on_the_new(exchange: Exchange) -> None:
-    alice, bob = pair(exchange)
-    alice.say(1, "one")
-    again = exchange.connect_json()
-    assert again.resumes(alice, seen=2)[0]["got"] == 1
-    again.say(1, "one")
-    again.say(2, "two")
-    assert [event["text"] for event in bob.events()] == ["one", "two"]
+def test_many_wrong_keys_of_one_host(exchange: Exchange) -> None:
+    bob = exchange.enter("bob")
+    key = key_of(bob)
+    guesser = exchange.connect("bad")
+    for _ in range(1_000):
+        guesser.says(f"Back:{words()}")
+    answers = guesser.heard()
+    assert answers[:WRONG_KEYS] == [NO_LINE] * WRONG_KEYS, words
+    assert set(answers[WRONG_KEYS:]) == {"There were too many wrong keys. Try later."}
+    assert back(exchange, key).heard()[0] == "OK"
+    assert len(exchange.factory._words._wrong) == 1
 
 
-def test_somebody_who_is_away_may_be_called_and_the_caller_knows(exchange: Exchange) -> None:
-    bob, carol = exchange.enter_json("bob"), exchange.enter("carol")
+def test_the_owner_of_a_key_that_was_nearly_guessed_is_told(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    alice.says("one")
+    for _ in range(NEAR_MISSES):
+        back(exchange, f"{key.partition('-')[0]}-x-y")
+    assert bob.heard() == [
+        said(exchange, "one"),
+        "Others have tried to guess your key. It opens nothing now: ask for a new one.",
+    ]
+    assert back(exchange, key).heard() == [NO_LINE]
+    new_key = key_of(bob)
+    assert new_key != key
     bob.drops()
-    carol.says("To:bob", "hi")
-    assert carol.heard() == [PAIRED.format("bob"), AWAY.format("bob")]
-    again = exchange.connect_json()
-    events = again.resumes(bob, seen=1)
-    assert events[0]["peer"] == "carol"
-    assert [event["event"] for event in events[1:]] == ["paired", "message"]
-    assert carol.heard() == ["bob is back."]
+    assert said(exchange, "one", "alice (again)") in back(exchange, new_key).heard()
 
 
-def test_two_who_are_both_away(exchange: Exchange) -> None:
-    alice, bob = pair(exchange)
-    alice.drops()
-    bob.drops()
-    bob2, alice2 = exchange.connect_json(), exchange.connect_json()
-    assert [event["event"] for event in bob2.resumes(bob, 2)] == ["resumed", "held"]
-    assert [event["event"] for event in alice2.resumes(alice, 2)] == ["resumed", "held", "back"]
-    assert bob2.uncounted() == [{"event": "back", "peer": "alice"}]
-
-
-def test_a_peer_that_drops_again_and_again_does_not_fill_the_store(exchange: Exchange) -> None:
-    alice, bob = pair(exchange)
-    for _ in range(KEPT_EVENTS):
+def test_a_plain_user_who_never_reads_does_not_fill_the_memory(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    for _ in range(5):
         bob.drops()
-        bob, old = exchange.connect_json(), bob
-        bob.resumes(old, seen=2)
-    told = [event["event"] for event in alice.events()]
-    assert told == ["held", "back"] * (KEPT_EVENTS // 2)
-    alice.does("ack", seq=500)
-    assert alice.events() == []
-    bob.drops()
-    assert alice.uncounted() == [{"event": "held", "peer": "bob"}]
-
-
-# Bounds
-
-
-def test_a_full_store_makes_the_speaker_wait(exchange: Exchange) -> None:
-    alice, bob = pair(exchange)
-    bob.drops()
-    for number in range(1, 1_501):
-        alice.say(number, str(number))
-    assert not alice.paused  # what it acknowledges must be read
-    bob2 = exchange.connect_json()
-    _, *kept = bob2.resumes(bob, seen=2)
-    assert [event["text"] for event in kept] == [str(n) for n in range(1, KEPT_EVENTS + 1)]
-    bob2.does("ack", seq=KEPT_EVENTS + 2)
-    exchange.clock.pump([0] * 100)
-    assert [event["text"] for event in bob2.events()] == [str(n) for n in range(1_001, 1_501)]
-
-
-def test_a_plain_speaker_waits_too_and_loses_nothing(exchange: Exchange) -> None:
-    alice, bob = exchange.enter("alice"), exchange.enter_json("bob")
-    alice.says("To:bob")
-    bob.drops()
-    lines = [str(number) for number in range(3_000)]
-    alice.sends("".join(f"{line}\n" for line in lines).encode())
-    exchange.clock.pump([0] * 200)
-    assert alice.paused
-    again = exchange.connect_json()
-    texts = [event["text"] for event in again.resumes(bob, seen=2)[1:]]
-    seq = 2
-    while texts:
-        seq += len(texts)
-        assert texts == [lines.pop(0) for _ in texts]
-        again.does("ack", seq=seq)
-        exchange.clock.pump([0] * 200)
-        texts = [event["text"] for event in again.events()]
-    assert lines == []
-    assert not alice.paused
-
-
-def test_bytes_are_bounded_too(exchange: Exchange) -> None:
-    alice, bob = pair(exchange)
-    bob.drops()
-    for number in range(1, 31):
-        alice.say(number, "x" * 60_000)
-    kept = exchange.connect_json().resumes(bob, seen=2)[1:]
-    assert len(kept) == 18  # the last of which passes 1 MiB
-
-
-def test_two_who_say_much_at_once_do_not_wait_for_each_other_for_ever(exchange: Exchange) -> None:
-    alice, bob = pair(exchange)
-    for number in range(1, 1_801):
-        for party in (alice, bob):
-            party.say(number, "x")
-    assert exchange.factory.users["bob"].full  # and has acknowledged nothing, behind what waits
-    heard: dict[JsonParty, list[dict[str, Any]]] = {alice: [], bob: []}
-    seen = 2
-    for _ in range(10):
-        for party in (alice, bob):
-            heard[party] += party.events()
-        for party in (alice, bob):
-            party.does("ack", seq=heard[party][-1]["seq"])
-        exchange.clock.pump([0] * 200)
-    for party in (alice, bob):
-        numbers = [event["seq"] for event in heard[party]]
-        assert numbers == list(range(seen + 1, seen + 1 + len(numbers)))
-        assert sum(event["event"] == "message" for event in heard[party]) == 1_800
-        assert heard[party][-1]["status"] == "confirmed"
-        assert heard[party][-1]["id"] == 1_800
-
-
-def test_whoever_acknowledges_nothing_is_read_no_further_than_needed(exchange: Exchange) -> None:
-    alice = exchange.enter_json("alice")
-    for _ in range(2_100):
-        alice.does("to", name="nobody")
-    assert alice.paused
-    assert len(alice.events()) == KEPT_EVENTS - 1
-    # Its acknowledgements, if there are any, are behind all that: so another connection is due.
-    exchange.clock.advance(SILENT_SECONDS)
-    assert alice.events()[-1]["code"] == "try-later"
-    assert alice.closed
-    again = exchange.connect_json()
-    assert again.resumes(alice, seen=KEPT_EVENTS + 1)[0]["event"] == "resumed"
-    again.does("who")
-    assert again.events()[0]["event"] == "who"
-
-
-def test_commands_that_waited_go_on_when_room_was_made(exchange: Exchange) -> None:
-    alice = exchange.enter_json("alice")
-    for _ in range(KEPT_EVENTS + 1):
-        alice.does("foo")
-    alice.does("bye")
-    assert alice.events()[-1]["seq"] == KEPT_EVENTS
-    alice.does("ack", seq=KEPT_EVENTS)
-    assert [event["of"] for event in alice.events()] == ["foo", "foo", "bye"]
-
-
-def test_wrong_acknowledgements_are_bounded_like_all_else(exchange: Exchange) -> None:
-    alice = exchange.enter_json("alice")
-    for _ in range(3_000):
-        alice.does("ack", seq=999_999)
-    assert len(alice.events()) == KEPT_EVENTS - 1
-    assert alice.paused
-
-
-def test_what_is_shown_of_nonsense_is_short(exchange: Exchange) -> None:
-    alice = exchange.enter_json("alice")
-    alice.does("x" * 60_000)
-    alice.does("to", name="y" * 60_000)
-    assert all(len(json.dumps(event)) < 500 for event in alice.events())
-
-
-def test_one_who_says_much_to_a_plain_user_does_not_wait_for_ever(exchange: Exchange) -> None:
-    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
-    alice.does("to", name="bob")
-    for number in range(1, 5_001):
-        alice.say(number, str(number))
-    assert len(bob.heard()) == 5_001
-    told = alice.events()
-    assert len(told) == 2 + KEPT_STATUSES - 2 + 1
-    alice.does("ack", seq=told[-1]["seq"])
-    assert alice.uncounted() == [status(5_000, "handed")]
-
-
-def test_a_peer_of_old_that_acknowledges_nothing_holds_up_no_statuses(exchange: Exchange) -> None:
-    alice, bob = exchange.enter_json("alice"), exchange.enter_json("bob")
-    exchange.enter("carol")
-    alice.does("to", name="bob")
-    alice.say(1, "to bob")
-    alice.does("to", name="carol")
-    for number in range(2, 1_101):
-        alice.say(number, "to carol")
-    alice.events()
-    alice.does("ping")
-    bob.does("ping")
-    exchange.clock.advance(LATE_SECONDS)
-    exchange.clock.pump([0] * 10)
-    told = [event for event in alice.uncounted() if event["event"] == "status"]
-    assert told[0] == status(1, "failed", why="lost")
-    assert told[-1]["status"] == "handed"
-    assert told[-1]["id"] > 1_000
-    bob.does("ack", seq=3)
-    assert alice.events() == []
-
-
-def test_one_host_can_not_fill_the_server_with_held_users() -> None:
-    exchange = Exchange(max_per_host=3)
-    for number in range(3):
-        party = exchange.connect_json("bad")
-        party.does("name", name=f"user{number}")
-        party.events()
-        party.drops()
-    party = exchange.connect_json("bad")
-    party.does("name", name="user3")
-    assert party.events()[0]["code"] == "try-later"
-    exchange.enter("alice")
-    exchange.clock.advance(60)
-    party.does("name", name="user3")
-    assert party.events()[0]["event"] == "named"
-    assert not exchange.factory.held_of_host
-
-
-def test_one_may_come_back_to_a_full_server() -> None:
-    exchange = Exchange(max_users=2)
-    _, bob = pair(exchange)
-    bob.drops()
-    assert exchange.connect_json().resumes(bob, seen=2)[0]["event"] == "resumed"
-    late = exchange.connect()
-    late.says("carol")
-    assert late.heard() == ["The server is full."]
-
-
-def test_many_held_users_cost_one_timer(exchange: Exchange) -> None:
-    exchange = Exchange(max_per_host=500, connects_per_minute=0, names_per_minute=0)
-    parties = [exchange.connect_json("host") for _ in range(500)]
-    for number, party in enumerate(parties):
-        party.does("name", name=f"user{number}")
-    for party in parties:
-        party.drops()
-    assert len(exchange.clock.getDelayedCalls()) <= 3
-    assert len(exchange.factory.users) == 500
-    exchange.clock.advance(60)
-    assert not exchange.factory.users
-    assert not exchange.factory._tokens._keys
+        alice.says(*["x" * 60_000] * 20)
+        exchange.clock.pump([0] * 50)
+        bob = exchange.connect()
+        bob.transport.full = True
+        bob.says(f"Back:{key}")
+    recall = exchange.factory.users["bob"].recall
+    assert recall is not None
+    assert recall.lately.bytes < 4 * 2**20

@@ -305,6 +305,12 @@ class Across(Exchange):
         self.clock.advance(0.000_001)  # nodes know by their clocks who came before what
         return list(self.network.nodes.values())[next(self._turn) % 3]
 
+    def has(self, option: str, value: int | str) -> None:
+        """Let an option of each node have another value from now on."""
+        for node in self.network.nodes.values():
+            node.has(option, value)
+        self.factory = cast(ChatFactory, _AllNodes(self.network))
+
     def connect(self, host: str = "") -> Party:
         """Connect somebody to the next node."""
         return self._next().connect(host)

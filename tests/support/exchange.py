@@ -145,6 +145,10 @@ class Exchange:
         self.factory = ChatFactory(self.clock, **options)  # type: ignore[arg-type]
         self.factory.protocol = ChatProtocol  # type: ignore[assignment]
 
+    def has(self, option: str, value: int | str) -> None:
+        """Let an option have another value from now on."""
+        setattr(self.factory, option, value)
+
     def connect(self, host: str = "") -> Party:
         """Connect somebody who has said nothing yet, from a host that has no other."""
         return Party(self, host or f"host-{next(self._hosts)}")

@@ -168,27 +168,31 @@ class Scene:
         self.people[other] = new
         self._open.add(other)
         self._keys[other] = key
-        if isinstance(new, JsonParty):
-            new.does("resume", key=key, seen=int(seen or 0))
-            self._resumes_after[other] = int(seen or 0)
-        else:
-            new.says(f"Back:{key}")
+        back = (
+            f"resume(key={key}, seen={seen or 0})" if isinstance(new, JsonParty) else f"Back:{key}"
+        )
+        self.says(other, back)
 
     def says(self, name: str, lines: str) -> None:
         for owner, key in self._keys.items():
             lines = lines.replace(f"{owner}'s key", key)
+        if found := re.fullmatch(r"resume\(key=.*, seen=(\d+)\)", lines):
+            self._resumes_after[name] = int(found[1])
         party = self.people[name]
         for line in lines.replace("[long]", LONG).split(BETWEEN):
             party.says(_command(line) if isinstance(party, JsonParty) else line)
+
+    def has(self, option: str, value: str) -> None:
+        self.exchange.has(option, literal_eval(value))
+
+    def passes(self, seconds: str) -> None:
+        self.exchange.clock.advance(float(seconds))
 
     def sends(self, name: str, data: str) -> None:
         self.people[name].sends(literal_eval(data))
 
     def fills_soon(self, name: str) -> None:
         self.people[name].transport.full = True
-
-    def passes(self, seconds: str) -> None:
-        self.exchange.clock.advance(int(seconds))
 
     def waits(self, name: str, not_read: str) -> None:
         assert self.people[name].paused == (not_read == "waits")
@@ -213,9 +217,8 @@ STEPS: dict[str, Callable[..., None]] = {
     r"(\w+) is lost": _simply("drops"),
     r"(\w+) hangs up": lambda scene, name: scene.people[name].drops(clean=True),
     r"(\w+) ends the input": _simply("ends_input"),
-    r"([\d.]+) seconds? pass(?:es)?": lambda scene, seconds: scene.exchange.clock.advance(
-        float(seconds)
-    ),
+    r"([\d.]+) seconds? pass(?:es)?": Scene.passes,
+    r"the server has (\w+)=(.*)": Scene.has,
     r"the server stops": lambda scene: scene.exchange.factory.stop(),
 }
 

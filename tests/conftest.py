@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from selenium.webdriver import Chrome
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from zope.interface import implementer
 
 from benchmarks.servers import SHARE, share_of
 from tests.support.browser import Pages, browser
@@ -48,6 +50,20 @@ def ports(worker_id: str) -> None:
 def exchange() -> Exchange:
     """An exchange without sockets."""
     return Exchange()
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    """What is logged, a line each."""
+    lines: list[str] = []
+
+    @implementer(ILogObserver)
+    def observe(event: LogEvent) -> None:
+        lines.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(observe)
+    yield lines
+    globalLogPublisher.removeObserver(observe)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The options and the service, without a process."""
 
+import re
 import resource
 import subprocess
 import sys
@@ -52,13 +53,41 @@ def test_every_option_reaches_the_factory(tmp_path: Path) -> None:
     assert factory.motd == "Grüße.\n [x]\n [2J[y]\n Quit."
 
 
-def test_what_is_wrong_is_said() -> None:
-    with pytest.raises(UsageError, match="--port x: no port number, and no endpoint"):
-        parse("--port", "x")
-    with pytest.raises(UsageError, match="--max-users 0: not 1 or more"):
-        parse("--max-users", "0")
-    with pytest.raises(UsageError, match="--motd: can't read /nowhere"):
-        parse("--motd", "/nowhere")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--port", "nonsense"], "--port nonsense: no port number, and no endpoint"),
+        (["--port", "tcp:x"], "--port tcp:x: no port number, and no endpoint"),
+        (["--port", "99999"], "the highest port is 65535"),
+        (["--port", "tcp:1:colour=red"], "--port tcp:1:colour=red: no port number"),
+        (["--port", ""], "--port : no port number, and no endpoint"),
+        (["--port", "ssl:1:privateKey=/nowhere"], "here: /nowhere: No such file or directory"),
+        (["--port", "tls:/nowhere:port=1"], "here: /nowhere: No such file or directory"),
+        (["--port", "tls:/proc/self/fd:port=1"], "has no .pem files with a certificate for a name"),
+        (["--port", "ssl:1:privateKey=/dev/null"], "here: "),
+        (["--max-line", "0"], "--max-line 0: not 1 or more"),
+        (["--max-line", "many"], "--max-line many: not a whole number"),
+        (["--linger", "-1"], "--linger -1: not 0 or more"),
+        (["--linger", "nan"], "--linger nan: not 0 or more"),
+        (["--linger", "inf"], "--linger inf: not 0 or more"),
+        (["--linger", "soon"], "--linger soon: not a number"),
+        (["--max-users", "0"], "--max-users 0: not 1 or more"),
+        (["--max-per-host", "1.5"], "--max-per-host 1.5: not a whole number"),
+        (["--max-connects-per-minute", "-1"], "--max-connects-per-minute -1: not 0 or more"),
+        (["--max-names-per-minute", "x"], "--max-names-per-minute x: not a whole number"),
+        (["--name-time", "0"], "--name-time 0: not 1 or more"),
+        (["--rate", "0.5"], "--rate 0.5: not a whole number"),
+        (["--motd", "/nowhere"], "--motd: can't read /nowhere: No such file or directory"),
+        (["--web", "x"], "--web x: no port number, and no endpoint"),
+        (["--colour"], "option --colour not recognized"),
+    ],
+)
+def test_an_option_that_is_wrong(options: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        parse(*options)
+
+
+def test_the_version_is_told_and_that_is_all() -> None:
     with pytest.raises(SystemExit):
         parse("--version")
 
@@ -77,8 +106,6 @@ def test_the_web_door(monkeypatch: pytest.MonkeyPatch) -> None:
     options = parse("--port", "0", "--web", "0", "--web", "unix:/run/web")
     assert options["webs"] == ["tcp:0", "unix:/run/web"]
     assert len(tap.makeService(options).services) == 3
-    with pytest.raises(UsageError, match="--web x: no port number, and no endpoint"):
-        parse("--web", "x")
     monkeypatch.setitem(sys.modules, "chatpair.doors.web", None)
     with pytest.raises(UsageError) as refusal:
         parse("--web", "0")

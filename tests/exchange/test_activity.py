@@ -1,30 +1,12 @@
 """The log tells who came and went, and never what they said."""
 
-from collections.abc import Iterator
-
-import pytest
 from twisted.internet.task import Clock
-from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
-from zope.interface import implementer
 
 from chatpair.activity import ActivityLog
 from tests.support.exchange import Exchange
 
 
-@pytest.fixture
-def lines() -> Iterator[list[str]]:
-    written: list[str] = []
-
-    @implementer(ILogObserver)
-    def observe(event: LogEvent) -> None:
-        written.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
-    yield written
-    globalLogPublisher.removeObserver(observe)
-
-
-def test_tells_who_came_and_went_and_why(lines: list[str]) -> None:
+def test_tells_who_came_and_went_and_why(logged: list[str]) -> None:
     exchange = Exchange()
     alice, bob = exchange.pair()
     alice.says("my secret")
@@ -32,19 +14,19 @@ def test_tells_who_came_and_went_and_why(lines: list[str]) -> None:
     bob.drops()
     exchange.enter("carol").drops(clean=True)
     exchange.connect().sends(b"\x16\x03\x01")
-    assert lines == ["came: alice; 1 here, 0 pairs"]
+    assert logged == ["came: alice; 1 here, 0 pairs"]
     exchange.clock.advance(60)
-    assert lines[1:] == [
+    assert logged[1:] == [
         "came: bob, carol; went: alice (quit), bob (reset), carol (closed); "
         "refused: 1 (TLS 1); 0 here, 0 pairs"
     ]
     exchange.clock.advance(60)
     exchange.enter("dave")
-    assert lines[2:] == ["came: dave; 1 here, 0 pairs"]
-    assert not any("secret" in line for line in lines)
+    assert logged[2:] == ["came: dave; 1 here, 0 pairs"]
+    assert not any("secret" in line for line in logged)
 
 
-def test_writes_a_line_a_minute_however_many_come(lines: list[str]) -> None:
+def test_writes_a_line_a_minute_however_many_come(logged: list[str]) -> None:
     clock = Clock()
     log = ActivityLog(clock, lambda: "1 here")
     for _ in range(180):
@@ -53,28 +35,28 @@ def test_writes_a_line_a_minute_however_many_come(lines: list[str]) -> None:
             log.went(f"u{number}", "reset" if number % 2 else "quit")
             log.refused("full")
         clock.advance(1)
-    assert len(lines) == 4
+    assert len(logged) == 4
     names = ", ".join(f"u{number % 10}" for number in range(20))
     gone = ", ".join(f"u{number % 10} ({('quit', 'reset')[number % 2]})" for number in range(20))
-    assert lines[2] == (
+    assert logged[2] == (
         f"came: 600, first {names}; went: 600 (quit 300, reset 300), first {gone}; "
         "refused: 600 (full 600); 1 here"
     )
 
 
-def test_writes_the_rest_at_the_end(lines: list[str]) -> None:
+def test_writes_the_rest_at_the_end(logged: list[str]) -> None:
     clock = Clock()
     log = ActivityLog(clock, lambda: "0 here")
     log.close()
-    assert lines == []
+    assert logged == []
     log.came("alice")
     log.went("alice", "quit")
     log.close()
-    assert lines == ["came: alice; 0 here", "went: alice (quit); 0 here"]
+    assert logged == ["came: alice; 0 here", "went: alice (quit); 0 here"]
     assert clock.getDelayedCalls() == []
 
 
-def test_a_name_is_readable_in_any_log(lines: list[str]) -> None:
+def test_a_name_is_readable_in_any_log(logged: list[str]) -> None:
     log = ActivityLog(Clock(), lambda: "1 here")
     log.came("Борис")
-    assert lines == [r"came: \u0411\u043e\u0440\u0438\u0441; 1 here"]
+    assert logged == [r"came: \u0411\u043e\u0440\u0438\u0441; 1 here"]

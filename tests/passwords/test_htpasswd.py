@@ -3,55 +3,32 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import bcrypt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.cred import credentials, strcred
 from twisted.cred.checkers import FilePasswordDB
 from twisted.cred.error import UnauthorizedLogin
-from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.python.usage import UsageError
-from zope.interface import implementer
 
 from chatpair import tap
 from chatpair.accounts import Source
 from chatpair.names import BadName, NameIndex, NameTable, parse
 from chatpair.password_file import HtpasswdChecker
 from tests.support.accounts import Guarded
+from tests.support.accounts import htpasswd_line as line
 from tests.support.server import require
 from twisted.plugins import cred_unix
 
 PAST = 1_000_000_000
 
 
-def line(name: str, password: str, prefix: bytes = b"2b") -> str:
-    """Return a line as htpasswd writes it, as cheap as bcrypt can be."""
-    hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4))
-    return f"{name}:{hashed.replace(b'2b', prefix, 1).decode()}\n"
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "passwords"
-
-
-@pytest.fixture
-def logged() -> Iterator[list[str]]:
-    """What is logged, a line each."""
-    lines: list[str] = []
-
-    @implementer(ILogObserver)
-    def observe(event: LogEvent) -> None:
-        lines.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
-    yield lines
-    globalLogPublisher.removeObserver(observe)
 
 
 def write(path: Path, *lines: str, at: float = PAST) -> None:
@@ -89,9 +66,9 @@ def test_what_htpasswd_writes_opens(path: Path) -> None:
     assert opens(checker, "Bob", "x" * 100)
 
 
-@pytest.mark.parametrize("prefix", [b"2a", b"2b", b"2y"])
-def test_each_kind_of_bcrypt_opens(path: Path, prefix: bytes) -> None:
-    write(path, line("alice", "secret", prefix))
+@pytest.mark.parametrize("prefix", ["2a", "2b", "2y"])
+def test_each_kind_of_bcrypt_opens(path: Path, prefix: str) -> None:
+    write(path, line("alice", "secret", prefix=prefix))
     checker = HtpasswdChecker(path)
     assert opens(checker, "alice", "secret")
     for wrong in ("Secret", "secret\0", "\0", "", "x" * 80):

@@ -3,6 +3,7 @@
 from collections import deque
 from typing import cast
 
+import bcrypt
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
@@ -15,6 +16,12 @@ from chatpair.registry import INameRegistry
 from tests.support.exchange import Exchange, Party
 
 LOOPBACK = "127.0.0.1"
+
+
+def htpasswd_line(name: str, password: str, cost: int = 4, prefix: str = "2b") -> str:
+    """Return a line as htpasswd writes it, which is cheap to check, unless it is not to be."""
+    hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(cost)).decode()
+    return f"{name}:{hashed.replace('2b', prefix, 1)}\n"
 
 
 def known(**passwords: str) -> Source:

@@ -11,7 +11,7 @@ OTHERWISE = {
     # A name that another node has is blocked as it was typed.
     "test_blocks_of_one_node",
     # They look into one factory, or want another one.
-    "test_a_stop_is_told",
+    "test_json_of_one_node",
     "test_many_wrong_keys_of_one_host",
     "test_nothing_rings_when_the_server_stops",
     "test_the_blocks_of_who_has_left_are_forgotten",
@@ -22,8 +22,6 @@ OTHERWISE = {
     # It takes seconds, and nothing of it is between nodes.
     "test_many_held_users_cost_one_timer",
     # They look before the next turn.
-    "test_half_closed_and_paired",
-    "test_half_closed_and_unpaired",
     "test_the_speaker_reads_on_when_the_full_peer_is_gone",
 }
 

@@ -2,12 +2,11 @@
 
 import json
 
-import pytest
 from twisted.internet.address import IPv4Address
 from twisted.protocols.policies import WrappingFactory
 
 from chatpair.commands import BAD_LINES
-from tests.support.exchange import Exchange, Transport, error, said, status
+from tests.support.exchange import Exchange, Transport, status
 from tests.support.transcript import play, scenes
 
 SCENES = r"""
@@ -122,6 +121,30 @@ One may leave a peer who takes no more.
         bob < Quit.
         carol < You are chatting with alice.
   * alice: quit() -> quit() | (closed) ; bob < Quit.
+What is not confirmed when the peer goes has failed.
+    the server has hold=0
+    alice talks with bob in JSON
+    alice: say(id=1, text=one) | say(id=2, text=two) | say(id=3, text=three)
+        bob < message(from=alice, text=one, time=[time])
+        bob < message(from=alice, text=two, time=[time])
+        bob < message(from=alice, text=three, time=[time])
+    bob: ack(seq=3) ; alice < status(id=1, status=confirmed)
+  * bob: quit() -> quit() | (closed)
+        alice < status(id=3, status=failed, why=quit) | left(peer=bob, why=quit)
+  * bob is lost ; alice < status(id=3, status=failed, why=lost) | left(peer=bob, why=lost)
+A line that is too long is dropped.
+    alice enters in JSON
+    bob enters
+    alice talks with bob
+    alice: say(id=1, text=[long]) | say(id=2, text=short)
+        alice < error(of=null, code=too-long, text=That line was not sent: it has over 65536
+            bytes.)
+        alice < status(id=1, status=failed, why=missing) | status(id=2, status=handed)
+        bob < [now] alice: (short)
+Half closed and unpaired.
+    alice connects in JSON
+    alice sends b'{"do":"name","name":"alice"}\n{"do":"who"}' -> named(name=alice, key=[key])
+    alice ends the input -> who(names=[{"name": "alice", "paired": false}], more=0) | (closed)
 """
 
 
@@ -130,27 +153,43 @@ def test_json(exchange: Exchange, scene: str) -> None:
     play(exchange, scene)
 
 
-MESSAGE = {"event": "message", "from": "alice", "time": "2026-11-23T00:22:01.000Z"}
+# Other nodes hear of an end of input a turn later, and they have their own options.
+SCENES_OF_ONE_NODE = r"""
+Half closed and paired.
+    alice enters in JSON
+    bob enters
+    alice talks with bob
+    alice sends b'{"do":"say","id":1,"text":"last"}'
+    alice ends the input -> status(id=1, status=handed) | pong() ; bob < [now] alice: (last)
+    bob: bye | Quit -> Quit | (closed)
+        alice < message(from=bob, text=bye, time=[time]) | left(peer=bob, why=quit) | (closed)
+The message of the day.
+    the server has motd="one\ntwo"
+    alice connects in JSON
+    alice: name(name=alice) -> named(name=alice, key=[key], motd=one\ntwo)
+A full server may have room later.
+    the server has max_users=1
+    alice, bob connect in JSON
+    alice: name(name=alice) -> named(name=alice, key=[key])
+    bob: name(name=bob) -> error(of=name, code=try-later, text=The server is full.)
+    alice: quit() -> quit() | (closed)
+    bob: name(name=bob) -> named(name=bob, key=[key])
+The server stops.
+    alice talks with bob in JSON
+    carol enters in JSON
+    alice: say(id=1, text=hi) ; bob < message(from=alice, text=hi, time=[time])
+    the server stops
+        alice < status(id=1, status=failed, why=stopped) | left(peer=bob, why=stopped)
+        alice < error(of=null, code=try-later, text=The server is stopping.) | (closed)
+        bob < left(peer=alice, why=stopped)
+        bob < error(of=null, code=try-later, text=The server is stopping.) | (closed)
+        carol < error(of=null, code=try-later, text=The server is stopping.) | (closed)
+"""
 
 
-@pytest.mark.parametrize(("ends", "why"), [("quit", "quit"), ("drop", "lost")])
-def test_what_is_not_confirmed_when_the_peer_goes_has_failed(ends: str, why: str) -> None:
-    exchange = Exchange(hold=0)
-    alice, bob = exchange.enter_json("alice"), exchange.enter_json("bob")
-    alice.does("to", name="bob")
-    alice.say(1, "one")
-    alice.say(2, "two")
-    alice.say(3, "three")
-    bob.does("ack", seq=3)
-    alice.events()
-    if ends == "quit":
-        bob.does("quit")
-    else:
-        bob.drops()
-    assert alice.uncounted() == [
-        status(3, "failed", why=why),
-        {"event": "left", "peer": "bob", "why": why},
-    ]
+@scenes(SCENES_OF_ONE_NODE)
+def test_json_of_one_node(exchange: Exchange, scene: str) -> None:
+    play(exchange, scene)
 
 
 def test_what_a_wrapped_transport_has_is_not_handed(exchange: Exchange) -> None:
@@ -213,58 +252,11 @@ def test_three_lines_that_are_no_objects_close_the_connection(exchange: Exchange
     assert BAD_LINES == 3
 
 
-def test_a_line_that_is_too_long_is_dropped(exchange: Exchange) -> None:
-    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
-    alice.does("to", name="bob")
-    alice.say(1, "x" * 65_536)
-    alice.say(2, "short")
-    text = "That line was not sent: it has over 65536 bytes."
-    assert alice.uncounted()[1:] == [
-        error(None, "too-long", text),
-        status(1, "failed", why="missing"),
-        status(2, "handed"),
-    ]
-    alice.say(3, "x" * 65_000)
-    assert alice.uncounted() == [status(3, "handed")]
-    assert len(bob.heard()) == 3
-
-
 def test_the_mode_may_come_with_what_follows(exchange: Exchange) -> None:
     party = exchange.connect()
     party.sends(b'mode:JSON\r\n{"do":"name","name":"alice"}\r\n{"do":"ping"}\r\n')
     events = [json.loads(line) for line in party.heard()]
     assert [event["event"] for event in events] == ["mode", "named", "pong"]
-
-
-def test_the_message_of_the_day() -> None:
-    party = Exchange(motd="one\ntwo").connect_json()
-    party.does("name", name="alice")
-    assert party.events()[0]["motd"] == "one\ntwo"
-
-
-def test_a_full_server_may_have_room_later() -> None:
-    exchange = Exchange(max_users=1)
-    first, second = exchange.connect_json(), exchange.connect_json()
-    first.does("name", name="alice")
-    second.does("name", name="bob")
-    assert second.events() == [error("name", "try-later", "The server is full.")]
-    first.does("quit")
-    second.does("name", name="bob")
-    assert second.events()[0]["event"] == "named"
-
-
-def test_a_stop_is_told(exchange: Exchange) -> None:
-    alice, bob = exchange.enter_json("alice"), exchange.enter_json("bob")
-    carol = exchange.enter_json("carol")
-    alice.does("to", name="bob")
-    alice.say(1, "hi")
-    alice.events()
-    exchange.factory.stop()
-    stopping = error(None, "try-later", "The server is stopping.")
-    left = {"event": "left", "peer": "bob", "why": "stopped"}
-    assert alice.uncounted() == [status(1, "failed", why="stopped"), left, stopping]
-    assert carol.uncounted() == [stopping]
-    assert bob.closed
 
 
 def test_a_stop_tells_what_became_of_all_that_came() -> None:
@@ -281,19 +273,6 @@ def test_a_stop_tells_what_became_of_all_that_came() -> None:
     assert statuses[-1]["id"] == 300
 
 
-def test_half_closed_and_paired(exchange: Exchange) -> None:
-    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
-    alice.does("to", name="bob")
-    alice.events()
-    alice.sends(b'{"do":"say","id":1,"text":"last"}')
-    alice.ends_input()
-    assert said(exchange, "last") in bob.heard()
-    assert alice.uncounted() == [status(1, "handed"), {"event": "pong"}]
-    bob.says("bye", "Quit")
-    assert [event["event"] for event in alice.events()] == ["message", "left"]
-    assert alice.closed
-
-
 def test_a_line_that_was_cut_in_the_middle_is_no_bad_line(exchange: Exchange) -> None:
     alice = exchange.enter_json("alice")
     for _ in range(BAD_LINES):
@@ -301,11 +280,3 @@ def test_a_line_that_was_cut_in_the_middle_is_no_bad_line(exchange: Exchange) ->
         alice.ends_input()
         alice, old = exchange.connect_json(), alice
         assert [event.get("code") for event in alice.resumes(old)[-1:]] == ["no-such"]
-
-
-def test_half_closed_and_unpaired(exchange: Exchange) -> None:
-    party = exchange.connect_json()
-    party.sends(b'{"do":"name","name":"alice"}\n{"do":"who"}')
-    party.ends_input()
-    assert [event["event"] for event in party.events()] == ["named", "who"]
-    assert party.closed

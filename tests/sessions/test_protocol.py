@@ -24,13 +24,6 @@ Calls that no person could read are not told.
         bob < carol tried to reach you. | carol tried to reach you.
     1 second passes
     carol: To:bob -> bob is talking with someone else. ; bob < carol tried to reach you.
-A closed connection frees the peer and the name.
-    alice talks with bob
-    alice sends b'unfinished'
-    alice hangs up ; bob < Quit.
-    bob: hello -> [nobody]
-    alice enters
-    alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
 A lost connection frees the peer and the name.
     alice talks with bob
     alice sends b'unfinished'
@@ -118,20 +111,33 @@ A question of one who does not read at the end of input.
     alice takes no more
     alice sends b'/who\n/who\n/who\n/bye\n/who'
     alice ends the input -> You are free. | (closed) ; bob < Quit.
+A full server.
+    early connects
+    alice talks with bob
+    the server has max_users=2
+    late connects -> The server is full. | (closed)
+    early: carol -> The server is full. | (closed)
+    alice: Quit -> Quit | (closed) ; bob < Quit.
+    carol enters
+Too many from one host.
+    the server has max_per_host=2
+    one, two, three connect from 192.0.2.7
+        three < There are too many connections from your address. | (closed)
+    other connects from 192.0.2.8
+    one is lost
+    two is lost
+    three is lost
+    late connects from 192.0.2.7
+The message of the day.
+    the server has motd="Welcome.\nBe kind."
+    alice connects
+    alice: alice -> OK | Welcome. | Be kind.
 """
 
 
 @scenes(SCENES)
 def test_a_connection(exchange: Exchange, scene: str) -> None:
     play(exchange, scene)
-
-
-def test_a_byte_a_second(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    for byte in "grüße\r\n".encode():
-        exchange.clock.advance(1)
-        alice.sends(bytes([byte]))
-    assert bob.heard() == [said(exchange, "grüße")]
 
 
 def test_ctrl_c_in_telnet_is_quit(exchange: Exchange) -> None:
@@ -148,39 +154,6 @@ def test_who_is_sorted_and_bounded(exchange: Exchange) -> None:
     last = exchange.enter("zed")
     last.says("/who")
     assert last.heard() == [f"Here: {', '.join(names[:200])}, and 6 more"]
-
-
-def test_a_full_server(exchange: Exchange) -> None:
-    exchange.factory.max_users = 2
-    early = exchange.connect()
-    alice, bob = exchange.pair()
-    late = exchange.connect()
-    assert late.heard() == ["The server is full."]
-    assert late.closed
-    early.says("carol")
-    assert early.heard() == ["The server is full."]
-    assert early.closed
-    alice.says("Quit")
-    exchange.enter("carol")
-    assert bob.heard() == ["Quit."]
-
-
-def test_too_many_from_one_host(exchange: Exchange) -> None:
-    exchange.factory.max_per_host = 2
-    parties = [exchange.connect("192.0.2.7") for _ in range(3)]
-    assert [party.closed for party in parties] == [False, False, True]
-    assert parties[2].heard() == ["There are too many connections from your address."]
-    assert not exchange.connect("192.0.2.8").closed
-    for party in parties:
-        party.drops()
-    assert not exchange.connect("192.0.2.7").closed
-
-
-def test_the_message_of_the_day(exchange: Exchange) -> None:
-    exchange.factory.motd = "Welcome.\nBe kind."
-    alice = exchange.connect()
-    alice.says("alice")
-    assert alice.heard() == ["OK", "Welcome.", "Be kind."]
 
 
 def test_stopping_tells_everybody_and_handles_what_came(exchange: Exchange) -> None:

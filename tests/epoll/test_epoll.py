@@ -22,13 +22,6 @@ from chatpair.epoll import ACCEPTS_A_TURN, BACKLOG, REST_SECONDS, EpollServerEnd
 from tests.support.turns import Listening, Recorder, Turns, log_of_a_test, read_all
 
 
-@pytest.fixture
-def listening() -> Iterator[Listening]:
-    made = Listening()
-    yield made
-    made.close()
-
-
 @contextmanager
 def no_files_left() -> Iterator[None]:
     """Let the process open no more files."""
@@ -192,28 +185,6 @@ def test_a_description() -> None:
     ports[0].stopListening()
     reactor.advance(0)
     assert reactor.readers == []
-
-
-def test_ipv6() -> None:
-    reactor = Turns()
-    ports: list[Any] = []
-    protocols: list[Recorder] = []
-
-    class Factory6(Factory):
-        def buildProtocol(self, address: object) -> Recorder:
-            protocols.append(Recorder())
-            return protocols[-1]
-
-    endpoint = serverFromString(reactor, r"epoll:0:interface=\:\:1")
-    endpoint.listen(Factory6()).addCallback(ports.append)
-    with socket.create_connection(("::1", ports[0].getHost().port)) as client:
-        reactor.turn_until(lambda: protocols)
-        peer = protocols[0].transport.getPeer()
-        assert (peer.host, peer.port) == client.getsockname()[:2]
-        assert protocols[0].transport.getHost() == ports[0].getHost()
-    ports[0].stopListening()
-    ports[0].poller.connectionLost(Failure(ConnectionError()))
-    reactor.advance(0)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from zope.interface import directlyProvides
 from chatpair.login import PERHAPS_A_PASSWORD
 from chatpair.names import parse
 from chatpair.privacy import is_private
-from tests.support.accounts import LOOPBACK, Guarded, known, slow
+from tests.support.accounts import Guarded, known, slow
 from tests.support.exchange import PAIRED
 from tests.support.transcript import play, scenes
 
@@ -96,6 +96,23 @@ JSON has the password with the name.
     1 second passes ; alice < named(name=alice, key=[key])
     carol: name(name=carol, password=for nothing) -> named(name=carol, key=[key])
     bob: name(name=bob, password=hunter2) -> error(of=name, code=password, text=This needs TLS.)
+A held line needs no password.
+    alice connects from 127.0.0.1
+    alice: alice | secret | /key
+        alice < Password: | OK
+        alice < Your key is alice's key. After a drop, say Back:alice's key instead of a name.
+    alice is lost
+    again connects from 192.0.2.1
+    again: Back:alice's key -> OK | You are free.
+Only registered names come in.
+    the server has registered_only=True
+    carol connects from 127.0.0.1
+    alice connects in JSON from 127.0.0.1
+    carol: carol | Quit. | bob | hunter2
+        carol < Bad name: only registered names are here | Bad name: the server says that itself
+        carol < Password: | OK
+    alice: name(name=carol, password=secret)
+        alice < error(of=name, code=bad-name, text=only registered names are here)
 """
 
 
@@ -105,6 +122,12 @@ def test_passwords(guarded: Guarded, scene: str) -> None:
 
 
 WHILE_IT_IS_CHECKED = r"""
+A server that gets full meanwhile.
+    the server has max_users=1
+    alice connects from 127.0.0.1
+    alice: alice | secret -> Password:
+    bob enters
+    the password is right ; alice < The server is full. | (closed)
 A name that is taken while the password is checked.
     alice, other connect from 127.0.0.1
     alice: alice | secret -> Password:
@@ -201,17 +224,6 @@ def test_a_password_is_bytes_that_nothing_is_taken_from() -> None:
     assert alice.heard() == ["Password:", "OK"]
 
 
-def test_a_server_that_got_full_while_the_password_was_checked() -> None:
-    exchange, checker = slow("alice")
-    exchange.factory.max_users = 1
-    alice = exchange.local()
-    alice.says("alice", "secret")
-    exchange.enter("bob")
-    checker.answers(True)
-    assert alice.heard() == ["Password:", "The server is full."]
-    assert alice.closed
-
-
 def test_who_had_the_name_before_keeps_it() -> None:
     exchange = Guarded()
     alice = exchange.enter("alice")
@@ -219,30 +231,6 @@ def test_who_had_the_name_before_keeps_it() -> None:
     bob = exchange.enter("carol")
     bob.says("To:alice")
     assert alice.heard() == [PAIRED.format("carol")]
-
-
-def test_a_held_line_needs_no_password(guarded: Guarded) -> None:
-    alice = guarded.local()
-    alice.says("alice", "secret", "/key")
-    key = alice.heard()[-1].split()[3].rstrip(".")
-    alice.drops()
-    again = guarded.connect("192.0.2.1")
-    again.says(f"Back:{key}")
-    assert again.heard() == ["OK", "You are free."]
-
-
-def test_only_registered_names() -> None:
-    exchange = Guarded(known(**SECRET))
-    exchange.factory.registered_only = True
-    carol = exchange.local()
-    carol.says("carol", "Quit.", "bob", "hunter2")
-    refused = "Bad name: only registered names are here"
-    assert carol.heard()[0] == refused
-    assert carol.heard() == []
-    alice = exchange.connect_json(LOOPBACK)
-    alice.does("name", name="carol", password="secret")
-    [error] = alice.events()
-    assert (error["code"], error["text"]) == ("bad-name", "only registered names are here")
 
 
 def test_the_predicate_for_others(guarded: Guarded) -> None:

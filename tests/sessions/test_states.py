@@ -88,7 +88,6 @@ Who talks with nobody.
   * ann: ping() -> pong()
   * alice: /to -> Say who: To:bob
   * alice: To:  -> Say who: To:bob
-  * alice: To:alice -> Please don't try to talk with yourself.
   * alice: To:b b -> The user b b does not exist.
   * ann: to(name=b b) -> error(of=to, code=unknown, text=The user b b does not exist.)
   * alice: To:\u200d -> The user \u200d does not exist.
@@ -125,20 +124,9 @@ Who talks.
   * ann: to(name=carol) -> paired(peer=carol)
         ben < left(peer=ann, why=switched)
         carol < You are chatting with ann.
-  * alice: To:Bob -> You are already chatting with bob.
-  * ann: to(name=Ben) -> error(of=to, code=already, text=You are already chatting with ben.)
-  * alice: To: -> Say who: To:bob
   * ann: to(name=) -> error(of=to, code=unknown, text=Say who: To:bob)
-  * alice: To:Alice -> Please don't try to talk with yourself.
   * ann: to(name=ANN) -> error(of=to, code=self, text=Please don't try to talk with yourself.)
-  * alice: To:nobody -> The user nobody does not exist.
-  * ann: to(name=nobody) -> error(of=to, code=unknown, text=The user nobody does not exist.)
-  * alice: To:dave -> dave is talking with someone else. ; dave < alice tried to reach you.
-  * ann: to(name=Dave) -> error(of=to, code=busy, text=dave is talking with someone else.)
-        dave < ann tried to reach you.
-  * alice: /foo bar -> No such command: /foo. Type /help, or put a space first to say it.
   * ann: foo() -> error(of=foo, code=no-such, text=No such command: foo)
-  * alice: [long] -> That line was not sent: it has over 65536 bytes.
   * ann: say(id=1, text=[long])
         ann < error(of=null, code=too-long, text=That line was not sent: it has over 65536 bytes.)
   * ann: name(name=erin) -> error(of=name, code=already, text=You are ann.)
@@ -175,7 +163,7 @@ What fails keeps the pair.
     ann, ben enter in JSON
     ann talks with ben
     dave talks with erin
-    alice: To:dave | To:nobody | To: | To:alice | To:Bob | /foo | [long] | still there?
+    alice: To:dave | To:nobody | To: | To:Alice | To:Bob | /foo bar | [long] | still there?
         alice < dave is talking with someone else. | The user nobody does not exist.
         alice < Say who: To:bob | Please don't try to talk with yourself.
         alice < You are already chatting with bob.
@@ -183,7 +171,7 @@ What fails keeps the pair.
         alice < That line was not sent: it has over 65536 bytes.
         bob < [now] alice: (still there?)
         dave < alice tried to reach you.
-    ann: to(name=dave) -> error(of=to, code=busy, text=dave is talking with someone else.)
+    ann: to(name=Dave) -> error(of=to, code=busy, text=dave is talking with someone else.)
         dave < ann tried to reach you.
     ann: to(name=nobody) -> error(of=to, code=unknown, text=The user nobody does not exist.)
     ann: to(name=Ben) -> error(of=to, code=already, text=You are already chatting with ben.)

@@ -10,7 +10,6 @@ from tests.support.transcript import play, scenes
 
 SCENES = """
 What can't be blocked.
-    alice enters
     ann enters in JSON
   * alice: /block -> Say who: /block bob
   * ann: block(name=) -> error(of=block, code=unknown, text=Say who: /block bob)
@@ -40,7 +39,6 @@ Who is blocked is told what a busy one's caller is.
     bob: to(name=alice) -> error(of=to, code=busy, text=alice is talking with someone else.)
         alice < bob tried to reach you.
 Others call as ever.
-    bob enters
     alice: /block bob -> You have blocked bob.
     carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
     carol: /bye -> You are free. ; alice < Quit.
@@ -58,7 +56,6 @@ The pair with who is blocked ends in plain lines.
     bob: To:alice -> alice is talking with someone else.
 The pair with another stays.
     alice talks with dave
-    bob enters
     alice: /block bob | hi -> You have blocked bob. ; dave < [now] alice: (hi)
 Who blocks may call.
     alice: /block bob | To:bob -> You have blocked bob. | You are chatting with bob.
@@ -66,7 +63,6 @@ Who blocks may call.
     bob: /bye -> You are free. ; alice < Quit.
     bob: To:alice -> alice is talking with someone else.
 A call to who is blocked then is taken back.
-    alice, dave enter
     alice talks with dave
     bob: /ring on -> Your line rings when somebody calls.
     alice: To:bob | /block bob -> bob's line is ringing. | You have blocked bob.
@@ -139,7 +135,6 @@ def test_blocks(exchange: Exchange, scene: str) -> None:
 # A name that another node has is blocked as it was typed; and there are no hosts of other nodes.
 SCENES_OF_ONE_NODE = """
 To whom somebody blocks they are busy, whatever they are.
-    alice, bob, dave enter
   * alice: /block Bob -> You have blocked bob.
     bob: To:alice -> alice is talking with someone else.
   * alice: /dnd | /block Bob -> You are not disturbed now. | You have blocked bob.
@@ -151,7 +146,6 @@ To whom somebody blocks they are busy, whatever they are.
     bob: To:alice -> alice is talking with someone else.
 A name is blocked and unblocked in JSON as it is written.
     alice enters in JSON
-    bob enters
     alice: block(name=BOB) -> blocked(name=bob)
     alice: unblock(name=Bob) -> unblocked(name=bob)
     alice: block(name=nobody\\u001b)

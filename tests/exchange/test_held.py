@@ -130,7 +130,6 @@ One may come back to a full server.
     late: dave -> The server is full. | (closed)
 What is said to a plain user who is away is handed later.
     alice enters in JSON
-    bob enters
     bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
     alice: to(name=bob) -> paired(peer=bob) ; bob < You are chatting with alice.
     bob takes one more
@@ -143,7 +142,6 @@ What is said to a plain user who is away is handed later.
         again < [now] alice: (kept)
 A key of one kind is none of the other.
     alice enters in JSON
-    bob enters
     bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
     newcomer connects
     newcomer: Back:alice's key -> No line is held for that key.
@@ -191,7 +189,6 @@ A plain line is taken over.
         again < OK | [now] alice (again): (one) | You are chatting with alice.
 What was said to a plain user who never comes back has failed.
     alice enters in JSON
-    bob enters
     bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
     alice: to(name=bob) -> paired(peer=bob) ; bob < You are chatting with alice.
     alice: say(id=1, text=one) -> status(id=1, status=handed) ; bob < [now] alice: (one)

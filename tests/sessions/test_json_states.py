@@ -21,7 +21,6 @@ Two who speak JSON.
     alice: bye() -> free() ; bob < left(peer=alice, why=bye)
 One who speaks JSON and one who does not.
     alice enters in JSON
-    bob, carol enter
     bob: To:alice | hi |  |  To:carol -> You are chatting with alice.
         alice < paired(peer=bob) | message(from=bob, text=hi, time=[time])
         alice < message(from=bob, text=, time=[time])
@@ -34,7 +33,6 @@ One who speaks JSON and one who does not.
         alice < left(peer=bob, why=switched)
         carol < You are chatting with bob.
 Many lines at once are a message each.
-    bob enters
     alice enters in JSON
     bob talks with alice
     bob sends b'one\ntwo\nthree\n'
@@ -50,7 +48,6 @@ A say that the server has is answered and not repeated.
     alice: say(id=1, text=hi) -> status(id=1, status=confirmed)
 Says that were skipped have failed.
     alice enters in JSON
-    bob enters
     alice talks with bob
     alice: say(id=3, text=hi)
         alice < status(id=2, status=failed, why=missing) | status(id=3, status=handed)
@@ -58,7 +55,6 @@ Says that were skipped have failed.
     alice: say(id=1, text=late) -> status(id=1, status=failed, why=missing)
 What is meant for one goes to nobody else.
     alice, bob enter in JSON
-    carol enters
     alice talks with bob
     bob: quit() -> quit() | (closed) ; alice < left(peer=bob, why=quit)
     carol: To:alice -> You are chatting with alice. ; alice < paired(peer=carol)
@@ -72,7 +68,6 @@ What is meant for one goes to nobody else.
         alice < status(id=3, status=failed, why=nobody)
 No status speaks for one that is on its way.
     alice, bob enter in JSON
-    carol enters
     alice talks with bob
     alice: say(id=1, text=to bob) ; bob < message(from=alice, text=to bob, time=[time])
     alice: to(name=carol) -> paired(peer=carol)
@@ -97,7 +92,6 @@ Whoever is silent is closed.
         newcomer < error(of=null, code=try-later, text=Nothing came for 90 seconds.) | (closed)
 Handed is what has left the server.
     alice enters in JSON
-    bob enters
     alice talks with bob
     bob takes one more
     alice: say(id=1, text=hi) | say(id=2, text=hi) ; bob < [now] alice: (hi) | [now] alice: (hi)
@@ -105,7 +99,6 @@ Handed is what has left the server.
     alice: say(id=3, text=hi) -> status(id=3, status=handed) ; bob < [now] alice: (hi)
 What has not left the server when the peer drops has failed.
     alice enters in JSON
-    bob enters
     alice talks with bob
     alice: say(id=1, text=hi) -> status(id=1, status=handed) ; bob < [now] alice: (hi)
     bob takes one more
@@ -113,7 +106,6 @@ What has not left the server when the peer drops has failed.
     bob is lost ; alice < status(id=2, status=failed, why=lost) | left(peer=bob, why=lost)
 One may leave a peer who takes no more.
     alice enters in JSON
-    bob, carol enter
     alice talks with bob
     bob takes no more
   * alice: bye() -> free() ; bob < Quit.
@@ -134,7 +126,6 @@ What is not confirmed when the peer goes has failed.
   * bob is lost ; alice < status(id=3, status=failed, why=lost) | left(peer=bob, why=lost)
 A line that is too long is dropped.
     alice enters in JSON
-    bob enters
     alice talks with bob
     alice: say(id=1, text=[long]) | say(id=2, text=short)
         alice < error(of=null, code=too-long, text=That line was not sent: it has over 65536
@@ -157,7 +148,6 @@ def test_json(exchange: Exchange, scene: str) -> None:
 SCENES_OF_ONE_NODE = r"""
 Half closed and paired.
     alice enters in JSON
-    bob enters
     alice talks with bob
     alice sends b'{"do":"say","id":1,"text":"last"}'
     alice ends the input -> status(id=1, status=handed) | pong() ; bob < [now] alice: (last)

@@ -98,7 +98,6 @@ The end of input adds no line.
     alice ends the input -> Listening. ; bob < [now] alice: (one)
 Calls do not keep a listener.
     alice talks with bob
-    carol enters
     alice ends the input -> Listening.
     20 seconds pass
     carol: To:alice -> alice is talking with someone else. ; alice < carol tried to reach you.

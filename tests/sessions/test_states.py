@@ -114,8 +114,7 @@ Who talks with nobody.
   * ann: end() -> quit() | (closed)
 Who talks.
     alice talks with bob
-    ann, ben enter in JSON
-    ann talks with ben
+    ann talks with ben in JSON
     carol enters
     dave talks with erin
   * alice: To:carol -> You are chatting with carol.
@@ -160,8 +159,7 @@ Who talks.
   * alice: /quit -> Quit | (closed) ; bob < Quit.
 What fails keeps the pair.
     alice talks with bob
-    ann, ben enter in JSON
-    ann talks with ben
+    ann talks with ben in JSON
     dave talks with erin
     alice: To:dave | To:nobody | To: | To:Alice | To:Bob | /foo bar | [long] | still there?
         alice < dave is talking with someone else. | The user nobody does not exist.
@@ -179,8 +177,7 @@ What fails keeps the pair.
         ben < message(from=ann, text=still there?, time=[time])
 Who was left may speak no more, and can be called.
     alice talks with bob
-    ann, ben enter in JSON
-    ann talks with ben
+    ann talks with ben in JSON
     alice: /bye | still there? -> You are free. | [nobody] ; bob < Quit.
     ann: bye() -> free() ; ben < left(peer=ann, why=bye)
     bob: hello | To:ben -> [nobody] | You are chatting with ben. ; ben < paired(peer=bob)

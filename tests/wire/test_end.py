@@ -6,7 +6,6 @@ from tests.support.transcript import play, scenes
 SCENES = r"""
 A program's other commands are refused.
     alice enters in JSON
-    bob enters
     alice talks with bob
     alice: ack(seq=2)
     alice: end() -> pong()
@@ -81,7 +80,6 @@ A program listens on and acknowledges.
     alice: quit() -> quit() | (closed) ; bob < left(peer=alice, why=quit)
 A program's late text has failed.
     alice enters in JSON
-    bob enters
     alice talks with bob
     alice: ack(seq=2)
     alice: say(id=1, text=in time) -> status(id=1, status=handed) ; bob < [now] alice: (in time)
@@ -91,7 +89,6 @@ A program's late text has failed.
         alice < status(id=2, status=failed, why=nobody)
 A program leaves for good when its pair has ended.
     alice enters in JSON
-    bob enters
     alice talks with bob
     alice: ack(seq=2)
     alice: end() -> pong()
@@ -104,7 +101,6 @@ A program may first acknowledge what it was told.
     alice: ack(seq=4) -> quit() | (closed) ; bob < status(id=1, status=confirmed)
 A program that comes back may speak again.
     alice enters in JSON
-    bob enters
     alice talks with bob
     alice: ack(seq=2)
     alice: end() -> pong()
@@ -116,7 +112,6 @@ A program that comes back may speak again.
         bob < [now] alice: (one more thing)
 A program's half close after it.
     alice enters in JSON
-    bob enters
     alice talks with bob
     alice: ack(seq=2)
     alice: end() -> pong()

@@ -33,7 +33,6 @@ Lines of a speaker who is gone are said.
     alice is lost ; bob < [now] alice: (one) | [now] alice: (two) | Quit.
 Nobody can fill the memory with calls.
     alice talks with bob
-    carol, dave enter
     bob takes no more
     carol: To:bob -> bob is talking with someone else.
     dave takes no more

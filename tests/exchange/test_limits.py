@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from chatpair import limits
 from chatpair.limits import HostLimit, Pace, host_of, is_stranger
 from tests.support.exchange import Exchange, Party
+from tests.support.transcript import play, scenes
 
 STRANGER = "192.0.2.7"  # of RFC 5737, like the others here
 TOO_OFTEN = "You are connecting too often; try again in a minute."
@@ -271,18 +272,29 @@ def test_a_fast_speaker_loses_nothing(chunk: bool) -> None:
     assert exchange.factory.activity._slow == 1
 
 
-def test_commands_count_and_keep_their_order() -> None:
-    exchange = Exchange(rate=2)
-    alice, bob = exchange.pair()
-    exchange.clock.advance(60)
-    alice.sends(b"one\ntwo\n/bye\nfour\nQuit\n")
-    assert texts(bob) == ["one", "two"]
-    assert alice.heard() == []
-    exchange.clock.pump([0.5, 0])
-    assert (bob.heard(), alice.heard()) == (["Quit."], ["You are free."])
-    exchange.clock.pump([0.5, 0, 0.5, 0])
-    assert alice.heard()[-1] == "Quit"
-    assert alice.closed
+SLOWED = r"""
+Commands count, and keep their order.
+    the server has rate=2
+    alice talks with bob
+    60 seconds pass
+    alice sends b'one\ntwo\n/bye\nfour\nQuit\n' ; bob < [now] alice: (one) | [now] alice: (two)
+    0.5 seconds pass ; alice < You are free. ; bob < Quit.
+    0.5 seconds pass ; alice < [nobody]
+    0.5 seconds pass ; alice < Quit | (closed)
+What a slowed speaker sent before it was lost arrives.
+    the server has rate=1
+    alice talks with bob
+    60 seconds pass
+    alice sends b'one\ntwo\nthree\n' ; bob < [now] alice: (one)
+    alice is lost ; bob < [now] alice: (two) | [now] alice: (three) | Quit.
+"""
+
+
+@scenes(SLOWED)
+def test_who_is_slowed(exchange: Exchange, scene: str) -> None:
+    play(exchange, scene)
+    exchange.clock.pump([60, 60])
+    assert not exchange.clock.getDelayedCalls()
 
 
 def test_programs_are_slowed_too_but_not_their_acknowledgements() -> None:
@@ -303,20 +315,6 @@ def test_programs_are_slowed_too_but_not_their_acknowledgements() -> None:
     exchange.clock.pump([1, 0] * 2)
     assert texts(bob) == ["3a", "3b", "4a", "4b"]
     assert [event["id"] for event in alice.events()] == [2, 3, 4]
-
-
-def test_what_a_slowed_speaker_sent_before_it_was_lost_arrives() -> None:
-    exchange = Exchange(rate=1)
-    alice, bob = exchange.pair()
-    exchange.clock.advance(60)
-    alice.sends(b"one\ntwo\nthree\n")
-    assert texts(bob) == ["one"]
-    alice.drops()
-    heard = bob.heard()
-    assert [line[-7:] for line in heard] == [": (two)", "(three)", "Quit."]
-    exchange.clock.advance(60)
-    exchange.clock.advance(60)
-    assert not exchange.clock.getDelayedCalls()
 
 
 def test_without_a_rate_many_lines_are_one_chunk(exchange: Exchange) -> None:

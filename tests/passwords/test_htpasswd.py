@@ -1,7 +1,6 @@
 """The checker of htpasswd files, other checkers, and the options that lead to them."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from chatpair.names import BadName, NameIndex, NameTable, parse
 from chatpair.password_file import HtpasswdChecker
 from tests.support.accounts import Guarded
 from tests.support.accounts import htpasswd_line as line
-from tests.support.server import require
 from twisted.plugins import cred_unix
 
 PAST = 1_000_000_000
@@ -53,17 +51,6 @@ def knows(checker: HtpasswdChecker, *names: str) -> list[str | None]:
 
 
 # The file
-
-
-def test_what_htpasswd_writes_opens(path: Path) -> None:
-    htpasswd = require("htpasswd")
-    for flags, name, password in (("-bcB", "alice", "grüß dich"), ("-bB", "Bob", "x" * 100)):
-        subprocess.run([htpasswd, flags, "-C4", path, name, password], check=True)
-    checker = HtpasswdChecker(path)
-    assert knows(checker, "ALICE", "аlice", "bob", "carol") == ["alice", "alice", "Bob", None]
-    assert opens(checker, "alice", "grüß dich")
-    assert not opens(checker, "alice", "grüß Dich")
-    assert opens(checker, "Bob", "x" * 100)
 
 
 @pytest.mark.parametrize("prefix", ["2a", "2b", "2y"])

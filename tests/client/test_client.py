@@ -1,5 +1,6 @@
 """The client as it is started, in a pipe: what it says and hears, and what it takes for that."""
 
+import shlex
 from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGTERM, Signals
 
@@ -35,8 +36,8 @@ def test_notices_that_nobody_takes_keep_nothing_from_being_said(
     server: Server, redirection: str
 ) -> None:
     bob = server.client("bob")
-    command = " ".join([*COMMAND, *at(server, *TO_BOB), redirection])
-    with Process(["sh", "-c", command]) as alice:
+    command = shlex.join([*COMMAND, *at(server, *TO_BOB)])
+    with Process(["sh", "-c", f"{command} {redirection}"]) as alice:
         alice.close_input(b"one\ntwo\n")
         assert bob.line() == "You are chatting with alice."
         assert [bob.text(), bob.text()] == ["one", "two"]

@@ -1,6 +1,7 @@
 """The client on a terminal with its line editor: sizes, colors, the bell, jobs and the end."""
 
 import re
+import shlex
 import signal
 import socket
 
@@ -123,7 +124,7 @@ def test_a_job_that_is_suspended_comes_back_whole(server: Server) -> None:
     env = {"PS1": "$ ", "HISTFILE": ""}
     with Emulator(command=shell, env=env) as terminal:
         terminal.waits_until(lambda lines: lines[-1] == "$")
-        terminal.types(" ".join([*COMMAND, *at(server, "--name", "alice")]) + "\r")
+        terminal.types(shlex.join([*COMMAND, *at(server, "--name", "alice")]) + "\r")
         terminal.shows_last(ALONE, ">")
         bob = server.client("bob")
         bob.calls("alice")

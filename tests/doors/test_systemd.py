@@ -120,7 +120,7 @@ def test_the_unit_files_are_what_systemd_expects(tmp_path: Path) -> None:
     analyze = require("systemd-analyze")
     for name in ("chatpair.service", "chatpair.socket"):
         text = (DOCS / name).read_text()
-        (tmp_path / name).write_text(text.replace("/opt/chatpair/bin", str(BIN)))
+        (tmp_path / name).write_text(text.replace("/opt/chatpair/bin/twistd", f'"{BIN}/twistd"'))
     files = [str(tmp_path / name) for name in ("chatpair.service", "chatpair.socket")]
     done = subprocess.run(
         [analyze, "verify", "--man=no", *files], capture_output=True, text=True, timeout=TIMEOUT
@@ -133,7 +133,7 @@ def test_the_service_starts_what_there_is(tmp_path: Path) -> None:
     lines = (DOCS / "chatpair.service").read_text().splitlines()
     [start] = [line.partition("=")[2] for line in lines if line.startswith("ExecStart=")]
     activate = require("systemd-socket-activate")
-    command = start.replace("/opt/chatpair/bin", str(BIN)).split()
+    command = [word.replace("/opt/chatpair/bin", str(BIN)) for word in start.split()]
     port = free_port()
     options = ["--fdname=chat", f"--setenv=NOTIFY_SOCKET={tmp_path / 'notify'}"]
     options += ["--listen", f"[::]:{port}"]

@@ -37,20 +37,18 @@ class EngineAddress:
     @classmethod
     def parse(cls, url: str) -> Self:
         """Read a URL; raises ValueError with one line, which has no password in it."""
-        scheme = url.partition("://")[0]
+        scheme, has_scheme, rest = url.partition("://")
         kind = _SCHEME.match(scheme)
-        if kind is None or "://" not in url:
+        if kind is None or not has_scheme:
             raise ValueError(f"no URL that starts with {_FORMS}")
-        try:
-            parts = urlsplit(url)
-        except ValueError as why:
-            raise ValueError(f"no URL: {why}") from None
-        rest = parts.path + parts.query + parts.fragment
-        if parts.netloc and "@" not in parts.netloc and "@" in rest:
+        # Newer Pythons take several hosts, of which one is an IPv6 address, for no URL.
+        authority = re.split("[/?#]", rest, maxsplit=1)[0]
+        parts = urlsplit(f"{scheme}://{rest.removeprefix(authority)}")
+        if authority and "@" not in authority and "@" in rest:
             raise ValueError("a password with / ? or # in it; write %2F %3F %23, and %40 for @")
         if parts.fragment:
             raise ValueError("a URL with # in it; write %23")
-        credentials, _, places = parts.netloc.rpartition("@")
+        credentials, _, places = authority.rpartition("@")
         user, _, password = (unquote(part) for part in credentials.partition(":"))
         common = cls(user=user, password=password, tls=kind[2] == "s")
         if scheme == "unix":

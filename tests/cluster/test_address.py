@@ -46,7 +46,7 @@ def test_what_a_url_means(url: str, meant: EngineAddress) -> None:
         ("redis://", "no host, or HOST:PORT: ''"),
         ("redis://:6379", "no host, or HOST:PORT: ':6379'"),
         ("redis://h:x", "no host, or HOST:PORT: 'h:x'"),
-        ("redis://[::1", "no URL: Invalid IPv6 URL"),
+        ("redis://[::1", "no host, or HOST:PORT: '[::1'"),
         ("redis://h:70000", "no port: 70000"),
         ("redis://h:0", "no port: 0"),
         ("redis://h/x", "no number of a database: 'x'"),

@@ -1,6 +1,7 @@
 """Fixtures that more than one test module uses."""
 
 import os
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,10 @@ for profile, examples in (("quick", 100), ("thorough", 300)):
         suppress_health_check=[HealthCheck.too_slow],
     )
 settings.load_profile("thorough" if os.environ.get("CI") == "true" else "quick")
+
+# A user who is not root may often have but a thousand files, and some tests connect as many.
+_, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

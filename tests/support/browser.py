@@ -120,9 +120,10 @@ class Page:
         self.here().refresh()
 
     def complaints(self) -> list[str]:
-        """Return what the browser's console has to say."""
+        """Return what the browser's console has to say, but not of the browser's own pages."""
         log: list[dict[str, Any]] = self.here().get_log("browser")
-        return [str(entry["message"]) for entry in log]
+        messages = [str(entry["message"]) for entry in log]
+        return [message for message in messages if not message.startswith("chrome://")]
 
 
 class Pages:

@@ -341,6 +341,8 @@ class Server(Process):
             while answers[-1] != "Here: probe" and len(answers) < 100:
                 probe.says("/who")
                 answers.append(probe.line())
+            probe.says("Quit")
+            assert probe.line() == "Quit"  # the next to come finds nobody
             return answers[-1] == "Here: probe"
 
     def resident_kib(self) -> int:

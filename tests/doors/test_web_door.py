@@ -122,7 +122,7 @@ def test_a_message_without_end_is_refused(web: Server) -> None:
         alice.enters("alice")
         before = web.resident_kib()
         piece = TextMessage("x" * 60_000, message_finished=False)
-        for _ in range(100):  # 6 MB
+        for _ in range(200):  # 13 MB
             alice.sends(piece)
         assert alice.closes() == 1009
         assert web.resident_kib() - before < 3_000
@@ -133,17 +133,17 @@ def test_pings_of_somebody_who_does_not_read(web: Server) -> None:
         alice.enters("alice")
         before = web.resident_kib()
         pings = alice.wire.send(Ping(b"x" * 125)) * 500 + alice.wire.send(command("ping"))
-        for _ in range(100):  # 6 MB
+        for _ in range(200):  # 13 MB
             alice.socket.sendall(pings)
         assert web.resident_kib() - before < 4_000
         told = ""  # which may come in pieces
-        while len(told) < 100 * len('{"event":"pong"}'):
+        while len(told) < 200 * len('{"event":"pong"}'):
             event = alice.event()
             if isinstance(event, TextMessage):
                 told += event.data
             else:
                 assert event == Pong(b"x" * 125)
-        assert told == 100 * '{"event":"pong"}'
+        assert told == 200 * '{"event":"pong"}'
 
 
 def test_pings_and_no_message_for_too_long(web: Server) -> None:

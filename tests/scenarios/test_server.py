@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import chatpair
+from tests.support.clients import spins_until
 from tests.support.doors import LINES, TCP, talk_and_end_in_every_way, through
 from tests.support.server import BIN, Client, Process, Server
 
@@ -229,7 +230,8 @@ def test_in_the_background(tmp_path: Path) -> None:
             assert process.wait() == 1
             assert b"Couldn't listen on" in process.output
             assert b"Traceback" not in process.output
-        assert [path.name for path in elsewhere.iterdir()] == ["twistd.log"]
+        # It removes its twistd.pid after it has told the one who waits.
+        spins_until(lambda: [path.name for path in elsewhere.iterdir()] == ["twistd.log"])
         os.kill(pid, signal.SIGTERM)
         log.wait_for("Server Shut Down")
         log.wait()

@@ -9,9 +9,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chatpair.command_queue import CommandQueue
 from chatpair.connection import LineConnection
-from chatpair.user import Connection, User
+from chatpair.exchange.user import Connection, User
+from chatpair.sessions.command_queue import CommandQueue
 
 _log = Logger()
 

@@ -7,11 +7,9 @@ from twisted.internet.defer import Deferred
 
 from chatpair.answers import AnsweredConnection
 from chatpair.codecs import json, plain
-from chatpair.command_queue import CommandQueue
-from chatpair.factory import UNNAMED_SECONDS
-from chatpair.held import Carry
-from chatpair.limits import Pace
-from chatpair.messages import (
+from chatpair.exchange.held_lines import Carry
+from chatpair.exchange.limits import Pace
+from chatpair.exchange.messages import (
     Acknowledge,
     AnyCommand,
     AnyEvent,
@@ -43,7 +41,9 @@ from chatpair.messages import (
     StartTyping,
     Unblock,
 )
-from chatpair.user import CountingUser, User
+from chatpair.exchange.user import CountingUser, User
+from chatpair.factory import UNNAMED_SECONDS
+from chatpair.sessions.command_queue import CommandQueue
 
 BAD_LINES = 3
 """Lines that are no JSON objects, after which the connection is closed."""

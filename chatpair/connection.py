@@ -15,8 +15,8 @@ from twisted.protocols.policies import TimeoutMixin
 from zope.interface import implementer
 
 from chatpair.factory import ChatFactory
-from chatpair.framing import CHUNK, SHORT_CHUNK, TextLineReceiver
-from chatpair.liveness import Watch, innermost, set_options, socket_of
+from chatpair.wire.line_receiver import CHUNK, SHORT_CHUNK, TextLineReceiver
+from chatpair.wire.liveness import Watch, innermost, set_options, socket_of
 
 CLOSING_SECONDS = 1.0
 """How long what a client still sends is read after the last answer."""

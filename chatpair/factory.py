@@ -9,12 +9,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 
-from chatpair.activity import ActivityLog
-from chatpair.calls import Calls
-from chatpair.delay import Delay
-from chatpair.limits import HostLimit, is_stranger
-from chatpair.liveness import DELIVERY_CHECK, Watch
-from chatpair.messages import (
+from chatpair.exchange.activity_log import ActivityLog
+from chatpair.exchange.calls import Calls
+from chatpair.exchange.delay import Delay
+from chatpair.exchange.limits import HostLimit, is_stranger
+from chatpair.exchange.messages import (
     Ending,
     Error,
     Failing,
@@ -25,11 +24,12 @@ from chatpair.messages import (
     Say,
     Timestamp,
 )
-from chatpair.names import BadName, Name, NameTable, fold, parse
-from chatpair.user import Connection, CountingUser, Receipt, User, Visitor
+from chatpair.exchange.names import BadName, Name, NameTable, fold, parse
+from chatpair.exchange.user import Connection, CountingUser, Receipt, User, Visitor
+from chatpair.wire.liveness import DELIVERY_CHECK, Watch
 
 if TYPE_CHECKING:
-    from chatpair.accounts import Accounts
+    from chatpair.passwords.accounts import Accounts
 
 UNNAMED_SECONDS = 30.0
 """How long a connection may go without a name."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from chatpair.commands import CommandConnection
-from chatpair.messages import AskPassword, Claim, Error
-from chatpair.names import LENGTHS, BadName, parse
-from chatpair.privacy import NEEDS_TLS, is_private
+from chatpair.exchange.messages import AskPassword, Claim, Error
+from chatpair.exchange.names import LENGTHS, BadName, parse
+from chatpair.wire.privacy import NEEDS_TLS, is_private
 
 PERHAPS_A_PASSWORD = "if that is a password, say your name first; else say it again"
 _WRONG = Error("name", "password", "Wrong password.")

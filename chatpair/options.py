@@ -21,10 +21,10 @@ from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
 from chatpair import __version__
+from chatpair.codecs.cleaning import clean
 from chatpair.codecs.plain import parse_event
 from chatpair.doors.proxied import PREFIX
-from chatpair.messages import Notice
-from chatpair.text import clean
+from chatpair.exchange.messages import Notice
 
 if TYPE_CHECKING:
     from chatpair.cluster.address import EngineAddress
@@ -193,7 +193,7 @@ class Options(usage.Options, AuthOptionMixin):
         try:
             checker = makeChecker(description)
             self.addChecker(checker)
-            from chatpair.accounts import Source
+            from chatpair.passwords.accounts import Source
 
             self["sources"].append(Source(checker))
         except InvalidAuthType:

@@ -9,12 +9,11 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from chatpair.codecs import json, plain
+from chatpair.codecs.cleaning import clean, is_clean
 from chatpair.commands import FULL
 from chatpair.connection import CLOSING_SECONDS
-from chatpair.factory import SILENT_SECONDS
-from chatpair.limits import host_of
-from chatpair.login import LoginConnection
-from chatpair.messages import (
+from chatpair.exchange.limits import host_of
+from chatpair.exchange.messages import (
     Acknowledge,
     AnyCommand,
     AnyEvent,
@@ -33,8 +32,9 @@ from chatpair.messages import (
     Quit,
     Say,
 )
-from chatpair.text import clean, is_clean
-from chatpair.user import CountingUser, User
+from chatpair.exchange.user import CountingUser, User
+from chatpair.factory import SILENT_SECONDS
+from chatpair.login import LoginConnection
 
 _HTTP_REQUEST = re.compile(r"[A-Z]+ \S+ HTTP/[0-9]")
 

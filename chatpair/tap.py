@@ -23,14 +23,14 @@ from chatpair import __version__
 from chatpair.doors.proxied import PREFIX, ProxiedEndpoint
 from chatpair.doors.unix import remove_stale
 from chatpair.factory import ChatFactory
-from chatpair.liveness import set_options
 from chatpair.options import Options, certificates_of, explain
 from chatpair.protocol import ChatProtocol
 from chatpair.readiness import notify
+from chatpair.wire.liveness import set_options
 
 if TYPE_CHECKING:
-    from chatpair.accounts import Accounts, Source
     from chatpair.cluster.mesh import EngineMesh
+    from chatpair.passwords.accounts import Accounts, Source
 
 __all__ = ["ChatService", "Options", "makeService"]  # twistd wants the second and the last
 
@@ -188,7 +188,7 @@ def _allow_open_files(wanted: int) -> int:
 def _accounts(sources: "list[Source]", clock: Any) -> "Accounts | None":
     if not sources:
         return None
-    from chatpair.accounts import Accounts
+    from chatpair.passwords.accounts import Accounts
 
     return Accounts(sources, clock)
 

@@ -1,6 +1,6 @@
 """Write the tables of protocol.rst and the JSON Schemas anew, from the types of the codec.
 
-Run it after a change of chatpair/messages.py: python docs/reference.py
+Run it after a change of chatpair/exchange/messages.py: python docs/reference.py
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.json import schema
 
-from chatpair.messages import JsonCommand, JsonEvent, Timestamp
+from chatpair.exchange.messages import JsonCommand, JsonEvent, Timestamp
 
 DOCS = Path(__file__).parent
 BEGIN, END = ".. begin of what reference.py writes\n", ".. end of what reference.py writes\n"

@@ -123,7 +123,11 @@ def test_what_no_option_asks_for_is_not_imported() -> None:
     modules = set(ran.stdout.decode().split())
     assert "chatpair.factory" in modules
     assert not modules & {"chatpair.doors.tls", "chatpair.doors.web", "twisted.web", "wsproto"}
-    assert not modules & {"chatpair.accounts", "chatpair.htpasswd", "chatpair.password_file"}
+    assert not modules & {
+        "chatpair.passwords.accounts",
+        "chatpair.passwords.htpasswd",
+        "chatpair.passwords.password_file",
+    }
 
 
 def test_room_is_made_for_the_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from chatpair.client.session import NotJson, Refused
 from chatpair.codecs import json
 from chatpair.codecs.plain import NO_PLAIN_TEXT
-from chatpair.messages import (
+from chatpair.exchange.messages import (
     Claim,
     Error,
     JsonCommand,
@@ -29,7 +29,7 @@ from chatpair.messages import (
     Resume,
     Resumed,
 )
-from chatpair.privacy import NEEDS_TLS, is_private
+from chatpair.wire.privacy import NEEDS_TLS, is_private
 
 PING_SECONDS = 30.0
 """How long until the next ping, and until a server that says nothing after one is given up."""

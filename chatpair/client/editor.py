@@ -34,8 +34,8 @@ from chatpair.client.person import COMMANDS, PersonTalk
 from chatpair.client.screen import Standing
 from chatpair.client.session import MAX_LINE, fits
 from chatpair.codecs import plain
-from chatpair.messages import AnyEvent, Error, Message, Say
-from chatpair.text import clean_line, clean_text
+from chatpair.codecs.cleaning import clean_line, clean_text
+from chatpair.exchange.messages import AnyEvent, Error, Message, Say
 
 TOO_LONG = "Too long: a message may have 64 KiB. Shorten it, or paste a part; a pipe takes all."
 QUIT_HINT = "Ctrl-C again, or Ctrl-D, quits"

@@ -28,7 +28,8 @@ from chatpair.client.session import (
     Refused,
     check_length,
 )
-from chatpair.messages import (
+from chatpair.codecs.cleaning import clean_line
+from chatpair.exchange.messages import (
     Acknowledge,
     AskWho,
     Call,
@@ -50,7 +51,6 @@ from chatpair.messages import (
     StartTyping,
     Status,
 )
-from chatpair.text import clean_line
 
 NOTICED_SECONDS = 90.0
 """How long a server may take to notice that a connection is lost."""

@@ -24,7 +24,7 @@ from msgspec import ValidationError, convert
 from chatpair import __version__
 from chatpair.client.ending import ExitStatus
 from chatpair.client.settings import HOST, PORT, SettingsError, read_settings, settings_path
-from chatpair.text import clean, clean_line
+from chatpair.codecs.cleaning import clean, clean_line
 
 WIDTH = 79
 """Columns of the help, whatever the terminal has: its examples can't be folded."""

@@ -10,7 +10,7 @@ from chatpair.client.plain_line import PlainLine
 from chatpair.client.session import Refused
 from chatpair.client.talk import Talk
 from chatpair.codecs import plain
-from chatpair.messages import (
+from chatpair.exchange.messages import (
     AnyEvent,
     AskHelp,
     AskKey,

@@ -9,7 +9,7 @@ from chatpair.client.screen import FORGOTTEN, Screen, lines
 from chatpair.client.session import Refused, fits, is_same_name
 from chatpair.client.talk import Talk
 from chatpair.codecs import plain
-from chatpair.messages import AnyEvent, Call, Error, Left, Paired, Unanswered
+from chatpair.exchange.messages import AnyEvent, Call, Error, Left, Paired, Unanswered
 
 NO_NAME = Ending(ExitStatus.USAGE, "There is no name; give one with --name.")
 ENDED_EARLY = Ending(ExitStatus.NOT_DELIVERED, f"The talk ended early: {FORGOTTEN}.")

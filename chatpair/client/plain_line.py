@@ -20,7 +20,8 @@ from zope.interface import implementer
 
 from chatpair.client.session import Ended, NotDelivered, Refused, is_same_name
 from chatpair.codecs import plain
-from chatpair.messages import (
+from chatpair.codecs.cleaning import clean, clean_line
+from chatpair.exchange.messages import (
     AnyEvent,
     Call,
     Claim,
@@ -34,8 +35,7 @@ from chatpair.messages import (
     Say,
     Setting,
 )
-from chatpair.privacy import NEEDS_TLS, is_private
-from chatpair.text import clean, clean_line
+from chatpair.wire.privacy import NEEDS_TLS, is_private
 
 Sent: TypeAlias = Literal["sent"]
 

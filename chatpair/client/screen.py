@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from chatpair.codecs import plain
-from chatpair.messages import AnyEvent, Left, Outcome
-from chatpair.text import clean, clean_line
+from chatpair.codecs.cleaning import clean, clean_line
+from chatpair.exchange.messages import AnyEvent, Left, Outcome
 
 FORGOTTEN = "the connection was lost for too long, or the server was restarted"
 

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
 from chatpair.codecs import json
-from chatpair.messages import (
+from chatpair.exchange.messages import (
     AskWho,
     Block,
     Blocked,
@@ -35,7 +35,7 @@ from chatpair.messages import (
     Unblock,
     Unblocked,
 )
-from chatpair.names import BadName, fold
+from chatpair.exchange.names import BadName, fold
 
 MAX_LINE = 65_536
 """Bytes that a line of a client's may have, without its end: a server drops a longer one."""

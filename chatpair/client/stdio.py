@@ -17,8 +17,8 @@ from zope.interface import implementer
 from chatpair.client import screen
 from chatpair.client.screen import Speaker, Standing
 from chatpair.codecs import json
-from chatpair.messages import AnyEvent, JsonEvent, Message
-from chatpair.text import clean_line, clean_text
+from chatpair.codecs.cleaning import clean_line, clean_text
+from chatpair.exchange.messages import AnyEvent, JsonEvent, Message
 
 MANY = 2_048
 """Characters that several lines may have which are said as one text.

@@ -11,7 +11,6 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.python.failure import Failure
 
-from chatpair import names
 from chatpair.client.ending import DONE, Ending, ExitStatus, interrupted, refusal
 from chatpair.client.line import Line
 from chatpair.client.plain_line import PlainLine, Sent
@@ -27,7 +26,9 @@ from chatpair.client.session import (
 )
 from chatpair.client.waiting import AnyLine, call_when_free
 from chatpair.codecs import plain
-from chatpair.messages import (
+from chatpair.codecs.cleaning import clean_line
+from chatpair.exchange import names
+from chatpair.exchange.messages import (
     AnyEvent,
     Back,
     Error,
@@ -43,8 +44,7 @@ from chatpair.messages import (
     Quit,
     Status,
 )
-from chatpair.privacy import NEEDS_TLS
-from chatpair.text import clean_line
+from chatpair.wire.privacy import NEEDS_TLS
 
 T = TypeVar("T")
 

@@ -13,15 +13,15 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chatpair.calls import already_paired, busy, no_such_user, rings
 from chatpair.cluster import frames
 from chatpair.cluster.mesh_types import Mesh, NotReady
 from chatpair.cluster.remote import RemoteUser
-from chatpair.delay import Delay
+from chatpair.exchange.calls import already_paired, busy, no_such_user, rings
+from chatpair.exchange.delay import Delay
+from chatpair.exchange.messages import Ending, Error, Tried, Unanswered
+from chatpair.exchange.names import BadName, Name, fold
+from chatpair.exchange.user import Receipt, User
 from chatpair.factory import ChatFactory
-from chatpair.messages import Ending, Error, Tried, Unanswered
-from chatpair.names import BadName, Name, fold
-from chatpair.user import Receipt, User
 
 CALL_SECONDS = 5.0
 """How long a caller waits for the answer of another node before going on without it."""

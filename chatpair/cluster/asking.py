@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from chatpair.cluster.frames import Frame
-from chatpair.delay import Delay
+from chatpair.exchange.delay import Delay
 
 ASKING_SECONDS = 2.0
 """How long answers are waited for."""

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from chatpair.cluster import frames
 from chatpair.cluster.frames import Frame
 from chatpair.cluster.mesh_types import Mesh
-from chatpair.framing import LINES_A_TURN
-from chatpair.messages import Ending, Error
-from chatpair.privacy import is_private
+from chatpair.exchange.messages import Ending, Error
 from chatpair.protocol import ChatProtocol
-from chatpair.telnet import INTERRUPT
+from chatpair.wire.line_receiver import LINES_A_TURN
+from chatpair.wire.privacy import is_private
+from chatpair.wire.telnet import INTERRUPT
 
 WINDOW = 65_536
 """Bytes that may be on their way to the other end of a tunnel before more must wait."""

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from chatpair.cluster.engine import Engine
 from chatpair.cluster.mesh_types import NotReady
 from chatpair.cluster.scripts import KEYS, LOCATE, NAMES, PREFIX, SWEEP
-from chatpair.names import Name
+from chatpair.exchange.names import Name
 
 BATCH = 200
 """Claims and releases that the engine does in one go."""

@@ -8,8 +8,6 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chatpair import keys
-from chatpair.calls import Blocking, Rules
 from chatpair.cluster import frames
 from chatpair.cluster.across import not_ready
 from chatpair.cluster.asking import Answers, Asking
@@ -17,10 +15,12 @@ from chatpair.cluster.frames import Frame
 from chatpair.cluster.lines import LinesAcross
 from chatpair.cluster.mesh_types import Mesh, NotReady
 from chatpair.cluster.remote import RemoteUser
+from chatpair.exchange import keys
+from chatpair.exchange.calls import Blocking, Rules
+from chatpair.exchange.messages import Ending, Error, Here, Left, Present
+from chatpair.exchange.names import Name, NameTable
+from chatpair.exchange.user import Connection, User
 from chatpair.factory import MAX_LISTED, ChatFactory, taken
-from chatpair.messages import Ending, Error, Here, Left, Present
-from chatpair.names import Name, NameTable
-from chatpair.user import Connection, User
 
 Outcome = Literal["yours", "taken", "later"]
 

@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Struct
 from twisted.logger import Logger
 
-from chatpair.messages import Ending, ErrorCode, Failing, Outcome
-from chatpair.names import Name
+from chatpair.exchange.messages import Ending, ErrorCode, Failing, Outcome
+from chatpair.exchange.names import Name
 
 _log = Logger()
 

@@ -30,7 +30,7 @@ from chatpair.cluster.members import Members, OtherLease, Rival
 from chatpair.cluster.mesh_types import NotReady
 from chatpair.cluster.scripts import HEARTBEAT, JOIN, KEYS, LEAVE
 from chatpair.cluster.waiting import Waiting
-from chatpair.names import Name
+from chatpair.exchange.names import Name
 
 VALID = 0.7
 """How much of a lease a node counts on its names after it sent a heartbeat."""

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from chatpair.cluster.engine import EngineRefuses
-from chatpair.names import Name
+from chatpair.exchange.names import Name
 
 
 class LeaseListener(Protocol):

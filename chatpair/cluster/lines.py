@@ -2,8 +2,8 @@
 
 from chatpair.cluster import frames
 from chatpair.cluster.across import CallsAcross
-from chatpair.messages import Back, Held, Message, Timestamp
-from chatpair.user import Receipt
+from chatpair.exchange.messages import Back, Held, Message, Timestamp
+from chatpair.exchange.user import Receipt
 
 
 class LinesAcross(CallsAcross):

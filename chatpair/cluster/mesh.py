@@ -14,7 +14,7 @@ from chatpair.cluster.lease import Lease
 from chatpair.cluster.links import Links
 from chatpair.cluster.members import id_of
 from chatpair.cluster.mesh_types import MeshListener
-from chatpair.names import Name
+from chatpair.exchange.names import Name
 
 LEAVING_SECONDS = 2.0
 """How long the engine has to take that this node leaves."""

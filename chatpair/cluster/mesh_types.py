@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 from twisted.internet.defer import Deferred
 
 from chatpair.cluster.frames import Frame
-from chatpair.names import Name
+from chatpair.exchange.names import Name
 
 
 class NotReady(Exception):

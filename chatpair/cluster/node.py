@@ -8,7 +8,7 @@ from twisted.python.failure import Failure
 from chatpair.cluster.address import EngineAddress
 from chatpair.cluster.mesh import EngineMesh
 from chatpair.cluster.tunnel import TunnelFactory
-from chatpair.messages import AnyCommand
+from chatpair.exchange.messages import AnyCommand
 from chatpair.protocol import ChatProtocol
 
 

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from chatpair.cluster import frames
 from chatpair.cluster.mesh_types import Mesh
-from chatpair.messages import (
+from chatpair.exchange.messages import (
     AnyEvent,
     Back,
     Error,
@@ -17,9 +17,9 @@ from chatpair.messages import (
     PeerTyping,
     Unanswered,
 )
-from chatpair.names import Name
-from chatpair.receipts import Says
-from chatpair.user import CountingUser, Receipt, User
+from chatpair.exchange.names import Name
+from chatpair.exchange.receipts import Says
+from chatpair.exchange.user import CountingUser, Receipt, User
 
 
 class Home(Protocol):

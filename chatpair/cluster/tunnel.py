@@ -14,10 +14,10 @@ from chatpair.cluster.carried import CarriedProtocol, Way
 from chatpair.cluster.factory import ClusterFactory
 from chatpair.cluster.far_end import FarProtocol, FarTransport
 from chatpair.cluster.mesh_types import Mesh, NotReady
-from chatpair.held import Carry
-from chatpair.messages import Error
+from chatpair.exchange.held_lines import Carry
+from chatpair.exchange.messages import Error
+from chatpair.exchange.user import Connection, User
 from chatpair.protocol import ChatProtocol
-from chatpair.user import Connection, User
 
 
 class TunnelFactory(ClusterFactory):

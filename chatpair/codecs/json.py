@@ -8,7 +8,8 @@ from msgspec import ValidationError
 from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
-from chatpair.messages import (
+from chatpair.codecs.cleaning import clean_line, clean_text
+from chatpair.exchange.messages import (
     AnyCommand,
     Block,
     Call,
@@ -21,7 +22,6 @@ from chatpair.messages import (
     Timestamp,
     Unblock,
 )
-from chatpair.text import clean_line, clean_text
 
 MAX_LENGTH = 2**20
 """Bytes that a line of a server's may have: a text of 64 KiB, all of it escaped, and the rest."""

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
-from chatpair.messages import (
+from chatpair.exchange.messages import (
     AnyCommand,
     AnyEvent,
     AskHelp,

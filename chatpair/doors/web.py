@@ -26,8 +26,8 @@ from twisted.web.server import Request, Site
 from twisted.web.websocket import WebSocketResource
 
 from chatpair.doors.websocket import WebSocketTransport
+from chatpair.exchange.limits import host_of
 from chatpair.factory import ChatFactory
-from chatpair.limits import host_of
 
 PAGE = {
     "index.html": b"text/html; charset=utf-8",

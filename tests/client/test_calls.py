@@ -3,7 +3,7 @@
 import pytest
 
 from chatpair.codecs import json
-from chatpair.messages import (
+from chatpair.exchange.messages import (
     AnyEvent,
     Block,
     Blocked,

@@ -8,7 +8,7 @@ import pytest
 
 from chatpair.client.stdio import LOSSY
 from chatpair.client.talk import NO_JSON
-from chatpair.messages import Call, Message, Paired, Quit, Timestamp
+from chatpair.exchange.messages import Call, Message, Paired, Quit, Timestamp
 from tests.support.clients import (
     COMMAND,
     MIB,

@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatpair.codecs import plain
-from chatpair.factory import NOBODY
-from chatpair.messages import (
+from chatpair.codecs.cleaning import clean
+from chatpair.exchange.messages import (
     AnyEvent,
     Block,
     Call,
@@ -32,7 +32,7 @@ from chatpair.messages import (
     Unanswered,
     Unblock,
 )
-from chatpair.text import clean
+from chatpair.factory import NOBODY
 
 # All that a line of text can hold, what was no UTF-8 included (PEP 383).
 CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\n")

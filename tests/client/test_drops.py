@@ -4,7 +4,7 @@ from twisted.logger import capturedLogs
 
 from chatpair.client.line import Line
 from chatpair.codecs import json
-from chatpair.messages import (
+from chatpair.exchange.messages import (
     Acknowledge,
     Message,
     Named,

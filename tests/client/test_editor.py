@@ -6,7 +6,7 @@ from time import time
 
 import pytest
 
-from chatpair.messages import (
+from chatpair.exchange.messages import (
     Call,
     Claim,
     Error,

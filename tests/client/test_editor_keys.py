@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatpair.messages import Say
+from chatpair.exchange.messages import Say
 from tests.support.clients import at
 from tests.support.emulator import ALONE, PAIRED, WELCOME, WITH_BOB, Emulator, pair, played, status
 from tests.support.server import Server

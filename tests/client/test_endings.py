@@ -8,8 +8,8 @@ import pytest
 
 from chatpair.client.ending import DONE, Ending, interrupted
 from chatpair.client.pipe import PipeTalk
+from chatpair.exchange.messages import Error, Quit
 from chatpair.factory import NOBODY
-from chatpair.messages import Error, Quit
 from tests.support.scene import (
     EITHER_KIND,
     EITHER_SERVER,

@@ -11,7 +11,7 @@ import pytest
 
 from chatpair.client.ending import ExitStatus
 from chatpair.codecs import json
-from chatpair.messages import Message, Paired
+from chatpair.exchange.messages import Message, Paired
 from tests.support.clients import MIB, Piped, at, fill, resident
 from tests.support.played import plain
 from tests.support.server import Server

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from chatpair.client.line import Line
 from chatpair.client.session import MAX_LINE, NotJson
 from chatpair.codecs import json
-from chatpair.messages import (
+from chatpair.exchange.messages import (
     Acknowledge,
     AskWho,
     Back,

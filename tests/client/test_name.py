@@ -8,7 +8,7 @@ from twisted.internet.error import ConnectError
 
 from chatpair.client.ending import DONE, Ending, ExitStatus
 from chatpair.client.person import PersonTalk
-from chatpair.messages import Named
+from chatpair.exchange.messages import Named
 from tests.support.scene import BAD_NAME, EITHER_SERVER, INTERRUPTED, Scene, nameless
 
 # The name

@@ -9,7 +9,7 @@ from chatpair.client import options
 from chatpair.client.ending import DONE, Ending, ExitStatus
 from chatpair.client.person import PersonTalk
 from chatpair.client.pipe import PipeTalk
-from chatpair.messages import Claim, Error, Say
+from chatpair.exchange.messages import Claim, Error, Say
 from tests.support.scene import EITHER_SERVER, NEEDED, PlainScene, Scene
 
 WRONG = "Wrong password."

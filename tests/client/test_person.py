@@ -8,7 +8,7 @@ import pytest
 
 from chatpair.client.ending import DONE
 from chatpair.client.screen import Standing
-from chatpair.messages import (
+from chatpair.exchange.messages import (
     AskWho,
     Back,
     Free,

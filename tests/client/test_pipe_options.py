@@ -7,7 +7,7 @@ import pytest
 
 from chatpair.client.ending import ExitStatus
 from chatpair.codecs import json
-from chatpair.messages import Back, Error, Held, JsonEvent, Left, Message, Paired, Tried
+from chatpair.exchange.messages import Back, Error, Held, JsonEvent, Left, Message, Paired, Tried
 from tests.support.clients import COMMAND, PAIRED, TO_BOB, WELCOME, Piped, at, spins_until
 from tests.support.emulator import Emulator
 from tests.support.played import plain

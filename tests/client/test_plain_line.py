@@ -9,7 +9,7 @@ from twisted.internet.error import ConnectionLost
 
 from chatpair.client.plain_line import PlainLine
 from chatpair.codecs import plain
-from chatpair.messages import AnyCommand, AnyEvent, Left, Message, Named, Notice, Paired
+from chatpair.exchange.messages import AnyCommand, AnyEvent, Left, Message, Named, Notice, Paired
 from tests.support.lines import play
 from tests.support.played import Slow, Stage, outcome
 from tests.support.scene import PAIRED

@@ -9,7 +9,7 @@ from twisted.logger import LogLevel, capturedLogs
 
 from chatpair.client.session import MAX_LINE, NotDelivered, TooLong
 from chatpair.codecs import json
-from chatpair.messages import (
+from chatpair.exchange.messages import (
     Acknowledge,
     Free,
     Held,

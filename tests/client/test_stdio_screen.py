@@ -13,8 +13,8 @@ from twisted.internet.testing import StringTransport
 from chatpair.client.screen import Standing
 from chatpair.client.stdio import LONGEST, LOSSY, MANY, PipeScreen, PlainScreen, StandardScreen
 from chatpair.codecs import json
-from chatpair.messages import Error, JsonEvent, Left, Message, Notice, Paired, Timestamp
-from chatpair.text import clean
+from chatpair.codecs.cleaning import clean
+from chatpair.exchange.messages import Error, JsonEvent, Left, Message, Notice, Paired, Timestamp
 from tests.support.played import HI
 
 BYTES = [b"\n", b"\r\n", b"\r", b"a", b"bc ", b"\t", b"\0", b"\x1b[", b"\xff", b"\xe2\x80"]

@@ -6,8 +6,8 @@ from signal import SIGINT
 import pytest
 
 from chatpair.client.talk import NO_JSON
+from chatpair.exchange.messages import Goodbye, Quit, Tried
 from chatpair.factory import NOBODY
-from chatpair.messages import Goodbye, Quit, Tried
 from tests.support.clients import BAD_NAME, TO_BOB, Host, Piped, at, spins_until
 from tests.support.emulator import Terminal
 from tests.support.server import TIMEOUT, Server

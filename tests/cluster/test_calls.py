@@ -2,10 +2,10 @@
 
 import pytest
 
-from chatpair.calls import RING_SECONDS
 from chatpair.cluster import frames
 from chatpair.cluster.across import CALL_SECONDS
-from chatpair.messages import (
+from chatpair.exchange.calls import RING_SECONDS
+from chatpair.exchange.messages import (
     AnyEvent,
     Error,
     Free,
@@ -17,7 +17,7 @@ from chatpair.messages import (
     Tried,
     Unanswered,
 )
-from chatpair.names import parse
+from chatpair.exchange.names import parse
 from tests.support.cluster_exchange import Network
 from tests.support.ears import Ear
 

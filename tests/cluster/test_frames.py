@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chatpair.cluster import frames
 from chatpair.cluster.frames import Frame, decode, encode
-from chatpair.names import parse
+from chatpair.exchange.names import parse
 
 FRAMES: list[Frame] = [
     frames.Call(1, 2, parse("Ann"), "192.0.2.1", 3.5, "bob"),

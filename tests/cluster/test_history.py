@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 import pytest
 
-from chatpair.messages import (
+from chatpair.exchange.messages import (
     Call,
     Command,
     Error,

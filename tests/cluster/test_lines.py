@@ -5,9 +5,9 @@ from typing import Literal
 import pytest
 
 from chatpair.cluster import frames
-from chatpair.held import LATE_SECONDS
-from chatpair.messages import Left, Message, Paired, Status, Timestamp
-from chatpair.user import KEPT_EVENTS
+from chatpair.exchange.held_lines import LATE_SECONDS
+from chatpair.exchange.messages import Left, Message, Paired, Status, Timestamp
+from chatpair.exchange.user import KEPT_EVENTS
 from tests.support.cluster_exchange import Network, Node
 from tests.support.ears import Ear
 from tests.support.exchange import JsonParty, Party, said

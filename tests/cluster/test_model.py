@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from chatpair.cluster.remote import RemoteUser
-from chatpair.messages import SetDnd, SetRing
-from chatpair.user import CountingUser
+from chatpair.exchange.messages import SetDnd, SetRing
+from chatpair.exchange.user import CountingUser
 from tests.support.cluster_exchange import Network, Node
 from tests.support.ears import Ear
 

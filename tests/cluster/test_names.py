@@ -6,10 +6,10 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from chatpair.cluster.asking import ASKING_SECONDS
+from chatpair.exchange.keys import WRONG_KEYS
+from chatpair.exchange.messages import Error, Here, Left, Paired, Present
+from chatpair.exchange.names import parse
 from chatpair.factory import MAX_LISTED
-from chatpair.keys import WRONG_KEYS
-from chatpair.messages import Error, Here, Left, Paired, Present
-from chatpair.names import parse
 from tests.support.cluster_exchange import Network
 from tests.support.ears import Ear
 

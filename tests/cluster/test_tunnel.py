@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatpair.keys import WRONG_KEYS
+from chatpair.exchange.keys import WRONG_KEYS
 from tests.exchange.test_answers import JSON, PLAIN, in_json
 from tests.support.exchange import PAIRED, said
 from tests.support.tunnels import (

@@ -4,7 +4,7 @@ import pytest
 from twisted.internet.interfaces import ISSLTransport
 from zope.interface import alsoProvides
 
-from chatpair.privacy import is_private
+from chatpair.wire.privacy import is_private
 from tests.support.cluster_exchange import Network
 from tests.support.tunnels import (
     NO_LINE,

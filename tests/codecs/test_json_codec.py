@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chatpair import messages
 from chatpair.codecs import json
+from chatpair.exchange import messages
 from tests.support import any_events
 
 COMMANDS = [

@@ -20,7 +20,7 @@ from chatpair.doors.proxied import (
     Unknown,
     read_header,
 )
-from chatpair.liveness import socket_of
+from chatpair.wire.liveness import socket_of
 from tests.support.exchange import Exchange, Party, Transport
 from tests.support.server import Client, Server
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from chatpair import liveness
 from chatpair.doors.tls import Certificates, TLSTransport
+from chatpair.wire import liveness
 from tests.support.certificates import usual
 from tests.support.exchange import Exchange, Transport
 

@@ -18,7 +18,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
-from chatpair.epoll import ACCEPTS_A_TURN, BACKLOG, REST_SECONDS, EpollServerEndpoint
+from chatpair.epoll.endpoint import ACCEPTS_A_TURN, BACKLOG, REST_SECONDS, EpollServerEndpoint
 from tests.support.turns import Listening, Recorder, Turns, log_of_a_test, read_all
 
 

@@ -16,8 +16,8 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from chatpair.epoll import EVENTS_A_TURN
-from chatpair.transport import EpollTransport
+from chatpair.epoll.endpoint import EVENTS_A_TURN
+from chatpair.epoll.transport import EpollTransport
 from tests.support.server import TIMEOUT
 from tests.support.turns import Listening, Recorder, log_of_a_test, read_all, reset
 

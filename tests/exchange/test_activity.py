@@ -2,7 +2,7 @@
 
 from twisted.internet.task import Clock
 
-from chatpair.activity import ActivityLog
+from chatpair.exchange.activity_log import ActivityLog
 from tests.support.exchange import Exchange
 
 

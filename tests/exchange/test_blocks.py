@@ -2,9 +2,9 @@
 
 import pytest
 
-from chatpair.calls import MAX_BLOCKS
+from chatpair.exchange.calls import MAX_BLOCKS
+from chatpair.exchange.names import Name
 from chatpair.factory import ChatFactory
-from chatpair.names import Name
 from tests.support.exchange import PAIRED, Exchange, Party
 from tests.support.transcript import play, scenes
 

@@ -1,6 +1,6 @@
 """Do not disturb, and calls that ring, in both dialects and over drops."""
 
-from chatpair.calls import MAX_TRIED, RING_SECONDS
+from chatpair.exchange.calls import MAX_TRIED, RING_SECONDS
 from tests.support.exchange import PAIRED, Exchange
 from tests.support.transcript import play, scenes
 

@@ -2,8 +2,8 @@
 
 from twisted.internet.task import Clock
 
-from chatpair.command_queue import WAITING_BYTES, WAITING_COMMANDS, CommandQueue
-from chatpair.messages import AnyCommand, Say
+from chatpair.exchange.messages import AnyCommand, Say
+from chatpair.sessions.command_queue import WAITING_BYTES, WAITING_COMMANDS, CommandQueue
 
 
 class Obedient:

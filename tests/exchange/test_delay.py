@@ -2,7 +2,7 @@
 
 from twisted.internet.task import Clock
 
-from chatpair.delay import Delay
+from chatpair.exchange.delay import Delay
 from tests.support.turns import log_of_a_test
 
 

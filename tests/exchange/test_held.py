@@ -1,7 +1,7 @@
 """Held lines, of clients that count and of plain users with a key: what is told, and to whom."""
 
-from chatpair.keys import NEAR_MISSES, WRONG_KEYS, words
-from chatpair.user import KEPT_EVENTS, LATELY_SECONDS
+from chatpair.exchange.keys import NEAR_MISSES, WRONG_KEYS, words
+from chatpair.exchange.user import KEPT_EVENTS, LATELY_SECONDS
 from tests.support.exchange import PAIRED, Exchange, Party, said
 from tests.support.transcript import play, scenes
 

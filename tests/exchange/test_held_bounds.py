@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
+from chatpair.exchange.held_lines import LATE_SECONDS
+from chatpair.exchange.user import KEPT_EVENTS, KEPT_STATUSES
 from chatpair.factory import SILENT_SECONDS
-from chatpair.held import LATE_SECONDS
-from chatpair.user import KEPT_EVENTS, KEPT_STATUSES
 from tests.support.exchange import Exchange, JsonParty, status
 
 

@@ -4,7 +4,7 @@ import pytest
 from mnemonic import Mnemonic
 from twisted.internet.task import Clock
 
-from chatpair.keys import (
+from chatpair.exchange.keys import (
     NEAR_MISSES,
     WRONG_KEYS,
     WRONG_KEYS_SECONDS,

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.task import Clock
 
-from chatpair import limits
-from chatpair.limits import HostLimit, Pace, host_of, is_stranger
+from chatpair.exchange import limits
+from chatpair.exchange.limits import HostLimit, Pace, host_of, is_stranger
 from tests.support.exchange import Exchange, Party
 from tests.support.transcript import play, scenes
 

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from chatpair.calls import MAX_TRIED, RING_SECONDS
+from chatpair.exchange.calls import MAX_TRIED, RING_SECONDS
 from chatpair.factory import UNNAMED_SECONDS
 from tests.support.exchange import NOBODY, PAIRED, Exchange, Party, said
 

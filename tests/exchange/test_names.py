@@ -6,9 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatpair import accounts, commands, held, messages, privacy, protocol
+from chatpair import commands, protocol
 from chatpair.codecs import plain
-from chatpair.names import LENGTHS, MAX_LENGTH, RESERVED, BadName, fold, parse, skeleton
+from chatpair.exchange import held_lines as held
+from chatpair.exchange import messages
+from chatpair.exchange.names import LENGTHS, MAX_LENGTH, RESERVED, BadName, fold, parse, skeleton
+from chatpair.passwords import accounts
+from chatpair.wire import privacy
 from tests.support.exchange import Exchange
 
 FORBIDDEN = "no space and none of : [ ] ( ) / * , in a name"

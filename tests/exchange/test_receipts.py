@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from chatpair import receipts
-from chatpair.messages import Failing, Outcome, Status
-from chatpair.receipts import Says
+from chatpair.exchange import receipts
+from chatpair.exchange.messages import Failing, Outcome, Status
+from chatpair.exchange.receipts import Says
 
 OUTCOMES: list[tuple[Outcome, Failing | None]] = [
     ("handed", None),

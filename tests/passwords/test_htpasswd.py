@@ -14,9 +14,9 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.python.usage import UsageError
 
 from chatpair import tap
-from chatpair.accounts import Source
-from chatpair.names import BadName, NameIndex, NameTable, parse
-from chatpair.password_file import HtpasswdChecker
+from chatpair.exchange.names import BadName, NameIndex, NameTable, parse
+from chatpair.passwords.accounts import Source
+from chatpair.passwords.password_file import HtpasswdChecker
 from tests.support.accounts import Guarded
 from tests.support.accounts import htpasswd_line as line
 from twisted.plugins import cred_unix

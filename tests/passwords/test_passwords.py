@@ -10,9 +10,9 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from zope.interface import directlyProvides
 
+from chatpair.exchange.names import parse
 from chatpair.login import PERHAPS_A_PASSWORD
-from chatpair.names import parse
-from chatpair.privacy import is_private
+from chatpair.wire.privacy import is_private
 from tests.support.accounts import Guarded, known, slow
 from tests.support.exchange import PAIRED
 from tests.support.transcript import play, scenes

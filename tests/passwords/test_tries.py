@@ -3,10 +3,10 @@
 import pytest
 from twisted.internet.task import Clock
 
-from chatpair import accounts, tries
-from chatpair.accounts import Accounts
-from chatpair.names import parse
-from chatpair.tries import Tries
+from chatpair.exchange.names import parse
+from chatpair.passwords import accounts, tries
+from chatpair.passwords.accounts import Accounts
+from chatpair.passwords.tries import Tries
 from tests.support.accounts import LOOPBACK, Guarded, known, slow
 from tests.support.exchange import Party
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chatpair.exchange.messages import CountedEvent, Left, Message
+from chatpair.exchange.user import User
 from chatpair.factory import ChatFactory
-from chatpair.messages import CountedEvent, Left, Message
-from chatpair.user import User
 from tests.support.network import Cut, Person, Talker, exchange, settle
 
 CUTS_A_RUN, RUNS = 50, 330

@@ -4,7 +4,7 @@ import pytest
 
 from chatpair.connection import CLOSING_SECONDS, FLUSHING_SECONDS
 from chatpair.factory import MAX_LISTED
-from chatpair.framing import CHUNK, LINES_A_TURN, LINES_FOR_ONE, SHORT_CHUNK
+from chatpair.wire.line_receiver import CHUNK, LINES_A_TURN, LINES_FOR_ONE, SHORT_CHUNK
 from tests.support.exchange import Exchange, Party, said
 from tests.support.transcript import play, scenes
 

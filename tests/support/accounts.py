@@ -10,9 +10,9 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from chatpair.accounts import Accounts, Source
-from chatpair.names import Name, NameIndex, parse
-from chatpair.registry import INameRegistry
+from chatpair.exchange.names import Name, NameIndex, parse
+from chatpair.passwords.accounts import Accounts, Source
+from chatpair.passwords.registry import INameRegistry
 from tests.support.exchange import Exchange, Party
 
 LOOPBACK = "127.0.0.1"

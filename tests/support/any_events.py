@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import fields
 
-from chatpair.messages import JsonCommand, JsonEvent, Timestamp
+from chatpair.exchange.messages import JsonCommand, JsonEvent, Timestamp
 
 MOMENTS = st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1)).map(
     lambda when: Timestamp(round(when.replace(tzinfo=UTC).timestamp(), 3))

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from chatpair.client import connection
 from chatpair.client.line import Line
-from chatpair.messages import JsonEvent, Message
+from chatpair.exchange.messages import JsonEvent, Message
 
 SAYS_AT_ONCE = 20
 

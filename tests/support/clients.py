@@ -12,7 +12,15 @@ from time import monotonic
 from typing import IO, Any, Self
 
 from chatpair.codecs import json
-from chatpair.messages import Acknowledge, Claim, JsonCommand, JsonEvent, Mode, Named, StartTyping
+from chatpair.exchange.messages import (
+    Acknowledge,
+    Claim,
+    JsonCommand,
+    JsonEvent,
+    Mode,
+    Named,
+    StartTyping,
+)
 from tests.support.played import parsed
 from tests.support.server import BIN, TIMEOUT, Client, Process, Server
 

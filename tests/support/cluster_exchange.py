@@ -12,10 +12,10 @@ from chatpair.cluster import frames
 from chatpair.cluster.frames import Frame
 from chatpair.cluster.mesh_types import NotReady
 from chatpair.cluster.tunnel import TunnelFactory
+from chatpair.exchange.names import Name, NameTable
+from chatpair.exchange.user import User
 from chatpair.factory import ChatFactory
-from chatpair.names import Name, NameTable
 from chatpair.protocol import ChatProtocol
-from chatpair.user import User
 from tests.support.exchange import Exchange, JsonParty, Party, clock
 
 

@@ -11,7 +11,7 @@ from txredisapi import ResponseError
 from chatpair.cluster.directory import Directory, Outcome
 from chatpair.cluster.engine import Engine, EngineAway, EngineRefuses, Script
 from chatpair.cluster.lease import Lease
-from chatpair.names import Name, parse
+from chatpair.exchange.names import Name, parse
 from tests.support.engine import EngineClient
 
 LEASE = 10.0

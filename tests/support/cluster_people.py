@@ -6,7 +6,7 @@ from random import Random
 from time import monotonic
 
 from chatpair.codecs import json, plain
-from chatpair.messages import (
+from chatpair.exchange.messages import (
     Acknowledge,
     AnyEvent,
     Call,

@@ -3,7 +3,7 @@
 from twisted.internet.defer import Deferred
 
 from chatpair.cluster.factory import ClusterFactory
-from chatpair.messages import (
+from chatpair.exchange.messages import (
     AnyEvent,
     Error,
     Free,
@@ -15,7 +15,7 @@ from chatpair.messages import (
     Status,
     Timestamp,
 )
-from chatpair.user import CountingUser, User
+from chatpair.exchange.user import CountingUser, User
 
 
 class Ear:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyte
 
-from chatpair.messages import Paired
+from chatpair.exchange.messages import Paired
 from tests.support.clients import COMMAND, Host, at
 from tests.support.server import TIMEOUT, Client, Process, Server, heed_signals
 

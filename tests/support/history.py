@@ -26,7 +26,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
-from chatpair.messages import Command, Event, Message, Repeated, Say
+from chatpair.exchange.messages import Command, Event, Message, Repeated, Say
 
 Ending: TypeAlias = Literal["quit", "dropped", "closed"]
 """How a session ended: it said so, its client went for good, or the server hung up."""

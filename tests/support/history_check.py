@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
-from chatpair.messages import Error, Left, Message, Resume, Resumed, Say, Status
+from chatpair.exchange.messages import Error, Left, Message, Resume, Resumed, Say, Status
 from tests.support.history import Fault, History, Lines, Said, Session, event_faults
 from tests.support.history_pairs import Pairs
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal, TypeAlias
 
-from chatpair.messages import Call, Error, Free, HangUp, Left, Message, Paired, Resumed
+from chatpair.exchange.messages import Call, Error, Free, HangUp, Left, Message, Paired, Resumed
 from tests.support.history import End, Fault, History, Lines, Over, Session
 
 _REFUSALS = frozenset(("unknown", "busy", "dnd", "self"))

@@ -5,9 +5,9 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
+from chatpair.exchange.user import Connection, User
 from chatpair.factory import ChatFactory
 from chatpair.protocol import ChatProtocol
-from chatpair.user import Connection, User
 from tests.support.exchange import Exchange
 
 Answer = TypeVar("Answer")

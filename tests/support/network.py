@@ -14,8 +14,8 @@ from twisted.test.iosim import FakeTransport
 from zope.interface import implementer
 
 from chatpair.client.line import Line
+from chatpair.exchange.messages import Here, JsonEvent, Message
 from chatpair.factory import ChatFactory
-from chatpair.messages import Here, JsonEvent, Message
 from chatpair.protocol import ChatProtocol
 
 Cut = Literal["closed", "reset", "silent"]

@@ -18,7 +18,7 @@ from chatpair.client import screen
 from chatpair.client.line import Line
 from chatpair.client.screen import Standing
 from chatpair.codecs import json
-from chatpair.messages import (
+from chatpair.exchange.messages import (
     AnyEvent,
     CountedEvent,
     Error,

@@ -9,7 +9,7 @@ from chatpair.client.person import PersonTalk
 from chatpair.client.pipe import PipeTalk
 from chatpair.client.talk import NO_JSON
 from chatpair.codecs import plain
-from chatpair.messages import (
+from chatpair.exchange.messages import (
     AnyCommand,
     Call,
     Claim,

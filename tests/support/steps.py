@@ -27,8 +27,7 @@ from typing import Any, ClassVar, get_args
 from msgspec import UNSET
 
 from chatpair.client.talk import LINK_LOST, TOO_LONG
-from chatpair.factory import NOBODY
-from chatpair.messages import (
+from chatpair.exchange.messages import (
     Acknowledge,
     Error,
     Here,
@@ -40,6 +39,7 @@ from chatpair.messages import (
     Resume,
     Timestamp,
 )
+from chatpair.factory import NOBODY
 from tests.support.played import Stage
 from tests.support.scene import AGAIN, TALK_IS_OVER
 

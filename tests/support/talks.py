@@ -10,7 +10,7 @@ from signal import SIGINT
 from typing import Any, ClassVar
 
 from chatpair.codecs import plain
-from chatpair.messages import Say
+from chatpair.exchange.messages import Say
 from tests.support.scene import PlainScene, Scene, chatting, person, piped, piped_to_bob
 from tests.support.steps import BETWEEN, Script, play_with, shortened, text
 

@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 from twisted.python.log import ILogContext
 from zope.interface import implementer
 
-from chatpair.epoll import EpollPort
-from chatpair.transport import EpollTransport
+from chatpair.epoll.endpoint import EpollPort
+from chatpair.epoll.transport import EpollTransport
 from tests.support.server import TIMEOUT
 
 

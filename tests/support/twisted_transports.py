@@ -11,8 +11,8 @@ from twisted.internet.protocol import ClientFactory
 from twisted.internet.test import test_tcp as with_reactors
 from twisted.test import test_tcp as with_protocols
 
-from chatpair.epoll import EpollPort
-from chatpair.transport import IN
+from chatpair.epoll.endpoint import EpollPort
+from chatpair.epoll.transport import IN
 
 EPOLL_REACTOR = "twisted.internet.epollreactor.EPollReactor"
 OTHER_REACTORS = [

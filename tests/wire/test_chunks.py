@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatpair.codecs import plain
-from chatpair.framing import CHUNK
-from chatpair.messages import Message, Say, Timestamp
+from chatpair.codecs.cleaning import clean, is_clean
+from chatpair.exchange.messages import Message, Say, Timestamp
 from chatpair.protocol import ChatProtocol
-from chatpair.text import clean, is_clean
+from chatpair.wire.line_receiver import CHUNK
 from tests.support.exchange import Exchange, Party, said
 
 

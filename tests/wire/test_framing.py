@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatpair.framing import LINES_A_TURN, TextLineReceiver
-from chatpair.telnet import TelnetFilter
+from chatpair.wire.line_receiver import LINES_A_TURN, TextLineReceiver
+from chatpair.wire.telnet import TelnetFilter
 
 IAC, DONT, DO, WONT, WILL, SB, SE, IP, DM = b"\xff \xfe \xfd \xfc \xfb \xfa \xf0 \xf4 \xf2".split()
 BRK, SUSP = b"\xf3", b"\xed"

@@ -10,8 +10,8 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from chatpair import liveness
-from chatpair.delay import Delay
+from chatpair.exchange.delay import Delay
+from chatpair.wire import liveness
 from tests.support.exchange import Exchange, Party
 from tests.support.server import TIMEOUT
 from tests.support.turns import reset

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatpair.text import clean
+from chatpair.codecs.cleaning import clean
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,3 @@
-from chatpair.epoll import EpollServerParser
+from chatpair.epoll.endpoint import EpollServerParser
 
 epoll = EpollServerParser()

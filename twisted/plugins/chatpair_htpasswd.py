@@ -1,3 +1,3 @@
-from chatpair.htpasswd import HtpasswdCheckerFactory
+from chatpair.passwords.htpasswd import HtpasswdCheckerFactory
 
 htpasswd = HtpasswdCheckerFactory()

@@ -7,10 +7,10 @@ from typing import TypeAlias
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from chatpair import keys
-from chatpair.delay import Delay
-from chatpair.messages import Back, Ending, Error, Failing, Held, Key, Notice, Outcome
-from chatpair.user import Connection, CountingUser, Recall, Receipt, User
+from chatpair.exchange import keys
+from chatpair.exchange.delay import Delay
+from chatpair.exchange.messages import Back, Ending, Error, Failing, Held, Key, Notice, Outcome
+from chatpair.exchange.user import Connection, CountingUser, Recall, Receipt, User
 
 LATE_SECONDS = 60.0
 """How long what was said in a pair that has ended may still be confirmed."""

@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.protocols.policies import ProtocolWrapper
 
-from chatpair.delay import Delay
+from chatpair.exchange.delay import Delay
 
 KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_TRIES = 15, 5, 3
 """Seconds of silence before the first probe, and between probes; probes without an answer."""

@@ -9,7 +9,7 @@ from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 if TYPE_CHECKING:
-    from chatpair.password_file import HtpasswdChecker
+    from chatpair.passwords.password_file import HtpasswdChecker
 
 EXTRA = "it needs the extra: pip install 'chatpair[auth]'"
 
@@ -32,7 +32,7 @@ kind opens nothing. The file is read again when it changes.
         if not argstring:
             raise ValueError("which file? Say htpasswd:FILE")
         try:
-            from chatpair.password_file import HtpasswdChecker
+            from chatpair.passwords.password_file import HtpasswdChecker
 
             return HtpasswdChecker(Path(argstring).absolute())
         except OSError as why:

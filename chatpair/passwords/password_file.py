@@ -12,10 +12,10 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from chatpair.names import BadName, Name, NameIndex, parse
-from chatpair.registry import INameRegistry
-from chatpair.watched_file import WatchedFile
-from chatpair.worker import Worker
+from chatpair.exchange.names import BadName, Name, NameIndex, parse
+from chatpair.passwords.registry import INameRegistry
+from chatpair.passwords.watched_file import WatchedFile
+from chatpair.passwords.worker import Worker
 
 LONGEST = 72
 """Bytes of a password that bcrypt looks at; htpasswd and others ignore the rest too."""

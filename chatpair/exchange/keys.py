@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from mnemonic import Mnemonic
 from twisted.internet.interfaces import IReactorTime
 
-from chatpair.limits import HostLimit
+from chatpair.exchange.limits import HostLimit
 
 WRONG_KEYS, WRONG_KEYS_SECONDS = 10, 60.0
 """Wrong keys that are looked at from one host in so many seconds."""

@@ -4,7 +4,7 @@ from collections.abc import Hashable
 
 from twisted.internet.interfaces import IReactorTime
 
-from chatpair.delay import Delay
+from chatpair.exchange.delay import Delay
 
 LONGEST_WAIT = 60.0
 """Seconds that a host waits at most for the check of a password, however many were wrong."""

@@ -21,12 +21,12 @@ from twisted.logger import Logger
 from twisted.plugins.cred_unix import UNIXChecker
 from zope.interface import implementer
 
-from chatpair.messages import Error
-from chatpair.names import BadName, Name, NameIndex, parse
-from chatpair.registry import INameRegistry
-from chatpair.tries import Tries
-from chatpair.watched_file import WatchedFile
-from chatpair.worker import Worker
+from chatpair.exchange.messages import Error
+from chatpair.exchange.names import BadName, Name, NameIndex, parse
+from chatpair.passwords.registry import INameRegistry
+from chatpair.passwords.tries import Tries
+from chatpair.passwords.watched_file import WatchedFile
+from chatpair.passwords.worker import Worker
 
 CHECK_SECONDS = 60.0
 """How long a checker may take, with what it has to do for others before."""

@@ -6,7 +6,7 @@ from typing import Generic, Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from chatpair.messages import (
+from chatpair.exchange.messages import (
     AnyEvent,
     CountedEvent,
     Error,
@@ -19,8 +19,8 @@ from chatpair.messages import (
     Status,
     Timestamp,
 )
-from chatpair.names import Name
-from chatpair.receipts import Says
+from chatpair.exchange.names import Name
+from chatpair.exchange.receipts import Says
 
 KEPT_EVENTS, KEPT_BYTES = 1_000, 2**20
 """Events, or bytes of them, that are kept for a user before whoever speaks to it must wait."""

@@ -7,9 +7,9 @@ from typing import Literal, NamedTuple
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from chatpair.delay import Delay
-from chatpair.held import HeldLines
-from chatpair.messages import (
+from chatpair.exchange.delay import Delay
+from chatpair.exchange.held_lines import HeldLines
+from chatpair.exchange.messages import (
     AnyEvent,
     Block,
     Blocked,
@@ -30,8 +30,8 @@ from chatpair.messages import (
     Unblock,
     Unblocked,
 )
-from chatpair.names import BadName, Name, fold, parse
-from chatpair.user import User
+from chatpair.exchange.names import BadName, Name, fold, parse
+from chatpair.exchange.user import User
 
 SHOWN = 128
 """Characters that are shown of what somebody sent; no name is longer."""

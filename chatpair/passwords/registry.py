@@ -2,7 +2,7 @@
 
 from zope.interface import Interface
 
-from chatpair.names import Name
+from chatpair.exchange.names import Name
 
 
 class INameRegistry(Interface):

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections import deque
 
-from chatpair.messages import Failing, Outcome, Status
+from chatpair.exchange.messages import Failing, Outcome, Status
 
 RUNS = 1_000
 """Runs of equal outcomes that are remembered, for a client that says an id again."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.protocols.basic import LineReceiver
 
-from chatpair.telnet import IAC, INTERRUPT, TelnetFilter
+from chatpair.wire.telnet import IAC, INTERRUPT, TelnetFilter
 
 LINES_A_TURN = 25
 """Lines that are handled before others have their turn, unless one costs more than its share."""

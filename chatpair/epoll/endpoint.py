@@ -34,7 +34,7 @@ from twisted.python.failure import Failure
 from twisted.python.log import ILogContext
 from zope.interface import implementer
 
-from chatpair.transport import IN, OUT, EpollTransport, address_of
+from chatpair.epoll.transport import IN, OUT, EpollTransport, address_of
 
 BACKLOG = 1_024
 """Connections that may wait to be accepted."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
 
-from chatpair.messages import AnyCommand
+from chatpair.exchange.messages import AnyCommand
 
 WAITING_COMMANDS, WAITING_BYTES = 1_000, 2**20
 """Commands, or bytes of them, that are read though they must wait.

@@ -1,0 +1,1 @@
+"""The short path of plain TCP: an endpoint of its own."""

@@ -1,0 +1,1 @@
+"""Who has a name of their own, and the proof of it."""

@@ -1,0 +1,1 @@
+"""What the lines of a connection mean, in either dialect."""

@@ -1,0 +1,1 @@
+"""The bytes of a connection: lines, telnet, and how an end is noticed."""

@@ -126,7 +126,6 @@ def test_what_no_option_asks_for_is_not_imported() -> None:
     assert not modules & {
         "chatpair.passwords.accounts",
         "chatpair.passwords.htpasswd",
-        "chatpair.passwords.password_file",
     }
 
 

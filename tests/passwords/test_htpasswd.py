@@ -16,7 +16,7 @@ from twisted.python.usage import UsageError
 from chatpair import tap
 from chatpair.exchange.names import BadName, NameIndex, NameTable, parse
 from chatpair.passwords.accounts import Source
-from chatpair.passwords.password_file import HtpasswdChecker
+from chatpair.passwords.htpasswd import HtpasswdChecker
 from tests.support.accounts import Guarded
 from tests.support.accounts import htpasswd_line as line
 from twisted.plugins import cred_unix
@@ -187,7 +187,7 @@ def test_file_knows_its_names_as_they_change(path: Path) -> None:
 def test_unix_has_all_names_and_is_asked_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     checker = strcred.makeChecker("unix")
     source = Source(checker)
-    assert source.names.written(parse("whoever")) == "whoever"
+    assert source.written(parse("whoever")) == "whoever"
     assert not isinstance(source.checker, cred_unix.UNIXChecker)
     asked = credentials.UsernamePassword(b"no such user", b"x")
     assert source.checker._check(asked).check(UnauthorizedLogin)

@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from chatpair.exchange.names import Name, NameIndex, parse
 from chatpair.passwords.accounts import Accounts, Source
-from chatpair.passwords.registry import INameRegistry
+from chatpair.passwords.known_names import INameRegistry
 from tests.support.exchange import Exchange, Party
 
 LOOPBACK = "127.0.0.1"

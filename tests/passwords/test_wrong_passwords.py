@@ -4,9 +4,9 @@ import pytest
 from twisted.internet.task import Clock
 
 from chatpair.exchange.names import parse
-from chatpair.passwords import accounts, tries
+from chatpair.passwords import accounts, known_names, wrong_passwords
 from chatpair.passwords.accounts import Accounts
-from chatpair.passwords.tries import Tries
+from chatpair.passwords.wrong_passwords import WrongPasswords
 from tests.support.accounts import LOOPBACK, Guarded, known, slow
 from tests.support.exchange import Party
 
@@ -66,42 +66,42 @@ def test_another_spelling_of_the_name_is_no_other_name() -> None:
         exchange.clock.advance(2)
     assert party.heard() == ["Password:", "Wrong password."] * 3
     assert exchange.factory.accounts is not None
-    assert exchange.factory.accounts._tries.wait("alice", LOOPBACK) == 2
+    assert exchange.factory.accounts._wrong.wait("alice", LOOPBACK) == 2
 
 
 def test_success_forgives_and_so_does_time() -> None:
     clock = Clock()
-    counted = Tries(clock)
+    counted = WrongPasswords(clock)
     for _ in range(3):
-        counted.wrong("alice", LOOPBACK)
+        counted.count("alice", LOOPBACK)
     assert counted.wait("alice", LOOPBACK) == 4
-    counted.right("alice", LOOPBACK)
+    counted.forgive("alice", LOOPBACK)
     assert counted.wait("alice", LOOPBACK) == 0
-    counted.wrong("alice", None)
-    counted.wrong("alice", None)
+    counted.count("alice", None)
+    counted.count("alice", None)
     assert counted.wait("alice", None) == 2
-    clock.advance(tries.FORGIVING_SECONDS)
+    clock.advance(wrong_passwords.FORGIVING_SECONDS)
     assert counted.wait("alice", None) == 0
     assert counted._counts == {}
     assert clock.getDelayedCalls() == []
 
 
 def test_a_host_that_guesses_at_many_names_waits_too() -> None:
-    counted = Tries(Clock())
+    counted = WrongPasswords(Clock())
     waits = []
     for number in range(20):
-        counted.wrong(f"name{number}", LOOPBACK)
-        counted.right("mine", LOOPBACK)
+        counted.count(f"name{number}", LOOPBACK)
+        counted.forgive("mine", LOOPBACK)
         waits.append(counted.wait("alice", LOOPBACK))
     assert waits == [0.0] * 10 + [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
     assert counted.wait("alice", OTHER) == 0
 
 
 def test_what_is_counted_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tries, "MAX_COUNTS", 10)
-    counted = Tries(Clock())
+    monkeypatch.setattr(wrong_passwords, "MAX_COUNTS", 10)
+    counted = WrongPasswords(Clock())
     for number in range(100):
-        counted.wrong("alice", f"host{number}")
+        counted.count("alice", f"host{number}")
         assert len(counted._counts) <= 10
     assert counted.wait("alice", "host99") == 1
     assert counted.wait("alice", "host0") == 0
@@ -181,7 +181,7 @@ def test_any_of_several_may_accept() -> None:
 def test_a_checker_that_can_not_tell_has_all_names() -> None:
     exchange, checker = slow()
     [source] = exchange.factory.accounts._sources  # type: ignore[union-attr]
-    source.names = accounts._AnyName()
+    source.written = known_names.written_by(object())
     bob = exchange.local()
     bob.says("Bob", "secret")
     assert checker.answers(True) == ("Bob", "secret")

@@ -19,7 +19,7 @@ MAX_COUNTS = 10_000
 """Hosts and names that are counted at a time; past that the one last seen first is forgotten."""
 
 
-class Tries:
+class WrongPasswords:
     """How long to wait before a password is checked: 1, 2, 4 ... seconds after a wrong one.
 
     What one host does costs no other host any time. There is no host where there is only this
@@ -36,13 +36,13 @@ class Tries:
         until = max(self._counts.get(key, (0, 0.0))[1] for key in ((name, host), (None, host)))
         return max(0.0, until - self._clock.seconds())
 
-    def wrong(self, name: str, host: str | None) -> None:
-        """Count a wrong password."""
+    def count(self, name: str, host: str | None) -> None:
+        """Count one."""
         self._count((name, host), 0)
         self._count((None, host), FREE_OF_HOST)
 
-    def right(self, name: str, host: str | None) -> None:
-        """Forget the wrong ones for a name; those for other names still count for the host."""
+    def forgive(self, name: str, host: str | None) -> None:
+        """Forget those for a name; those for other names still count for the host."""
         self._drop((name, host))
 
     def _count(self, key: Hashable, free: int) -> None:

@@ -1,4 +1,4 @@
-"""What would hold up everybody is done in a thread of its own, one thing after another."""
+"""Hashes of passwords, each of which takes a while, are made in a thread, one after another."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from twisted.python.threadpool import ThreadPool
 T = TypeVar("T")
 
 
-class Worker:
+class HashingThread:
     """A thread, from its first task until the reactor stops.
 
     What waits is not in the thread's own queue: so it can be cancelled, and nothing but the task

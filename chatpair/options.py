@@ -5,18 +5,14 @@ import re
 import select
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
+from twisted.cred import strcred
 from twisted.cred.credentials import IUsernamePassword
-from twisted.cred.strcred import (
-    AuthOptionMixin,
-    InvalidAuthType,
-    UnsupportedInterfaces,
-    makeChecker,
-)
 from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
@@ -30,21 +26,71 @@ if TYPE_CHECKING:
     from chatpair.cluster.address import EngineAddress
     from chatpair.doors.tls import Certificates
 
-_TLS = re.compile(r"(haproxy:)?(ssl|tls):")
+_TLS = ("ssl:", "tls:")
 
 
-def _at_least(option: str, minimum: int, number: type[int] | type[float]) -> Callable[[str], float]:
-    def coerce(text: str) -> float:
-        try:
-            value = number(text)
-        except ValueError:
-            kind = "a whole number" if number is int else "a number"
-            raise ValueError(f"--{option} {text}: not {kind}") from None
-        if not minimum <= value < sys.maxsize:
-            raise ValueError(f"--{option} {text}: not {minimum} or more")
-        return value
+_MEANINGS = {
+    "max-line": "Bytes that a line may have; a longer one is dropped, and its sender told.",
+    "linger": "Seconds that a user stays who only listens (nc -N) and is told nothing.",
+    "hold": "Seconds that a line is held whose connection is lost without a Quit, for a client "
+    "that speaks JSON and for whoever asked with /key; 0 holds none.",
+    "max-users": "Users that may be here at a time; a newcomer is told that the server is full.",
+    "max-per-host": "Connections that one address may have at a time; an IPv6 network (/64) "
+    "counts as one.",
+    "max-connects-per-minute": "Connections that one address may make in a minute; 0 for no "
+    "limit. This machine's own may make any number.",
+    "max-names-per-minute": "New names that one address may take in a minute; 0 for no limit. "
+    "This machine's own may take any number.",
+    "name-time": "Seconds that a connection may go without a name.",
+    "rate": "Lines a second that a user may say, after as many at once; a faster one is slowed "
+    "and loses nothing. 0 for no limit.",
+    "motd": "A file of UTF-8 text to send to whoever has said a name.",
+    "cluster": "The Valkey, or Redis 6.2 or newer, over which this server shares names and calls "
+    "with others that are given the same: redis://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE], "
+    "valkey:// the same, rediss:// and valkeys:// with TLS (trusting whom the system trusts, or "
+    "those in ?ca=FILE), unix:///PATH[?db=DATABASE], or one that Sentinels know: "
+    "redis+sentinel://HOST[:PORT],HOST[:PORT]/SERVICE[/DATABASE]. [default: none]",
+    "cluster-auth": "A file whose first line is PASSWORD or USER:PASSWORD, for --cluster. Without "
+    "it, and without a password in the URL, where others on this machine could see it, the "
+    "environment variable CHATPAIR_CLUSTER_AUTH says the same.",
+    "node": "What this server is called among those of its cluster: 1 to 32 of A-Z, a-z, 0-9, _ "
+    "and -. No two may share it. [default: another at each start]",
+    "lease": "Seconds after which the cluster takes a server for dead that is not heard of, and "
+    "its users for gone; the same for all servers. [default: 10]",
+}
+"""The options that have a value, and what they are for."""
 
-    return coerce
+_NUMBERS: dict[str, tuple[int | None, int, type[int] | type[float]]] = {
+    "max-line": (65_536, 1, int),
+    "linger": (60, 0, float),
+    "hold": (60, 0, int),
+    "max-users": (10_000, 1, int),
+    "max-per-host": (100, 1, int),
+    "max-connects-per-minute": (300, 0, int),
+    "max-names-per-minute": (100, 0, int),
+    "name-time": (30, 1, float),
+    "rate": (0, 0, int),
+    "lease": (None, 1, float),
+}
+"""Those that are numbers: the default, the least that one may be, and whether it is whole."""
+
+
+def _coercion(option: str) -> Callable[[str], object] | None:
+    """Return what makes a text the value of an option, if it is not to stay a text."""
+    if option == "node":
+        return _node_id
+    return partial(_number, option, *_NUMBERS[option][1:]) if option in _NUMBERS else None
+
+
+def _number(option: str, minimum: int, number: type[int] | type[float], text: str) -> float:
+    try:
+        value = number(text)
+    except ValueError:
+        kind = "a whole number" if number is int else "a number"
+        raise ValueError(f"--{option} {text}: not {kind}") from None
+    if not minimum <= value < sys.maxsize:
+        raise ValueError(f"--{option} {text}: not {minimum} or more")
+    return value
 
 
 def _node_id(text: str) -> str:
@@ -53,7 +99,7 @@ def _node_id(text: str) -> str:
     return text
 
 
-class Options(usage.Options, AuthOptionMixin):
+class Options(usage.Options, strcred.AuthOptionMixin):
     """What an operator can choose."""
 
     supportedInterfaces = (IUsernamePassword,)
@@ -62,119 +108,15 @@ class Options(usage.Options, AuthOptionMixin):
         "Two parties, people or programs, talk over one private line: with nc, telnet, or the "
         "client that the command chatpair starts."
     )
-    optParameters = (
-        (
-            "max-line",
-            None,
-            65_536,
-            "Bytes that a line may have; a longer one is dropped, and its sender told.",
-            _at_least("max-line", 1, int),
-        ),
-        (
-            "linger",
-            None,
-            60,
-            "Seconds that a user stays who only listens (nc -N) and is told nothing.",
-            _at_least("linger", 0, float),
-        ),
-        (
-            "hold",
-            None,
-            60,
-            "Seconds that a line is held whose connection is lost without a Quit, for a client "
-            "that speaks JSON and for whoever asked with /key; 0 holds none.",
-            _at_least("hold", 0, int),
-        ),
-        (
-            "max-users",
-            None,
-            10_000,
-            "Users that may be here at a time; a newcomer is told that the server is full.",
-            _at_least("max-users", 1, int),
-        ),
-        (
-            "max-per-host",
-            None,
-            100,
-            "Connections that one address may have at a time; an IPv6 network (/64) counts as one.",
-            _at_least("max-per-host", 1, int),
-        ),
-        (
-            "max-connects-per-minute",
-            None,
-            300,
-            "Connections that one address may make in a minute; 0 for no limit. This machine's own "
-            "may make any number.",
-            _at_least("max-connects-per-minute", 0, int),
-        ),
-        (
-            "max-names-per-minute",
-            None,
-            100,
-            "New names that one address may take in a minute; 0 for no limit. This machine's own "
-            "may take any number.",
-            _at_least("max-names-per-minute", 0, int),
-        ),
-        (
-            "name-time",
-            None,
-            30,
-            "Seconds that a connection may go without a name.",
-            _at_least("name-time", 1, float),
-        ),
-        (
-            "rate",
-            None,
-            0,
-            "Lines a second that a user may say, after as many at once; a faster one is slowed "
-            "and loses nothing. 0 for no limit.",
-            _at_least("rate", 0, int),
-        ),
-        ("motd", None, None, "A file of UTF-8 text to send to whoever has said a name."),
-        (
-            "cluster",
-            None,
-            None,
-            "The Valkey, or Redis 6.2 or newer, over which this server shares names and calls with "
-            "others that are given the same: redis://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE], "
-            "valkey:// the same, rediss:// and valkeys:// with TLS (trusting whom the system "
-            "trusts, or those in ?ca=FILE), unix:///PATH[?db=DATABASE], or one that Sentinels "
-            "know: redis+sentinel://HOST[:PORT],HOST[:PORT]/SERVICE[/DATABASE]. [default: none]",
-        ),
-        (
-            "cluster-auth",
-            None,
-            None,
-            "A file whose first line is PASSWORD or USER:PASSWORD, for --cluster. Without it, and "
-            "without a password in the URL, where others on this machine could see it, the "
-            "environment variable CHATPAIR_CLUSTER_AUTH says the same.",
-        ),
-        (
-            "node",
-            None,
-            None,
-            "What this server is called among those of its cluster: 1 to 32 of A-Z, a-z, 0-9, _ "
-            "and -. No two may share it. [default: another at each start]",
-            _node_id,
-        ),
-        (
-            "lease",
-            None,
-            None,
-            "Seconds after which the cluster takes a server for dead that is not heard of, and its "
-            "users for gone; the same for all servers. [default: 10]",
-            _at_least("lease", 1, float),
-        ),
+    optParameters = tuple(
+        (option, None, _NUMBERS.get(option, (None,))[0], meaning, _coercion(option))
+        for option, meaning in _MEANINGS.items()
     )
-
     optFlags = (("registered-only", None, "Let nobody in but those whose name has a password."),)
 
     def __init__(self) -> None:
         super().__init__()
-        self["ports"] = []
-        self["sources"] = []
-        self["webs"] = []
-        self["motd-text"] = ""
+        self.update({"ports": [], "sources": [], "webs": [], "motd-text": ""})
 
     def opt_port(self, description: str) -> None:
         kind = "epoll" if hasattr(select, "epoll") else "tcp"
@@ -191,14 +133,14 @@ class Options(usage.Options, AuthOptionMixin):
     def opt_auth(self, description: str) -> None:
         kind = description.partition(":")[0]  # the rest may hold passwords
         try:
-            checker = makeChecker(description)
+            checker = strcred.makeChecker(description)
             self.addChecker(checker)
             from chatpair.passwords.accounts import Source
 
             self["sources"].append(Source(checker))
-        except InvalidAuthType:
+        except strcred.InvalidAuthType:
             why = "there is no such kind; --help-auth lists them"
-        except UnsupportedInterfaces:
+        except strcred.UnsupportedInterfaces:
             why = "it checks no passwords"
         except OSError as error:
             why = f"can't read {error.filename}: {error.strerror}"
@@ -264,10 +206,11 @@ def _endpoint_description(option: str, kind: str, text: str) -> str:
             if int(description) > 65_535:
                 raise ValueError("the highest port is 65535")
             description = f"{kind}:{description}"
-        if _TLS.match(description) and not (find_spec("OpenSSL") and find_spec("service_identity")):
-            raise usage.UsageError(
-                f"--{option} {text} needs the extra: pip install 'chatpair[tls]'"
-            )
+        if description.startswith(_TLS) and not (
+            find_spec("OpenSSL") and find_spec("service_identity")
+        ):
+            needed = f"--{option} {text} needs the extra: pip install 'chatpair[tls]'"
+            raise usage.UsageError(needed)
         serverFromString(reactor, description)
         certificates_of(description)
     except usage.UsageError:
@@ -281,17 +224,17 @@ def _endpoint_description(option: str, kind: str, text: str) -> str:
 
 
 def explain(why: Exception) -> str:
-    """Return what is wrong with an endpoint, in one line."""
-    if "OpenSSL" in sys.modules:
-        from chatpair.doors import tls
-
-        return tls.explain(why)
+    """Return what is wrong with an endpoint, a certificate or a key, in one line."""
+    if why.args and isinstance(why.args[0], list):  # OpenSSL's
+        return ", ".join(reason for _, _, reason in why.args[0]) or type(why).__name__
+    if isinstance(why, OSError) and why.strerror:
+        return f"{why.filename}: {why.strerror}"
     return f"{type(why).__name__}: {why}"
 
 
 def certificates_of(description: str) -> "Certificates | None":
     """Return the certificates of an endpoint, if it has any; raises what reading them does."""
-    if not _TLS.match(description):
+    if not description.startswith(_TLS):
         return None
     from chatpair.doors.tls import Certificates
 

@@ -13,7 +13,6 @@ from twisted.internet.interfaces import (
     IOpenSSLServerConnectionCreator,
     IPushProducer,
 )
-from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
@@ -187,27 +186,12 @@ class TLSTransport(TLSMemoryBIOProtocol):
             self.abortConnection()
 
 
-class _Noted:
-    """A reactor that listens with TLS by noting the context that it should use."""
-
-    context: SSL.Context
-
-    def listenSSL(
-        self, port: int, factory: Factory, contextFactory: Any, backlog: int, interface: str
-    ) -> None:
-        """Note it."""
-        self.context = contextFactory.getContext()
-
-
 def _of_files(description: str) -> SSL.Context:
-    noted = _Noted()
-    reactor: Any = noted
-    problems: list[Failure] = []
-    listening = serverFromString(reactor, description).listen(Factory())
-    listening.addErrback(problems.append)
-    for problem in problems:
-        problem.raiseException()
-    return noted.context
+    from twisted.internet import reactor
+
+    endpoint: Any = serverFromString(reactor, description)
+    context: SSL.Context = endpoint._sslContextFactory.getContext()
+    return context
 
 
 def _of_directory(path: str) -> dict[str, SSL.Context]:
@@ -223,15 +207,6 @@ def _of_directory(path: str) -> dict[str, SSL.Context]:
     return contexts
 
 
-def explain(why: Exception) -> str:
-    """Say in a line what was wrong with a certificate or a key."""
-    if isinstance(why, SSL.Error) or (why.args and isinstance(why.args[0], list)):
-        return ", ".join(reason for _, _, reason in why.args[0]) or type(why).__name__
-    if isinstance(why, OSError) and why.strerror:
-        return f"{why.filename}: {why.strerror}"
-    return f"{type(why).__name__}: {why}"
-
-
 @implementer(IOpenSSLServerConnectionCreator)
 class Certificates:
     """The certificates of an endpoint, as its description names their files."""
@@ -243,7 +218,7 @@ class Certificates:
 
     def read(self) -> None:
         """Read them anew, for connections to come; when that raises, all stays as it was."""
-        parts = re.split(r"(?<!\\):", self.description.removeprefix("haproxy:"))
+        parts = re.split(r"(?<!\\):", self.description)
         self._by_name: dict[str, SSL.Context]
         if parts[0] == "tls":
             keys = dict(part.split("=", 1) for part in parts[1:] if "=" in part)

@@ -16,11 +16,10 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chatpair import __version__
-from chatpair.doors.proxied import PREFIX, ProxiedEndpoint
+from chatpair.doors.proxied import PREFIX, ProxiedFactory
 from chatpair.doors.unix import remove_stale
 from chatpair.factory import ChatFactory
 from chatpair.options import Options, certificates_of, explain
@@ -30,7 +29,7 @@ from chatpair.wire.liveness import set_options
 
 if TYPE_CHECKING:
     from chatpair.cluster.mesh import EngineMesh
-    from chatpair.passwords.accounts import Accounts, Source
+    from chatpair.doors.tls import Certificates
 
 __all__ = ["ChatService", "Options", "makeService"]  # twistd wants the second and the last
 
@@ -42,9 +41,6 @@ Twisted accepts a hundred connections at once, and may accept as many again befo
 
 _log = Logger()
 
-if TYPE_CHECKING:
-    from chatpair.doors.tls import Certificates
-
 
 @implementer(IStreamServerEndpoint)
 class _Endpoint:
@@ -53,26 +49,21 @@ class _Endpoint:
     And what a killed server left behind does not keep it from listening.
     """
 
-    def __init__(
-        self, endpoint: IStreamServerEndpoint, certificates: "Certificates | None" = None
-    ) -> None:
-        self._endpoint = endpoint
+    def __init__(self, of: IStreamServerEndpoint, certificates: "Certificates | None") -> None:
+        self._of = of
         self._certificates = certificates
 
     def listen(self, protocolFactory: IProtocolFactory) -> "Deferred[IListeningPort]":
-        listening = self._endpoint.listen(protocolFactory)
-        listening.addErrback(self._listen_again, protocolFactory)
-        return listening.addCallback(self._listening)
+        return Deferred.fromCoroutine(self._listen(protocolFactory))
 
-    def _listen_again(
-        self, why: Failure, factory: IProtocolFactory
-    ) -> "Failure | Deferred[IListeningPort]":
-        path = why.value.port if isinstance(why.value, CannotListenError) else None
-        if isinstance(path, bytes) and remove_stale(Path(os.fsdecode(path))):
-            return self._endpoint.listen(factory)
-        return why
-
-    def _listening(self, port: IListeningPort) -> IListeningPort:
+    async def _listen(self, factory: IProtocolFactory) -> IListeningPort:
+        try:
+            port = await self._of.listen(factory)
+        except CannotListenError as why:
+            path = why.port
+            if not (isinstance(path, bytes) and remove_stale(Path(os.fsdecode(path)))):
+                raise
+            port = await self._of.listen(factory)
         sock = getattr(port, "socket", None)
         if isinstance(sock, socket.socket):
             set_options(sock)
@@ -136,17 +127,14 @@ class ChatService(MultiService):
     def read_certificates(self) -> None:
         """Read the certificates anew, for whoever connects from now on."""
         for certificates in self.certificates:
-            description = certificates.description
+            of = certificates.description
             try:
                 certificates.read()
-            except Exception as why:  # OpenSSL and each kind of endpoint raise what they like
-                _log.error(
-                    "The certificates of {description} stay as they were: {why}",
-                    description=description,
-                    why=explain(why),
-                )
+            except Exception as error:  # OpenSSL and each kind of endpoint raise what they like
+                why = explain(error)
+                _log.error("The certificates of {of} stay as they were: {why}", of=of, why=why)
             else:
-                _log.info("Read the certificates of {description} anew", description=description)
+                _log.info("Read the certificates of {of} anew", of=of)
 
     def stopService(self) -> "Deferred[Any]":
         """Listen no more, and let everybody read what was said before."""
@@ -185,61 +173,51 @@ def _allow_open_files(wanted: int) -> int:
     return wanted
 
 
-def _accounts(sources: "list[Source]", clock: Any) -> "Accounts | None":
-    if not sources:
-        return None
-    from chatpair.passwords.accounts import Accounts
-
-    return Accounts(sources, clock)
-
-
-def _make_exchange(
-    options: Options, clock: Any, **settings: Any
-) -> "tuple[ChatFactory, EngineMesh | None]":
-    """Return the exchange, and what connects it with others if it is a cluster's."""
-    if options["cluster"] is not None:
-        from chatpair.cluster.node import make_node
-
-        return make_node(clock, options["cluster"], options["node"], options["lease"], **settings)
-    factory = ChatFactory(clock, **settings)
-    factory.protocol = ChatProtocol  # type: ignore[assignment]  # the stub wants less
-    return factory, None
-
-
 def makeService(options: Options) -> ChatService:
     """Return the service that the options ask for."""
     from twisted.internet import reactor
 
-    factory, mesh = _make_exchange(
-        options,
-        reactor,
-        max_line=options["max-line"],
-        linger=options["linger"],
-        hold=options["hold"],
-        max_users=options["max-users"],
-        max_per_host=options["max-per-host"],
-        motd=options["motd-text"],
-        accounts=_accounts(options["sources"], reactor),
-        registered_only=options["registered-only"],
-        connects_per_minute=options["max-connects-per-minute"],
-        names_per_minute=options["max-names-per-minute"],
-        name_time=options["name-time"],
-        rate=options["rate"],
-    )
+    clock: Any = reactor
+    accounts = None
+    if options["sources"]:
+        from chatpair.passwords.accounts import Accounts
+
+        accounts = Accounts(options["sources"], clock)
+    settings: dict[str, Any] = {
+        "max_line": options["max-line"],
+        "linger": options["linger"],
+        "hold": options["hold"],
+        "max_users": options["max-users"],
+        "max_per_host": options["max-per-host"],
+        "motd": options["motd-text"],
+        "accounts": accounts,
+        "registered_only": options["registered-only"],
+        "connects_per_minute": options["max-connects-per-minute"],
+        "names_per_minute": options["max-names-per-minute"],
+        "name_time": options["name-time"],
+        "rate": options["rate"],
+    }
+    if options["cluster"] is None:
+        factory, mesh = ChatFactory(clock, **settings), None
+        factory.protocol = ChatProtocol  # type: ignore[assignment]  # the stub wants less
+    else:
+        from chatpair.cluster.node import make_node
+
+        where = options["cluster"], options["node"], options["lease"]
+        factory, mesh = make_node(clock, *where, **settings)
     chat = ChatService(factory, mesh)
-    served: list[tuple[str, IProtocolFactory]] = [(port, factory) for port in options["ports"]]
+    sites: list[tuple[str, IProtocolFactory]] = [(port, factory) for port in options["ports"]]
     if options["webs"]:
         from chatpair.doors.web import WebSite
 
-        served += [(web, WebSite(factory)) for web in options["webs"]]
-    for full, site in served:
+        sites += [(web, WebSite(factory)) for web in options["webs"]]
+    for full, site in sites:
         description = full.removeprefix(PREFIX)
-        port = service(description, site)
+        behind_proxy = full.startswith(PREFIX)
+        port = service(description, ProxiedFactory(site, factory) if behind_proxy else site)
         certificates = certificates_of(description)
         if certificates is not None:
             chat.certificates.append(certificates)
-        if full.startswith(PREFIX):
-            port.endpoint = ProxiedEndpoint(port.endpoint, factory)
         port.endpoint = _Endpoint(port.endpoint, certificates)
         port.setServiceParent(chat)
     return chat

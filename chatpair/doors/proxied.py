@@ -14,15 +14,12 @@ from ipaddress import ip_address
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
     IHalfCloseableProtocol,
-    IListeningPort,
     IProtocol,
     IProtocolFactory,
-    IStreamServerEndpoint,
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
@@ -296,17 +293,3 @@ class ProxiedFactory(WrappingFactory[Any]):
     def logPrefix(self) -> str:
         """Return what the log calls this."""
         return f"{self.wrappedFactory.__class__.__name__} (PROXY)"
-
-
-@implementer(IStreamServerEndpoint)
-class ProxiedEndpoint:
-    """Listens on another endpoint for a proxy."""
-
-    def __init__(self, endpoint: IStreamServerEndpoint, chat: ChatFactory) -> None:
-        """Take where to listen, and the exchange."""
-        self._endpoint = endpoint
-        self._chat = chat
-
-    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Return the port, or fail as the other endpoint does."""
-        return self._endpoint.listen(ProxiedFactory(protocolFactory, self._chat))

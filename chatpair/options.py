@@ -4,9 +4,9 @@ import os
 import re
 import select
 import sys
-from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
+from itertools import starmap
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
@@ -75,11 +75,12 @@ _NUMBERS: dict[str, tuple[int | None, int, type[int] | type[float]]] = {
 """Those that are numbers: the default, the least that one may be, and whether it is whole."""
 
 
-def _coercion(option: str) -> Callable[[str], object] | None:
-    """Return what makes a text the value of an option, if it is not to stay a text."""
-    if option == "node":
-        return _node_id
-    return partial(_number, option, *_NUMBERS[option][1:]) if option in _NUMBERS else None
+def _parameter(option: str, meaning: str) -> tuple[object, ...]:
+    """Return what Twisted wants to know of an option that has a value."""
+    if option in _NUMBERS:
+        default, minimum, number = _NUMBERS[option]
+        return option, None, default, meaning, partial(_number, option, minimum, number)
+    return option, None, None, meaning, _node_id if option == "node" else None
 
 
 def _number(option: str, minimum: int, number: type[int] | type[float], text: str) -> float:
@@ -108,10 +109,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         "Two parties, people or programs, talk over one private line: with nc, telnet, or the "
         "client that the command chatpair starts."
     )
-    optParameters = tuple(
-        (option, None, _NUMBERS.get(option, (None,))[0], meaning, _coercion(option))
-        for option, meaning in _MEANINGS.items()
-    )
+    optParameters = tuple(starmap(_parameter, _MEANINGS.items()))
     optFlags = (("registered-only", None, "Let nobody in but those whose name has a password."),)
 
     def __init__(self) -> None:
@@ -201,20 +199,17 @@ def _endpoint_description(option: str, kind: str, text: str) -> str:
 
     behind = PREFIX if text.startswith(PREFIX) else ""
     description = text.removeprefix(behind)
+    if description.startswith(_TLS) and not (
+        find_spec("OpenSSL") and find_spec("service_identity")
+    ):
+        raise usage.UsageError(f"--{option} {text} needs the extra: pip install 'chatpair[tls]'")
     try:
         if description.isdecimal():
             if int(description) > 65_535:
                 raise ValueError("the highest port is 65535")
             description = f"{kind}:{description}"
-        if description.startswith(_TLS) and not (
-            find_spec("OpenSSL") and find_spec("service_identity")
-        ):
-            needed = f"--{option} {text} needs the extra: pip install 'chatpair[tls]'"
-            raise usage.UsageError(needed)
         serverFromString(reactor, description)
         certificates_of(description)
-    except usage.UsageError:
-        raise
     except Exception as why:  # each kind of endpoint raises what it likes
         raise usage.UsageError(
             f"--{option} {text}: no port number, and no endpoint description that works here: "

@@ -13,14 +13,9 @@ import struct
 from ipaddress import ip_address
 from typing import Any
 
+from twisted.internet import interfaces
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.interfaces import (
-    IAddress,
-    IDelayedCall,
-    IHalfCloseableProtocol,
-    IProtocol,
-    IProtocolFactory,
-)
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
@@ -123,10 +118,9 @@ class ProxiedConnection(ProtocolWrapper):
     _header: bytes | None = b""  # or what has come of it
     _peer: IAddress
     _kept: list[bytes] | None = None  # of the answer to the end of input
-    _timer: IDelayedCall | None = None
+    _timer: interfaces.IDelayedCall | None = None
 
     def makeConnection(self, transport: Any) -> None:
-        """Wait for the header."""
         directlyProvides(self, providedBy(transport))
         Protocol.makeConnection(self, transport)
         self.factory.registerProtocol(self)
@@ -145,9 +139,9 @@ class ProxiedConnection(ProtocolWrapper):
             self.refuse("no PROXY header")
             return
         if found is not None:
-            rest = self._header[found[1] :]
-            self._header = None
-            self._begin(found[0], rest)
+            peer, length = found
+            rest, self._header = self._header[length:], None
+            self._begin(peer, rest)
 
     def _begin(self, peer: IAddress, data: bytes) -> None:
         self._peer = peer
@@ -184,17 +178,14 @@ class ProxiedConnection(ProtocolWrapper):
         """Do nothing: no line has come."""
 
     def stop(self) -> None:
-        """Close."""
         self.transport.loseConnection()
 
     def abort(self) -> None:
-        """Close at once."""
         self.transport.abortConnection()
 
     # The transport of what is wrapped
 
     def getPeer(self) -> IAddress:
-        """Return the address that the proxy tells."""
         return self._peer
 
     def _write_after(self, data: bytes) -> None:
@@ -211,20 +202,17 @@ class ProxiedConnection(ProtocolWrapper):
             self.transport.write(b"".join(kept))
 
     def loseWriteConnection(self) -> None:
-        """Close this direction once all is written."""
         self._write_kept()
         self.transport.loseWriteConnection()
 
     def loseConnection(self) -> None:
-        """Close once all is written."""
         self._write_kept()
         super().loseConnection()
 
     @property
-    def bufferSize(self) -> int:
+    def bufferSize(self) -> Any:
         """How much is read at once, and may wait to be written, in bytes: the transport's."""
-        size: int = self.transport.bufferSize
-        return size
+        return self.transport.bufferSize
 
     @bufferSize.setter
     def bufferSize(self, size: int) -> None:
@@ -253,7 +241,6 @@ class ProxiedConnection(ProtocolWrapper):
             self.wrappedProtocol.writeConnectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """End the connection."""
         self.factory.unregisterProtocol(self)
         self._write_kept()
         self.__dict__.pop("dataReceived", None)  # else it is a cycle to collect
@@ -264,7 +251,6 @@ class ProxiedConnection(ProtocolWrapper):
             self._leave()
 
     def logPrefix(self) -> str:
-        """Return what stands before a line of the log that is about this."""
         return type(self).__name__
 
 
@@ -273,7 +259,7 @@ class ProxiedFactory(WrappingFactory[Any]):
 
     noisy = False
 
-    def __init__(self, wrapped: IProtocolFactory, chat: ChatFactory) -> None:
+    def __init__(self, wrapped: interfaces.IProtocolFactory, chat: ChatFactory) -> None:
         """Take the exchange, which counts connections, and may be the wrapped factory."""
         super().__init__(wrapped)
         self.chat = chat
@@ -286,10 +272,8 @@ class ProxiedFactory(WrappingFactory[Any]):
         if len(self.waiting) > WAITING and self.chat.is_crowded():
             next(iter(self.waiting)).refuse("full")
 
-    def buildProtocol(self, addr: IAddress | None) -> IProtocol:
-        """Return a connection that waits for its header."""
+    def buildProtocol(self, addr: IAddress | None) -> interfaces.IProtocol:
         return ProxiedConnection(self, None)  # type: ignore[arg-type]
 
     def logPrefix(self) -> str:
-        """Return what the log calls this."""
         return f"{self.wrappedFactory.__class__.__name__} (PROXY)"

@@ -1,18 +1,13 @@
 """TLS on an endpoint of Twisted's: certificates that are read anew, and true ends and receipts."""
 
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from OpenSSL import SSL
-from twisted.internet.endpoints import serverFromString
+from twisted.internet import interfaces
+from twisted.internet.endpoints import _parse, serverFromString
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import (
-    IHalfCloseableProtocol,
-    IOpenSSLServerConnectionCreator,
-    IPushProducer,
-)
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
@@ -31,14 +26,13 @@ class _Connection(SSL.Connection):
     """
 
     def recv(self, *arguments: Any) -> bytes:
-        """Read."""
         try:
             return super().recv(*arguments)
         except SSL.ZeroReturnError:
             raise SSL.WantReadError from None
 
 
-@implementer(IPushProducer)
+@implementer(interfaces.IPushProducer)
 class _Last:
     """Is told when the kernel has the last that is written to a transport."""
 
@@ -48,7 +42,6 @@ class _Last:
         self._waits = False
 
     def write(self, data: bytes) -> None:
-        """Write it."""
         transport = self._transport
         transport.registerProducer(self, True)
         limit = transport.bufferSize
@@ -71,7 +64,7 @@ class _Last:
         pass
 
 
-@implementer(IHalfCloseableProtocol)
+@implementer(interfaces.IHalfCloseableProtocol)
 class TLSTransport(TLSMemoryBIOProtocol):
     """TLS on a TCP connection, that ends as TCP does, and writes at once.
 
@@ -99,7 +92,6 @@ class TLSTransport(TLSMemoryBIOProtocol):
         self.transport.registerProducer(producer, streaming)
 
     def unregisterProducer(self) -> None:
-        """Pause and resume it no more."""
         self.transport.unregisterProducer()
 
     def pauseProducing(self) -> None:
@@ -108,7 +100,6 @@ class TLSTransport(TLSMemoryBIOProtocol):
         self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
-        """Read on."""
         self._paused = False
         self.transport.resumeProducing()
         self._tell_end()
@@ -137,7 +128,7 @@ class TLSTransport(TLSMemoryBIOProtocol):
             return
         if connection.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
             self.output_ended = True
-            if IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
+            if interfaces.IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
                 self.wrappedProtocol.readConnectionLost()
             else:
                 self.loseConnection()
@@ -146,7 +137,9 @@ class TLSTransport(TLSMemoryBIOProtocol):
         """Take the end of the connection's input for a half-close, as without TLS."""
         if self.output_ended:
             return  # it is closing
-        if self._handshakeDone and IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
+        if self._handshakeDone and interfaces.IHalfCloseableProtocol.providedBy(
+            self.wrappedProtocol
+        ):
             self.input_was_cut = True
             self.wrappedProtocol.readConnectionLost()
         else:
@@ -174,7 +167,7 @@ class TLSTransport(TLSMemoryBIOProtocol):
 
     def writeConnectionLost(self) -> None:
         """Tell the protocol that the kernel has all that it wrote."""
-        if IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
+        if interfaces.IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
             self.wrappedProtocol.writeConnectionLost()
 
     def loseConnection(self) -> None:
@@ -207,7 +200,7 @@ def _of_directory(path: str) -> dict[str, SSL.Context]:
     return contexts
 
 
-@implementer(IOpenSSLServerConnectionCreator)
+@implementer(interfaces.IOpenSSLServerConnectionCreator)
 class Certificates:
     """The certificates of an endpoint, as its description names their files."""
 
@@ -218,12 +211,10 @@ class Certificates:
 
     def read(self) -> None:
         """Read them anew, for connections to come; when that raises, all stays as it was."""
-        parts = re.split(r"(?<!\\):", self.description)
+        parts, keys = _parse(self.description)
         self._by_name: dict[str, SSL.Context]
         if parts[0] == "tls":
-            keys = dict(part.split("=", 1) for part in parts[1:] if "=" in part)
-            path = keys["path"] if "path" in keys else parts[1]
-            by_name = _of_directory(re.sub(r"\\(.)", r"\1", path))
+            by_name = _of_directory(keys["path"] if "path" in keys else parts[1])
             default = next(iter(by_name.values()))
         else:
             by_name, default = {}, _of_files(self.description)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from http import HTTPStatus
 from importlib.resources import files
@@ -12,14 +12,7 @@ from urllib.parse import urlsplit
 
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import (
-    BAD_REQUEST,
-    FORBIDDEN,
-    NOT_ALLOWED,
-    NOT_FOUND,
-    OK,
-    HTTPChannel,
-)
+from twisted.web import http
 from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
@@ -73,21 +66,18 @@ def is_from(origin: str, host: str) -> bool:
 class _Answer(Resource):
     """Always the same bytes, and nothing below."""
 
-    def __init__(self, body: bytes, kind: bytes = _TEXT, code: int = OK) -> None:
+    def __init__(self, body: bytes, kind: bytes = _TEXT, code: int = http.OK) -> None:
         super().__init__()
-        self._body = body
-        self._kind = kind
-        self._code = code
+        self._answer = body, kind, code
 
     def getChild(self, path: bytes, request: Request) -> Resource:
-        """Return what there is at any longer path."""
         return _NOT_FOUND
 
     def render(self, request: Request) -> bytes:
         """Answer, whatever the method is."""
-        body, kind, code = self._body, self._kind, self._code
+        body, kind, code = self._answer
         if request.method not in (b"GET", b"HEAD"):
-            body, kind, code = b"Only GET and HEAD are of use here.\n", _TEXT, NOT_ALLOWED
+            body, kind, code = b"Only GET and HEAD are of use here.\n", _TEXT, http.NOT_ALLOWED
             request.setHeader(b"Allow", b"GET, HEAD")
         request.setResponseCode(code, HTTPStatus(code).phrase.encode())
         request.setHeader(b"Content-Type", kind)
@@ -95,10 +85,10 @@ class _Answer(Resource):
         return body if request.method != b"HEAD" else b""
 
 
-_NOT_FOUND = _Answer(b"There is nothing here.\n", code=NOT_FOUND)
+_NOT_FOUND = _Answer(b"There is nothing here.\n", code=http.NOT_FOUND)
 _NO_UPGRADE = _Answer(b"This is a WebSocket, version 13.\n", code=_UPGRADE_REQUIRED)
-_BAD_HANDSHAKE = _Answer(b"That is no WebSocket's handshake.\n", code=BAD_REQUEST)
-_BAD_ORIGIN = _Answer(b"A page of another site may not connect.\n", code=FORBIDDEN)
+_BAD_HANDSHAKE = _Answer(b"That is no WebSocket's handshake.\n", code=http.BAD_REQUEST)
+_BAD_ORIGIN = _Answer(b"A page of another site may not connect.\n", code=http.FORBIDDEN)
 
 
 class _Socket(WebSocketResource):
@@ -109,16 +99,13 @@ class _Socket(WebSocketResource):
         self._chat = chat
 
     def getChild(self, path: bytes, request: Request) -> Resource:
-        """Return what there is at any longer path."""
         return _NOT_FOUND
 
     def buildProtocol(self, request: Request) -> WebSocketTransport:
         """Let a ChatProtocol talk JSON through a WebSocket."""
-        chat = self._chat
-        protocol = chat.buildProtocol(request.channel.getPeer())
-        door = WebSocketTransport(protocol, b"Mode:json\n", chat.max_line, chat.clock)
         channel: Any = request.channel
-        channel.door = door
+        protocol = self._chat.buildProtocol(channel.getPeer())
+        door = channel.door = WebSocketTransport(protocol, self._chat)
         return door
 
     def render(self, request: Request) -> bytes | int:
@@ -127,19 +114,13 @@ class _Socket(WebSocketResource):
         Nothing that a stranger sends may be an error in the log. So what Twisted does not check
         is checked here, and it sees no more than what a handshake needs.
         """
-        headers = request.requestHeaders
-        host, origin, upgrade, connection, version, key = (
-            headers.getRawHeaders(name, [])
-            for name in (
-                b"Host",
-                b"Origin",
-                b"Upgrade",
-                b"Connection",
-                b"Sec-WebSocket-Version",
-                b"Sec-WebSocket-Key",
-            )
-        )
-        tokens = b",".join(connection).lower().replace(b" ", b"").split(b",")
+
+        def sent(header: bytes) -> Sequence[bytes]:
+            return request.requestHeaders.getRawHeaders(header, [])
+
+        host, origin = sent(b"Host"), sent(b"Origin")
+        version, key = sent(b"Sec-WebSocket-Version"), sent(b"Sec-WebSocket-Key")
+        tokens = b",".join(sent(b"Connection")).lower().replace(b" ", b"").split(b",")
         if request.method != b"GET" or b"upgrade" not in tokens or version != [b"13"]:
             request.setHeader(b"Upgrade", b"websocket")
             request.setHeader(b"Sec-WebSocket-Version", b"13")
@@ -148,7 +129,7 @@ class _Socket(WebSocketResource):
             len(host) != 1
             or len(key) != 1
             or not _KEY.fullmatch(key[0])
-            or [value.lower() for value in upgrade] != [b"websocket"]
+            or [value.lower() for value in sent(b"Upgrade")] != [b"websocket"]
         ):
             return _BAD_HANDSHAKE.render(request)
         if origin and not (
@@ -179,7 +160,7 @@ class _Request(Request):
         super().process()
 
 
-class _Channel(HTTPChannel):
+class _Channel(http.HTTPChannel):
     """An HTTP connection for one request without a body: so it can't queue anything.
 
     Until it is a WebSocket it counts as a connection to the chat that has no name yet, and has as
@@ -194,14 +175,12 @@ class _Channel(HTTPChannel):
 
     _receive: Callable[[bytes], object] | None = None
     _host: str | None = None
-    _counted = False
 
     def connectionMade(self) -> None:
         """Let in whoever connects, or say why not."""
         super().connectionMade()
         chat = self.site.chat
         self._host = host_of(self.transport.getPeer())
-        self._counted = True
         if not chat.connected(self, self._host) or chat.is_crowded():
             chat.activity.refused("too many web connections")
             self.transport.write(_BUSY)
@@ -237,15 +216,14 @@ class _Channel(HTTPChannel):
             self._receive(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Count it no more."""
         super().connectionLost(reason)
         self._uncount()
 
     def _uncount(self) -> None:
-        if self._counted:
-            self._counted = False
-            self.site.chat.unnamed.stop(self)
-            self.site.chat.disconnected(self, self._host)
+        chat = self.site.chat
+        if self in chat.connections:
+            chat.unnamed.stop(self)
+            chat.disconnected(self, self._host)
 
     # To the chat
 
@@ -261,7 +239,6 @@ class _Channel(HTTPChannel):
         self.loseConnection()
 
     def abort(self) -> None:
-        """Close at once."""
         self.transport.abortConnection()
 
 

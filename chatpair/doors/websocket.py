@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any
 
-from twisted.internet.interfaces import (
-    IAddress,
-    IConsumer,
-    IDelayedCall,
-    IProducer,
-    IPushProducer,
-    IReactorTime,
-    ISystemHandle,
-    ITransport,
-)
+from twisted.internet import interfaces
 from twisted.python.failure import Failure
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError
 from zope.interface import implementer
 
-from twisted import __version__
-
-if tuple(map(int, __version__.split(".")[:2])) < (26, 10):
-    raise ImportError("Twisted before 26.10 takes each piece of a message for a message")
+from chatpair.factory import ChatFactory
 
 CLOSING_SECONDS = 5.0
 """How long the other end may take to answer that the connection is to be closed."""
@@ -34,20 +24,7 @@ SLACK = 65_536
 _PONG = 0x8A  # the first byte of the frame (RFC 6455, section 5.2)
 
 
-class _Outlet:
-    """What Twisted's WebSocket writes to in the place of the connection."""
-
-    def __init__(self, door: WebSocketTransport) -> None:
-        self._door = door
-
-    def write(self, frame: bytes) -> None:
-        self._door.frame_made(frame)
-
-    def loseConnection(self) -> None:
-        self._door.close_made()
-
-
-@implementer(ITransport, IConsumer, IPushProducer, ISystemHandle)
+@implementer(interfaces.ITransport, interfaces.IConsumer, interfaces.IPushProducer)
 class WebSocketTransport:
     """Carries the bytes of a line protocol that speaks JSON in text frames, and back.
 
@@ -61,16 +38,15 @@ class WebSocketTransport:
 
     _closing = False
     _asked_to_close = False  # and the frame that says so is being made
-    _closer: IDelayedCall | None = None
+    _closer: interfaces.IDelayedCall | None = None
     _wrong: CloseReason | None = None  # what has come, and why it ends the connection
     _unfinished = 0  # bytes that have come since the last whole message
 
-    def __init__(self, protocol: Any, greeting: bytes, max_line: int, clock: IReactorTime) -> None:
-        """Take the line protocol, the lines that it is told first, and how long one may be."""
+    def __init__(self, protocol: Any, chat: ChatFactory) -> None:
+        """Take the line protocol, and the exchange that says how long a line may be."""
         self._protocol = protocol
-        self._greeting = greeting
-        self._most_unfinished = max_line + SLACK
-        self._clock = clock
+        self._most_unfinished = chat.max_line + SLACK
+        self._clock = chat.clock
         self._messages: list[bytes] = []
 
     # The WebSocketProtocol
@@ -79,13 +55,12 @@ class WebSocketTransport:
         """Stand between Twisted's WebSocket and its connection."""
         self._wire = wire
         self.transport = wire.transport
-        wire.transport = _Outlet(self)
+        wire.transport = SimpleNamespace(write=self._frame_made, loseConnection=self._close_made)
         self.transport.unregisterProducer()  # the HTTP channel
 
     def negotiationFinished(self) -> None:
-        """Begin the line protocol's connection."""
         self._protocol.makeConnection(self)
-        self._protocol.dataReceived(self._greeting)
+        self._protocol.dataReceived(b"Mode:json\n")
 
     def data_received(self, receive: Callable[[bytes], object], data: bytes) -> None:
         """Let Twisted's WebSocket receive what came, and hand on the messages in it as one.
@@ -126,12 +101,11 @@ class WebSocketTransport:
         """Pay no attention: nobody asked."""
 
     def connectionLost(self, reason: Failure) -> None:
-        """Let the line protocol know."""
         self._closing = True
         self._stop_closer()
         self._protocol.connectionLost(reason)
 
-    def frame_made(self, frame: bytes) -> None:
+    def _frame_made(self, frame: bytes) -> None:
         """Write a frame, unless it is a pong to somebody who does not read.
 
         Else those would pile up, because pings are read also then. RFC 6455, section 5.5.3: one
@@ -140,7 +114,7 @@ class WebSocketTransport:
         if not (frame[0] == _PONG and self._protocol.full):
             self.transport.write(frame)
 
-    def close_made(self) -> None:
+    def _close_made(self) -> None:
         """Close the connection, or if it was us who asked, wait for the other end's answer.
 
         RFC 6455, section 7.1.1. Closing while something is on its way here would reset the
@@ -173,7 +147,6 @@ class WebSocketTransport:
                 self._wire.sendTextMessage(line.decode())
 
     def writeSequence(self, data: Any) -> None:
-        """Send the lines that are in a sequence."""
         self.write(b"".join(data))
 
     def loseConnection(self, code: int = CloseReason.NORMAL_CLOSURE) -> None:
@@ -187,38 +160,15 @@ class WebSocketTransport:
         self._closing = True
         self.transport.abortConnection()
 
-    def getPeer(self) -> IAddress:
-        """Return the address that this is connected with."""
-        return self.transport.getPeer()  # type: ignore[no-any-return]
-
-    def getHost(self) -> IAddress:
-        """Return the address that was connected to."""
-        return self.transport.getHost()  # type: ignore[no-any-return]
-
-    def getHandle(self) -> object:
-        """Return what the connection gives: the socket, if it has one of its own."""
-        return self.transport.getHandle() if hasattr(self.transport, "getHandle") else None
-
-    # IConsumer
-
-    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        """Let a producer be paused when the connection takes no more."""
-        self.transport.registerProducer(producer, streaming)
-
-    def unregisterProducer(self) -> None:
-        """Pause nobody any more."""
-        self.transport.unregisterProducer()
-
-    # IPushProducer, which is about reading
-
-    def pauseProducing(self) -> None:
-        """Read no more for now."""
-        self.transport.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        """Read on."""
-        self.transport.resumeProducing()
-
     def stopProducing(self) -> None:
-        """Close."""
         self.loseConnection()
+
+    # What is the connection's own
+
+    getPeer = property(attrgetter("transport.getPeer"))
+    getHost = property(attrgetter("transport.getHost"))
+    getHandle = property(attrgetter("transport.getHandle"))
+    registerProducer = property(attrgetter("transport.registerProducer"))
+    unregisterProducer = property(attrgetter("transport.unregisterProducer"))
+    pauseProducing = property(attrgetter("transport.pauseProducing"))
+    resumeProducing = property(attrgetter("transport.resumeProducing"))

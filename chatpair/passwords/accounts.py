@@ -29,6 +29,9 @@ WRONG = Error("name", "password", "Wrong password.")
 BUSY = Error("name", "try-later", "There are too many passwords to check. Try later.")
 FAILED = Error("name", "try-later", "That password can't be checked now. Try later.")
 
+Owners = list[tuple[str, ICredentialsChecker]]
+"""How each checker that has a name writes it, and the checker."""
+
 _log = Logger()
 
 
@@ -80,9 +83,7 @@ class Accounts:
         owners = [(written, checker) for written, checker in found if written is not None]
         return Deferred.fromCoroutine(self._check(owners, password, host))
 
-    async def _check(
-        self, owners: list[tuple[str, ICredentialsChecker]], password: bytes, host: str | None
-    ) -> str | Error:
+    async def _check(self, owners: Owners, password: bytes, host: str | None) -> str | Error:
         if not (owners and password):
             return WRONG
         wait = self._wrong.wait(owners[0][0], host)
@@ -97,9 +98,7 @@ class Accounts:
         Deferred.fromCoroutine(self._ask(owners, password, host)).chainDeferred(answer)
         return await answer
 
-    async def _ask(
-        self, owners: list[tuple[str, ICredentialsChecker]], password: bytes, host: str | None
-    ) -> str | Error:
+    async def _ask(self, owners: Owners, password: bytes, host: str | None) -> str | Error:
         """Ask the checkers in turn, and let the host's next one have its turn."""
         answer: str | Error = WRONG
         try:

@@ -18,13 +18,16 @@ class INameRegistry(Interface):
         """Return how the checker writes a name, or the one that it counts as; None without any."""
 
 
-def written_by(checker: Any) -> Callable[[Name], str | None]:
+Written = Callable[[Name], str | None]
+
+
+def written_by(checker: Any) -> Written:
     """Return what does for a checker as INameRegistry.written; one that can't tell has all names.
 
     Raises OSError if the checker's file can't be read.
     """
     if INameRegistry.providedBy(checker):
-        written: Callable[[Name], str | None] = checker.written
+        written: Written = checker.written
         return written
     if isinstance(checker, checkers.InMemoryUsernamePasswordDatabaseDontUse):
         return _in_memory(checker)
@@ -33,9 +36,7 @@ def written_by(checker: Any) -> Callable[[Name], str | None]:
     return lambda name: name.text
 
 
-def _in_memory(
-    checker: checkers.InMemoryUsernamePasswordDatabaseDontUse,
-) -> Callable[[Name], str | None]:
+def _in_memory(checker: checkers.InMemoryUsernamePasswordDatabaseDontUse) -> Written:
     # memory: has them as text, though its checker wants bytes.
     users: dict[Any, Any] = checker.users
     checker.users = {_as_bytes(name): _as_bytes(users[name]) for name in users}
@@ -46,7 +47,7 @@ def _as_bytes(text: str | bytes) -> bytes:
     return text.encode() if isinstance(text, str) else text
 
 
-def _in_file(checker: checkers.FilePasswordDB) -> Callable[[Name], str | None]:
+def _in_file(checker: checkers.FilePasswordDB) -> Written:
     def names(data: bytes) -> NameIndex:
         rows = (line.split(checker.delim) for line in data.splitlines())
         return _index(row[checker.ufield] for row in rows if len(row) > max(checker.ufield, 1))

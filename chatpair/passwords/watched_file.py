@@ -26,17 +26,14 @@ class WatchedFile(Generic[T]):
         """Read it; raises OSError if that fails."""
         self._path = path
         self._parse = parse
-        self._look: tuple[int, ...] = ()
         self._failing = False
-        status, self._data = _read(path)
+        self._look, self._data = _read(path)
         self._said = parse(self._data)
-        self._note(status)
 
     def read(self) -> T:
         """Return what it says."""
         try:
-            status = self._path.stat()
-            if self._failing or _look(status) != self._look:
+            if self._failing or not self._look or _look(self._path.stat()) != self._look:
                 self._take(*_read(self._path))
                 self._failing = False
         except OSError as why:
@@ -49,26 +46,22 @@ class WatchedFile(Generic[T]):
                 )
         return self._said
 
-    def _take(self, status: os.stat_result, data: bytes) -> None:
-        if not (_is_settled(status) or data.endswith(b"\n")):
+    def _take(self, look: tuple[int, ...], data: bytes) -> None:
+        if not (look or data.endswith(b"\n")):
             return  # some write it in place, htpasswd among them
-        self._note(status)
+        self._look = look
         if data != self._data:
             self._data = data
             self._said = self._parse(data)
 
-    def _note(self, status: os.stat_result) -> None:
-        self._look = _look(status) if _is_settled(status) else ()
 
-
-def _read(path: Path) -> tuple[os.stat_result, bytes]:
+def _read(path: Path) -> tuple[tuple[int, ...], bytes]:
     with path.open("rb") as file:
-        return os.fstat(file.fileno()), file.read()
+        return _look(os.fstat(file.fileno())), file.read()
 
 
 def _look(status: os.stat_result) -> tuple[int, ...]:
+    """Return what changes with the file, or nothing if that can't be sure yet."""
+    if 0 <= time.time() - status.st_mtime < SETTLED_SECONDS:
+        return ()
     return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def _is_settled(status: os.stat_result) -> bool:
-    return not 0 <= time.time() - status.st_mtime < SETTLED_SECONDS

@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
-from zope.interface import directlyProvides, implementer, providedBy
+from zope.interface import implementer
 
 from chatpair.factory import ChatFactory
 
@@ -121,9 +121,7 @@ class ProxiedConnection(ProtocolWrapper):
     _timer: interfaces.IDelayedCall | None = None
 
     def makeConnection(self, transport: Any) -> None:
-        directlyProvides(self, providedBy(transport))
-        Protocol.makeConnection(self, transport)
-        self.factory.registerProtocol(self)
+        super().makeConnection(transport)
         self.factory.chat.connected(self, None)
         self.factory.chat.unnamed.start(self)
         self.factory.waits(self)
@@ -138,22 +136,20 @@ class ProxiedConnection(ProtocolWrapper):
         except ValueError:
             self.refuse("no PROXY header")
             return
-        if found is not None:
-            peer, length = found
-            rest, self._header = self._header[length:], None
-            self._begin(peer, rest)
-
-    def _begin(self, peer: IAddress, data: bytes) -> None:
-        self._peer = peer
+        if found is None:
+            return
+        self._peer, length = found
+        rest, self._header = self._header[length:], None
         self._leave()
-        self.wrappedProtocol = self.factory.wrappedFactory.buildProtocol(peer)
-        if self.wrappedProtocol is None:
+        protocol = self.factory.wrappedFactory.buildProtocol(self._peer)
+        if protocol is None:
             self.transport.loseConnection()
             return
-        self.wrappedProtocol.makeConnection(self)
-        self.dataReceived = self.wrappedProtocol.dataReceived  # type: ignore[method-assign]
-        if data:
-            self.dataReceived(data)
+        self.wrappedProtocol = protocol
+        protocol.makeConnection(self)
+        self.dataReceived = protocol.dataReceived  # type: ignore[method-assign]
+        if rest:
+            protocol.dataReceived(rest)
 
     def _leave(self) -> None:
         """Be no visitor any more."""
@@ -241,14 +237,10 @@ class ProxiedConnection(ProtocolWrapper):
             self.wrappedProtocol.writeConnectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.factory.unregisterProtocol(self)
         self._write_kept()
         self.__dict__.pop("dataReceived", None)  # else it is a cycle to collect
-        protocol, self.wrappedProtocol = self.wrappedProtocol, None
-        if protocol is not None:
-            protocol.connectionLost(reason)
-        else:
-            self._leave()
+        super().connectionLost(reason)
+        self._leave()
 
     def logPrefix(self) -> str:
         return type(self).__name__
@@ -273,7 +265,7 @@ class ProxiedFactory(WrappingFactory[Any]):
             next(iter(self.waiting)).refuse("full")
 
     def buildProtocol(self, addr: IAddress | None) -> interfaces.IProtocol:
-        return ProxiedConnection(self, None)  # type: ignore[arg-type]
+        return ProxiedConnection(self, Protocol())  # which stands in until the header has come
 
     def logPrefix(self) -> str:
         return f"{self.wrappedFactory.__class__.__name__} (PROXY)"

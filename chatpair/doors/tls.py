@@ -8,6 +8,7 @@ from OpenSSL import SSL
 from twisted.internet import interfaces
 from twisted.internet.endpoints import _parse, serverFromString
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
@@ -64,7 +65,7 @@ class _Last:
         pass
 
 
-@implementer(interfaces.IHalfCloseableProtocol)
+@implementer(IHalfCloseableProtocol)
 class TLSTransport(TLSMemoryBIOProtocol):
     """TLS on a TCP connection, that ends as TCP does, and writes at once.
 
@@ -128,7 +129,7 @@ class TLSTransport(TLSMemoryBIOProtocol):
             return
         if connection.get_shutdown() & SSL.RECEIVED_SHUTDOWN:
             self.output_ended = True
-            if interfaces.IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
+            if IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
                 self.wrappedProtocol.readConnectionLost()
             else:
                 self.loseConnection()
@@ -137,9 +138,7 @@ class TLSTransport(TLSMemoryBIOProtocol):
         """Take the end of the connection's input for a half-close, as without TLS."""
         if self.output_ended:
             return  # it is closing
-        if self._handshakeDone and interfaces.IHalfCloseableProtocol.providedBy(
-            self.wrappedProtocol
-        ):
+        if self._handshakeDone and IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
             self.input_was_cut = True
             self.wrappedProtocol.readConnectionLost()
         else:
@@ -167,7 +166,7 @@ class TLSTransport(TLSMemoryBIOProtocol):
 
     def writeConnectionLost(self) -> None:
         """Tell the protocol that the kernel has all that it wrote."""
-        if interfaces.IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
+        if IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
             self.wrappedProtocol.writeConnectionLost()
 
     def loseConnection(self) -> None:

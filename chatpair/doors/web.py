@@ -227,19 +227,16 @@ class _Channel(http.HTTPChannel):
 
     # To the chat
 
-    def no_name_came(self) -> None:
-        """Close, because the request is overdue, or its answer not taken."""
-        self.transport.abortConnection()
-
     def drain(self) -> None:
         """Do nothing: no request waits."""
 
     def stop(self) -> None:
-        """Close, because the server stops."""
         self.loseConnection()
 
     def abort(self) -> None:
         self.transport.abortConnection()
+
+    no_name_came = abort  # the request is overdue, or its answer not taken
 
 
 class WebSite(Site):

@@ -18,7 +18,7 @@ from twisted.python import usage
 
 from chatpair import __version__
 from chatpair.codecs.cleaning import clean
-from chatpair.codecs.plain import parse_event
+from chatpair.codecs.plain_client import parse_event
 from chatpair.doors.proxied import PREFIX
 from chatpair.exchange.messages import Notice
 

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chatpair.client.session import Ended, NotDelivered, Refused, is_same_name
-from chatpair.codecs import plain
+from chatpair.codecs import plain_client
 from chatpair.codecs.cleaning import clean, clean_line
 from chatpair.exchange.messages import (
     AnyEvent,
@@ -204,7 +204,7 @@ class PlainLine(LineReceiver):
         return succeed(None)
 
     def _send(self, command: Claim | Call | Say | Setting | Quit) -> None:
-        self.transport.write(plain.render_command(command))
+        self.transport.write(plain_client.render_command(command))
 
     # The connection
 
@@ -220,7 +220,7 @@ class PlainLine(LineReceiver):
     def lineReceived(self, line: bytes) -> None:
         """Act upon a line, and tell of it."""
         text = clean(line)
-        event = plain.parse_event(text)
+        event = plain_client.parse_event(text)
         match event:
             case Goodbye():
                 self._end(None)

@@ -25,7 +25,7 @@ from chatpair.client.session import (
     Refused,
 )
 from chatpair.client.waiting import AnyLine, call_when_free
-from chatpair.codecs import plain
+from chatpair.codecs import plain, plain_client
 from chatpair.codecs.cleaning import clean_line
 from chatpair.exchange import names
 from chatpair.exchange.messages import (
@@ -341,7 +341,7 @@ class Talk(ABC):
                 self._refused(code, text)
             case Refused(code=code, text=text):
                 self._end_with(refusal(code, text))
-            case NotJson() if isinstance(plain.parse_event(str(why)), Notice):
+            case NotJson() if isinstance(plain_client.parse_event(str(why)), Notice):
                 # That is no answer to a name: the server is full, or another kind of thing.
                 text = str(why) or "The server says nothing."
                 self._end_with(Ending(ExitStatus.NO_CONNECTION, text))

@@ -1,8 +1,10 @@
-"""The plain codec: what a person types, and the words of the original article's protocol."""
+"""The plain codec, as a server has it: what a person types, and the words that answer.
+
+They are those of the original article's protocol. plain_client.py has the client's side.
+"""
 
 import re
 import time
-from contextlib import suppress
 from functools import lru_cache
 
 from msgspec.structs import replace
@@ -22,7 +24,6 @@ from chatpair.exchange.messages import (
     DndSet,
     EndInput,
     Error,
-    ErrorCode,
     Free,
     Goodbye,
     HangUp,
@@ -45,9 +46,7 @@ from chatpair.exchange.messages import (
     Say,
     SetDnd,
     SetRing,
-    Setting,
     SpeakJson,
-    Timestamp,
     Tried,
     Unanswered,
     Unblock,
@@ -206,90 +205,3 @@ def render_messages(sender: str, lines: bytes, seconds: float) -> bytes:
     """Return what render does for a Message of each of many clean lines, which end in LF."""
     before = _before_text(sender, int(seconds))
     return before + lines[:-1].replace(b"\n", b")\r\n" + before) + b")\r\n"
-
-
-# The client's side
-
-_PEER_LINE = re.compile(r"\[(\w{3} \w{3} [ \d]\d [\d:]{8} \d+)\] (\S+): \((.*)\)")
-_PAIRED = re.compile(r"You are chatting with (\S+)\.")
-_RINGING = re.compile(r"(\S+) is calling\. To:\1 to answer\.")
-_UNANSWERED = re.compile(r"(\S+) does not answer\.")
-_REFUSED = re.compile(
-    r"(?P<unknown>The user .* does not exist\.|Say who: .*)"
-    r"|(?P<busy>\S+ is (talking with someone else|not reading at the moment)\.)"
-    r"|(?P<dnd>\S+ does not want to be disturbed\.)"
-    r"|(?P<ringing>\S+'s line is ringing\.)"
-    r"|(?P<self>Please don't try to talk with yourself\.)"
-    r"|(?P<nobody>Nobody is chatting with you\..*)"
-    r"|(?P<long>That line was not sent: .*)"
-    r"|(?P<later>The switchboard is not ready\.|The last call is still on its way\.)"
-)
-_CODES: dict[str, ErrorCode] = {
-    "unknown": "unknown",
-    "busy": "busy",
-    "dnd": "dnd",
-    "ringing": "ringing",
-    "self": "self",
-    "nobody": "nobody",
-    "long": "too-long",
-    "later": "try-later",
-}
-
-
-_ABOUT_PASSWORD = frozenset(("Password:", "Wrong password.", "This needs TLS."))
-
-
-def parse_event(line: str) -> AnyEvent:
-    """Return what a line of a server's tells that a client acts upon, or else a Notice of it."""
-    if line == "OK":
-        return Named("", "")
-    if line == "Reuse":
-        return Error("name", "reuse", line)
-    if line == "Quit.":
-        return Left("", "quit")
-    if line == "Quit":
-        return Goodbye()
-    if line == "You are free.":
-        return Free()
-    if line in _ABOUT_PASSWORD:
-        return Error("name", "password", line)
-    if line.startswith("Bad name: "):
-        return Error("name", "bad-name", line.removeprefix("Bad name: "))
-    if match := _PEER_LINE.fullmatch(line):
-        when, sender, text = match.groups()
-        with suppress(ValueError, OverflowError):
-            return Message(sender, text, Timestamp(time.mktime(time.strptime(when))))
-    if match := _PAIRED.fullmatch(line):
-        return Paired(match[1])
-    if match := _RINGING.fullmatch(line):
-        return Ringing(match[1])
-    if match := _UNANSWERED.fullmatch(line):
-        return Unanswered(match[1])
-    if match := _REFUSED.fullmatch(line):
-        return Error(None, _CODES[str(match.lastgroup)], line)
-    return Notice(line)
-
-
-def render_command(command: Claim | Call | Say | Setting | Quit) -> bytes:
-    """Return the line that tells a server a command.
-
-    Text that would be taken for a command gets a space in front.
-    """
-    match command:
-        case Claim(name):
-            line = name
-        case Call(name):
-            line = f"To:{name}"
-        case Say(text=text):
-            line = text if isinstance(parse(text), Say) else f" {text}"
-        case SetDnd(on):
-            line = "/dnd on" if on else "/dnd off"
-        case SetRing(on):
-            line = "/ring on" if on else "/ring off"
-        case Block(name):
-            line = f"/block {name}"
-        case Unblock(name):
-            line = f"/unblock {name}"
-        case Quit():
-            line = "Quit"
-    return line.encode() + b"\r\n"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chatpair.codecs import plain
+from chatpair.codecs import plain, plain_client
 from chatpair.codecs.cleaning import clean
 from chatpair.exchange.messages import (
     AnyEvent,
@@ -77,7 +77,7 @@ EVENTS: st.SearchStrategy[AnyEvent] = st.one_of(
 
 @given(EVENTS)
 def test_a_client_reads_what_a_server_tells(event: AnyEvent) -> None:
-    assert plain.parse_event(plain.render(event).decode().removesuffix("\r\n")) == event
+    assert plain_client.parse_event(plain.render(event).decode().removesuffix("\r\n")) == event
 
 
 @given(NAMES, CLEAN, SECONDS)
@@ -86,7 +86,7 @@ def test_a_client_reads_what_a_peer_says(sender: str, text: str, second: int) ->
     line = (
         plain.render(Message(sender, text, Timestamp(second + 0.5))).decode().removesuffix("\r\n")
     )
-    event = plain.parse_event(line)
+    event = plain_client.parse_event(line)
     assert isinstance(event, Message)
     assert (event.sender, event.text) == (sender, text)
     assert time.ctime(event.time) == time.ctime(second)  # an hour a year has two times
@@ -97,7 +97,7 @@ def test_a_client_reads_what_a_peer_says(sender: str, text: str, second: int) ->
 @example("[Mon Jan  1 00:00:00 99999999999] bob: (x)")
 @example("[Sat Jan  1 00:00:00 0000] bob: (x)")
 def test_no_line_is_too_strange_for_a_client(line: str) -> None:
-    assert plain.parse_event(line) is not None
+    assert plain_client.parse_event(line) is not None
 
 
 @pytest.mark.parametrize(
@@ -112,12 +112,12 @@ def test_no_line_is_too_strange_for_a_client(line: str) -> None:
     ],
 )
 def test_any_other_line_is_a_notice(line: str) -> None:
-    assert plain.parse_event(line) == Notice(line)
+    assert plain_client.parse_event(line) == Notice(line)
 
 
 @given(SAID.map(lambda text: clean(text.encode("utf-8", "surrogateescape"))))
 def test_what_a_program_says_is_text_to_the_server(text: str) -> None:
-    data = plain.render_command(Say(0, text))
+    data = plain_client.render_command(Say(0, text))
     assert data.endswith(b"\r\n")
     line = clean(data.removesuffix(b"\r\n"))
     assert plain.parse(line) in (Say(0, text), Say(0, f" {text}"))
@@ -134,5 +134,5 @@ def test_what_a_program_says_is_text_to_the_server(text: str) -> None:
 def test_a_server_reads_what_a_client_asks_for(
     command: Claim | Call | Setting, parse: Callable[[str], object]
 ) -> None:
-    assert parse(plain.render_command(command).decode().removesuffix("\r\n")) == command
-    assert plain.parse(plain.render_command(Quit()).decode().removesuffix("\r\n")) == Quit()
+    assert parse(plain_client.render_command(command).decode().removesuffix("\r\n")) == command
+    assert plain.parse(plain_client.render_command(Quit()).decode().removesuffix("\r\n")) == Quit()

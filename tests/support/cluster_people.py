@@ -5,7 +5,7 @@ import selectors
 from random import Random
 from time import monotonic
 
-from chatpair.codecs import json, plain
+from chatpair.codecs import json, plain_client
 from chatpair.exchange.messages import (
     Acknowledge,
     AnyEvent,
@@ -121,7 +121,7 @@ class Person:
             case Resume(key):
                 return f"Back:{key}\r\n".encode()
             case _:
-                return plain.render_command(command)  # type: ignore[arg-type]
+                return plain_client.render_command(command)  # type: ignore[arg-type]
 
     def _comes(self) -> None:
         self._counts = self.chance.random() < 0.5
@@ -184,7 +184,7 @@ class Person:
         elif line in _LATER:
             event = Error("to" if self.session else "name", "try-later", line)
         else:
-            event = plain.parse_event(line)
+            event = plain_client.parse_event(line)
         if self.session is None:
             self._is_answered(event)
         elif self.state == "returning" and not self._is_recalled:

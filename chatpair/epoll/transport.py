@@ -4,67 +4,39 @@ import errno
 import socket
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
+from twisted.internet import interfaces
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionAborted
-from twisted.internet.interfaces import (
-    IConsumer,
-    IHalfCloseableDescriptor,
-    IHalfCloseableProtocol,
-    ILoggingContext,
-    IProtocol,
-    IPushProducer,
-    ISystemHandle,
-    ITCPTransport,
-)
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-IN, OUT = 0x01, 0x04  # as in the kernel: select has the names only where there is epoll
+from chatpair.epoll.poller import IN, OUT, EpollPoller
+
+Socket: TypeAlias = socket.socket
+Address: TypeAlias = IPv4Address | IPv6Address
 
 _RESET = b"\1\0\0\0\0\0\0\0"  # a struct linger: close at once, whatever waits
+_LATER = (errno.EAGAIN, errno.ENOBUFS)  # why the kernel does not take more for now
 
 _DONE, _LOST = Failure(CONNECTION_DONE), Failure(CONNECTION_LOST)
 
 _log = Logger()
 
 
-class Poller(Protocol):
-    """What a connection needs of the poller that serves it."""
-
-    port: int
-    """The number of the port that accepted the connection."""
-
-    serving: bool
-    """Whether connections that are ready are being read from; then all are written to."""
-
-    writers: list["EpollTransport"]
-    """Those to call doWrite of after that."""
-
-    def add(self, connection: "EpollTransport") -> None:
-        """Serve a connection from now on, as its events say."""
-
-    def watch(self, connection: "EpollTransport") -> None:
-        """Look for the events that a connection asks for now."""
-
-    def forget(self, connection: "EpollTransport") -> None:
-        """Look for none until it asks for others."""
-
-    def remove(self, connection: "EpollTransport") -> None:
-        """Serve it no more; its socket is about to be closed."""
-
-
 @implementer(
-    ITCPTransport,
-    IHalfCloseableDescriptor,
-    IPushProducer,
-    IConsumer,
-    ISystemHandle,
-    ILoggingContext,
+    interfaces.ITCPTransport,
+    interfaces.IHalfCloseableDescriptor,
+    interfaces.IPushProducer,
+    interfaces.IConsumer,
+    interfaces.ISystemHandle,
+    interfaces.ILoggingContext,
 )
+@dataclass(slots=True, eq=False, repr=False)
 class EpollTransport:
     """A connection that was accepted; it does what twisted.internet.tcp.Server documents.
 
@@ -72,63 +44,34 @@ class EpollTransport:
     from all that are ready, and a reset is noticed also while nothing is read.
     """
 
-    __slots__ = (
-        "_aborting",
-        "_broken",
-        "_peer",
-        "_poller",
-        "_queue",
-        "_reactor",
-        "_writable",
-        "_write_disconnected",
-        "_write_disconnecting",
-        "bufferSize",
-        "connected",
-        "disconnected",
-        "disconnecting",
-        "events",
-        "logstr",
-        "producer",
-        "producerPaused",
-        "protocol",
-        "sessionno",
-        "socket",
-        "streamingProducer",
-    )
+    socket: Socket
+    protocol: Any
+    _peer: Address
+    _poller: EpollPoller
+    sessionno: int  # for the log
+    logstr: str = ""
+    events: int = IN  # that the poller looks for
+    bufferSize: int = 65_536  # of reads, and how much may wait before the producer is paused
+    producer: Any = None
+    producerPaused: bool = False
+    streamingProducer: bool = False
+    connected: bool = True
+    disconnecting: bool = False  # as soon as all is written
+    disconnected: bool = False
+    _queue: bytes | bytearray = b""  # what waits to be written
+    _writable: bool = True
+    _half_closing: bool = False  # as soon as all is written
+    _half_closed: bool = False
+    _aborting: bool = False
+    _broken: bool = False  # a write met an error
 
-    def __init__(
-        self,
-        sock: socket.socket,
-        protocol: IProtocol,
-        peer: IPv4Address | IPv6Address,
-        poller: Poller,
-        sessionno: int,
-        reactor: Any,
-    ) -> None:
-        """Begin to read; sessionno is for the log, and reactor for its clock."""
-        sock.setblocking(False)
-        self.socket = sock
-        self.protocol: Any = protocol
-        self.sessionno = sessionno
-        self.logstr = f"{_log_prefix(protocol)},{sessionno},{peer.host}"
-        self.bufferSize = 65_536  # of reads, and how much may wait before the producer is paused
-        self.connected = True
-        self.disconnected = False
-        self.disconnecting = False
-        self.producer: Any = None
-        self.producerPaused = False
-        self.streamingProducer = False
-        self._peer = peer
-        self._reactor = reactor
-        self._queue: bytes | bytearray | None = None  # what waits to be written
-        self._writable = True
-        self._write_disconnecting = False
-        self._write_disconnected = False
-        self._aborting = False
-        self._broken = False
-        self.events = IN
-        self._poller = poller
-        poller.add(self)
+    def __post_init__(self) -> None:
+        """Begin to read."""
+        self.socket.setblocking(False)
+        named = interfaces.ILoggingContext.providedBy(self.protocol)
+        prefix = self.protocol.logPrefix() if named else type(self.protocol).__name__
+        self.logstr = f"{prefix},{self.sessionno},{self._peer.host}"
+        self._poller.add(self)
 
     def __repr__(self) -> str:
         protocol, number, _ = self.logstr.split(",", 2)
@@ -140,7 +83,7 @@ class EpollTransport:
         """Hand to the protocol what has come, or tell it that there will be no more."""
         try:
             data = self.socket.recv(self.bufferSize)
-        except (BlockingIOError, InterruptedError):
+        except BlockingIOError:
             return
         except OSError:
             self.connectionLost(_LOST)
@@ -157,7 +100,7 @@ class EpollTransport:
         if self.disconnected or self._aborting:
             return
         try:
-            if self._queue is not None and not self._send_queue():
+            if self._queue and not self._send_queue():
                 self._watch(self.events | OUT)
                 return
         except OSError:
@@ -170,13 +113,18 @@ class EpollTransport:
             self.call(self.producer.resumeProducing)
         elif self.disconnecting:
             self.connectionLost(_DONE)
-        elif self._write_disconnecting and not self._write_disconnected:
-            self._write_disconnected = True
+        elif self._half_closing and not self._half_closed:
+            self._half_closed = True
             self._writable = False
             with suppress(OSError):
                 self.socket.shutdown(socket.SHUT_WR)
-            if IHalfCloseableProtocol.providedBy(self.protocol):
+            if interfaces.IHalfCloseableProtocol.providedBy(self.protocol):
                 self.call(self.protocol.writeConnectionLost)
+
+    def gone(self) -> None:
+        """End, because of a reset that nothing was read or written to meet."""
+        if not self._aborting:
+            self.connectionLost(_LOST)
 
     def call(self, method: Callable[..., object], *arguments: object) -> None:
         """Call a protocol or a producer, and end the connection if that fails."""
@@ -186,24 +134,16 @@ class EpollTransport:
             _log.failure("{connection} is closed, because its protocol failed", connection=self)
             self.connectionLost(Failure())
 
-    def gone(self) -> None:
-        """End, because of a reset that nothing was read or written to meet."""
-        if not self._aborting:
-            self.connectionLost(_LOST)
-
     def _send_queue(self) -> bool:
         """Write what the kernel takes; return whether that is all. May raise OSError."""
-        assert self._queue is not None
         try:
             sent = self.socket.send(self._queue)
-        except (BlockingIOError, InterruptedError):
-            return False
         except OSError as why:
-            if why.errno != errno.ENOBUFS:
+            if why.errno not in _LATER:
                 raise
             return False
         if sent == len(self._queue):
-            self._queue = None
+            self._queue = b""
             return True
         if isinstance(self._queue, bytes):
             self._queue = bytearray(self._queue)
@@ -223,25 +163,25 @@ class EpollTransport:
             raise TypeError("Data must be bytes")
         if not self._writable or not data:
             return
-        if self._queue is None:
+        if not self._queue:
             self._queue = data
-            if self._poller.serving:
-                self._poller.writers.append(self)
-            else:
+            if self._poller.writers is None:
                 self._write_at_once()
+            else:
+                self._poller.writers.append(self)
         elif isinstance(self._queue, bytearray):
             self._queue += data
         else:
             self._queue = bytearray(self._queue) + data
-        if len(self._queue or b"") > self.bufferSize and self.streamingProducer:
+        if len(self._queue) > self.bufferSize and self.streamingProducer:
             self._pause_producer()
 
     def _start_writing(self) -> None:
         """See to it that doWrite is called soon, but not within the caller."""
-        if self._poller.serving:
-            self._poller.writers.append(self)
-        else:
+        if self._poller.writers is None:
             self._watch(self.events | OUT)
+        else:
+            self._poller.writers.append(self)
 
     def _write_at_once(self) -> None:
         pulled = self.producer is not None and not self.streamingProducer
@@ -256,7 +196,7 @@ class EpollTransport:
         """Pause the producer if too much waits after the kernel has taken what it takes."""
         if not self.events & OUT:
             self._write_at_once()
-        if len(self._queue or b"") > self.bufferSize:
+        if len(self._queue) > self.bufferSize:
             self.producerPaused = True
             self.producer.pauseProducing()
 
@@ -299,7 +239,7 @@ class EpollTransport:
         """Close once all is written and a producer, if there is one, has finished."""
         if not self.connected or self.disconnecting:
             return
-        if self._write_disconnected:
+        if self._half_closed:
             self.connectionLost(_DONE)
         else:
             self.disconnecting = True
@@ -308,7 +248,7 @@ class EpollTransport:
 
     def loseWriteConnection(self) -> None:
         """Close this direction once all is written."""
-        self._write_disconnecting = True
+        self._half_closing = True
         self._start_writing()
 
     def abortConnection(self) -> None:
@@ -318,19 +258,15 @@ class EpollTransport:
             self._writable = False
             self.events = 0
             self._poller.forget(self)
-            self._reactor.callLater(0, self.connectionLost, Failure(ConnectionAborted()))
+            self._poller.reactor.callLater(0, self.connectionLost, Failure(ConnectionAborted()))
 
     def readConnectionLost(self, reason: Failure) -> None:
         """Tell the protocol that the input has ended, if it can stay, or end."""
-        if not IHalfCloseableProtocol.providedBy(self.protocol):
+        if not interfaces.IHalfCloseableProtocol.providedBy(self.protocol):
             self.connectionLost(reason)
             return
-        self._watch(self.events & ~IN)
+        self.pauseProducing()
         self.call(self.protocol.readConnectionLost)
-
-    def writeConnectionLost(self, reason: Failure) -> None:
-        """End; nothing calls this, but the interface asks for it."""
-        self.connectionLost(reason)
 
     def connectionLost(self, reason: Failure) -> None:
         """Close the socket, and tell the producer and the protocol."""
@@ -338,7 +274,7 @@ class EpollTransport:
             return
         self.disconnected = True
         self.connected = self._writable = False
-        self._queue = None
+        self._queue = b""
         self._poller.remove(self)
         with suppress(OSError):
             if isinstance(reason.value, ConnectionAborted):
@@ -353,6 +289,8 @@ class EpollTransport:
             self._call_at_the_end(producer.stopProducing)
         self._call_at_the_end(protocol.connectionLost, reason)
 
+    writeConnectionLost = connectionLost  # nothing calls it, but the interface asks for it
+
     def _call_at_the_end(self, method: Callable[..., object], *arguments: object) -> None:
         try:
             method(*arguments)
@@ -361,15 +299,15 @@ class EpollTransport:
 
     # IPushProducer
 
-    def stopReading(self) -> None:
+    def pauseProducing(self) -> None:
         """Read no more for now."""
         self._watch(self.events & ~IN)
+
+    stopReading = pauseProducing
 
     def startReading(self) -> None:
         """Read on."""
         self._watch(self.events | IN)
-
-    pauseProducing = stopReading
 
     def resumeProducing(self) -> None:
         """Read on, unless the connection is being closed."""
@@ -386,15 +324,15 @@ class EpollTransport:
         """Return the descriptor of the socket, or -1 if it is closed."""
         return self.socket.fileno()
 
-    def getHandle(self) -> socket.socket:
+    def getHandle(self) -> Socket:
         """Return the socket."""
         return self.socket
 
-    def getHost(self) -> IPv4Address | IPv6Address:
+    def getHost(self) -> Address:
         """Return the address that was connected to."""
         return address_of(self.socket.getsockname())
 
-    def getPeer(self) -> IPv4Address | IPv6Address:
+    def getPeer(self) -> Address:
         """Return the address that this is connected with."""
         return self._peer
 
@@ -419,14 +357,7 @@ class EpollTransport:
         return self.logstr
 
 
-def _log_prefix(protocol: IProtocol) -> str:
-    if ILoggingContext.providedBy(protocol):
-        prefix: str = protocol.logPrefix()
-        return prefix
-    return type(protocol).__name__
-
-
-def address_of(address: tuple[Any, ...]) -> IPv4Address | IPv6Address:
+def address_of(address: tuple[Any, ...]) -> Address:
     """Return the address of a socket, with the zone of a link-local one, unlike Python."""
     if len(address) == 2:
         return IPv4Address("TCP", *address)

@@ -204,4 +204,4 @@ def test_a_system_without_epoll(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_default_backlog() -> None:
     endpoint = serverFromString(Turns(), "epoll:0")
-    assert endpoint._arguments == (0, BACKLOG, "")
+    assert endpoint == EpollServerEndpoint(endpoint.reactor, 0, BACKLOG)

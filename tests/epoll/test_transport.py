@@ -16,7 +16,7 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from chatpair.epoll.endpoint import EVENTS_A_TURN
+from chatpair.epoll.poller import EVENTS_A_TURN
 from chatpair.epoll.transport import EpollTransport
 from tests.support.server import TIMEOUT
 from tests.support.turns import Listening, Recorder, log_of_a_test, read_all, reset
@@ -312,9 +312,9 @@ def test_ten_thousand_that_are_ready_at_once_leave_turns_to_others(listening: Li
             far.send(b"hello")
             far.close()
             protocols.append(ReadsOnce())
-            poller, reactor = listening.port.poller, listening.reactor
+            poller = listening.port.poller
             protocols[-1].makeConnection(
-                EpollTransport(near, protocols[-1], address, poller, number, reactor)
+                EpollTransport(near, protocols[-1], address, poller, number)
             )
         due: list[None] = []
         turns = served = 0

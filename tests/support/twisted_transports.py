@@ -12,7 +12,7 @@ from twisted.internet.test import test_tcp as with_reactors
 from twisted.test import test_tcp as with_protocols
 
 from chatpair.epoll.endpoint import EpollPort
-from chatpair.epoll.transport import IN
+from chatpair.epoll.poller import IN
 
 EPOLL_REACTOR = "twisted.internet.epollreactor.EPollReactor"
 OTHER_REACTORS = [

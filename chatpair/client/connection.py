@@ -16,19 +16,7 @@ from twisted.python.failure import Failure
 from chatpair.client.session import NotJson, Refused
 from chatpair.codecs import json
 from chatpair.codecs.plain import NO_PLAIN_TEXT
-from chatpair.exchange.messages import (
-    Claim,
-    Error,
-    JsonCommand,
-    JsonEvent,
-    Mode,
-    Named,
-    Ping,
-    Pong,
-    Quit,
-    Resume,
-    Resumed,
-)
+from chatpair.exchange import messages
 from chatpair.wire.privacy import NEEDS_TLS, is_private
 
 PING_SECONDS = 30.0
@@ -72,10 +60,10 @@ class Owner(Protocol):
     def connection_made(self, connection: "Connection") -> None:
         """Expect to be asked for an introduction."""
 
-    def introduction(self, hold: int | None = None) -> Claim | Resume:
+    def introduction(self, hold: int | None = None) -> messages.Claim | messages.Resume:
         """Return what to say first to a server that holds lines for so many seconds."""
 
-    def named(self, named: Named) -> None:
+    def named(self, named: messages.Named) -> None:
         """Take what comes from now on for events of a new line."""
 
     def resumed(self, got: int) -> None:
@@ -84,7 +72,7 @@ class Owner(Protocol):
     def forgotten(self) -> None:
         """Begin anew: the server knows the key no more."""
 
-    def heard(self, event: JsonEvent) -> None:
+    def heard(self, event: messages.JsonEvent) -> None:
         """Act upon an event."""
 
     def refused(self, why: Refused | NotJson) -> None:
@@ -107,8 +95,8 @@ class Connection(LineReceiver):
         self._clock = clock
         self._heard = False  # a line since the last ping
         self._pongs: deque[Callable[[], object] | None] = deque()
-        self._handle: Callable[[JsonEvent], None] = self._before_mode
-        self._introduction: JsonCommand | None = None  # which has no answer yet
+        self._handle: Callable[[messages.JsonEvent], None] = self._before_mode
+        self._introduction: messages.JsonCommand | None = None  # which has no answer yet
 
     def connectionMade(self) -> None:
         """Ask for JSON."""
@@ -120,14 +108,14 @@ class Connection(LineReceiver):
 
     # To the server
 
-    def send(self, command: JsonCommand) -> None:
+    def send(self, command: messages.JsonCommand) -> None:
         """Send a command."""
         self.transport.write(json.render_command(command))
 
     def ping(self, answered: Callable[[], object] | None = None) -> None:
         """Send a ping, and say who wants to know when it is answered."""
         self._pongs.append(answered)
-        self.send(Ping())
+        self.send(messages.Ping())
 
     def _look(self) -> None:
         if not self._heard:
@@ -137,7 +125,7 @@ class Connection(LineReceiver):
         self._watch = self._clock.callLater(PING_SECONDS, self._look)
         self.ping()
 
-    def _introduce(self, introduction: JsonCommand) -> None:
+    def _introduce(self, introduction: messages.JsonCommand) -> None:
         self._introduction = introduction
         self._handle = self._before_name
         self.send(introduction)
@@ -150,7 +138,7 @@ class Connection(LineReceiver):
     def leave_early(self) -> None:
         """Take back a name that was just asked for."""
         if self._introduction is not None:
-            self.send(Quit())
+            self.send(messages.Quit())
 
     # From the server
 
@@ -162,7 +150,7 @@ class Connection(LineReceiver):
         except ValueError:
             self._puzzled(line)
             return
-        if not isinstance(event, Pong):
+        if not isinstance(event, messages.Pong):
             self._handle(event)
         elif self._pongs and (answered := self._pongs.popleft()):
             answered()
@@ -185,34 +173,34 @@ class Connection(LineReceiver):
             self._line.refused(NotJson(SPEAKS_TLS))
         if self._watch.active():
             self._watch.cancel()
-        self._line.connection_lost(isinstance(self._introduction, Claim))
+        self._line.connection_lost(isinstance(self._introduction, messages.Claim))
 
     # The states: each handles an event, and the present one's handler is bound
 
-    def _before_mode(self, event: JsonEvent) -> None:
+    def _before_mode(self, event: messages.JsonEvent) -> None:
         match event:
-            case Mode(hold=hold):
+            case messages.Mode(hold=hold):
                 self._introduce(self._line.introduction(hold))
-            case Error(code="try-later" as code, text=text):
+            case messages.Error(code="try-later" as code, text=text):
                 self._line.refused(Refused(code, text))
             case _:
                 self._puzzled(json.render(event).strip())
 
-    def _before_name(self, event: JsonEvent) -> None:
+    def _before_name(self, event: messages.JsonEvent) -> None:
         match event:
-            case Named() | Resumed():
+            case messages.Named() | messages.Resumed():
                 self._introduction = None
                 self._handle = self._line.heard
-                if isinstance(event, Named):
+                if isinstance(event, messages.Named):
                     self._line.named(event)
                 else:
                     self._line.resumed(event.got)
-            case Error(of="resume", code="bad-key"):
+            case messages.Error(of="resume", code="bad-key"):
                 self._line.forgotten()
                 self._introduce(self._line.introduction())
-            case Error(of="name", code="password", text=text):
+            case messages.Error(of="name", code="password", text=text):
                 self._needs_password(text)
-            case Error(of="name" | "resume", code=code, text=text):
+            case messages.Error(of="name" | "resume", code=code, text=text):
                 self._introduction = None
                 self._line.refused(Refused(code, text))
 
@@ -222,11 +210,11 @@ class Connection(LineReceiver):
         if text == NEEDS_TLS or not is_private(self.transport):
             self._introduction = None
             self._line.refused(Refused("password", NEEDS_TLS))
-        elif password and isinstance(claim, Claim) and claim.password is UNSET:
-            self._introduce(Claim(claim.name, password))
+        elif password and isinstance(claim, messages.Claim) and claim.password is UNSET:
+            self._introduce(messages.Claim(claim.name, password))
         else:
             self._introduction = None
             self._line.refused(Refused("password", text))
 
-    def _closing(self, event: JsonEvent) -> None:
+    def _closing(self, event: messages.JsonEvent) -> None:
         """Pay no attention."""

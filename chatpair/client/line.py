@@ -29,28 +29,7 @@ from chatpair.client.session import (
     check_length,
 )
 from chatpair.codecs.cleaning import clean_line
-from chatpair.exchange.messages import (
-    Acknowledge,
-    AskWho,
-    Call,
-    Claim,
-    Error,
-    Free,
-    Goodbye,
-    HangUp,
-    Here,
-    JsonCommand,
-    JsonEvent,
-    Left,
-    Named,
-    Outcome,
-    Paired,
-    Quit,
-    Resume,
-    Setting,
-    StartTyping,
-    Status,
-)
+from chatpair.exchange import messages
 
 NOTICED_SECONDS = 90.0
 """How long a server may take to notice that a connection is lost."""
@@ -79,7 +58,7 @@ class Line:
         self,
         endpoint: IStreamClientEndpoint,
         name: str,
-        on_event: Callable[[JsonEvent], object] = _ignore,
+        on_event: Callable[[messages.JsonEvent], object] = _ignore,
         on_link: Callable[[bool], object] = _ignore,
         *,
         password: str = "",
@@ -140,7 +119,7 @@ class Line:
         if self._key is not None:
             return succeed(None)
         try:
-            check_length(Claim(self.name, self.password))
+            check_length(messages.Claim(self.name, self.password))
         except ValueError:
             return fail()
         starting: Deferred[None] = Deferred(self._start_cancelled)
@@ -165,17 +144,17 @@ class Line:
         With the code ringing that is not all: Paired follows, or Unanswered.
         What was said before and is not sent yet goes to nobody then.
         """
-        return self._ask(Call(clean_line(name)))
+        return self._ask(messages.Call(clean_line(name)))
 
     def hang_up(self) -> Deferred[None]:
         """Stop talking with the peer, and stay; fails with Refused if there is none."""
-        return self._ask(HangUp())
+        return self._ask(messages.HangUp())
 
-    def who(self) -> Deferred[Here]:
+    def who(self) -> Deferred[messages.Here]:
         """Ask who is here."""
-        return self._ask(AskWho())
+        return self._ask(messages.AskWho())
 
-    def apply(self, setting: Setting) -> Deferred[None]:
+    def apply(self, setting: messages.Setting) -> Deferred[None]:
         """Set something for calls to this line; fails with Refused if that can't be."""
         return self._ask(setting)
 
@@ -186,7 +165,7 @@ class Line:
         self._pump()
         return answer
 
-    def say(self, text: str) -> Deferred[Outcome]:
+    def say(self, text: str) -> Deferred[messages.Outcome]:
         """Say a text to the peer; fires with "handed" or "confirmed" when it has arrived.
 
         Fails with NotDelivered, or with a ValueError if it is too long or no text. It is sent as
@@ -204,7 +183,7 @@ class Line:
     def typing(self) -> Deferred[None]:
         """Let the peer see that something is being typed, if there is a connection."""
         if self._flowing:
-            self._send(StartTyping())
+            self._send(messages.StartTyping())
         return succeed(None)
 
     def settled(self) -> Deferred[None]:
@@ -253,15 +232,15 @@ class Line:
         """Expect to be asked for an introduction."""
         self._connection = connection
 
-    def introduction(self, hold: int | None = None) -> Claim | Resume:
+    def introduction(self, hold: int | None = None) -> messages.Claim | messages.Resume:
         """Return what to say first to a server that holds lines for so many seconds."""
         if hold is not None:
             self._hold = hold
         if self._key is None:
-            return Claim(self.name)
-        return Resume(self._key, self._inbox.resume())
+            return messages.Claim(self.name)
+        return messages.Resume(self._key, self._inbox.resume())
 
-    def named(self, named: Named) -> None:
+    def named(self, named: messages.Named) -> None:
         """Begin: the name is this line's."""
         self.name, self._key = named.name, named.key
         self._patient = True
@@ -298,7 +277,7 @@ class Line:
         self._inbox.forget()
         peer, self.peer = self.peer, None
         if peer is not None:
-            self._inbox.take(Left(peer, "lost"))
+            self._inbox.take(messages.Left(peer, "lost"))
         self._outbox.forget("lost")
 
     def refused(self, why: Refused | NotJson) -> None:
@@ -331,24 +310,24 @@ class Line:
 
     # Listening
 
-    def heard(self, event: JsonEvent) -> None:
+    def heard(self, event: messages.JsonEvent) -> None:
         """Act upon an event, and let the program do so if it has not come before."""
         if self._ended or not self._inbox.is_new(event):
             return
         match event:
-            case Paired(peer):
+            case messages.Paired(peer):
                 if self.peer is not None:
                     self._outbox.drop_waiting("switched")
                 self.peer = peer
-            case Left(why=why):
+            case messages.Left(why=why):
                 self._is_alone(why)
-            case Free():
+            case messages.Free():
                 self._is_alone("bye")
-            case Status():
+            case messages.Status():
                 self._outbox.settle(event)
-            case Goodbye():
+            case messages.Goodbye():
                 self._end(None)
-            case Error(of=None, code="bad-key" as code, text=text):
+            case messages.Error(of=None, code="bad-key" as code, text=text):
                 self._end(Refused(code, text))
         only_answers = self._commands.hear(event, self.peer)
         if not self._ended:
@@ -361,7 +340,7 @@ class Line:
 
     # Sending
 
-    def _send(self, command: JsonCommand) -> None:
+    def _send(self, command: messages.JsonCommand) -> None:
         if self._connection is not None:
             self._connection.send(command)
 
@@ -389,11 +368,11 @@ class Line:
             return
         seq = self._inbox.due()
         if seq:
-            self._send(Acknowledge(seq))
+            self._send(messages.Acknowledge(seq))
         sent = self._flowing and not (self._outbox.waiting or self._commands.waiting)
         if self._quitting and sent:
             self._said_quit = True
-            self._send(Quit())
+            self._send(messages.Quit())
 
     # The end
 

@@ -10,28 +10,7 @@ from chatpair.client.plain_line import PlainLine
 from chatpair.client.session import Refused
 from chatpair.client.talk import Talk
 from chatpair.codecs import plain
-from chatpair.exchange.messages import (
-    AnyEvent,
-    AskHelp,
-    AskKey,
-    AskWho,
-    Block,
-    Call,
-    EndInput,
-    HangUp,
-    Here,
-    Invalid,
-    Message,
-    Notice,
-    Paired,
-    PeerTyping,
-    Quit,
-    Ringing,
-    Say,
-    SetDnd,
-    SetRing,
-    Unblock,
-)
+from chatpair.exchange import messages
 
 HELP = "\n".join(line for line in plain.HELP.split("\n") if not line.startswith(("/key", "/end")))
 
@@ -87,7 +66,7 @@ class PersonTalk(Talk):
         asked = self._line.who().addCallback(self._names_of_others)
         return asked.addErrback(lambda _: [])
 
-    def _names_of_others(self, here: Here) -> list[str]:
+    def _names_of_others(self, here: messages.Here) -> list[str]:
         return [one.name for one in here.names if one.name != self._name]
 
     def interrupt(self, number: int) -> None:
@@ -143,32 +122,32 @@ class PersonTalk(Talk):
             self._say(text)
             return
         match plain.parse(text):
-            case Say(text=""):
+            case messages.Say(text=""):
                 pass  # Enter alone says nothing
-            case Say(text=text):
+            case messages.Say(text=text):
                 self._say(text)
-            case Call(name):
+            case messages.Call(name):
                 self._to = ""  # nobody else is waited for any more
                 self._call(name)
-            case HangUp():
+            case messages.HangUp():
                 self._ask(self._line.hang_up(), lambda _: None)
-            case SetDnd() | SetRing() | Block() | Unblock() as setting:
-                self._ask(self._line.apply(setting), lambda _: None)
-            case AskWho():
+            case messages.AskWho():
                 who: Deferred[Any] = self._line.who()
                 self._ask(who, self._show_who)
-            case AskHelp():
-                self._screen.show(Notice(HELP))
-            case AskKey():
+            case messages.AskHelp():
+                self._screen.show(messages.Notice(HELP))
+            case messages.AskKey():
                 self._screen.notice("You need no key: this client comes back by itself.")
-            case EndInput():
+            case messages.EndInput():
                 self._screen.notice("You need no /end: this client says when it leaves.")
-            case Quit():
+            case messages.Quit():
                 self.quit()
-            case Invalid(error):
+            case messages.Invalid(error):
                 self._screen.show(error)
+            case setting if isinstance(setting, messages.Setting):
+                self._ask(self._line.apply(setting), lambda _: None)
 
-    def _show_who(self, here: Here | None) -> None:
+    def _show_who(self, here: messages.Here | None) -> None:
         if here is not None:  # else the server's answer is an event
             self._screen.show(here)
 
@@ -179,14 +158,14 @@ class PersonTalk(Talk):
     def _still_waits(self) -> bool:
         return bool(self._to) and not self._quitting
 
-    def _heard(self, event: AnyEvent) -> None:
+    def _heard(self, event: messages.AnyEvent) -> None:
         match event:
-            case Paired():
+            case messages.Paired():
                 self._to = ""
                 self._ring()
-            case Message() | Ringing():
+            case messages.Message() | messages.Ringing():
                 self._ring()
-            case PeerTyping():
+            case messages.PeerTyping():
                 self._peer_is_typing()
         super()._heard(event)
 

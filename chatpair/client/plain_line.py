@@ -21,20 +21,7 @@ from zope.interface import implementer
 from chatpair.client.session import Ended, NotDelivered, Refused, is_same_name
 from chatpair.codecs import plain_client
 from chatpair.codecs.cleaning import clean, clean_line
-from chatpair.exchange.messages import (
-    AnyEvent,
-    Call,
-    Claim,
-    Error,
-    Free,
-    Goodbye,
-    Left,
-    Named,
-    Paired,
-    Quit,
-    Say,
-    Setting,
-)
+from chatpair.exchange import messages
 from chatpair.wire.privacy import NEEDS_TLS, is_private
 
 Sent: TypeAlias = Literal["sent"]
@@ -101,7 +88,7 @@ class PlainLine(LineReceiver):
         self,
         endpoint: IStreamClientEndpoint,
         name: str,
-        on_event: Callable[[AnyEvent], object],
+        on_event: Callable[[messages.AnyEvent], object],
         on_link: Callable[[bool], object],
         *,
         password: str = "",
@@ -147,7 +134,7 @@ class PlainLine(LineReceiver):
         calling: Deferred[str] = Deferred()
         self._calling, self._called = calling, clean_line(name)
         self._call_expires = self._clock.callLater(ANSWER_SECONDS, self._no_answer)
-        self._send(Call(self._called))
+        self._send(messages.Call(self._called))
         return calling
 
     def _no_answer(self) -> None:
@@ -176,7 +163,7 @@ class PlainLine(LineReceiver):
         self.transport.write(b"/who\r\n")
         return succeed(None)
 
-    def apply(self, setting: Setting) -> Deferred[None]:
+    def apply(self, setting: messages.Setting) -> Deferred[None]:
         """Set something for calls to this line; what the server says to that is an event."""
         self._send(setting)
         return succeed(None)
@@ -186,7 +173,7 @@ class PlainLine(LineReceiver):
         if self._quitting:
             return fail(NotDelivered("ended"))
         for line in text.split("\n"):
-            self._send(Say(0, line))
+            self._send(messages.Say(0, line))
         return self._room.wait()
 
     def typing(self) -> Deferred[None]:
@@ -198,12 +185,12 @@ class PlainLine(LineReceiver):
         if not self._quitting:
             self._quitting = True
             if self.transport is not None:
-                self._send(Quit())
+                self._send(messages.Quit())
             elif self._connecting is not None:
                 self._connecting.cancel()
         return succeed(None)
 
-    def _send(self, command: Claim | Call | Say | Setting | Quit) -> None:
+    def _send(self, command: plain_client.PlainCommand) -> None:
         self.transport.write(plain_client.render_command(command))
 
     # The connection
@@ -215,27 +202,27 @@ class PlainLine(LineReceiver):
             self.transport.setTcpNoDelay(True)
             self.transport.setTcpKeepAlive(True)
         self.transport.registerProducer(self._room, True)
-        self._send(Claim(self.name))
+        self._send(messages.Claim(self.name))
 
     def lineReceived(self, line: bytes) -> None:
         """Act upon a line, and tell of it."""
         text = clean(line)
         event = plain_client.parse_event(text)
         match event:
-            case Goodbye():
+            case messages.Goodbye():
                 self._end(None)
             case _ if self.connected:
                 self._heard(event)
-            case Named():
+            case messages.Named():
                 self.connected = True
-                self._tell(Named(self.name, ""))
+                self._tell(messages.Named(self.name, ""))
                 self._on_link(True)
                 self._starting.callback(None)
-            case Error(code="reuse" as code):
+            case messages.Error(code="reuse" as code):
                 self._end(Refused(code, f"The name {self.name} is taken."))
-            case Error(code="bad-name" | "try-later" as code, text=text):
+            case messages.Error(code="bad-name" | "try-later" as code, text=text):
                 self._end(Refused(code, text))
-            case Error(code="password", text=text):
+            case messages.Error(code="password", text=text):
                 self._needs_password(text)
             case _:
                 self._tell(event)
@@ -251,20 +238,20 @@ class PlainLine(LineReceiver):
         else:
             self._end(Refused("password", f"{self.name} needs its password."))
 
-    def _heard(self, event: AnyEvent) -> None:
+    def _heard(self, event: messages.AnyEvent) -> None:
         match event:
-            case Paired(peer):
+            case messages.Paired(peer):
                 self.peer = peer
                 if is_same_name(peer, self._called):  # else another has called meanwhile
                     self._answered(peer)
                 self._tell(event)
-            case Free():
+            case messages.Free():
                 self.peer = None
                 self._tell(event)
-            case Left():
+            case messages.Left():
                 left, self.peer = self.peer, None
-                self._tell(Left(left or "The other", "quit"))
-            case Error(code=code, text=text) if self._refuses_call(code, text):
+                self._tell(messages.Left(left or "The other", "quit"))
+            case messages.Error(code=code, text=text) if self._refuses_call(code, text):
                 pass
             case _:
                 self._tell(event)
@@ -273,7 +260,7 @@ class PlainLine(LineReceiver):
         # "nobody" is the answer to a text that was said before.
         return code != "nobody" and self._answered(Refused(code, text))
 
-    def _tell(self, event: AnyEvent) -> None:
+    def _tell(self, event: messages.AnyEvent) -> None:
         told = maybeDeferred(self._on_event, event)
         if not told.called:
             self.pauseProducing()

@@ -9,32 +9,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
 from chatpair.codecs import json
-from chatpair.exchange.messages import (
-    AskWho,
-    Block,
-    Blocked,
-    Call,
-    Command,
-    CountedEvent,
-    DndSet,
-    Error,
-    Free,
-    HangUp,
-    Here,
-    JsonCommand,
-    JsonEvent,
-    Outcome,
-    Paired,
-    PeerTyping,
-    RingSet,
-    Say,
-    SetDnd,
-    SetRing,
-    Setting,
-    Status,
-    Unblock,
-    Unblocked,
-)
+from chatpair.exchange import messages
 from chatpair.exchange.names import BadName, fold
 
 MAX_LINE = 65_536
@@ -78,7 +53,7 @@ class Ended(Exception):
     """The line has ended, so that nothing can be asked any more."""
 
 
-def check_length(command: JsonCommand) -> None:
+def check_length(command: messages.JsonCommand) -> None:
     """Raise TooLong for what a server would drop, or another ValueError for what is no text."""
     length = len(json.render_command(command).removesuffix(b"\r\n"))
     if length > MAX_LINE:
@@ -88,7 +63,7 @@ def check_length(command: JsonCommand) -> None:
 def fits(text: str) -> bool:
     """Tell whether a text can be said at once, whatever its id and whoever the peer is."""
     try:
-        check_length(Say(2**53 - 1, text, "x" * 4 * 32))
+        check_length(messages.Say(2**53 - 1, text, "x" * 4 * 32))
     except ValueError:
         return False
     return True
@@ -98,7 +73,7 @@ class _Said(NamedTuple):
     text: str
     to: str | None  # whom it is meant for, if that was known
     size: int  # bytes of the text
-    status: Deferred[Outcome]
+    status: Deferred[messages.Outcome]
 
 
 class Outbox:
@@ -119,14 +94,14 @@ class Outbox:
         """How many wait to be sent."""
         return len(self._waiting)
 
-    def say(self, text: str, to: str | None) -> Deferred[Outcome]:
+    def say(self, text: str, to: str | None) -> Deferred[messages.Outcome]:
         """Append a text for a certain peer or any; raises ValueError if no server would take it."""
-        check_length(Say(self._last_id + len(self._waiting) + 1, text, to or UNSET))
+        check_length(messages.Say(self._last_id + len(self._waiting) + 1, text, to or UNSET))
         said = _Said(text, to, len(text.encode()), Deferred())
         self._waiting.append(said)
         return said.status
 
-    def take(self) -> Iterator[Say]:
+    def take(self) -> Iterator[messages.Say]:
         """Yield what may be sent at this moment; it is on its way from then on."""
         while self._waiting and self._has_room(self._waiting[0]):
             said = self._waiting.popleft()
@@ -135,14 +110,14 @@ class Outbox:
             self._sent.append(said)
             self._sent_bytes += said.size
             self._last_id += 1
-            yield Say(self._last_id, said.text, said.to or UNSET)
+            yield messages.Say(self._last_id, said.text, said.to or UNSET)
         self._tell_quiet()
 
     def _has_room(self, said: _Said) -> bool:
         full = len(self._sent) >= UNSETTLED_SAYS or self._sent_bytes + said.size > UNSETTLED_BYTES
         return not (self._sent and full)
 
-    def settle(self, status: Status) -> None:
+    def settle(self, status: messages.Status) -> None:
         """Tell what became of all up to an id."""
         while self._sent and self._last_id - len(self._sent) < status.id:
             said = self._sent.popleft()
@@ -189,7 +164,7 @@ class Outbox:
                 waiter.callback(None)
 
 
-Question: TypeAlias = Call | HangUp | AskWho | Setting
+Question: TypeAlias = messages.Call | messages.HangUp | messages.AskWho | messages.Setting
 """A command that has an answer."""
 
 
@@ -220,7 +195,7 @@ class Commands:
         self._asked.append(asked)
         return asked.answer
 
-    def take(self) -> JsonCommand | None:
+    def take(self) -> messages.JsonCommand | None:
         """Return what may be sent at this moment, if anything; it is on its way from then on."""
         while self._asked and not self._sent:
             command, answer = self._asked[0]
@@ -234,36 +209,36 @@ class Commands:
         """Take what was on its way for lost: its answer would be here."""
         self._sent = False
 
-    def hear(self, event: JsonEvent, peer: str | None) -> bool:
+    def hear(self, event: messages.JsonEvent, peer: str | None) -> bool:
         """Take an event for an answer if it is one; return whether it is nothing but that."""
         command = self._asked[0].command if self._sent else None
         match command, event:
-            case Call(name), Paired(peer=other) if is_same_name(name, other):
+            case messages.Call(name), messages.Paired(peer=other) if is_same_name(name, other):
                 self._first().callback(other)
             case (
-                (HangUp(), Free())
-                | (SetDnd(), DndSet())
-                | (SetRing(), RingSet())
-                | (Block(), Blocked())
-                | (Unblock(), Unblocked())
+                (messages.HangUp(), messages.Free())
+                | (messages.SetDnd(), messages.DndSet())
+                | (messages.SetRing(), messages.RingSet())
+                | (messages.Block(), messages.Blocked())
+                | (messages.Unblock(), messages.Unblocked())
             ):
                 self._first().callback(None)
-            case AskWho(), Here():
+            case messages.AskWho(), messages.Here():
                 self._first().callback(event)
-            case _, Error(of="to", code="already"):
+            case _, messages.Error(of="to", code="already"):
                 # Two who call each other are a pair with the first call. The answer to the
                 # second comes after that, and perhaps after another command.
                 if (
-                    isinstance(command, Call)
+                    isinstance(command, messages.Call)
                     and peer is not None
                     and is_same_name(command.name, peer)
                 ):
                     self._first().callback(peer)
                 return True
-            case Command(), Error(of, code, text) if of == json.word(command):
+            case messages.Command(), messages.Error(of, code, text) if of == json.word(command):
                 self._first().errback(Refused(code, text))
                 return True
-        return isinstance(event, Here)
+        return isinstance(event, messages.Here)
 
     def _first(self) -> Deferred[Any]:
         self._sent = False
@@ -297,25 +272,27 @@ class Inbox:
 
     _log = Logger()
 
-    def __init__(self, handle: Callable[[JsonEvent], object], done: Callable[[], object]) -> None:
+    def __init__(
+        self, handle: Callable[[messages.JsonEvent], object], done: Callable[[], object]
+    ) -> None:
         """Take what handles an event, with a Deferred if it takes time, and whom to tell then."""
         self._handle = handle
         self._done = done
-        self._events: deque[tuple[JsonEvent, bool, _Tally]] = deque()
+        self._events: deque[tuple[messages.JsonEvent, bool, _Tally]] = deque()
         self._busy = False
         self._tally = _Tally()
 
-    def is_new(self, event: JsonEvent) -> bool:
+    def is_new(self, event: messages.JsonEvent) -> bool:
         """Note that an event has come; return whether it has not come before."""
-        if isinstance(event, CountedEvent) and event.seq:
+        if isinstance(event, messages.CountedEvent) and event.seq:
             if event.seq <= self._tally.heard:
                 return False
             self._tally.heard = event.seq
         return True
 
-    def take(self, event: JsonEvent, shown: bool = True) -> None:
+    def take(self, event: messages.JsonEvent, shown: bool = True) -> None:
         """Let the program handle an event once it is done with those before, or pass it over."""
-        if isinstance(event, PeerTyping) and self._busy:
+        if isinstance(event, messages.PeerTyping) and self._busy:
             return  # it would be news of yesterday, and anybody can send very many
         self._events.append((event, shown, self._tally))
         if not self._busy:
@@ -327,12 +304,12 @@ class Inbox:
             event, shown, tally = self._events.popleft()
             if shown:
                 await self._show(event)
-            if isinstance(event, CountedEvent) and event.seq:
+            if isinstance(event, messages.CountedEvent) and event.seq:
                 tally.done = event.seq
                 self._done()
         self._busy = False
 
-    async def _show(self, event: JsonEvent) -> None:
+    async def _show(self, event: messages.JsonEvent) -> None:
         try:
             await maybeDeferred(self._handle, event)
         except Exception:

@@ -27,23 +27,7 @@ from chatpair.client.session import (
 from chatpair.client.waiting import AnyLine, call_when_free
 from chatpair.codecs import plain, plain_client
 from chatpair.codecs.cleaning import clean_line
-from chatpair.exchange import names
-from chatpair.exchange.messages import (
-    AnyEvent,
-    Back,
-    Error,
-    Free,
-    Held,
-    Left,
-    Message,
-    Named,
-    Notice,
-    Outcome,
-    Paired,
-    PeerTyping,
-    Quit,
-    Status,
-)
+from chatpair.exchange import messages, names
 from chatpair.wire.privacy import NEEDS_TLS
 
 T = TypeVar("T")
@@ -229,7 +213,7 @@ class Talk(ABC):
     def _claim(self, name: str) -> None:
         self._takes_lines = False
         self._flow()
-        if isinstance(plain.parse_unnamed(name), Quit):
+        if isinstance(plain.parse_unnamed(name), messages.Quit):
             self._no_name_came()
             return
         try:
@@ -271,7 +255,7 @@ class Talk(ABC):
         self._stands(name=self._name)
         self._screen.notice(f"Welcome, {self._name}.")
         if motd:
-            self._screen.show(Notice(motd))
+            self._screen.show(messages.Notice(motd))
         self._welcomed()
 
     # From the line
@@ -284,13 +268,13 @@ class Talk(ABC):
             self._screen.notice("Connected again.")
         self._link_lost = not up
 
-    def _told(self, event: AnyEvent) -> Deferred[None] | None:
+    def _told(self, event: messages.AnyEvent) -> Deferred[None] | None:
         match event:
-            case Status():
+            case messages.Status():
                 pass
-            case Error(of=None, code="bad-line"):
+            case messages.Error(of=None, code="bad-line"):
                 pass  # a line that a drop cut in two, and that has been said again
-            case Named(name=name, motd=motd):
+            case messages.Named(name=name, motd=motd):
                 self._name = name  # which may be written otherwise where it has a password
                 self._welcome(motd or "")
             case _:
@@ -298,20 +282,20 @@ class Talk(ABC):
                 self._heard(event)
         return self._room
 
-    def _note(self, event: AnyEvent) -> None:
+    def _note(self, event: messages.AnyEvent) -> None:
         """Keep in mind how things stand after an event."""
         match event:
-            case Paired(peer):
+            case messages.Paired(peer):
                 self._is_with(peer)
-            case Left() | Free():
+            case messages.Left() | messages.Free():
                 self._is_with(None)
-            case Held():
+            case messages.Held():
                 self._stands(peer_is_away=True, peer_is_typing=False)
-            case Back():
+            case messages.Back():
                 self._stands(peer_is_away=False)
-            case Message():
+            case messages.Message():
                 self._stands(peer_is_typing=False)
-            case Error(code="nobody") if not self._unsettled:
+            case messages.Error(code="nobody") if not self._unsettled:
                 self._stands(last="failed")  # a plain server says it no other way
 
     def _is_with(self, peer: str | None) -> None:
@@ -319,9 +303,9 @@ class Talk(ABC):
         last = "waiting" if self._unsettled else None
         self._stands(peer=peer, peer_is_away=False, peer_is_typing=False, last=last)
 
-    def _heard(self, event: AnyEvent) -> None:
+    def _heard(self, event: messages.AnyEvent) -> None:
         """Act upon an event that tells of others, and show it."""
-        if not isinstance(event, PeerTyping):
+        if not isinstance(event, messages.PeerTyping):
             self._screen.show(event)
 
     def _line_ended(self, why: BaseException | None) -> None:
@@ -341,7 +325,7 @@ class Talk(ABC):
                 self._refused(code, text)
             case Refused(code=code, text=text):
                 self._end_with(refusal(code, text))
-            case NotJson() if isinstance(plain_client.parse_event(str(why)), Notice):
+            case NotJson() if isinstance(plain_client.parse_event(str(why)), messages.Notice):
                 # That is no answer to a name: the server is full, or another kind of thing.
                 text = str(why) or "The server says nothing."
                 self._end_with(Ending(ExitStatus.NO_CONNECTION, text))
@@ -416,7 +400,7 @@ class Talk(ABC):
         said.addBoth(self._settled, size)
         self._flow()
 
-    def _arrived(self, outcome: Outcome | Sent, size: int) -> None:
+    def _arrived(self, outcome: messages.Outcome | Sent, size: int) -> None:
         self._screen.arrived(size)
         if self._unsettled == 1:
             self._stands(last=outcome)

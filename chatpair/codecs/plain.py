@@ -9,49 +9,7 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
-from chatpair.exchange.messages import (
-    AnyCommand,
-    AnyEvent,
-    AskHelp,
-    AskKey,
-    AskPassword,
-    AskWho,
-    Back,
-    Block,
-    Blocked,
-    Call,
-    Claim,
-    DndSet,
-    EndInput,
-    Error,
-    Free,
-    Goodbye,
-    HangUp,
-    Held,
-    Help,
-    Here,
-    Invalid,
-    Key,
-    Left,
-    Listening,
-    Message,
-    Named,
-    Notice,
-    Paired,
-    Quit,
-    Repeated,
-    Resume,
-    Ringing,
-    RingSet,
-    Say,
-    SetDnd,
-    SetRing,
-    SpeakJson,
-    Tried,
-    Unanswered,
-    Unblock,
-    Unblocked,
-)
+from chatpair.exchange import messages
 
 HELP = """\
 To:bob or /to bob: talk with bob
@@ -69,67 +27,71 @@ Any other line is said to the one you talk with; one with a space first always i
 NO_PLAIN_TEXT = "This port talks TLS, not plain text."
 """What is said, without TLS, to who begins without TLS where it is due."""
 
-_WORDS: dict[str, AnyCommand] = {
-    "/bye": HangUp(),
-    "/who": AskWho(),
-    "/key": AskKey(),
-    "/help": AskHelp(),
-    "/end": EndInput(),
-    "/quit": Quit(),
+_WORDS: dict[str, messages.AnyCommand] = {
+    "/bye": messages.HangUp(),
+    "/who": messages.AskWho(),
+    "/key": messages.AskKey(),
+    "/help": messages.AskHelp(),
+    "/end": messages.EndInput(),
+    "/quit": messages.Quit(),
 }
 _SWITCH = {"": True, "on": True, "off": False}
 
 
-def parse(text: str) -> AnyCommand:
+def parse(text: str) -> messages.AnyCommand:
     """Return what a line means that a named user typed."""
     if text.startswith("/"):
         word, *rest = text.split(None, 1)
         return _command(word.lower(), "".join(rest).strip()) or _no_such(word)
     if text[:3].lower() == "to:":
-        return Call(text[3:].strip())
+        return messages.Call(text[3:].strip())
     if text == "Quit":
-        return Quit()
-    return Say(0, text)
+        return messages.Quit()
+    return messages.Say(0, text)
 
 
-def _command(word: str, rest: str) -> AnyCommand | None:
+def _command(word: str, rest: str) -> messages.AnyCommand | None:
     match word:
         case "/to":
-            return Call(rest)
+            return messages.Call(rest)
         case "/block":
-            return Block(rest)
+            return messages.Block(rest)
         case "/unblock":
-            return Unblock(rest)
+            return messages.Unblock(rest)
         case "/dnd" | "/ring":
-            kind, of = (SetDnd, "dnd") if word == "/dnd" else (SetRing, "ring")
+            kind, of = (messages.SetDnd, "dnd") if word == "/dnd" else (messages.SetRing, "ring")
             on = _SWITCH.get(rest.lower())
             if on is None:
-                return Invalid(Error(of, "bad-line", f"Say {word} on or {word} off."))
+                return messages.Invalid(
+                    messages.Error(of, "bad-line", f"Say {word} on or {word} off.")
+                )
             return kind(on)
         case _:
             return _WORDS.get(word)
 
 
-def _no_such(word: str) -> Invalid:
+def _no_such(word: str) -> messages.Invalid:
     text = f"No such command: {word}. Type /help, or put a space first to say it."
-    return Invalid(Error(None, "no-such", text))
+    return messages.Invalid(messages.Error(None, "no-such", text))
 
 
-def parse_unnamed(text: str) -> AnyCommand:
+def parse_unnamed(text: str) -> messages.AnyCommand:
     """Return what a line means that was typed where a name is due."""
     if text in ("", "Quit"):
-        return Quit()
+        return messages.Quit()
     if text.startswith("/"):
         command = parse(text)
-        if isinstance(command, AskHelp | EndInput | Quit | Invalid):
+        if isinstance(
+            command, messages.AskHelp | messages.EndInput | messages.Quit | messages.Invalid
+        ):
             return command
     if ":" in text:
         word = text.lower()
         if word == "mode:json":
-            return SpeakJson()
+            return messages.SpeakJson()
         if word.startswith("back:"):
-            return Resume(word[5:].strip())
-    return Claim(text)
+            return messages.Resume(word[5:].strip())
+    return messages.Claim(text)
 
 
 # All that parse takes for a command; to begin with one certain byte makes a search fast.
@@ -151,52 +113,52 @@ def _before_text(sender: str, second: int) -> bytes:
     return f"[{_ctime(second)}] {sender}: (".encode()
 
 
-_WORDS_FOR: dict[type[AnyEvent], str] = {
-    Paired: "You are chatting with {0.peer}.",
-    Left: "Quit.",
-    Held: "{0.peer} has lost the connection. What you say is kept for a while.",
-    Back: "{0.peer} is back.",
-    Free: "You are free.",
-    Tried: "{0.name} tried to reach you.",
-    Ringing: "{0.name} is calling. To:{0.name} to answer.",
-    Unanswered: "{0.name} does not answer.",
-    Blocked: "You have blocked {0.name}.",
-    Unblocked: "You have unblocked {0.name}.",
-    Key: "Your key is {0.key}. After a drop, say Back:{0.key} instead of a name.",
-    Listening: "Listening.",
-    AskPassword: "Password:",
-    Help: HELP,
-    Goodbye: "Quit",
-    Error: "{0.text}",
-    Notice: "{0.text}",
+_WORDS_FOR: dict[type[messages.AnyEvent], str] = {
+    messages.Paired: "You are chatting with {0.peer}.",
+    messages.Left: "Quit.",
+    messages.Held: "{0.peer} has lost the connection. What you say is kept for a while.",
+    messages.Back: "{0.peer} is back.",
+    messages.Free: "You are free.",
+    messages.Tried: "{0.name} tried to reach you.",
+    messages.Ringing: "{0.name} is calling. To:{0.name} to answer.",
+    messages.Unanswered: "{0.name} does not answer.",
+    messages.Blocked: "You have blocked {0.name}.",
+    messages.Unblocked: "You have unblocked {0.name}.",
+    messages.Key: "Your key is {0.key}. After a drop, say Back:{0.key} instead of a name.",
+    messages.Listening: "Listening.",
+    messages.AskPassword: "Password:",
+    messages.Help: HELP,
+    messages.Goodbye: "Quit",
+    messages.Error: "{0.text}",
+    messages.Notice: "{0.text}",
 }
 
 
-def _lines(event: AnyEvent) -> str:
+def _lines(event: messages.AnyEvent) -> str:
     match event:
-        case Message(sender, text, seconds):
+        case messages.Message(sender, text, seconds):
             before = _before_text(sender, int(seconds)).decode()
             return before + text.replace("\n", f")\n{before}") + ")"
-        case Repeated(message):
+        case messages.Repeated(message):
             return _lines(replace(message, sender=f"{message.sender} (again)"))
-        case Named(motd=motd):
+        case messages.Named(motd=motd):
             return f"OK\n{motd}" if motd else "OK"
-        case Error(code="reuse"):
+        case messages.Error(code="reuse"):
             return "Reuse"
-        case Error(code="bad-name", text=text):
+        case messages.Error(code="bad-name", text=text):
             return f"Bad name: {text}"
-        case DndSet(on):
+        case messages.DndSet(on):
             return "You are not disturbed now." if on else "You can be called again."
-        case RingSet(on):
+        case messages.RingSet(on):
             return f"Your line {'rings when somebody calls' if on else 'does not ring any more'}."
-        case Here(names, more):
+        case messages.Here(names, more):
             shown = [f"{one.name}*" if one.paired else one.name for one in names]
             return "Here: " + ", ".join([*shown, f"and {more} more"] if more else shown)
         case _:
             return _WORDS_FOR[type(event)].format(event)
 
 
-def render(event: AnyEvent) -> bytes:
+def render(event: messages.AnyEvent) -> bytes:
     """Return the lines that tell a user of an event, each with its CR LF."""
     return _lines(event).replace("\n", "\r\n").encode() + b"\r\n"
 

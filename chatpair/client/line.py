@@ -28,6 +28,7 @@ from chatpair.client.session import (
     Refused,
     check_length,
 )
+from chatpair.client.waiters import Waiters
 from chatpair.codecs.cleaning import clean_line
 from chatpair.exchange import messages
 
@@ -100,8 +101,8 @@ class Line:
         self._patient = True  # whatever fails before there is a name is tried again
         self._flowing = False  # all that was missed has been told
         self._flushing: IDelayedCall | None = None
-        self._starting: list[Deferred[None]] = []
-        self._leaving: list[Deferred[None]] = []
+        self._starting: Waiters[None] = Waiters(self.quit)
+        self._leaving: Waiters[None] = Waiters()
         self._quitting = self._said_quit = self._ended = False
 
     # What programs ask for
@@ -122,8 +123,7 @@ class Line:
             check_length(messages.Claim(self.name, self.password))
         except ValueError:
             return fail()
-        starting: Deferred[None] = Deferred(self._start_cancelled)
-        self._starting.append(starting)
+        starting = self._starting.wait()
         if not self._service.running:
             self._patient = patient
             self._service.startService()
@@ -133,10 +133,6 @@ class Line:
 
     def _not_connected(self, why: Failure) -> None:
         self._clock.callLater(0, self._end, why.value)  # the service can't be stopped in here
-
-    def _start_cancelled(self, starting: Deferred[None]) -> None:
-        self._starting.remove(starting)
-        self.quit()
 
     def call(self, name: str) -> Deferred[str]:
         """Call somebody; fires with the peer's name as they write it, or fails with Refused.
@@ -197,8 +193,7 @@ class Line:
         """
         if self.finished.called:
             return succeed(None)
-        left: Deferred[None] = Deferred()
-        self._leaving.append(left)
+        left = self._leaving.wait()
         self._quitting = True
         if self.connected:
             self._flush_soon()
@@ -247,9 +242,7 @@ class Line:
         self._inbox.is_new(named)
         self._inbox.take(named)
         self._link_is_up()
-        starting, self._starting = self._starting, []
-        for started in starting:
-            started.callback(None)
+        self._starting.fire(None)
         self._caught_up()
 
     def resumed(self, got: int) -> None:
@@ -394,14 +387,10 @@ class Line:
         self.connected = self._flowing = False
         self.peer = None
         self._inbox.close()
-        starting, self._starting = self._starting, []
-        for started in starting:
-            started.errback(why or Ended())
+        self._starting.fail(why or Ended())
         self._drop(why)
         self._service.stopService().addCallback(lambda _: self._finish(why))
 
     def _finish(self, why: Exception | None) -> None:
         self.finished.callback(why)
-        leaving, self._leaving = self._leaving, []
-        for left in leaving:
-            left.callback(None)
+        self._leaving.fire(None)

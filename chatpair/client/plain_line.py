@@ -8,7 +8,6 @@ from twisted.internet.endpoints import connectProtocol
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import (
     IDelayedCall,
-    IPushProducer,
     IReactorTime,
     IStreamClientEndpoint,
     ITCPTransport,
@@ -16,9 +15,9 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from chatpair.client.session import Ended, NotDelivered, Refused, is_same_name
+from chatpair.client.waiters import Room
 from chatpair.codecs import plain_client
 from chatpair.codecs.cleaning import clean, clean_line
 from chatpair.exchange import messages
@@ -28,43 +27,6 @@ Sent: TypeAlias = Literal["sent"]
 
 ANSWER_SECONDS = 10.0
 """How long a call may go without an answer that this program understands."""
-
-
-@implementer(IPushProducer)
-class _Room:
-    """Whether the server's connection takes more, and who waits until it does."""
-
-    def __init__(self) -> None:
-        self._full = False
-        self._waiting: list[Deferred[Sent]] = []
-
-    def wait(self) -> Deferred[Sent]:
-        """Return what fires as soon as there is room."""
-        if not self._full:
-            return succeed("sent")
-        waiting: Deferred[Sent] = Deferred()
-        self._waiting.append(waiting)
-        return waiting
-
-    def pauseProducing(self) -> None:
-        """Let everybody wait."""
-        self._full = True
-
-    def resumeProducing(self) -> None:
-        """Let nobody wait any more."""
-        self._full = False
-        waiting, self._waiting = self._waiting, []
-        for one in waiting:
-            one.callback("sent")
-
-    def stopProducing(self) -> None:
-        """Do nothing: the line learns next that its connection is lost."""
-
-    def close(self) -> None:
-        """Fail those who wait."""
-        waiting, self._waiting = self._waiting, []
-        for one in waiting:
-            one.errback(NotDelivered("lost"))
 
 
 class PlainLine(LineReceiver):
@@ -112,7 +74,7 @@ class PlainLine(LineReceiver):
         self._calling: Deferred[str] | None = None
         self._called = ""  # whom that is for
         self._call_expires: IDelayedCall | None = None
-        self._room = _Room()
+        self._room = Room()
         self._quitting = self._ended = False
 
     # What programs ask for
@@ -174,7 +136,7 @@ class PlainLine(LineReceiver):
             return fail(NotDelivered("ended"))
         for line in text.split("\n"):
             self._send(messages.Say(0, line))
-        return self._room.wait()
+        return self._room.wait().addCallback(lambda _: "sent")
 
     def typing(self) -> Deferred[None]:
         """Do nothing: there is no word for it."""
@@ -283,7 +245,7 @@ class PlainLine(LineReceiver):
         if not self._starting.called:
             self._starting.errback(why or Ended())
         self._answered(Ended())
-        self._room.close()
+        self._room.close(NotDelivered("lost"))
         if self.transport is not None:
             self.transport.loseConnection()
         self.finished.callback(why)

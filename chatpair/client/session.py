@@ -8,6 +8,7 @@ from msgspec import UNSET
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
+from chatpair.client.waiters import Waiters
 from chatpair.codecs import json
 from chatpair.exchange import messages
 from chatpair.exchange.names import BadName, fold
@@ -69,6 +70,29 @@ def fits(text: str) -> bool:
     return True
 
 
+class Load:
+    """How much was said of which nothing is known yet: no more than the line lets go at once."""
+
+    def __init__(self) -> None:
+        self._says = self._bytes = 0
+        self.is_full = False
+        """Whether to say no more; once it is so, until half of it is gone."""
+
+    def add(self, size: int) -> None:
+        """Count a text of so many bytes that was said."""
+        self._change(1, size)
+
+    def remove(self, size: int) -> None:
+        """Count one no more."""
+        self._change(-1, -size)
+
+    def _change(self, says: int, size: int) -> None:
+        self._says += says
+        self._bytes += size
+        share = max(self._says / UNSETTLED_SAYS, self._bytes / UNSETTLED_BYTES)
+        self.is_full = share >= 1 or (self.is_full and share > 0.5)
+
+
 class _Said(NamedTuple):
     text: str
     to: str | None  # whom it is meant for, if that was known
@@ -87,7 +111,7 @@ class Outbox:
         self._waiting: deque[_Said] = deque()
         self._sent_bytes = 0
         self._last_id = 0
-        self._quiet: list[Deferred[None]] = []
+        self._quiet: Waiters[None] = Waiters()
 
     @property
     def waiting(self) -> int:
@@ -152,16 +176,13 @@ class Outbox:
 
     def settled(self) -> Deferred[None]:
         """Return what fires when nothing waits for its status."""
-        quiet: Deferred[None] = Deferred()
-        self._quiet.append(quiet)
+        quiet = self._quiet.wait()
         self._tell_quiet()
         return quiet
 
     def _tell_quiet(self) -> None:
         if not (self._sent or self._waiting):
-            quiet, self._quiet = self._quiet, []
-            for waiter in quiet:
-                waiter.callback(None)
+            self._quiet.fire(None)
 
 
 Question: TypeAlias = messages.Call | messages.HangUp | messages.AskWho | messages.Setting

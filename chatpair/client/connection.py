@@ -52,34 +52,19 @@ class Backoff:
 
 
 class Owner(Protocol):
-    """What a connection needs of the line that it is for."""
+    """What a connection needs of the line that it is for; see Line."""
 
     password: str
     """What to say if the name asks for it; may be empty."""
 
-    def connection_made(self, connection: "Connection") -> None:
-        """Expect to be asked for an introduction."""
-
-    def introduction(self, hold: int | None = None) -> messages.Claim | messages.Resume:
-        """Return what to say first to a server that holds lines for so many seconds."""
-
-    def named(self, named: messages.Named) -> None:
-        """Take what comes from now on for events of a new line."""
-
-    def resumed(self, got: int) -> None:
-        """Take what comes from now on for events of the line that there was."""
-
-    def forgotten(self) -> None:
-        """Begin anew: the server knows the key no more."""
-
-    def heard(self, event: messages.JsonEvent) -> None:
-        """Act upon an event."""
-
-    def refused(self, why: Refused | NotJson) -> None:
-        """Go, or try later."""
-
-    def connection_lost(self, claimed: bool) -> None:
-        """Expect another connection; a claim was sent on this one and had no answer, or not."""
+    def connection_made(self, connection: "Connection") -> None: ...
+    def introduction(self, hold: int | None = None) -> messages.Claim | messages.Resume: ...
+    def named(self, named: messages.Named) -> None: ...
+    def resumed(self, got: int) -> None: ...
+    def forgotten(self) -> None: ...
+    def heard(self, event: messages.JsonEvent) -> None: ...
+    def refused(self, why: Refused | NotJson) -> None: ...
+    def connection_lost(self, claimed: bool) -> None: ...
 
 
 class Connection(LineReceiver):

@@ -39,6 +39,7 @@ class Ending(NamedTuple):
 
 
 DONE = Ending(ExitStatus.OK)
+CONNECTION_LOST = Ending(ExitStatus.NO_CONNECTION, "The connection to the server was lost.")
 
 _SIGNALS = {SIGINT: "Interrupted.", SIGPIPE: "The output was closed."}
 

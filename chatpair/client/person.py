@@ -34,7 +34,6 @@ class PersonTalk(Talk):
     """The talk of somebody who types, and reads what became of it."""
 
     _active = _told_typing = float("-inf")  # seconds, by the clock
-    _asking_password = False  # the next line is one
     _rang = False  # since the last key
     _peer_types: IDelayedCall | None = None
 
@@ -46,11 +45,7 @@ class PersonTalk(Talk):
         """Take a line, or several with newlines between them, which are one text."""
         self.is_here()
         self._told_typing = float("-inf")
-        if self._asking_password and not self._quitting:
-            self._asking_password = False
-            self._prove(text)
-        else:
-            super().typed(text)
+        super().typed(text)
 
     def is_typing(self) -> None:
         """Let the peer see it, now and then."""
@@ -71,7 +66,7 @@ class PersonTalk(Talk):
 
     def interrupt(self, number: int) -> None:
         """Quit; a person who asks for that after there was a name has no problem."""
-        if number == SIGINT and not self._quitting and (self._named or not self._has_line):
+        if number == SIGINT and not self._quitting and (self.is_named or not self._has_line):
             self.quit()
         else:
             super().interrupt(number)
@@ -87,20 +82,12 @@ class PersonTalk(Talk):
             self._rang = True
             self._screen.ring()
 
-    def _may_ask_name(self) -> bool:
-        return True
-
     def _needs_password(self, text: str, tried: bool) -> None:
         if tried:
             self._screen.notice(text)
-        self._asking_password = self._takes_lines = True
-        self._stands(name="", last=None)
-        self._screen.ask_password()
-        self._flow()
+        self._ask_for(self._screen.ask_password, self._prove)
 
     def _prove(self, password: str) -> None:
-        self._takes_lines = False
-        self._flow()
         if password:
             self._password = password
             self._open(self._name)
@@ -154,9 +141,6 @@ class PersonTalk(Talk):
     def _called(self, peer: str) -> None:
         if peer == self._standing.peer:
             self._screen.notice(f"You are already chatting with {peer}.")
-
-    def _still_waits(self) -> bool:
-        return bool(self._to) and not self._quitting
 
     def _heard(self, event: messages.AnyEvent) -> None:
         match event:

@@ -13,6 +13,7 @@ from chatpair.exchange.messages import AnyEvent, Call, Error, Left, Paired, Unan
 
 NO_NAME = Ending(ExitStatus.USAGE, "There is no name; give one with --name.")
 ENDED_EARLY = Ending(ExitStatus.NOT_DELIVERED, f"The talk ended early: {FORGOTTEN}.")
+MAY_BE_LOST = Ending(ExitStatus.NOT_DELIVERED, "The connection was lost; not all may have arrived.")
 
 HOW_TO_GIVE_PASSWORD = "Put it in CHATPAIR_PASSWORD, or give --password-file."
 
@@ -32,7 +33,7 @@ class PipeTalk(Talk):
     _is_forgotten = False  # the server knows the line no more, and so the peer did not go by itself
     _first_line: str | None = None
     _input_ended = False
-    _names_are_lines = False  # none was given, and none is accepted yet
+    _may_ask_name = False  # none was given, and none is accepted yet
     _told_of_pieces = False
 
     def __init__(
@@ -61,19 +62,16 @@ class PipeTalk(Talk):
         if not self._name and (self._to or not self._reads_early):
             self.fail(NO_NAME)  # its first line is meant for somebody
         else:
-            self._names_are_lines = not self._name
+            self._may_ask_name = not self._name
             super().start()
 
     def input_ended(self) -> None:
         """Quit, once all lines have arrived."""
         self._input_ended = True
-        if self._asking_name:
+        if self._next_line is not None:
             self.fail(NO_NAME)
         else:
             self._went_on()
-
-    def _may_ask_name(self) -> bool:
-        return self._names_are_lines
 
     def _ask_name(self) -> None:
         if self._input_ended:
@@ -88,7 +86,8 @@ class PipeTalk(Talk):
         self.fail(NO_NAME)
 
     def _welcomed(self) -> None:
-        self._names_are_lines = False
+        self._may_ask_name = False
+        self._if_lost = MAY_BE_LOST
         if self._to:
             self._call_first()
         else:
@@ -132,14 +131,12 @@ class PipeTalk(Talk):
         if self._peer is not None:
             return
         self._peer = peer
+        self._to = ""
         self._many_lines = self._takes_lines = True
         if self._first_line is not None:
             self._say_all(self._first_line)
             self._first_line = None
         self._flow()
-
-    def _still_waits(self) -> bool:
-        return self._peer is None and not self._quitting
 
     def _is_awaited(self, peer: str) -> bool:
         """Tell whether all is for somebody who is paired with this line now."""
@@ -169,7 +166,13 @@ class PipeTalk(Talk):
 
     def _went_on(self) -> None:
         super()._went_on()
-        if self._quitting or not self._named or self._asked or self._unsettled or self._room:
+        if (
+            self._quitting
+            or not self.is_named
+            or self._asked
+            or self._standing.waiting
+            or self._room.is_full
+        ):
             return
         if self._left_why:
             if self._is_forgotten and self._lingers:
@@ -183,7 +186,7 @@ class PipeTalk(Talk):
             self.quit()
 
     def _has_early_lines(self) -> bool:
-        return self._first_line is not None or bool(self._to and self._peer is None)
+        return self._first_line is not None or bool(self._to)
 
     def _line_ended(self, why: BaseException | None) -> None:
         reads_on = why is None and self._left_why and not self._quitting
@@ -191,12 +194,6 @@ class PipeTalk(Talk):
             self._has_line = False
         else:
             super()._line_ended(why)
-
-    def _lost(self) -> Ending:
-        if not self._named:
-            return super()._lost()
-        text = "The connection was lost; not all may have arrived."
-        return Ending(ExitStatus.NOT_DELIVERED, text)
 
     def _complain(self, why: Refused) -> None:
         if why.code == "ringing":

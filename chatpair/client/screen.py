@@ -1,10 +1,11 @@
 """What a talk needs of whoever shows it, and the words for what happens."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from chatpair.codecs import plain
 from chatpair.codecs.cleaning import clean, clean_line
+from chatpair.exchange import messages
 from chatpair.exchange.messages import AnyEvent, Left, Outcome
 
 FORGOTTEN = "the connection was lost for too long, or the server was restarted"
@@ -34,6 +35,28 @@ class Standing:
 
     last: Outcome | Literal["waiting", "sent"] | None = None
     """What became of the last text, if any was said."""
+
+    def after(self, event: AnyEvent) -> "Standing":
+        """Return how things stand after an event."""
+        match event:
+            case messages.Paired(peer):
+                return self._with(peer)
+            case Left() | messages.Free():
+                return self._with(None)
+            case messages.Held():
+                return replace(self, peer_is_away=True, peer_is_typing=False)
+            case messages.Back():
+                return replace(self, peer_is_away=False)
+            case messages.Message():
+                return replace(self, peer_is_typing=False)
+            case messages.Error(code="nobody") if not self.waiting:
+                return replace(self, last="failed")  # a plain server says it no other way
+        return self
+
+    def _with(self, peer: str | None) -> "Standing":
+        """Return it with another peer, of whom nothing is known yet, or with none."""
+        last: Literal["waiting"] | None = "waiting" if self.waiting else None
+        return replace(self, peer=peer, peer_is_away=False, peer_is_typing=False, last=last)
 
 
 class Screen(Protocol):
@@ -68,22 +91,13 @@ class Screen(Protocol):
 
 
 class Speaker(Protocol):
-    """Whoever lines of a screen are for."""
+    """Whoever lines of a screen are for; see Talk."""
 
-    def typed(self, text: str) -> None:
-        """Take a line, or several with newlines between them."""
-
-    def input_ended(self) -> None:
-        """Quit, once what the user has said is said."""
-
-    def pauseProducing(self) -> None:
-        """Let the server keep what it has, until the output takes more."""
-
-    def resumeProducing(self) -> None:
-        """Go on."""
-
-    def stopProducing(self) -> None:
-        """Quit: nobody reads the output any more."""
+    def typed(self, text: str) -> None: ...
+    def input_ended(self) -> None: ...
+    def pauseProducing(self) -> None: ...
+    def resumeProducing(self) -> None: ...
+    def stopProducing(self) -> None: ...
 
 
 def lines(event: AnyEvent) -> list[str]:

@@ -11,19 +11,12 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.python.failure import Failure
 
-from chatpair.client.ending import DONE, Ending, ExitStatus, interrupted, refusal
+from chatpair.client.ending import CONNECTION_LOST, DONE, Ending, ExitStatus, interrupted, refusal
 from chatpair.client.line import Line
 from chatpair.client.plain_line import PlainLine, Sent
 from chatpair.client.screen import Screen, Standing
-from chatpair.client.session import (
-    MAX_LINE,
-    UNSETTLED_BYTES,
-    UNSETTLED_SAYS,
-    Ended,
-    NotDelivered,
-    NotJson,
-    Refused,
-)
+from chatpair.client.session import MAX_LINE, Ended, Load, NotDelivered, NotJson, Refused
+from chatpair.client.waiters import Room
 from chatpair.client.waiting import AnyLine, call_when_free
 from chatpair.codecs import plain, plain_client
 from chatpair.codecs.cleaning import clean_line
@@ -47,8 +40,9 @@ class Talk(ABC):
     """
 
     _line: AnyLine
-    _room: Deferred[None] | None = None  # fires when more output is taken; none if it is
     _many_lines = False  # what is typed may come as several lines at once
+    _may_ask_name = True  # when one is refused
+    _if_lost = CONNECTION_LOST  # for good
 
     def __init__(
         self,
@@ -73,18 +67,19 @@ class Talk(ABC):
         self._screen = screen
         self._endpoint = endpoint
         self._clock = clock
-        self._to = to
+        self._to = to  # empty again when nobody is waited for any more
         self._wait = wait
         self._kind: type[AnyLine] = Line
+        self._room = Room()  # in the output
         self._standing = Standing()
         self._has_line = False
-        self._asking_name = False  # the next line is a name
-        self._named = False
+        self._next_line: Callable[[str], None] | None = None  # what takes it, if it was asked for
+        self.is_named = False
+        """Whether there is a name, so that what is typed is text or a command."""
         self._link_lost = False
         self._takes_lines = False
         self._asked = 0  # commands without an answer
-        self._unsettled = self._unsettled_bytes = 0  # says without a status
-        self._full = False  # there are too many of those
+        self._load = Load()  # says without a status
         self._quitting = False
         self._ending: Ending | None = None
 
@@ -93,10 +88,6 @@ class Talk(ABC):
     @abstractmethod
     def input_ended(self) -> None:
         """Quit, once what the user has said is said."""
-
-    @abstractmethod
-    def _may_ask_name(self) -> bool:
-        """Tell whether another name may be asked for when one is refused."""
 
     @abstractmethod
     def _needs_password(self, text: str, tried: bool) -> None:
@@ -126,15 +117,6 @@ class Talk(ABC):
     def _not_delivered(self, text: str, why: str) -> None:
         """Tell that a text has not arrived, for a reason that NotDelivered has."""
 
-    @abstractmethod
-    def _still_waits(self) -> bool:
-        """Tell whether the one to call is still waited for."""
-
-    @property
-    def is_named(self) -> bool:
-        """Whether there is a name, so that what is typed is text or a command."""
-        return self._named
-
     # From the user
 
     def start(self) -> None:
@@ -150,11 +132,13 @@ class Talk(ABC):
         """Take a line, or several with newlines between them."""
         if self._quitting:
             return
-        if self._asking_name:
-            self._asking_name = False
-            self._claim(text)
-        else:
+        answer, self._next_line = self._next_line, None
+        if answer is None:
             self._said(text)
+        else:
+            self._takes_lines = False
+            self._flow()
+            answer(text)
 
     def quit(self) -> None:
         """Leave, once all is sent that the user has said."""
@@ -172,8 +156,8 @@ class Talk(ABC):
         """Quit because of a signal, or if that is under way already, end at once."""
         if self._quitting:
             text = "The server did not answer."
-            if self._unsettled:
-                text += f" What is not known to have arrived: {self._unsettled}."
+            if unsettled := self._standing.waiting:
+                text += f" What is not known to have arrived: {unsettled}."
             self._ending = self._ending or Ending(128 + number, text)
             self._finish()
         else:
@@ -188,14 +172,11 @@ class Talk(ABC):
 
     def pauseProducing(self) -> None:
         """Let the server keep what it has, until the output takes more."""
-        if self._room is None:
-            self._room = Deferred()
+        self._room.pauseProducing()
 
     def resumeProducing(self) -> None:
         """Go on."""
-        room, self._room = self._room, None
-        if room is not None:
-            room.callback(None)
+        self._room.resumeProducing()
         self._went_on()
 
     def stopProducing(self) -> None:
@@ -205,14 +186,17 @@ class Talk(ABC):
     # The name
 
     def _ask_name(self) -> None:
-        self._asking_name = self._takes_lines = True
+        self._ask_for(self._screen.ask_name, self._claim)
+
+    def _ask_for(self, ask: Callable[[], None], answer: Callable[[str], None]) -> None:
+        """Ask for what is not to be said: the next line goes to `answer` alone."""
+        self._next_line = answer
+        self._takes_lines = True
         self._stands(name="", last=None)
-        self._screen.ask_name()
+        ask()
         self._flow()
 
     def _claim(self, name: str) -> None:
-        self._takes_lines = False
-        self._flow()
         if isinstance(plain.parse_unnamed(name), messages.Quit):
             self._no_name_came()
             return
@@ -225,7 +209,7 @@ class Talk(ABC):
 
     def _refused(self, code: str, text: str) -> None:
         why = f"Bad name: {text}" if code == "bad-name" else text
-        if self._may_ask_name():
+        if self._may_ask_name:
             self._password = ""  # it was for this name
             self._screen.notice(why)
             self._ask_name()
@@ -234,7 +218,7 @@ class Talk(ABC):
 
     def _open(self, name: str) -> None:
         self._name = name
-        self._named = self._link_lost = False
+        self.is_named = self._link_lost = False
         self._has_line = True
         self._line = self._kind(
             self._endpoint,
@@ -249,9 +233,9 @@ class Talk(ABC):
         self._line.start(patient=False).addErrback(lambda _: None)
 
     def _welcome(self, motd: str) -> None:
-        if self._named:
+        if self.is_named:
             return  # the server had forgotten the name
-        self._named = True
+        self.is_named = True
         self._stands(name=self._name)
         self._screen.notice(f"Welcome, {self._name}.")
         if motd:
@@ -268,40 +252,17 @@ class Talk(ABC):
             self._screen.notice("Connected again.")
         self._link_lost = not up
 
-    def _told(self, event: messages.AnyEvent) -> Deferred[None] | None:
+    def _told(self, event: messages.AnyEvent) -> Deferred[None]:
         match event:
-            case messages.Status():
-                pass
-            case messages.Error(of=None, code="bad-line"):
-                pass  # a line that a drop cut in two, and that has been said again
+            case messages.Status() | messages.Error(of=None, code="bad-line"):
+                pass  # a bad line is one that a drop cut in two, and that has been said again
             case messages.Named(name=name, motd=motd):
                 self._name = name  # which may be written otherwise where it has a password
                 self._welcome(motd or "")
             case _:
-                self._note(event)
+                self._stands_as(self._standing.after(event))
                 self._heard(event)
-        return self._room
-
-    def _note(self, event: messages.AnyEvent) -> None:
-        """Keep in mind how things stand after an event."""
-        match event:
-            case messages.Paired(peer):
-                self._is_with(peer)
-            case messages.Left() | messages.Free():
-                self._is_with(None)
-            case messages.Held():
-                self._stands(peer_is_away=True, peer_is_typing=False)
-            case messages.Back():
-                self._stands(peer_is_away=False)
-            case messages.Message():
-                self._stands(peer_is_typing=False)
-            case messages.Error(code="nobody") if not self._unsettled:
-                self._stands(last="failed")  # a plain server says it no other way
-
-    def _is_with(self, peer: str | None) -> None:
-        """Show another peer, of whom nothing is known yet, or none."""
-        last = "waiting" if self._unsettled else None
-        self._stands(peer=peer, peer_is_away=False, peer_is_typing=False, last=last)
+        return self._room.wait()
 
     def _heard(self, event: messages.AnyEvent) -> None:
         """Act upon an event that tells of others, and show it."""
@@ -313,7 +274,7 @@ class Talk(ABC):
         self._stands(connected=False, peer=None)
         match why:
             case ConnectionLost():
-                self._end_with(self._lost())
+                self._end_with(self._if_lost)
             case _ if why is None or self._quitting:
                 self._finish()
             case Refused(code="bad-name") if not self._name:
@@ -334,10 +295,6 @@ class Talk(ABC):
             case _:
                 self.finished.errback(why)
 
-    def _lost(self) -> Ending:
-        """Return how it ends when the connection has gone for good."""
-        return Ending(ExitStatus.NO_CONNECTION, "The connection to the server was lost.")
-
     def _fall_back(self) -> None:
         self._screen.notice(NO_JSON)
         self._kind = PlainLine
@@ -354,22 +311,16 @@ class Talk(ABC):
     def _call_first(self) -> None:
         """Call the one who was to be called from the start."""
         if self._wait:
-            Deferred.fromCoroutine(self._call_when_free())
+            tell = self._screen.notice
+            calling = call_when_free(
+                self._line, self._to, self._clock, self._still_waits, tell, self._called
+            )
+            Deferred.fromCoroutine(calling).addErrback(self._not_done)
         else:
             self._call(self._to)
 
-    async def _call_when_free(self) -> None:
-        try:
-            peer = await call_when_free(
-                self._line, self._to, self._clock, self._still_waits, self._screen.notice
-            )
-        except Refused as why:
-            self._complain(why)
-        except Ended:
-            pass  # the line tells why
-        else:
-            if peer is not None:
-                self._called(peer)
+    def _still_waits(self) -> bool:
+        return bool(self._to) and not self._quitting
 
     def _ask(self, asked: Deferred[T], answered: Callable[[T], object]) -> None:
         # What is said next is meant for whoever the answer leads to. So no more is read.
@@ -392,9 +343,8 @@ class Talk(ABC):
 
     def _say(self, text: str) -> None:
         size = len(text.encode())
-        self._unsettled += 1
-        self._unsettled_bytes += size
-        self._stands(waiting=self._unsettled, last="waiting")
+        self._load.add(size)
+        self._stands(waiting=self._standing.waiting + 1, last="waiting")
         said: Deferred[Any] = self._line.say(text)
         said.addCallbacks(self._arrived, self._not_said, (size,), errbackArgs=(text,))
         said.addBoth(self._settled, size)
@@ -402,21 +352,20 @@ class Talk(ABC):
 
     def _arrived(self, outcome: messages.Outcome | Sent, size: int) -> None:
         self._screen.arrived(size)
-        if self._unsettled == 1:
+        if self._standing.waiting == 1:
             self._stands(last=outcome)
 
     def _not_said(self, failure: Failure, text: str) -> None:
-        if self._unsettled == 1:
+        if self._standing.waiting == 1:
             self._stands(last="failed")
         if isinstance(failure.value, NotDelivered):
             self._not_delivered(text, failure.value.why)
         else:
-            self._complain(Refused("too-long", TOO_LONG))
+            self._not_done(failure)
 
     def _settled(self, _: object, size: int) -> None:
-        self._unsettled -= 1
-        self._unsettled_bytes -= size
-        self._stands(waiting=self._unsettled)
+        self._load.remove(size)
+        self._stands(waiting=self._standing.waiting - 1)
         self._went_on()
 
     def _went_on(self) -> None:
@@ -424,14 +373,14 @@ class Talk(ABC):
         self._flow()
 
     def _flow(self) -> None:
-        """Read on, or wait: no more may be unsettled than the line lets go at once."""
-        share = max(self._unsettled / UNSETTLED_SAYS, self._unsettled_bytes / UNSETTLED_BYTES)
-        self._full = share >= 1 or (self._full and share > 0.5)
-        waits = self._asked or self._full or self._quitting
+        """Read on, or wait."""
+        waits = self._asked or self._load.is_full or self._quitting
         self._screen.take_lines(self._takes_lines and not waits, self._many_lines)
 
     def _stands(self, **changes: object) -> None:
-        standing = replace(self._standing, **changes)  # type: ignore[arg-type]
+        self._stands_as(replace(self._standing, **changes))  # type: ignore[arg-type]
+
+    def _stands_as(self, standing: Standing) -> None:
         if standing != self._standing:
             self._standing = standing
             self._screen.stands(standing)

@@ -22,10 +22,11 @@ async def call_when_free(
     clock: IReactorTime,
     is_wanted: Callable[[], bool],
     tell: Callable[[str], object],
-) -> str | None:
-    """Call somebody as soon as they are there and free; return their name as they write it.
+    called: Callable[[str], object],
+) -> None:
+    """Call somebody as soon as they are there and free; tell their name as they write it.
 
-    Returns None as soon as that is wanted no more. Raises Refused for a reason that waiting does
+    Gives up as soon as that is wanted no more. Raises Refused for a reason that waiting does
     not mend, and Ended if the line ends. That it takes a while is told once.
     """
     seconds, most = WAIT_SECONDS
@@ -33,7 +34,8 @@ async def call_when_free(
     while is_wanted():
         if await _may_be_free(line, name) and is_wanted():
             try:
-                return await line.call(name)
+                called(await line.call(name))
+                return
             except Refused as why:
                 if is_wanted() and why.code not in ("unknown", "busy", "dnd"):
                     raise
@@ -44,7 +46,6 @@ async def call_when_free(
             tell(f"Waiting for {name} ...")
         await deferLater(clock, seconds)
         seconds = min(2 * seconds, most)
-    return None
 
 
 async def _may_be_free(line: AnyLine, name: str) -> bool:

@@ -6,6 +6,7 @@ import socket
 import struct
 import termios
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -100,6 +101,7 @@ def is_silent(sock: socket.socket) -> bool:
     return bool(last_heard >= SILENCE * 1000 and (unacked or probes >= KEEPALIVE_TRIES))
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Watch:
     """Notices what Twisted does not, which watches a connection only while it reads or writes.
 
@@ -107,35 +109,15 @@ class Watch:
     ended, and a silent end while something is to be delivered.
     """
 
-    __slots__ = (
-        "_checks",
-        "_clock",
-        "_input_ended",
-        "_lost",
-        "_next",
-        "_reading",
-        "_socket",
-        "_told_at",
-        "_waiting",
-    )
-
-    def __init__(
-        self,
-        clock: IReactorTime,
-        checks: "Delay[Watch]",
-        sock: socket.socket | None,
-        lost: Callable[[str], None],
-    ) -> None:
-        """Take what waits DELIVERY_CHECK for many, and whom to tell the reason of a loss."""
-        self._clock = clock
-        self._checks = checks
-        self._socket = sock
-        self._lost = lost
-        self._next: IDelayedCall | None = None
-        self._told_at = 0.0  # seconds; when something was told that may not have arrived
-        self._waiting = False
-        self._reading = True
-        self._input_ended = False
+    _clock: IReactorTime
+    _checks: "Delay[Watch]"  # DELIVERY_CHECK long, for many
+    _socket: socket.socket | None
+    _lost: Callable[[str], None]  # told the reason of a loss
+    _next: IDelayedCall | None = None
+    _told_at: float = 0.0  # seconds; when something was told that may not have arrived
+    _waiting: bool = False
+    _reading: bool = True
+    _input_ended: bool = False
 
     def told(self) -> None:
         """See to it that what was written arrives."""

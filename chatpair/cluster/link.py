@@ -20,34 +20,8 @@ class Link:
     other side acknowledges them, as some may have to be sent again.
     """
 
-    __slots__ = (
-        "_acked",
-        "_entries",
-        "_entries_bytes",
-        "_frames",
-        "_frames_bytes",
-        "_probes",
-        "_sent",
-        "full",
-        "inbox",
-        "inc",
-        "is_open",
-        "marked",
-        "moved",
-        "owed",
-        "owed_bytes",
-        "refused",
-        "taken",
-        "told_full",
-    )
-
     def __init__(self, inc: str) -> None:
         self.inc = inc
-        self.inbox = inbox(inc).encode()
-        self.is_open = True
-        """Whether the node is alive, as far as is known."""
-        self.marked = False
-        """Whether it is going to be looked at when this turn of the reactor is over."""
         self.full = self.told_full = False
         """Whether no more should be sent, and whether those who send know."""
         self.refused = False
@@ -136,8 +110,3 @@ class Link:
         self._sent = self._acked
         self._probes = probe
         self.refused = False
-
-
-def inbox(inc: str) -> str:
-    """Return the key of the Stream that a node reads; all its traffic's keys are in one slot."""
-    return f"chatpair:inbox:{{{inc}}}"

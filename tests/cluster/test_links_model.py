@@ -4,8 +4,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from chatpair.cluster.inbox import LEFT_BYTES, OVERHEAD
 from chatpair.cluster.link import ENTRY_BYTES, LIMIT_BYTES
-from chatpair.cluster.parked import PARKED_BYTES
 from tests.support.links import LEASE, Net, Node
 
 IDS = ["a", "b", "c"]
@@ -46,9 +46,10 @@ class LinksModel(RuleBasedStateMachine):
             self.send_frame(source, to, [self.count, "x" * size])
 
     def send_frame(self, source: str, to: str, frame: object) -> None:
-        if source != to:
-            link = self.now[source], self.now[to]
-            self.node(source).links.send(link[1], frame)
+        link = self.now[source], self.now[to]
+        links = self.node(source).links
+        links.send(link[1], frame)
+        if link[1] in links._links:  # else nothing is sent to it
             self.sent.setdefault(link, []).append(frame)
 
     @rule(steps=st.integers(1, 30))
@@ -94,7 +95,23 @@ class LinksModel(RuleBasedStateMachine):
         self.now[id_] = node.inc = f"{id_}{self.lives}"
         self.net.nodes[node.inc] = node
         node.links.opened(node.inc)
-        self.net.knows()
+
+    @rule(id_=ids)
+    def learn(self, id_: str) -> None:
+        node = self.node(id_)
+        node.links.members_changed(frozenset(self.net.nodes) - {node.inc})
+
+    @rule(
+        to=ids, inc=st.sampled_from(["x", "y", "b0"]), size=st.sampled_from([1, 90_000, 1_500_000])
+    )
+    def forge(self, to: str, inc: str, size: int) -> None:
+        """Write what is from no node, or seems to be."""
+        if len(self.inbox(to)) > 0:
+            field, frames = f"{inc} 1 0".encode(), b"\x91\1" + b"x" * size
+            self.net.data.run("XADD", f"chatpair:inbox:{{{self.now[to]}}}", "*", field, frames)
+
+    def inbox(self, id_: str) -> list[tuple[int, list[bytes]]]:
+        return self.net.data.streams.get(b"chatpair:inbox:{%b}" % self.now[id_].encode(), [])
 
     @invariant()
     def nothing_twice_nor_out_of_order(self) -> None:
@@ -110,9 +127,9 @@ class LinksModel(RuleBasedStateMachine):
                 assert link._entries_bytes < 2 * LIMIT_BYTES + ENTRY_BYTES
                 assert link._sent - link._acked <= len(link._entries) <= 1_000
                 assert link.full or link.size < LIMIT_BYTES
-            assert node.links._parked.size <= PARKED_BYTES
-            inbox = self.net.data.streams.get(b"chatpair:inbox:{%b}" % node.inc.encode(), [])
-            assert sum(len(fields[1]) for _, fields in inbox) < 30 * LIMIT_BYTES
+            assert len(node.links._inbox.strangers) < LEFT_BYTES // OVERHEAD
+        for id_ in IDS:
+            assert sum(len(fields[1]) for _, fields in self.inbox(id_)) < 80 * LIMIT_BYTES
 
     def teardown(self) -> None:
         if not hasattr(self, "net"):
@@ -128,6 +145,9 @@ class LinksModel(RuleBasedStateMachine):
                 assert self.got(source, to) == frames
                 assert not self.net.nodes[source].links.is_full(to)
                 assert self.net.nodes[source].links._links[to].size == 0
+        for id_ in IDS:
+            assert not self.node(id_).links._inbox.strangers
+            assert sum(len(fields[1]) for _, fields in self.inbox(id_)) < 3 * LIMIT_BYTES
 
 
 LinksModel.TestCase.settings = settings(max_examples=40, stateful_step_count=40)

@@ -7,14 +7,24 @@ from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from txredisapi import ResponseError
 
-from chatpair.cluster.parked import PARKED_BYTES
+from chatpair.cluster.inbox import LEFT_BYTES, TRIM_ENTRIES
 from tests.support.links import LEASE, Net, Node
 
 
+def write(net: Net, field: bytes, frames: bytes = b"\x91\1") -> None:
+    """Write an entry to the first node's inbox, as anybody may."""
+    net.data.run("XADD", b"chatpair:inbox:{a}", "*", field, frames)
+
+
+def start(net: Net, inc: str) -> Node:
+    """Start a node that knows the others, who do not know it yet."""
+    node = net.nodes[inc] = Node(net.clock, net.data, inc)
+    node.links.members_changed(frozenset(net.nodes) - {inc})
+    return node
+
+
 def test_new_node_is_heard_once_it_is_known(net: Net) -> None:
-    a = net.nodes["a"]
-    c = net.nodes["c"] = Node(net.clock, net.data, "c")
-    c.links.members_changed(frozenset({"a", "b"}))
+    a, c = net.nodes["a"], start(net, "c")
     for number in range(3):
         c.sends("a", number)
         net.runs(0.01)
@@ -26,29 +36,105 @@ def test_new_node_is_heard_once_it_is_known(net: Net) -> None:
     assert a.from_("c") == [0, 1, 2, 3]
 
 
-def test_new_node_goes_on_when_it_gets_known(net: Net) -> None:
-    a = net.nodes["a"]
-    a.links._take([b"c 1 0", b"\x91\1"])
-    a.links.members_changed(frozenset({"b", "c"}))
-    a.links._take([b"c 2 0", b"\x91\2"])
+def test_others_are_heard_once_while_a_node_is_not_known(net: Net) -> None:
+    a, b, c = net.nodes["a"], net.nodes["b"], start(net, "c")
+    for number in range(2 * TRIM_ENTRIES):
+        c.sends("a", number)
+        b.sends("a", number)
+        net.runs(0.005)
+        assert a.from_("b") == list(range(number + 1))
+    net.knows()
+    b.sends("a", "last")
+    net.runs(0.1)
+    assert a.from_("c") == list(range(2 * TRIM_ENTRIES))
+    assert a.from_("b") == [*range(2 * TRIM_ENTRIES), "last"]
+    net.runs(1.5)
+    assert len(net.inbox("a")) <= 1
+
+
+def test_node_gets_known_while_its_entries_are_on_their_way(net: Net) -> None:
+    a, c = net.nodes["a"], start(net, "c")
+    for number in range(10):
+        c.sends("a", number)
+        net.runs(0.0007)
+    net.knows()
+    for number in range(10, 20):
+        c.sends("a", number)
+        net.runs(0.0007)
+    net.runs(0.1)
+    assert a.from_("c") == list(range(20))
+
+
+def test_nodes_get_known_one_after_the_other(net: Net) -> None:
+    a, c, d = net.nodes["a"], start(net, "c"), start(net, "d")
+    for number in range(3):
+        c.sends("a", number)
+        d.sends("a", number)
+        net.runs(0.01)
+    assert a.unknown == ["c", "d"]
+    a.links.members_changed(frozenset("bd"))
+    net.runs(0.02)
+    assert (a.from_("c"), a.from_("d")) == ([], [0, 1, 2])
+    a.links.members_changed(frozenset("bcd"))
+    net.runs(0.02)
+    assert a.from_("c") == a.from_("d") == [0, 1, 2]
+
+
+def test_engine_is_away_when_a_node_gets_known(net: Net) -> None:
+    a, c = net.nodes["a"], start(net, "c")
+    c.sends("a", 1, 2)
     net.runs(0.01)
+    a.engine.cut()
+    net.knows()
+    net.runs(0.5)
+    a.reconnects()
+    c.sends("a", 3)
+    net.runs(0.1)
+    assert a.from_("c") == [1, 2, 3]
+
+
+def test_node_that_gets_known_late_sends_again(net: Net) -> None:
+    a, c = net.nodes["a"], start(net, "c")
+    c.sends("a", 1)
+    net.runs(0.01)
+    for number in range(100):
+        write(net, b"x %d 0" % number, b"x" * LEFT_BYTES)
+    net.runs(0.1)
+    net.knows()
+    c.sends("a", 2)
+    net.runs(LEASE / 2 + 2)
     assert a.from_("c") == [1, 2]
 
 
-def test_what_strangers_say_is_bounded(net: Net) -> None:
+@pytest.mark.parametrize("size", [1, 100_000, LEFT_BYTES])
+def test_what_strangers_write_stops_nobody(net: Net, size: int) -> None:
+    a, b = net.nodes["a"], net.nodes["b"]
+    for number in range(1, 500):
+        write(net, b"x %d 0" % number, b"x" * size)
+        write(net, b"y%d 1 0" % number, b"x" * size)
+        b.sends("a", number)
+        net.runs(0.01)
+        assert a.from_("b") == list(range(1, number + 1))
+        assert sum(len(fields[1]) for _, fields in net.inbox("a")) <= 3 * LEFT_BYTES + 500 * size
+        assert len(net.inbox("a")) < 5_000
+    net.runs(LEASE + 2)
+    assert len(net.inbox("a")) <= 1
+    assert not a.links._inbox.strangers
+
+
+def test_a_stranger_is_given_up_after_a_lease(net: Net) -> None:
     a = net.nodes["a"]
-    for number in range(1, 30):
-        for stranger in (b"x", b"y%d" % number):
-            field = b"%b %d 0" % (stranger, number)
-            net.data.run("XADD", b"chatpair:inbox:{a}", "*", field, b"\x91\1" + b"x" * 100_000)
-    net.runs()
-    parked = a.links._parked
-    assert parked.size <= PARKED_BYTES
-    assert len(parked.incs()) > 1
-    net.runs(LEASE + 1)
-    assert parked.size == 0
-    assert not parked.incs()
-    assert a.got == []
+    write(net, b"x 1 0")
+    net.runs(LEASE - 1)
+    write(net, b"x 2 0")
+    net.runs(0.5)
+    assert len(net.inbox("a")) == 3  # with what it was made with
+    assert a.unknown == ["x"]
+    net.runs(2)
+    assert len(net.inbox("a")) == 1  # the last one that was read
+    write(net, b"x 3 0")
+    net.runs(0.1)
+    assert a.unknown == ["x", "x"]
 
 
 GARBAGE = [

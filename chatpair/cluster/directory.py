@@ -55,6 +55,11 @@ class Directory:
 
     # The lease tells:
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the engine can be asked."""
+        return self._stay is not None
+
     def opened(self, stay: Stay) -> None:
         """Ask the engine from now on, as this; called again after each answer to the lease."""
         self._stay = stay

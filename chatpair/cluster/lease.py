@@ -13,11 +13,11 @@ before it does anything else. What is late by less is a slow machine, not a froz
 """
 
 import secrets
-import time
 from collections.abc import Callable
-from typing import Any
+from itertools import chain
+from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -25,35 +25,39 @@ from txredisapi import ResponseError
 
 from chatpair.cluster.directory import Directory, Outcome, Stay
 from chatpair.cluster.engine import Engine, EngineAway, EngineRefuses
-from chatpair.cluster.lease_listener import LeaseListener
-from chatpair.cluster.members import Members, OtherLease, Rival
-from chatpair.cluster.mesh_types import NotReady
+from chatpair.cluster.members import Members, Obstacle
+from chatpair.cluster.mesh_types import NamesListener
 from chatpair.cluster.scripts import HEARTBEAT, JOIN, KEYS, LEAVE
-from chatpair.cluster.waiting import Waiting
+from chatpair.cluster.validity import SILENCE, Validity, monotonic
+from chatpair.exchange.delay import Delay
 from chatpair.exchange.names import Name
-
-VALID = 0.7
-"""How much of a lease a node counts on its names after it sent a heartbeat."""
-
-SILENCE = 0.8
-"""How much of a lease others wait for a heartbeat."""
 
 INTERVAL = 0.1
 """How much of a lease is between heartbeats."""
 
 PATIENCE = 1.2
-"""How much of a lease a claim waits until names can be claimed, as long as the engine is there:
-enough for a settling, as at the very first start.
-"""
-
-_NEVER = float("inf")
+"""How much of a lease a claim waits, if the engine is there: enough for a settling."""
 
 _log = Logger()
 
 
-def monotonic() -> float:
-    """Return seconds that go on while the machine sleeps, where the system can tell them."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+class LeaseListener(Protocol):
+    """Whom a Lease tells of the engine and the others; of the names it tells the exchange."""
+
+    def ready_changed(self) -> None:
+        """Take note that names can be claimed, or that they can't."""
+
+    def members_changed(self, members: frozenset[str]) -> None:
+        """Take the others that are alive; whoever is missing is dead."""
+
+    def joined(self) -> None:
+        """Make the inbox: this node is a member now, or again in an engine that lost data."""
+
+    def returned(self) -> None:
+        """Send again what may be lost: the engine is there again, and this node still a member."""
+
+    def refused(self, why: EngineRefuses) -> None:
+        """Stop: this node can't be a member."""
 
 
 class Lease:
@@ -61,6 +65,9 @@ class Lease:
 
     ready = False
     """Whether names can be claimed."""
+
+    exchange: NamesListener
+    """Whose users have the names; it must be there before the engine is."""
 
     def __init__(
         self,
@@ -80,25 +87,22 @@ class Lease:
         self._id = node_id
         self._seconds = seconds
         self._monotonic = monotonic
+        self._validity = Validity(clock, seconds, monotonic, self.check)
         self._members = Members(seconds * SILENCE, seconds * INTERVAL * 4)
         self.me = self._new_inc()
         self._former: list[str] = []  # my incarnations that may be members still
-        self._stay: Stay | None = None
         self._joins = 0
-        self._valid_until = _NEVER  # or never: there is nothing to lose, or it is known
-        self._expiry: IDelayedCall | None = None
+        self._rival = Obstacle(seconds)
+        self._other_lease = Obstacle(0)
+        self._stay: Stay | None = None  # if this node is a member
+        self._owner: Stay | None = None  # as what it has claimed the names of its users
+        self._claims_again = False
+        self._settling_since: float | None = None
         self._heartbeat: IDelayedCall | None = None
         self._asking = self._ask_again = self._complained = False
-        self._rival = Rival(seconds, seconds * SILENCE)
-        self._other_lease = OtherLease(SILENCE)
-        # What is missing until names can be claimed:
-        self._open = False  # the engine has answered on this connection
-        self._opened: Stay | None = None  # as what it answered last
-        self._asserted = self._asserting = False  # our names are claimed
-        self._is_old = False  # the engine may believe that we have others
-        self._settling_since: float | None = None
-        self._cut_off = self._tried = self._stopped = False
-        self._waiting = Waiting(clock, PATIENCE * seconds)
+        self._tried = self._stopped = False
+        self._waiting: Delay[Deferred[None]]
+        self._waiting = Delay(clock, PATIENCE * seconds, lambda waiting: waiting.callback(None))
 
     @property
     def members(self) -> frozenset[str]:
@@ -108,12 +112,8 @@ class Lease:
     @property
     def holds_names(self) -> bool:
         """Whether no other node can have the names of the users here."""
-        return (
-            self._stay is not None
-            and self._asserted
-            and not self._cut_off
-            and self._monotonic() < self._valid_until
-        )
+        owns = self._stay is not None and self._stay is self._owner
+        return owns and not (self._validity.is_cut_off or self._validity.has_ended())
 
     @property
     def entitled(self) -> bool:
@@ -125,7 +125,7 @@ class Lease:
 
         False if it was: all its users have been ended.
         """
-        return self._monotonic() < self._valid_until or self._overdue()
+        return not self._validity.has_ended() or self._notice_end()
 
     # The engine tells:
 
@@ -136,27 +136,19 @@ class Lease:
         self._rival.forget()
         if self._settling_since is not None:  # so that everybody has time to come back
             self._settling_since = self._monotonic()
-        self._ask()
+        self.heartbeat_soon()
 
     def lost(self) -> None:
         """Wait for the engine to come back."""
         self._tried = True
-        self._open = False
         self._directory.closed()
         self._update()
-        self._waiting.end()
+        self._let_go_on()
 
     # The node asks:
 
-    def heartbeat_soon(self) -> None:
-        """Ask who the members are."""
-        self._ask()
-
     def claim(self, name: Name) -> "Deferred[Outcome]":
-        """Ask for a name; "later" if it can't be claimed in time.
-
-        It may be cancelled if nobody wants the name any more.
-        """
+        """Ask for a name, which may be cancelled; "later" if it can't be claimed in time."""
         if self.ready:
             return self._claim(name)
         if self._stopped or (self._tried and not self._engine.connected):
@@ -165,26 +157,19 @@ class Lease:
         def waited(_: None) -> "Outcome | Deferred[Outcome]":
             return self._claim(name) if self.ready else "later"
 
-        return self._waiting.wait().addCallback(waited)
-
-    def release(self, name: Name) -> None:
-        """Let a name be free."""
-        self._directory.release(name)
-
-    def locate(self, key: str) -> "Deferred[str | None]":
-        """Return the member that has a name with this key; errback NotReady."""
-        return self._directory.locate(key) if self.ready else fail(NotReady())
+        waiting: Deferred[None] = Deferred(self._waiting.stop)
+        self._waiting.start(waiting)
+        return waiting.addCallback(waited)
 
     def leave(self) -> "Deferred[None]":
         """Be no member any more, if the engine can be told: the names are then free at once."""
         stay, self._stay = self._stay, None
         self._stopped = True
-        self._valid_until = _NEVER
-        _cancel(self._heartbeat)
-        _cancel(self._expiry)
+        self._validity.stop()
+        self._cancel_heartbeat()
         self._directory.forget()
         self._update()
-        self._waiting.end()
+        self._let_go_on()
         if stay is None:
             return succeed(None)
         left = self._engine.script(LEAVE, KEYS, [*stay])
@@ -203,22 +188,29 @@ class Lease:
         return self._directory.claim(name).addCallback(claimed)
 
     def _update(self) -> None:
-        ready = self.entitled and self._open
+        ready = self.entitled and self._directory.is_open
         if ready != self.ready:
             self.ready = ready
             self._listener.ready_changed()
         if self.ready:
-            self._waiting.end()
+            self._let_go_on()
+
+    def _let_go_on(self) -> None:
+        """Let those go on who wait until names can be claimed."""
+        for waiting in list(self._waiting):
+            if not waiting.called:  # be it as one before it cancelled it
+                self._waiting.stop(waiting)
+                waiting.callback(None)
 
     # Heartbeats
 
-    def _ask(self) -> None:
-        """Join, or send a heartbeat; one at a time."""
+    def heartbeat_soon(self) -> None:
+        """Ask who the members are: send a heartbeat, or join; one at a time."""
         if self._asking:
             self._ask_again = True
         if self._asking or self._stopped or not self._engine.connected:
             return
-        _cancel(self._heartbeat)
+        self._cancel_heartbeat()
         if self._stay and not self._stay.epoch.startswith(f"{self._engine.run_id}."):
             self._lose_data()
         self._asking, self._ask_again = True, False
@@ -229,18 +221,16 @@ class Lease:
 
     def _send_join(self, now: float) -> "Deferred[Any]":
         self._joins += 1
-        who = self.me, str(self._joins), self._engine.run_id
-        left = f"{self._seconds:g}", self._other_lease.if_dead(now), *self._former
-        arguments = [*who, secrets.token_hex(8), *self._rival.if_dead(now), *left]
-        return self._engine.script(JOIN, KEYS, arguments)
+        who = self.me, self._joins, self._engine.run_id, secrets.token_hex(8)
+        dead = self._rival.if_dead(now), self._other_lease.if_dead(now)
+        return self._engine.script(JOIN, KEYS, [*who, f"{self._seconds:g}", *dead, *self._former])
 
     def _send_heartbeat(self, stay: Stay, now: float) -> "Deferred[Any]":
         since = self._settling_since
         settled = since is not None and now - since >= SILENCE * self._seconds
         silent = self._members.silent(now)
-        pairs = [text for pair in silent for text in pair]
-        counts = [str(int(settled)), str(len(silent))]
-        arguments = [*map(str, stay), *counts, *pairs, *self._members.risen]
+        counts = int(settled), len(silent)
+        arguments: list[str | int] = [*stay, *counts, *chain(*silent), *self._members.risen]
         return self._engine.script(HEARTBEAT, KEYS, arguments)
 
     def _answered(self, reply: list[Any], stay: Stay | None, me: str, sent: float) -> None:
@@ -248,6 +238,7 @@ class Lease:
         self.check()
         if self._stopped or (self._stay, self.me) != (stay, me):
             return
+        now = self._monotonic()
         kind, *rest = [item.decode() if isinstance(item, bytes) else item for item in reply]
         if kind == "MEMBER":
             if stay is None:
@@ -255,28 +246,28 @@ class Lease:
                 self._rival.forget()
                 self._other_lease.forget()
                 self._former.clear()
-            self._extend(sent)
-            self._hear(rest, sent)
+            self._validity.extend(sent)
+            self._hear(rest, sent, now, joined=stay is None)
         elif kind == "RESET":
             self._lose_data()
         elif kind == "DEAD":
             self._be_reborn()
-        elif kind == "RIVAL" and self._rival.meet(rest[0], rest[1], self._monotonic()):
+        elif kind == "RIVAL" and self._rival.meet(rest[0], SILENCE * self._seconds, now):
             self._refuse(f"Another node has the id {self._id}.")
-        elif kind == "LEASE" and self._other_lease.meet(float(rest[0]), rest[1], sent):
+        elif kind == "LEASE" and self._other_lease.meet(rest[1], SILENCE * float(rest[0]), now):
             self._refuse(f"The other nodes have --lease {rest[0]}, which must be the same for all.")
 
     def _refuse(self, why: str) -> None:
         self._stopped = True
         self._listener.refused(EngineRefuses(why))
 
-    def _hear(self, reply: list[Any], sent: float) -> None:
+    def _hear(self, reply: list[Any], sent: float, now: float, *, joined: bool) -> None:
         """Take what an answer tells a member."""
         assert self._stay is not None
         settling, dead, *nodes = reply
-        now = self._monotonic()
-        was_open = self._open
-        joined = not self._open_as(self._stay)
+        was_open = self._directory.is_open
+        if self._engine.connected:
+            self._directory.opened(self._stay)
         if not settling:
             self._settling_since = None
         elif self._settling_since is None:
@@ -285,22 +276,14 @@ class Lease:
         changed = self._members.heard(values, self.me, sent, now, bool(settling))
         if joined:
             self._listener.joined()
-        elif self._open and not was_open:
+        elif self._directory.is_open and not was_open:
             self._listener.returned()
         if changed:
             self._listener.members_changed(self._members.alive)
-        self._assert()
+        self._claim_again()
         self._update()
         if dead:
             self._directory.sweep()
-
-    def _open_as(self, stay: Stay) -> bool:
-        """Let the directory ask, as this; tell whether it did so before."""
-        before, self._opened = self._opened, stay
-        self._open = self._engine.connected
-        if self._open:
-            self._directory.opened(stay)
-        return before == stay
 
     def _unanswered(self, why: Failure) -> None:
         self._asking = False
@@ -321,47 +304,32 @@ class Lease:
         elif self._stay is not None:
             silence = self._members.next_silence - self._monotonic()
             delay = min(delay, max(silence, delay / 10))
-        _cancel(self._heartbeat)
-        self._heartbeat = self._clock.callLater(delay, self._ask)
+        self._cancel_heartbeat()
+        self._heartbeat = self._clock.callLater(delay, self.heartbeat_soon)
 
-    # Validity
+    def _cancel_heartbeat(self) -> None:
+        if self._heartbeat is not None and self._heartbeat.active():
+            self._heartbeat.cancel()
 
-    def _extend(self, sent: float) -> None:
-        """Count on the names from when an answered request was sent."""
-        until = sent + VALID * self._seconds
-        now = self._monotonic()
-        self._cut_off = now >= until  # too old an answer: the next one tells
-        self._valid_until = _NEVER if self._cut_off else until
-        _cancel(self._expiry)
-        if not self._cut_off:
-            self._expiry = self._clock.callLater(until - now, self._expire)
+    # What may be lost
 
-    def _expire(self) -> None:
-        now = self._monotonic()
-        if now < self._valid_until < _NEVER:
-            self._expiry = self._clock.callLater(self._valid_until - now, self._expire)
-        else:
-            self.check()
-
-    def _overdue(self) -> bool:
-        slack = (SILENCE - VALID) * self._seconds
-        if self._monotonic() < self._valid_until + slack:
+    def _notice_end(self) -> bool:
+        """Be cut off, or if it is too late for that end all users; return False then."""
+        if not self._validity.ended_in_others_eyes():
             _log.warn("Cut off: no answer from the engine for most of a lease")
-            self._valid_until = _NEVER
-            self._cut_off = True
+            self._validity.cut_off()
             self._update()
             return True
         _log.warn("This process stood still for so long that all its users are ended")
         self._lose_membership()
-        self._listener.frozen()
+        self.exchange.frozen()
         self._be_reborn()
-        self._ask()
+        self.heartbeat_soon()
         return False
 
     def _lose_membership(self) -> None:
         self._stay = None
-        self._valid_until = _NEVER
-        self._asserted = self._cut_off = False
+        self._validity.stop()
         self._settling_since = None
         self._ask_again = True
         self._directory.closed()
@@ -370,7 +338,6 @@ class Lease:
     def _lose_data(self) -> None:
         """Join again as the same: the engine was restarted or emptied, or is another."""
         _log.warn("The engine has lost data: joining again")
-        self._is_old = True
         self._lose_membership()
         self._members.watch_anew()
 
@@ -378,41 +345,34 @@ class Lease:
         """Join as another: this node was declared dead, or has to take itself for dead."""
         self._former.append(self.me)
         self.me = self._new_inc()
-        self._is_old = False
         self._lose_membership()
         self._directory.forget()
-        self._listener.reborn()
+        self.exchange.reborn()
 
-    def _assert(self) -> None:
-        """Claim our names again, after joining."""
-        if self._asserted or self._asserting or self._stay is None or not self._open:
-            return
-        names = self._listener.names()
+    def _claim_again(self) -> None:
+        """Claim the names of the users here after joining."""
         stay = self._stay
+        if stay in (None, self._owner) or self._claims_again or not self._directory.is_open:
+            return
 
         def answered(taken: list[Name] | None) -> None:
-            self._asserting = False
+            self._claims_again = False
             if stay is not self._stay:
-                self._assert()
+                self._claim_again()
             elif taken is not None:  # else the next answer to a heartbeat tries again
                 for name in taken:
-                    self._listener.expelled(name)
-                self._asserted = True
-                if self._is_old:
-                    self._is_old = False
-                    self._directory.release_others().addErrback(lambda _: None)
+                    self.exchange.expelled(name)
+                self._owner = stay
+                # The engine's data may be old.
+                self._directory.release_others().addErrback(lambda _: None)
                 self._update()
 
-        self._asserting = True
-        self._directory.claim_again(names).addCallback(answered).addErrback(_unexpected)
+        self._claims_again = True
+        claimed = self._directory.claim_again(self.exchange.names())
+        claimed.addCallback(answered).addErrback(_unexpected)
 
     def _new_inc(self) -> str:
         return f"{self._id}.{secrets.token_hex(4)}"
-
-
-def _cancel(call: IDelayedCall | None) -> None:
-    if call is not None and call.active():
-        call.cancel()
 
 
 def _unexpected(why: Failure) -> None:

@@ -76,57 +76,31 @@ class Members:
         return changed
 
 
-class Rival:
-    """Another member with this node's id: what is left of a dead node, or a mistake."""
+class Obstacle:
+    """Members that keep this node from joining: what is left of dead ones, or alive."""
 
-    def __init__(self, patience: float, silence: float) -> None:
-        """Take the seconds in which it should be gone, and those of a silence that is a death."""
+    def __init__(self, patience: float) -> None:
+        """Take the seconds that they have to be gone, if they are seen to be alive."""
         self._patience = patience
-        self._silence = silence
-        self.forget()
-
-    def forget(self) -> None:
-        """Know of none."""
-        self._last = ("", "")
-        self._first_met: float | None = None
-        self._since = 0.0
-
-    def if_dead(self, now: float) -> tuple[str, str]:
-        """Return it and its value if it is dead unless that has changed, else empty texts."""
-        is_silent = self._first_met is not None and now - self._since >= self._silence
-        return self._last if is_silent else ("", "")
-
-    def meet(self, inc: str, value: str, now: float) -> bool:
-        """Take that it has the id; tell whether it is alive and will not go."""
-        changed, self._last = (inc, value) != self._last, (inc, value)
-        if changed:
-            self._since = now
-        if self._first_met is None:
-            self._first_met = now
-        return changed and now - self._first_met >= self._patience
-
-
-class OtherLease:
-    """Members that count on another lease than this node: what is left of dead ones, or alive."""
-
-    def __init__(self, silence: float) -> None:
-        """Take the share of their lease after which they are dead."""
-        self._silence = silence
         self.forget()
 
     def forget(self) -> None:
         """Know of none."""
         self._seen = ""
         self._dead_at = 0.0
+        self._first_met: float | None = None
 
     def if_dead(self, now: float) -> str:
         """Return what was seen of them if they are dead unless it has changed, else nothing."""
-        return self._seen if self._seen and now >= self._dead_at else ""
+        return self._seen if now >= self._dead_at else ""
 
-    def meet(self, lease: float, seen: str, now: float) -> bool:
-        """Take what is counted of them; tell whether they are alive."""
-        if seen == self._seen:
-            return False
-        are_alive = bool(self._seen)
-        self._seen, self._dead_at = seen, now + self._silence * lease
-        return are_alive
+    def meet(self, seen: str, silence: float, now: float) -> bool:
+        """Take what is counted of them, and the seconds in which it would change if they were
+        alive; tell whether they are, and will not go.
+        """
+        is_first, has_changed = self._first_met is None, seen != self._seen
+        if has_changed:
+            self._seen, self._dead_at = seen, now + silence
+        if self._first_met is None:
+            self._first_met = now
+        return has_changed and not is_first and now - self._first_met >= self._patience

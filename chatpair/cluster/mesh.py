@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
 from chatpair.cluster import frames
@@ -13,8 +13,7 @@ from chatpair.cluster.frames import Frame
 from chatpair.cluster.lease import Lease
 from chatpair.cluster.links import Links
 from chatpair.cluster.members import id_of
-from chatpair.cluster.mesh_types import MeshListener
-from chatpair.exchange.names import Name
+from chatpair.cluster.mesh_types import MeshListener, NotReady
 
 LEAVING_SECONDS = 2.0
 """How long the engine has to take that this node leaves."""
@@ -36,13 +35,13 @@ class EngineMesh:
         self._reactor = reactor
         self._node_id = node_id
         self._engine = Engine(reactor, address, patience=lease / 2)
-        directory = Directory(self._engine)
-        self._lease = Lease(reactor, self._engine, directory, self, node_id, lease)
+        self._directory = Directory(self._engine)
+        self._lease = Lease(reactor, self._engine, self._directory, self, node_id, lease)
         self._links = Links(
             reactor,
             self._engine,
             self._received,
-            self._room_changed,
+            lambda inc: self.listener.room_changed(inc),
             lease=lease,
             encode=frames.encode,
             decode=frames.decode,
@@ -50,7 +49,7 @@ class EngineMesh:
         )
         self.check = self._lease.check
         self.claim = self._lease.claim
-        self.release = self._lease.release
+        self.release = self._directory.release
         self.send = self._links.send
         self.is_full = self._links.is_full
         self._refused: Any = None
@@ -81,7 +80,9 @@ class EngineMesh:
 
         If that node is so new that it is not known yet, it is by then.
         """
-        return self._lease.locate(key).addCallback(self._meet)
+        if not self.ready:
+            return fail(NotReady())
+        return self._directory.locate(key).addCallback(self._meet)
 
     def _meet(self, inc: str | None) -> "str | Deferred[str | None] | None":
         if inc is None or inc == self.me or inc in self.members:
@@ -102,6 +103,7 @@ class EngineMesh:
     def start(self, refused: Any) -> None:
         """Join, and stay; call refused with one line if that can never be."""
         self._refused = refused
+        self._lease.exchange = self.listener
         self._engine.start(self._lease.connected, self._lease.lost, self.refused)
 
     def stop(self) -> "Deferred[None]":
@@ -115,9 +117,6 @@ class EngineMesh:
         # What was told to a former incarnation of this node nobody would hear the answer to.
         if self._lease.check() and self._links.me == self._lease.me:
             self.listener.received(inc, frame)
-
-    def _room_changed(self, inc: str) -> None:
-        self.listener.room_changed(inc)
 
     # The lease tells:
 
@@ -150,22 +149,6 @@ class EngineMesh:
         for inc in self._met.keys() & members:
             for met in self._met.pop(inc):
                 met.callback(None)
-
-    def frozen(self) -> None:
-        """End all users."""
-        self.listener.frozen()
-
-    def reborn(self) -> None:
-        """Forget all that is shared with others."""
-        self.listener.reborn()
-
-    def names(self) -> list[Name]:
-        """Return the names of the users here."""
-        return self.listener.names()
-
-    def expelled(self, name: Name) -> None:
-        """End the user of a name that is another's now."""
-        self.listener.expelled(name)
 
     def refused(self, why: EngineRefuses) -> None:
         """End the process: this node can't be a member."""

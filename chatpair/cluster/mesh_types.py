@@ -56,8 +56,24 @@ class Mesh(Protocol):
         """Tell whether this node still is what it was; else its users have been ended."""
 
 
-class MeshListener(Protocol):
-    """What the mesh tells of the other nodes."""
+class NamesListener(Protocol):
+    """What becomes of the names of the users here: the lease tells the exchange."""
+
+    def names(self) -> list[Name]:
+        """Return the names of the users here."""
+
+    def expelled(self, name: Name) -> None:
+        """End the user of a name that another node has taken."""
+
+    def frozen(self) -> None:
+        """End all users: others may have their names."""
+
+    def reborn(self) -> None:
+        """Forget all that is shared with other nodes: they have taken this one for dead."""
+
+
+class MeshListener(NamesListener, Protocol):
+    """What the exchange is told."""
 
     def received(self, inc: str, frame: Frame) -> None:
         """Take what another node has told."""
@@ -67,15 +83,3 @@ class MeshListener(Protocol):
 
     def members_changed(self, members: frozenset[str]) -> None:
         """Take the incs of the others; whoever is missing is dead."""
-
-    def frozen(self) -> None:
-        """End all users: others may have their names."""
-
-    def reborn(self) -> None:
-        """Forget all that is shared with other nodes: they have taken this one for dead."""
-
-    def names(self) -> list[Name]:
-        """Return the names of the users here."""
-
-    def expelled(self, name: Name) -> None:
-        """End the user of a name that another node has taken."""

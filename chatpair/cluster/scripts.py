@@ -81,8 +81,8 @@ end
 JOIN = Script(
     _COMMON
     + r"""
--- ARGV: me, join, run_id, a new epoch's word, a rival, its value when last seen, my lease,
--- members of another lease when last seen if they are dead, my former incs...
+-- ARGV: me, join, run_id, a new epoch's word, my lease, a rival and members of another lease as
+-- they were when last seen, if they are dead, my former incs...
 local me, join, run_id = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local epoch = redis.call('GET', P .. 'epoch')
 if not epoch or string.sub(epoch, 1, #run_id + 1) ~= run_id .. '.' then
@@ -90,19 +90,19 @@ if not epoch or string.sub(epoch, 1, #run_id + 1) ~= run_id .. '.' then
   redis.call('SET', P .. 'epoch', epoch)
   redis.call('SET', P .. 'settling', '1')
 end
-for i = 9, #ARGV do
+for i = 8, #ARGV do
   if is_member(ARGV[i]) then bury(ARGV[i]) end
 end
 local lease, others = redis.call('GET', P .. 'lease'), redis.call('HGETALL', NODES)
-if lease and lease ~= ARGV[7] and #others > 0 then
+if lease and lease ~= ARGV[5] and #others > 0 then
   local seen = {}
   for i = 1, #others, 2 do seen[#seen + 1] = others[i] .. ' ' .. others[i + 1] end
   table.sort(seen)
   seen = table.concat(seen, ', ')
-  if seen ~= ARGV[8] then return {'LEASE', lease, seen} end
+  if seen ~= ARGV[7] then return {'LEASE', lease, seen} end
   for i = 1, #others, 2 do bury(others[i]) end
 end
-redis.call('SET', P .. 'lease', ARGV[7])
+redis.call('SET', P .. 'lease', ARGV[5])
 if redis.call('SISMEMBER', P .. 'dead', me) + redis.call('SISMEMBER', P .. 'stale', me) > 0 then
   return {'DEAD'}
 end
@@ -111,7 +111,8 @@ local nodes = redis.call('HGETALL', NODES)
 for i = 1, #nodes, 2 do
   local inc, value = nodes[i], nodes[i + 1]
   if inc ~= me and string.match(inc, '^(.*)%.') == id then
-    if inc ~= ARGV[5] or value ~= ARGV[6] then return {'RIVAL', inc, value} end
+    local seen = inc .. ' ' .. value
+    if seen ~= ARGV[6] then return {'RIVAL', seen} end
     bury(inc)
   elseif inc == me and tonumber((parts(value))) >= join then
     return {'LATE'}
@@ -123,8 +124,8 @@ table.insert(reply, 2, epoch)
 return reply
 """
 )
-"""Reply: MEMBER, epoch, then as HEARTBEAT; or DEAD; or RIVAL, who has the id, and its value; or
-LEASE, that of the members, and what was counted of them."""
+"""Reply: MEMBER, epoch, then as HEARTBEAT; or DEAD; or RIVAL and what is counted of the one
+who has the id; or LEASE, that of the members, and what is counted of them."""
 
 HEARTBEAT = Script(
     _COMMON

@@ -41,9 +41,7 @@ def test_names_are_taken_as_in_a_table(
 
     def join(inc: str) -> None:
         nonlocal epoch
-        reply = kept_store.do(
-            scripts.JOIN, (1, *scripts.KEYS, inc, 1, "run", "word", "", "", "10", "")
-        )
+        reply = kept_store.do(scripts.JOIN, (1, *scripts.KEYS, inc, 1, "run", "word", "10", "", ""))
         assert reply[0] == b"MEMBER"
         epoch = reply[1].decode()
 
@@ -111,7 +109,7 @@ def test_many_names_are_swept_some_at_a_time(world: World) -> None:
 
 def join_alone(engine: Store) -> str:
     """Let a.0 join an empty engine; return the epoch, or nothing if it was refused."""
-    reply = engine.do(scripts.JOIN, (1, *scripts.KEYS, "a.0", 1, "run", "word", "", "", "10", ""))
+    reply = engine.do(scripts.JOIN, (1, *scripts.KEYS, "a.0", 1, "run", "word", "10", "", ""))
     return reply[1].decode() if reply[0] == b"MEMBER" else ""
 
 
@@ -212,10 +210,10 @@ def test_says_where_a_name_is(world: World) -> None:
     one, other = world.ready("a", "b")
     one.enter("Bob")
     found: list[str | None] = []
-    other.lease.locate("bob").addCallback(found.append)
-    other.lease.locate("eve").addCallback(found.append)
+    other.directory.locate("bob").addCallback(found.append)
+    other.directory.locate("eve").addCallback(found.append)
     one.lease.leave()
-    other.lease.locate("bob").addCallback(found.append)
+    other.directory.locate("bob").addCallback(found.append)
     assert found == [one.lease.me, None, None]
     world.wait(LEASE)
 
@@ -224,7 +222,7 @@ def test_nobody_can_tell_where_a_name_is_while_the_engine_is_away(world: World) 
     (node,) = world.ready("a")
     failed: list[Failure] = []
     node.wire.is_slow = True
-    node.lease.locate("bob").addErrback(failed.append)
+    node.directory.locate("bob").addErrback(failed.append)
     node.wire.cut(node.lease)
-    node.lease.locate("bob").addErrback(failed.append)
+    node.directory.locate("bob").addErrback(failed.append)
     assert [why.type for why in failed] == [NotReady, NotReady]

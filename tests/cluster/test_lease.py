@@ -2,7 +2,8 @@
 
 import pytest
 
-from chatpair.cluster.lease import INTERVAL, PATIENCE, SILENCE, VALID
+from chatpair.cluster.lease import INTERVAL, PATIENCE
+from chatpair.cluster.validity import SILENCE, VALID
 from tests.support.cluster_nodes import LEASE, STEP, Node, World
 
 pytestmark = pytest.mark.engine

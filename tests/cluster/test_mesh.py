@@ -18,7 +18,7 @@ FRAME = Refused(1, 1)
 def mesh() -> Any:
     """One that has joined, and notes what others tell."""
     made = EngineMesh(Clock(), EngineAddress.parse("redis://127.0.0.1:1"), "a", 10.0)
-    made.listener = Mock()
+    made.listener = made._lease.exchange = Mock()
     made.joined()
     return made
 

@@ -172,9 +172,11 @@ class Node:
         self.told: list[str] = []
         self.members: frozenset[str] = frozenset()
         engine = cast(Engine, self.wire)
+        self.directory = Directory(engine)
         self.lease = Lease(
-            self.clock, engine, Directory(engine), self, node_id, lease, lambda: world.now
+            self.clock, engine, self.directory, self, node_id, lease, lambda: world.now
         )
+        self.lease.exchange = self
 
     def enter(self, text: str) -> "list[Outcome]":
         """Claim a name for a user; the list gets the outcome."""
@@ -192,7 +194,7 @@ class Node:
 
     def leave(self, key: str) -> None:
         """End a user."""
-        self.lease.release(self.users.pop(key))
+        self.directory.release(self.users.pop(key))
 
     # What a lease tells
 

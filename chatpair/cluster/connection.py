@@ -7,8 +7,8 @@ import hiredis
 import txredisapi
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
+from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
 
 
@@ -20,57 +20,38 @@ class EngineRefuses(Exception):
     """It can never work: a wrong password, a wrong database, an old server. Text is one line."""
 
 
-class Connection(txredisapi.RedisProtocol):  # type: ignore[misc]
+class Connection(TimeoutMixin, txredisapi.RedisProtocol):  # type: ignore[misc]
     """Sends commands and returns what is answered: bytes, int, None, and lists of those.
 
-    When nothing is heard for so many seconds while a command waits, it is aborted.
+    Whoever waits for whenDisconnected is told before those who wait for replies.
     """
 
+    reason = ""
+    """Why it has ended, or is to end, in a few words."""
+
     def __init__(self, clock: Any, patience: float) -> None:
+        """Take the seconds after which it ends if nothing is heard while a command waits."""
         super().__init__(charset=None, convertNumbers=False)
-        self.ended: Deferred[None] = Deferred()
-        """Fires when it has ended, before what waits for replies is told."""
-        self.reason: str | None = None
-        """Why it has ended, in a few words."""
-        self._clock = clock
+        self.callLater = clock.callLater  # type: ignore[method-assign]  # TimeoutMixin's
         self._patience = patience
-        self._heard = 0.0  # when the last bytes came, or the first command that waits was sent
-        self._timer: IDelayedCall | None = None
-        self._why_aborted = ""
 
     def send(self, *arguments: bytes | str | int) -> "Deferred[Any]":
         """Send a command; the reply may be txredisapi.ResponseError, or EngineAway for none."""
-        if not self.is_open:
+        if not self.connected:
             return fail(EngineAway("The connection to the engine has ended."))
         if not self.replyQueue.waiting:
-            self._heard = self._clock.seconds()
-            if self._timer is None:
-                self._timer = self._clock.callLater(self._patience, self._look)
+            self.setTimeout(self._patience)
         reply: Deferred[Any] = self.execute_command(*arguments)
         return reply.addErrback(_away)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether commands can be sent."""
-        return bool(self.connected) and self.reason is None
-
     def abort(self, why: str = "") -> None:
         """End at once, whatever waits to be written."""
-        self._why_aborted = self._why_aborted or why
+        self.reason = self.reason or why
         self.transport.abortConnection()
 
-    def close(self) -> None:
-        """End when what was sent before is written, or nothing more is heard."""
-        self.transport.loseConnection()
-
-    def _look(self) -> None:
-        self._timer = None
-        if not self.replyQueue.waiting:
-            return
-        left = self._heard + self._patience - self._clock.seconds()
-        if left > 0:
-            self._timer = self._clock.callLater(left, self._look)
-        else:
+    def timeoutConnection(self) -> None:
+        """End, unless all was answered."""
+        if self.replyQueue.waiting:
             self.abort("it does not answer")
 
     def _build_command(self, *arguments: bytes | str | int, **_: object) -> bytes:
@@ -79,7 +60,7 @@ class Connection(txredisapi.RedisProtocol):  # type: ignore[misc]
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
         """Hand on the replies that are whole."""
-        self._heard = self._clock.seconds()
+        self.resetTimeout()
         self._reader.feed(data)
         try:
             while (reply := self._reader.gets()) is not False:
@@ -89,11 +70,8 @@ class Connection(txredisapi.RedisProtocol):  # type: ignore[misc]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell the owner, and then whoever waits for replies."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self.reason = self._why_aborted or explain(reason.value)
-        self.ended.callback(None)
+        self.setTimeout(None)
+        self.reason = self.reason or explain(reason.value)
         super().connectionLost(reason)
 
 

@@ -5,14 +5,8 @@ from collections.abc import Callable, Sequence
 from hashlib import sha1
 from typing import Any
 
-from twisted.internet.defer import (
-    CancelledError,
-    Deferred,
-    ensureDeferred,
-    fail,
-    gatherResults,
-    succeed,
-)
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -66,7 +60,7 @@ class Engine:
         self._connections: list[Connection] = []
         self._told: set[type] = set()  # what is in the log since the last success
         self._was_connected = self._stopped = False
-        self._keeping: Deferred[None] = succeed(None)
+        self._keeping: Deferred[None] = defer.succeed(None)
 
     def start(
         self,
@@ -80,18 +74,19 @@ class Engine:
         for each try that fails until there was a connection; or `refused` once, and nothing after
         it, if the engine was never connected and can't be.
         """
-        self._keeping = ensureDeferred(self._keep(connected, lost, refused))
-        self._keeping.addErrback(lambda why: why.trap(CancelledError))
+        self._keeping = defer.ensureDeferred(self._keep(connected, lost, refused))
+        self._keeping.addErrback(lambda why: why.trap(defer.CancelledError))
 
     def stop(self) -> "Deferred[None]":
         """End both connections when what was sent is written; fires when they have ended."""
         self._stopped = True
         self._keeping.cancel()
         self.connected = False
-        ending = [connection.ended for connection in self._connections if connection.is_open]
-        for connection in self._connections:
-            connection.close()
-        return gatherResults(ending).addCallback(lambda _: None)
+        open_ones = [connection for connection in self._connections if connection.connected]
+        ending = defer.gatherResults([connection.whenDisconnected() for connection in open_ones])
+        for connection in open_ones:
+            connection.transport.loseConnection()
+        return ending.addCallback(lambda _: None)
 
     def command(self, *arguments: bytes | str | int) -> "Deferred[Any]":
         """Send a command; fires with bytes, int, None, or a list of those.
@@ -122,7 +117,7 @@ class Engine:
 
     def _send(self, which: int, arguments: tuple[bytes | str | int, ...]) -> "Deferred[Any]":
         if not self.connected:
-            return fail(EngineAway("The engine is away."))
+            return defer.fail(EngineAway("The engine is away."))
         return self._connections[which].send(*arguments)
 
     async def _keep(
@@ -139,14 +134,13 @@ class Engine:
                 ended = self._first_end()
                 _call(connected)
                 await ended
-                self._disconnect(EngineAway(self._connections_end()))
-                _call(lost)
+                raise EngineAway(self._connections_end())
             except (EngineAway, EngineRefuses) as why:
                 self._disconnect(why)
                 if isinstance(why, EngineRefuses) and not self._was_connected:
                     _call(refused, EngineRefuses(f"The engine at {self.address} {why}"))
                     return
-                if not self._was_connected:
+                if tries == 0 or not self._was_connected:
                     _call(lost)
             longest = min(LONGEST_WAIT, SHORTEST_WAIT * 2 ** min(tries, 10))
             tries += 1
@@ -172,29 +166,26 @@ class Engine:
         self.connected = False
         for connection in self._connections:
             connection.abort()
-        if type(why) not in self._told and (self._was_connected or isinstance(why, EngineAway)):
+        is_away = isinstance(why, EngineAway)
+        if type(why) not in self._told and (self._was_connected or is_away):
             self._told.add(type(why))
-            line = (
-                "No engine at {address}: {why}; trying again"
-                if isinstance(why, EngineAway)
-                else "The engine at {address} {why}; trying again"
-            )
-            _log.warn(line, address=self.address, why=why)
+            line = "No engine at {address}: {why}" if is_away else "The engine at {address} {why}"
+            _log.warn(f"{line}; trying again", address=self.address, why=why)
 
     def _connections_end(self) -> str:
         """Return why a connection has ended, or nothing if none has."""
-        ends = (connection.reason for connection in self._connections)
-        return next((end for end in ends if end is not None), "")
+        ends = (each.reason for each in self._connections if not each.connected)
+        return next(ends, "")
 
     def _first_end(self) -> "Deferred[None]":
         ended: Deferred[None] = Deferred()
 
-        def end(_: None) -> None:
+        def end(_: object) -> None:
             if not ended.called:
                 ended.callback(None)
 
         for connection in self._connections:
-            connection.ended.addCallback(end)
+            connection.whenDisconnected().addCallback(end)
         return ended
 
 

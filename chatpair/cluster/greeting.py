@@ -32,7 +32,15 @@ async def connect(reactor: Any, address: EngineAddress, patience: float) -> tupl
 
     Raises EngineAway or EngineRefuses, whose text goes on after the engine's address.
     """
-    connection = await _open(reactor, address, patience)
+    endpoint: IStreamClientEndpoint
+    if address.path:
+        endpoint = UNIXClientEndpoint(reactor, address.path, timeout=CONNECT_SECONDS)
+    elif address.service:
+        place = await _ask_sentinels(reactor, address, patience)
+        endpoint = _endpoint(reactor, address, *place)
+    else:
+        endpoint = _endpoint(reactor, address, *address.places[0])
+    connection = await _connect(reactor, endpoint, patience)
     return connection, await _talk(connection, _greet(connection, address))
 
 
@@ -45,17 +53,6 @@ async def _talk(connection: Connection, talk: Coroutine[Any, Any, T]) -> T:
         if isinstance(why, EngineAway) and connection.reason:
             raise EngineAway(connection.reason) from None
         raise
-
-
-async def _open(reactor: Any, address: EngineAddress, patience: float) -> Connection:
-    if address.path:
-        endpoint = UNIXClientEndpoint(reactor, address.path, timeout=CONNECT_SECONDS)
-        return await _connect(reactor, endpoint, patience)
-    if address.service:
-        place = await _ask_sentinels(reactor, address, patience)
-    else:
-        place = address.places[0]
-    return await _connect(reactor, _endpoint(reactor, address, *place), patience)
 
 
 def _endpoint(reactor: Any, address: EngineAddress, host: str, port: int) -> IStreamClientEndpoint:
@@ -91,7 +88,7 @@ async def _ask_sentinels(reactor: Any, address: EngineAddress, patience: float) 
         except EngineAway as failure:
             why = f"{place[0]}:{place[1]}: {failure}"
         else:
-            sentinel.close()
+            sentinel.transport.loseConnection()
             return found
     raise EngineAway(why)
 

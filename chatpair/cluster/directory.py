@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
-from twisted.internet.defer import Deferred, DeferredList, fail, succeed
+from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -106,16 +106,13 @@ class Directory:
         """
         names = list(names)
 
-        def answered(results: list[tuple[bool, Outcome]]) -> list[Name] | None:
-            outcomes = [outcome for _, outcome in results]
-            for name, outcome in zip(names, outcomes, strict=True):
-                if outcome == "taken":
-                    self._held.discard(name.key)
-            if "later" in outcomes:
-                return None
-            return [name for name, what in zip(names, outcomes, strict=True) if what == "taken"]
+        def answered(outcomes: list[Outcome]) -> list[Name] | None:
+            taken = [name for name, what in zip(names, outcomes, strict=True) if what == "taken"]
+            for name in taken:
+                self._held.discard(name.key)
+            return None if "later" in outcomes else taken
 
-        return DeferredList([self.claim(name, "again") for name in names]).addCallback(answered)
+        return gatherResults([self.claim(name, "again") for name in names]).addCallback(answered)
 
     def release(self, name: Name) -> None:
         """Let a name be free, as soon as the engine can be told."""
@@ -130,73 +127,48 @@ class Directory:
             _answer(claim, _unwanted(claim))
         self._flush()
 
-    def release_others(self) -> "Deferred[None]":
+    async def release_others(self) -> None:
         """Release what the engine says is ours and nobody here has: its data may be old."""
-        done: Deferred[None] = Deferred()
-        stay = self._stay
-
-        def page(reply: Any) -> None:
+        stay, cursor = self._stay, b""
+        while stay is not None and cursor != b"0":
+            of = f"{PREFIX}of:{stay.inc}"
+            cursor, fields = await self._engine.command("HSCAN", of, cursor or 0, "COUNT", 500)
             if stay is not self._stay:
-                done.callback(None)
                 return
-            cursor, fields = reply
             ours = self._held | self._claims.keys() | (self._sent or {}).keys()
-            for field in fields[::2]:
-                if (key := field.decode()) not in ours:
-                    self._releases[key] = None
+            keys = (field.decode() for field in fields[::2])
+            self._releases.update((key, None) for key in keys if key not in ours)
             self._flush()
-            if cursor == b"0":
-                done.callback(None)
-            else:
-                ask(cursor)
 
-        def ask(cursor: bytes) -> None:
-            assert stay is not None
-            asked = self._engine.command("HSCAN", f"{PREFIX}of:{stay.inc}", cursor, "COUNT", 500)
-            asked.addCallback(page).addErrback(done.errback)
-
-        if stay is None:
-            return succeed(None)
-        ask(b"0")
-        return done
-
-    def locate(self, key: str) -> "Deferred[str | None]":
-        """Return the member that has a name with this key; errback NotReady."""
+    async def locate(self, key: str) -> str | None:
+        """Return the member that has a name with this key; raise NotReady."""
         if self._stay is None:
-            return fail(NotReady())
-
-        def answered(reply: Any) -> str | None:
-            if reply[0] != b"MEMBER":
-                raise NotReady
-            return reply[1].decode() or None
-
-        def failed(why: Failure) -> None:
-            raise NotReady from why.value
-
-        located = self._engine.script(LOCATE, KEYS, [*self._who(), key])
-        located.addErrback(failed)
-        return located.addCallback(answered)
+            raise NotReady
+        try:
+            reply = await self._engine.script(LOCATE, KEYS, [*self._stay, key])
+        except Exception as why:
+            raise NotReady from why
+        if reply[0] != b"MEMBER":
+            raise NotReady
+        owner: bytes = reply[1]
+        return owner.decode() or None
 
     def sweep(self) -> None:
         """Let the names of the dead be swept, some at a time, if it is not under way."""
-        if not self._sweeping and self._stay is not None:
-            self._sweeping = True
-            swept = self._engine.script(SWEEP, KEYS, self._who())
-            swept.addCallbacks(self._swept, self._not_swept)
+        if self._sweeping or self._stay is None:
+            return
 
-    def _swept(self, left: int) -> None:
-        self._sweeping = False
-        if left:
-            self.sweep()
+        def swept(left: int) -> None:
+            self._sweeping = False
+            if left:
+                self.sweep()
 
-    def _not_swept(self, _: Failure) -> None:
-        self._sweeping = False  # the next heartbeat tells that there is some left
+        self._sweeping = True
+        sweeping = self._engine.script(SWEEP, KEYS, [*self._stay])
+        # If it fails, the next heartbeat tells that there is some left.
+        sweeping.addErrback(lambda _: 0).addCallback(swept)
 
     # Batches
-
-    def _who(self) -> list[str | int]:
-        assert self._stay is not None
-        return [self._stay.inc, self._stay.join, self._stay.epoch]
 
     def _flush(self) -> None:
         if self._stay is None or self._sent is not None or not (self._claims or self._releases):
@@ -206,12 +178,12 @@ class Directory:
         for key in releases:
             del self._releases[key]
         self._turn += 1
-        arguments = [*self._who(), self._turn, len(releases), *releases]
+        stay = self._stay
+        arguments: list[str | int] = [*stay, self._turn, len(releases), *releases]
         for claim in self._sent.values():
             name = claim.name
             kind = "a" if name.text.isascii() else "u"
             arguments += [claim.mode, kind, name.key, len(name.skeletons), *name.skeletons]
-        stay = self._stay
         done = self._engine.script(NAMES, KEYS, arguments)
         done.addErrback(lambda _: [b"UNKNOWN"])
         done.addCallback(self._done, stay, releases).addErrback(_failed)

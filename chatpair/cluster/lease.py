@@ -364,7 +364,8 @@ class Lease:
                     self.exchange.expelled(name)
                 self._owner = stay
                 # The engine's data may be old.
-                self._directory.release_others().addErrback(lambda _: None)
+                releasing = Deferred.fromCoroutine(self._directory.release_others())
+                releasing.addErrback(lambda _: None)
                 self._update()
 
         self._claims_again = True

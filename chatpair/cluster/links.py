@@ -195,20 +195,13 @@ class Links:
         link.owed = link.owed_bytes = 0
         field = b"%b %d %d" % (self.me.encode(), number, link.taken)
         reply = self._engine.command("XADD", key_of(link.inc), "NOMKSTREAM", "*", field, frames)
-        reply.addCallbacks(self._added, self._not_added, (link,), errbackArgs=(link,))
+        reply.addErrback(self._failed).addCallback(self._added, link)
 
     def _added(self, reply: object, link: Link) -> None:
-        if reply is None:  # there is no inbox, or not yet
-            self._refuse(link)
-
-    def _not_added(self, why: Failure, link: Link) -> None:
-        self._failed(why)
-        self._refuse(link)
-
-    def _refuse(self, link: Link) -> None:
-        link.refused = True
-        if self.me:
-            self._after(RETRY_SECONDS, self._try_again)
+        if reply is None:  # it failed, or there is no inbox, or not yet
+            link.refused = True
+            if self.me:
+                self._after(RETRY_SECONDS, self._try_again)
 
     def _try_again(self) -> None:
         for link in self._links.values():
@@ -219,8 +212,9 @@ class Links:
     def _failed(self, why: Failure) -> None:
         if why.check(EngineAway):
             self._away = True
-        else:
-            self._refused(why)
+            return
+        text, _, _ = why.getErrorMessage().partition(", with args")  # which may be talk
+        self._warn("The engine refuses: {what}", text)
 
     # Reading
 
@@ -279,10 +273,6 @@ class Links:
             function(*arguments)
         except Exception:
             _log.failure("What another node tells failed here")
-
-    def _refused(self, why: Failure) -> None:
-        text, _, _ = why.getErrorMessage().partition(", with args")  # which may be talk
-        self._warn("The engine refuses: {what}", text)
 
     def _warn(self, text: str, what: object, inc: str = "") -> None:
         """Log something once, until the engine is there anew."""

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from chatpair.cluster import frames
@@ -53,7 +54,7 @@ class EngineMesh:
         self.send = self._links.send
         self.is_full = self._links.is_full
         self._refused: Any = None
-        self._met: dict[str, list[Deferred[None]]] = {}  # who waits for a node to be known
+        self._meeting: list[tuple[str, Deferred[None]]] = []  # who waits for a node to be known
 
     @property
     def me(self) -> str:
@@ -80,25 +81,30 @@ class EngineMesh:
 
         If that node is so new that it is not known yet, it is by then.
         """
+        return Deferred.fromCoroutine(self._locate(key))
+
+    async def _locate(self, key: str) -> str | None:
         if not self.ready:
-            return fail(NotReady())
-        return self._directory.locate(key).addCallback(self._meet)
-
-    def _meet(self, inc: str | None) -> "str | Deferred[str | None] | None":
-        if inc is None or inc == self.me or inc in self.members:
+            raise NotReady
+        inc = await self._directory.locate(key)
+        if inc is None or inc == self.me:
             return inc
+        return inc if await self._meet(inc) else None
+
+    async def _meet(self, inc: str) -> bool:
+        """Wait until a node is known; tell whether it is at last."""
+        if inc in self.members:
+            return True
         met: Deferred[None] = Deferred()
-        waiting = self._met.setdefault(inc, [])
-        waiting.append(met)
+        self._meeting.append((inc, met))
         self._lease.heartbeat_soon()
-        met.addTimeout(MEETING_SECONDS, self._reactor)
-
-        def unknown(_: object) -> None:
-            waiting.remove(met)
-            if not waiting:
-                del self._met[inc]
-
-        return met.addCallbacks(lambda _: inc, unknown)
+        try:
+            await met.addTimeout(MEETING_SECONDS, self._reactor)
+        except defer.TimeoutError:
+            return False
+        finally:
+            self._meeting.remove((inc, met))
+        return True
 
     def start(self, refused: Any) -> None:
         """Join, and stay; call refused with one line if that can never be."""
@@ -146,8 +152,8 @@ class EngineMesh:
         _log.info("The other nodes are now: {ids}", ids=ids)
         self._links.members_changed(members)
         self.listener.members_changed(members)
-        for inc in self._met.keys() & members:
-            for met in self._met.pop(inc):
+        for inc, met in list(self._meeting):
+            if inc in members:
                 met.callback(None)
 
     def refused(self, why: EngineRefuses) -> None:

@@ -29,9 +29,7 @@ KEYS = [PREFIX + "nodes"]
 SWEPT = 500
 """Names of a dead member that are swept at a time."""
 
-_COMMON = (
-    f"local P, SWEPT = '{PREFIX}', {SWEPT}\n"
-    + r"""
+_COMMON = r"""
 local NODES = P .. 'nodes'
 
 local function parts(value)
@@ -76,11 +74,13 @@ local function drop(inc, key, looks)
   end
 end
 """
-)
 
-JOIN = Script(
-    _COMMON
-    + r"""
+
+def _script(text: str) -> Script:
+    return Script(f"local P, SWEPT = '{PREFIX}', {SWEPT}\n{_COMMON}{text}")
+
+
+JOIN = _script(r"""
 -- ARGV: me, join, run_id, a new epoch's word, my lease, a rival and members of another lease as
 -- they were when last seen, if they are dead, my former incs...
 local me, join, run_id = ARGV[1], tonumber(ARGV[2]), ARGV[3]
@@ -122,14 +122,11 @@ redis.call('HSET', NODES, me, join .. ':0:0')
 local reply = members('MEMBER')
 table.insert(reply, 2, epoch)
 return reply
-"""
-)
+""")
 """Reply: MEMBER, epoch, then as HEARTBEAT; or DEAD; or RIVAL and what is counted of the one
 who has the id; or LEASE, that of the members, and what is counted of them."""
 
-HEARTBEAT = Script(
-    _COMMON
-    + r"""
+HEARTBEAT = _script(r"""
 -- ARGV: me, join, epoch, whether I saw it settle long enough, how many seem dead,
 -- each of those and its value when last seen, those that have been dead...
 local refusal, beat, turn = standing()
@@ -145,22 +142,16 @@ for i = last + 1, #ARGV do
   if is_member(ARGV[i]) then redis.call('SADD', P .. 'stale', ARGV[i]) end
 end
 return members('MEMBER')
-"""
-)
+""")
 """Reply: MEMBER, 1 while settling, how many dead are to be swept, members and values; or RESET,
 or DEAD."""
 
-LEAVE = Script(
-    _COMMON
-    + r"""
+LEAVE = _script(r"""
 -- ARGV: me, join, epoch
 if not standing() then bury(ARGV[1]) end
-"""
-)
+""")
 
-NAMES = Script(
-    _COMMON
-    + r"""
+NAMES = _script(r"""
 -- ARGV: me, join, epoch, turn, how many releases, their keys...,
 -- for each claim: again or new, a or u, the key, how many skeletons, the skeletons...
 local me, turn = ARGV[1], tonumber(ARGV[4])
@@ -220,25 +211,19 @@ while at <= #ARGV do
   at = last + 1
 end
 return reply
-"""
-)
+""")
 """Reply: MEMBER and "yours", "taken" or "later" for each claim; or RESET, or DEAD, or LATE."""
 
-LOCATE = Script(
-    _COMMON
-    + r"""
+LOCATE = _script(r"""
 -- ARGV: me, join, epoch, the key of a name
 local refusal = standing()
 if refusal then return {refusal} end
 local owner = redis.call('GET', P .. 'name:' .. ARGV[4])
 return {'MEMBER', owner and is_member(owner) and owner or ''}
-"""
-)
+""")
 """Reply: MEMBER and the member that has the name, or nothing; or RESET, or DEAD."""
 
-SWEEP = Script(
-    _COMMON
-    + r"""
+SWEEP = _script(r"""
 -- ARGV: me, join, epoch
 local inc = not standing() and redis.call('SRANDMEMBER', P .. 'dead')
 if not inc then return 0 end
@@ -250,6 +235,5 @@ for i = 1, #names, 2 do
 end
 if redis.call('EXISTS', of) == 0 then redis.call('SREM', P .. 'dead', inc) end
 return redis.call('SCARD', P .. 'dead')
-"""
-)
+""")
 """Reply: how many dead are to be swept still."""

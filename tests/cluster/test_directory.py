@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from chatpair.cluster import scripts
@@ -210,10 +211,14 @@ def test_says_where_a_name_is(world: World) -> None:
     one, other = world.ready("a", "b")
     one.enter("Bob")
     found: list[str | None] = []
-    other.directory.locate("bob").addCallback(found.append)
-    other.directory.locate("eve").addCallback(found.append)
+
+    def locate(key: str) -> None:
+        Deferred.fromCoroutine(other.directory.locate(key)).addCallback(found.append)
+
+    locate("bob")
+    locate("eve")
     one.lease.leave()
-    other.directory.locate("bob").addCallback(found.append)
+    locate("bob")
     assert found == [one.lease.me, None, None]
     world.wait(LEASE)
 
@@ -222,7 +227,7 @@ def test_nobody_can_tell_where_a_name_is_while_the_engine_is_away(world: World) 
     (node,) = world.ready("a")
     failed: list[Failure] = []
     node.wire.is_slow = True
-    node.directory.locate("bob").addErrback(failed.append)
+    Deferred.fromCoroutine(node.directory.locate("bob")).addErrback(failed.append)
     node.wire.cut(node.lease)
-    node.directory.locate("bob").addErrback(failed.append)
+    Deferred.fromCoroutine(node.directory.locate("bob")).addErrback(failed.append)
     assert [why.type for why in failed] == [NotReady, NotReady]

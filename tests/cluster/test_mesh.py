@@ -4,6 +4,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from chatpair.cluster.address import EngineAddress
@@ -42,16 +43,20 @@ def test_what_a_former_incarnation_was_told_is_not_taken(mesh: Any) -> None:
 
 def test_each_who_waits_for_a_new_node_waits_as_long(mesh: Any) -> None:
     clock = mesh._reactor
-    met: list[str | None] = []
-    mesh._meet(OTHER).addCallback(met.append)
+    met: list[bool] = []
+
+    def meets(inc: str) -> None:
+        Deferred.fromCoroutine(mesh._meet(inc)).addCallback(met.append)
+
+    meets(OTHER)
     clock.advance(MEETING_SECONDS - 0.1)
-    mesh._meet(OTHER).addCallback(met.append)
+    meets(OTHER)
     clock.advance(0.1)
-    assert met == [None]
+    assert met == [False]
     mesh.members_changed(frozenset({OTHER}))
-    assert met == [None, OTHER]
-    assert not mesh._met
-    mesh._meet("c.00000001").addCallback(met.append)
+    assert met == [False, True]
+    assert not mesh._meeting
+    meets("c.00000001")
     clock.advance(MEETING_SECONDS)
-    assert met == [None, OTHER, None]
-    assert not mesh._met
+    assert met == [False, True, False]
+    assert not mesh._meeting

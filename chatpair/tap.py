@@ -28,7 +28,7 @@ from chatpair.readiness import notify
 from chatpair.wire.liveness import set_options
 
 if TYPE_CHECKING:
-    from chatpair.cluster.mesh import EngineMesh
+    from chatpair.cluster.engine_mesh import EngineMesh
     from chatpair.doors.tls import Certificates
 
 __all__ = ["ChatService", "Options", "makeService"]  # twistd wants the second and the last

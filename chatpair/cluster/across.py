@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatpair.cluster import frames
-from chatpair.cluster.mesh_types import Mesh, NotReady
+from chatpair.cluster.mesh import Mesh, NotReady
 from chatpair.cluster.remote import RemoteUser
 from chatpair.exchange.calls import already_paired, busy, no_such_user, rings
 from chatpair.exchange.delay import Delay

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from chatpair.cluster import frames
 from chatpair.cluster.frames import Frame
-from chatpair.cluster.mesh_types import Mesh
+from chatpair.cluster.mesh import Mesh
 from chatpair.exchange.messages import Ending, Error
 from chatpair.protocol import ChatProtocol
 from chatpair.wire.line_receiver import LINES_A_TURN

@@ -8,7 +8,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatpair.cluster.engine import Engine
-from chatpair.cluster.mesh_types import NotReady
+from chatpair.cluster.mesh import NotReady
 from chatpair.cluster.scripts import KEYS, LOCATE, NAMES, PREFIX, SWEEP
 from chatpair.exchange.names import Name
 

@@ -13,8 +13,8 @@ from twisted.python.failure import Failure
 from txredisapi import ResponseError
 
 from chatpair.cluster.address import EngineAddress
-from chatpair.cluster.connection import Connection, EngineAway, EngineRefuses
-from chatpair.cluster.greeting import connect
+from chatpair.cluster.connect import connect
+from chatpair.cluster.engine_connection import Connection, EngineAway, EngineRefuses
 
 __all__ = ["Engine", "EngineAway", "EngineRefuses", "Script"]
 

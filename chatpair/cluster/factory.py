@@ -13,7 +13,7 @@ from chatpair.cluster.across import not_ready
 from chatpair.cluster.asking import Answers, Asking
 from chatpair.cluster.frames import Frame
 from chatpair.cluster.lines import LinesAcross
-from chatpair.cluster.mesh_types import Mesh, NotReady
+from chatpair.cluster.mesh import Mesh, NotReady, node_of
 from chatpair.cluster.remote import RemoteUser
 from chatpair.exchange import keys
 from chatpair.exchange.calls import Blocking, Rules
@@ -32,11 +32,6 @@ _log = Logger()
 _FROZEN = Error(
     None, "try-later", "The server was cut off from the others for too long. Please come back."
 )
-
-
-def node_of(inc: str) -> str:
-    """Return the id of the node that an inc is of."""
-    return inc.rpartition(".")[0]
 
 
 class ClusterFactory(LinesAcross):

@@ -26,7 +26,7 @@ from txredisapi import ResponseError
 from chatpair.cluster.directory import Directory, Outcome, Stay
 from chatpair.cluster.engine import Engine, EngineAway, EngineRefuses
 from chatpair.cluster.members import Members, Obstacle
-from chatpair.cluster.mesh_types import NamesListener
+from chatpair.cluster.mesh import NamesListener
 from chatpair.cluster.scripts import HEARTBEAT, JOIN, KEYS, LEAVE
 from chatpair.cluster.validity import SILENCE, Validity, monotonic
 from chatpair.exchange.delay import Delay

@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping
 
+from chatpair.cluster.mesh import node_of
+
 MAX_GONE = 1_000
 """Dead members that are kept in mind."""
-
-
-def id_of(inc: str) -> str:
-    """Return the id of the node of an incarnation."""
-    return inc.rpartition(".")[0]
 
 
 class Members:
@@ -65,8 +62,8 @@ class Members:
         self.risen = frozenset(others.keys() & self._gone.keys())
         alive = others.keys() - self.risen
         if settling:
-            ids = {id_of(inc) for inc in values}
-            alive |= {inc for inc in self.alive if id_of(inc) not in ids}
+            ids = {node_of(inc) for inc in values}
+            alive |= {inc for inc in self.alive if node_of(inc) not in ids}
         for inc in self.alive - alive:
             self._gone[inc] = None
         while len(self._gone) > MAX_GONE:

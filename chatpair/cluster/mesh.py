@@ -1,161 +1,90 @@
-"""The other nodes, as the exchange of one sees them: engine, lease, names and links together."""
+"""What the exchange sees of the other nodes, and what they see of it."""
 
-from typing import Any
+from typing import Literal, Protocol
 
-from twisted.internet import defer
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
-from chatpair.cluster import frames
-from chatpair.cluster.address import EngineAddress
-from chatpair.cluster.directory import Directory
-from chatpair.cluster.engine import Engine, EngineRefuses
 from chatpair.cluster.frames import Frame
-from chatpair.cluster.lease import Lease
-from chatpair.cluster.links import Links
-from chatpair.cluster.members import id_of
-from chatpair.cluster.mesh_types import MeshListener, NotReady
-
-LEAVING_SECONDS = 2.0
-"""How long the engine has to take that this node leaves."""
-
-MEETING_SECONDS = 2.0
-"""How long a node may be unknown that the engine names; it may have died just now."""
-
-_log = Logger()
+from chatpair.exchange.names import Name
 
 
-class EngineMesh:
-    """The nodes that share an engine. It is the exchange's Mesh, and the lease's listener."""
+def node_of(inc: str) -> str:
+    """Return the id of the node that an inc is of."""
+    return inc.rpartition(".")[0]
 
-    listener: MeshListener
-    """The exchange, which must be there before start."""
 
-    def __init__(self, reactor: Any, address: EngineAddress, node_id: str, lease: float) -> None:
-        """Take where the engine is, what this node is called, and the seconds of a lease."""
-        self._reactor = reactor
-        self._node_id = node_id
-        self._engine = Engine(reactor, address, patience=lease / 2)
-        self._directory = Directory(self._engine)
-        self._lease = Lease(reactor, self._engine, self._directory, self, node_id, lease)
-        self._links = Links(
-            reactor,
-            self._engine,
-            self._received,
-            lambda inc: self.listener.room_changed(inc),
-            lease=lease,
-            encode=frames.encode,
-            decode=frames.decode,
-            unknown=lambda inc: self._lease.heartbeat_soon(),
-        )
-        self.check = self._lease.check
-        self.claim = self._lease.claim
-        self.release = self._directory.release
-        self.send = self._links.send
-        self.is_full = self._links.is_full
-        self._refused: Any = None
-        self._meeting: list[tuple[str, Deferred[None]]] = []  # who waits for a node to be known
+class NotReady(Exception):
+    """Nobody can tell now where a user is."""
+
+
+class Mesh(Protocol):
+    """The other nodes.
+
+    A node is called by its inc, ID.XXXXXXXX: another one each time that it has begun anew.
+    """
 
     @property
     def me(self) -> str:
         """The inc of this node."""
-        return self._lease.me
 
     @property
     def ready(self) -> bool:
         """Whether names can be claimed, and calls made to others."""
-        return self._lease.ready
 
     @property
     def holds_names(self) -> bool:
         """Whether no other node can have the names of the users here."""
-        return self._lease.holds_names
 
     @property
     def members(self) -> frozenset[str]:
         """The incs of the others."""
-        return self._lease.members
 
-    def locate(self, key: str) -> "Deferred[str | None]":
-        """Fire with the inc of the node that has the name of a key; fails with NotReady.
+    def claim(self, name: Name) -> Deferred[Literal["yours", "taken", "later"]]:
+        """Take a name for this node.
 
-        If that node is so new that it is not known yet, it is by then.
+        Who cancels that has not got it, and may claim it again at once.
         """
-        return Deferred.fromCoroutine(self._locate(key))
 
-    async def _locate(self, key: str) -> str | None:
-        if not self.ready:
-            raise NotReady
-        inc = await self._directory.locate(key)
-        if inc is None or inc == self.me:
-            return inc
-        return inc if await self._meet(inc) else None
+    def release(self, name: Name) -> None:
+        """Let a name be free again, if it is this node's."""
 
-    async def _meet(self, inc: str) -> bool:
-        """Wait until a node is known; tell whether it is at last."""
-        if inc in self.members:
-            return True
-        met: Deferred[None] = Deferred()
-        self._meeting.append((inc, met))
-        self._lease.heartbeat_soon()
-        try:
-            await met.addTimeout(MEETING_SECONDS, self._reactor)
-        except defer.TimeoutError:
-            return False
-        finally:
-            self._meeting.remove((inc, met))
-        return True
+    def locate(self, key: str) -> Deferred[str | None]:
+        """Fire with the inc of the node that has the name of a key; fails with NotReady."""
 
-    def start(self, refused: Any) -> None:
-        """Join, and stay; call refused with one line if that can never be."""
-        self._refused = refused
-        self._lease.exchange = self.listener
-        self._engine.start(self._lease.connected, self._lease.lost, self.refused)
+    def send(self, inc: str, frame: Frame) -> None:
+        """Tell a node something: once, and after all that it was told before."""
 
-    def stop(self) -> "Deferred[None]":
-        """Leave, once what was to be told to others in this turn is told."""
-        self._links.stop()
-        leaving = self._lease.leave().addTimeout(LEAVING_SECONDS, self._reactor)
-        leaving.addErrback(lambda why: None)  # the others will notice by themselves
-        return leaving.addCallback(lambda _: self._engine.stop())
+    def is_full(self, inc: str) -> bool:
+        """Tell whether so much is on its way to a node that whoever speaks must wait."""
 
-    def _received(self, inc: str, frame: Frame) -> None:
-        # What was told to a former incarnation of this node nobody would hear the answer to.
-        if self._lease.check() and self._links.me == self._lease.me:
-            self.listener.received(inc, frame)
+    def check(self) -> bool:
+        """Tell whether this node still is what it was; else its users have been ended."""
 
-    # The lease tells:
 
-    def joined(self) -> None:
-        """Make the inbox, and read it."""
-        self._links.opened(self.me)
-        _log.info(
-            "Joined the cluster at {address} as node {id}",
-            address=self._engine.address,
-            id=self._node_id,
-        )
+class NamesListener(Protocol):
+    """What becomes of the names of the users here: the lease tells the exchange."""
 
-    def returned(self) -> None:
-        """Read on, and send again what may be lost."""
-        self._links.reconnected()
+    def names(self) -> list[Name]:
+        """Return the names of the users here."""
 
-    def ready_changed(self) -> None:
-        """Log it; who else wants to know asks."""
-        if self.ready:
-            _log.info("Names can be claimed")
-        else:
-            _log.warn("No names can be claimed for now")
+    def expelled(self, name: Name) -> None:
+        """End the user of a name that another node has taken."""
+
+    def frozen(self) -> None:
+        """End all users: others may have their names."""
+
+    def reborn(self) -> None:
+        """Forget all that is shared with other nodes: they have taken this one for dead."""
+
+
+class MeshListener(NamesListener, Protocol):
+    """What the exchange is told."""
+
+    def received(self, inc: str, frame: Frame) -> None:
+        """Take what another node has told."""
+
+    def room_changed(self, inc: str) -> None:
+        """Note that what is on its way to a node has become too much, or is not any more."""
 
     def members_changed(self, members: frozenset[str]) -> None:
-        """Tell the links and the exchange who is there."""
-        ids = ", ".join(sorted(map(id_of, members))) or "none"
-        _log.info("The other nodes are now: {ids}", ids=ids)
-        self._links.members_changed(members)
-        self.listener.members_changed(members)
-        for inc, met in list(self._meeting):
-            if inc in members:
-                met.callback(None)
-
-    def refused(self, why: EngineRefuses) -> None:
-        """End the process: this node can't be a member."""
-        self._refused(str(why))
+        """Take the incs of the others; whoever is missing is dead."""

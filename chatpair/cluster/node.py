@@ -6,7 +6,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from chatpair.cluster.address import EngineAddress
-from chatpair.cluster.mesh import EngineMesh
+from chatpair.cluster.engine_mesh import EngineMesh
 from chatpair.cluster.tunnel import TunnelFactory
 from chatpair.exchange.messages import AnyCommand
 from chatpair.protocol import ChatProtocol

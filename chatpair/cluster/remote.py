@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from chatpair.cluster import frames
-from chatpair.cluster.mesh_types import Mesh
+from chatpair.cluster.mesh import Mesh
 from chatpair.exchange.messages import (
     AnyEvent,
     Back,

@@ -13,7 +13,7 @@ from chatpair.cluster.across import not_ready
 from chatpair.cluster.carried import CarriedProtocol, Way
 from chatpair.cluster.factory import ClusterFactory
 from chatpair.cluster.far_end import FarProtocol, FarTransport
-from chatpair.cluster.mesh_types import Mesh, NotReady
+from chatpair.cluster.mesh import Mesh, NotReady
 from chatpair.exchange.held_lines import Carry
 from chatpair.exchange.messages import Error
 from chatpair.exchange.user import Connection, User

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from chatpair.cluster import scripts
 from chatpair.cluster.directory import BATCH
-from chatpair.cluster.mesh_types import NotReady
+from chatpair.cluster.mesh import NotReady
 from chatpair.exchange.names import NameTable, parse
 from tests.support.cluster_nodes import LEASE, Store, World
 

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from chatpair.cluster import frames
 from chatpair.cluster.frames import Frame
-from chatpair.cluster.mesh_types import NotReady
+from chatpair.cluster.mesh import NotReady
 from chatpair.cluster.tunnel import TunnelFactory
 from chatpair.exchange.names import Name, NameTable
 from chatpair.exchange.user import User

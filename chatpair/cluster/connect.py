@@ -12,7 +12,7 @@ from twisted.internet.protocol import Factory
 from txredisapi import ResponseError
 
 from chatpair.cluster.address import EngineAddress
-from chatpair.cluster.connection import Connection, EngineAway, EngineRefuses, explain
+from chatpair.cluster.engine_connection import Connection, EngineAway, EngineRefuses, explain
 
 T = TypeVar("T")
 

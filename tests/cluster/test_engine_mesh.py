@@ -8,8 +8,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from chatpair.cluster.address import EngineAddress
+from chatpair.cluster.engine_mesh import MEETING_SECONDS, EngineMesh
 from chatpair.cluster.frames import Frame, Refused
-from chatpair.cluster.mesh import MEETING_SECONDS, EngineMesh
 
 OTHER = "b.00000001"
 FRAME = Refused(1, 1)

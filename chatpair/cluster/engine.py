@@ -18,10 +18,11 @@ from chatpair.cluster.engine_connection import Connection, EngineAway, EngineRef
 
 __all__ = ["Engine", "EngineAway", "EngineRefuses", "Script"]
 
-PATIENCE = 5.0
-
 SHORTEST_WAIT, LONGEST_WAIT = 0.25, 1.0
 """Seconds between tries to connect."""
+
+_Told = Callable[[], object]
+_ToldWhy = Callable[[EngineRefuses], object]
 
 _log = Logger()
 
@@ -47,11 +48,8 @@ class Engine:
     connected = False
     """Whether commands can be sent."""
 
-    def __init__(self, reactor: Any, address: EngineAddress, *, patience: float = PATIENCE) -> None:
-        """Connect to nothing yet.
-
-        When nothing is heard for `patience` seconds while a command waits, the engine is away.
-        """
+    def __init__(self, reactor: Any, address: EngineAddress, *, patience: float) -> None:
+        """Take for how many seconds a command waits when nothing is heard; connect to nothing."""
         self.address = address
         self.longest_block = round(patience * 500)
         """Milliseconds that a read may wait for data (BLOCK)."""
@@ -62,12 +60,7 @@ class Engine:
         self._was_connected = self._stopped = False
         self._keeping: Deferred[None] = defer.succeed(None)
 
-    def start(
-        self,
-        connected: Callable[[], object],
-        lost: Callable[[], object],
-        refused: Callable[[EngineRefuses], object],
-    ) -> None:
+    def start(self, connected: _Told, lost: _Told, refused: _ToldWhy) -> None:
         """Connect, and again whenever a connection ends.
 
         `connected` and `lost` are called in turns, `lost` before commands that wait fail, and also
@@ -120,12 +113,7 @@ class Engine:
             return defer.fail(EngineAway("The engine is away."))
         return self._connections[which].send(*arguments)
 
-    async def _keep(
-        self,
-        connected: Callable[[], object],
-        lost: Callable[[], object],
-        refused: Callable[[EngineRefuses], object],
-    ) -> None:
+    async def _keep(self, connected: _Told, lost: _Told, refused: _ToldWhy) -> None:
         tries = 0
         while not self._stopped:
             try:

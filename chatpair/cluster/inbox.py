@@ -65,8 +65,8 @@ class Inbox:
         self._reading = False
         self._retry: IDelayedCall | None = None
         self._untrimmed = 0
-        self._left_cursor = b""  # what the cursor was before the first entry that is left
-        self._left_bytes = 0  # that one's, and those of all that came after it
+        self._left_cursor = b""  # what the cursor was before the read with the first that is left
+        self._left_bytes = 0  # of that one, and of all that came after it
         self._left_since = 0.0
 
     def begin(self, me: str) -> "Deferred[bytes]":
@@ -149,13 +149,12 @@ class Inbox:
         before, self._cursor = self._cursor, entries[-1][0]
         self._untrimmed += len(entries)
         self._read()  # the engine looks for more meanwhile
-        for id_, fields in entries:
+        for _, fields in entries:
             if jumps != self._jumps:
                 return  # they are read again
             stranger = self._take(fields)
             if stranger or self.strangers:
                 self._leave(stranger, before, sum(map(len, fields or ())) + OVERHEAD)
-            before = id_
 
     def _leave(self, stranger: str | None, before: bytes, size: int) -> None:
         """Count an entry that is left, or read behind one that is."""

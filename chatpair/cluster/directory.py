@@ -1,6 +1,5 @@
 """The names in the engine: whose they are, and the members that have them."""
 
-from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
 from twisted.internet.defer import Deferred, gatherResults, succeed
@@ -100,11 +99,10 @@ class Directory:
         self._flush()
         return answer
 
-    def claim_again(self, names: Iterable[Name]) -> "Deferred[list[Name] | None]":
+    def claim_again(self, names: list[Name]) -> "Deferred[list[Name] | None]":
         """Ask for names of users that are here; fires with those that others have taken, or None
         if it is not known of all.
         """
-        names = list(names)
 
         def answered(outcomes: list[Outcome]) -> list[Name] | None:
             taken = [name for name, what in zip(names, outcomes, strict=True) if what == "taken"]

@@ -1,5 +1,6 @@
 """The other nodes, as the exchange of one sees them: engine, lease, names and links together."""
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import defer
@@ -52,7 +53,7 @@ class EngineMesh:
         self.release = self._directory.release
         self.send = self._links.send
         self.is_full = self._links.is_full
-        self._refused: Any = None
+        self._refused: Callable[[str], object]
         self._meeting: list[tuple[str, Deferred[None]]] = []  # who waits for a node to be known
 
     @property
@@ -105,7 +106,7 @@ class EngineMesh:
             self._meeting.remove((inc, met))
         return True
 
-    def start(self, refused: Any) -> None:
+    def start(self, refused: Callable[[str], object]) -> None:
         """Join, and stay; call refused with one line if that can never be."""
         self._refused = refused
         self._lease.exchange = self.listener

@@ -14,8 +14,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatpair.cluster.engine import Engine, EngineAway
-from chatpair.cluster.inbox import RETRY_SECONDS, Inbox, key_of
 from chatpair.cluster.link import ACK_BYTES, ACK_ENTRIES, Link
+from chatpair.cluster.node_inbox import RETRY_SECONDS, NodeInbox, key_of
 
 ACK_SECONDS = 0.1
 """How long an acknowledgement may wait for something else to be told to that node."""
@@ -55,7 +55,7 @@ class Links:
         self._decode = decode
         self._unknown = unknown
         self.me = ""
-        self._inbox = Inbox(clock, engine, lease, self._take, self._failed)
+        self._inbox = NodeInbox(clock, engine, lease, self._take, self._failed)
         self._links: dict[str, Link] = {}
         self._marked: dict[Link, None] = {}  # to be looked at when this turn of the reactor is over
         self._away = True  # until it is said that the engine is there

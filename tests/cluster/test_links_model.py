@@ -4,8 +4,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from chatpair.cluster.inbox import LEFT_BYTES, OVERHEAD
 from chatpair.cluster.link import ENTRY_BYTES, LIMIT_BYTES
+from chatpair.cluster.node_inbox import LEFT_BYTES, OVERHEAD
 from tests.support.links import LEASE, Net, Node
 
 IDS = ["a", "b", "c"]

@@ -7,7 +7,7 @@ from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from txredisapi import ResponseError
 
-from chatpair.cluster.inbox import LEFT_BYTES, TRIM_ENTRIES
+from chatpair.cluster.node_inbox import LEFT_BYTES, TRIM_ENTRIES
 from tests.support.links import LEASE, Net, Node
 
 

@@ -33,7 +33,7 @@ def key_of(inc: str) -> bytes:
     return b"chatpair:inbox:{%b}" % inc.encode()
 
 
-class Inbox:
+class NodeInbox:
     """Reads entries in order.
 
     One of a node that is not known is left in the Stream, and all is read again from it on once

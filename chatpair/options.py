@@ -1,12 +1,10 @@
 """The options of "twistd chatpair", read and checked."""
 
-import os
 import re
 import select
 import sys
 from functools import partial
 from importlib.util import find_spec
-from itertools import starmap
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
@@ -17,17 +15,12 @@ from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
 
 from chatpair import __version__
+from chatpair.codecs import plain
 from chatpair.codecs.cleaning import clean
-from chatpair.codecs.plain_client import parse_event
 from chatpair.doors.proxied import PREFIX
-from chatpair.exchange.messages import Notice
 
 if TYPE_CHECKING:
-    from chatpair.cluster.address import EngineAddress
     from chatpair.doors.tls import Certificates
-
-_TLS = ("ssl:", "tls:")
-
 
 _MEANINGS = {
     "max-line": "Bytes that a line may have; a longer one is dropped, and its sender told.",
@@ -60,6 +53,20 @@ _MEANINGS = {
 }
 """The options that have a value, and what they are for."""
 
+_LISTS = {
+    "port": "Where to listen: a port number, or an endpoint description of Twisted's such as "
+    "epoll:9999:interface=127.0.0.1, unix:/run/chatpair.sock or systemd:domain=INET:index=0. "
+    "A number means epoll:, or tcp: where the system has no epoll. "
+    "May be given more than once. [default: 9999]",
+    "auth": "Which names have a password, and what checks it: htpasswd:FILE has lines as htpasswd "
+    "-B writes them, and --help-auth lists others. A name that is not in there is anybody's. A "
+    "checker that can't tell its names, as unix, has all. May be given more than once.",
+    "web": "Where to serve a page to chat from with a browser, and its WebSocket: a port number, "
+    "which means tcp:, or an endpoint description as for --port. "
+    "May be given more than once. [default: none]",
+}
+"""Those that may be given more than once; the help would show a docstring's line breaks."""
+
 _NUMBERS: dict[str, tuple[int | None, int, type[int] | type[float]]] = {
     "max-line": (65_536, 1, int),
     "linger": (60, 0, float),
@@ -75,15 +82,13 @@ _NUMBERS: dict[str, tuple[int | None, int, type[int] | type[float]]] = {
 """Those that are numbers: the default, the least that one may be, and whether it is whole."""
 
 
-def _parameter(option: str, meaning: str) -> tuple[object, ...]:
-    """Return what Twisted wants to know of an option that has a value."""
-    if option in _NUMBERS:
-        default, minimum, number = _NUMBERS[option]
-        return option, None, default, meaning, partial(_number, option, minimum, number)
-    return option, None, None, meaning, _node_id if option == "node" else None
-
-
-def _number(option: str, minimum: int, number: type[int] | type[float], text: str) -> float:
+def _value(option: str, text: str) -> str | float:
+    """Return what an option is given; raises ValueError with one line if it can't be that."""
+    if option == "node" and not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", text):
+        raise ValueError(f"--node {text}: not 1 to 32 of A-Z, a-z, 0-9, _ and -")
+    if option not in _NUMBERS:
+        return text
+    _, minimum, number = _NUMBERS[option]
     try:
         value = number(text)
     except ValueError:
@@ -92,12 +97,6 @@ def _number(option: str, minimum: int, number: type[int] | type[float], text: st
     if not minimum <= value < sys.maxsize:
         raise ValueError(f"--{option} {text}: not {minimum} or more")
     return value
-
-
-def _node_id(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", text):
-        raise ValueError(f"--node {text}: not 1 to 32 of A-Z, a-z, 0-9, _ and -")
-    return text
 
 
 class Options(usage.Options, strcred.AuthOptionMixin):
@@ -109,23 +108,23 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         "Two parties, people or programs, talk over one private line: with nc, telnet, or the "
         "client that the command chatpair starts."
     )
-    optParameters = tuple(starmap(_parameter, _MEANINGS.items()))
+    optParameters = tuple(
+        (option, None, _NUMBERS.get(option, [None])[0], meaning, partial(_value, option))
+        for option, meaning in _MEANINGS.items()
+    )
     optFlags = (("registered-only", None, "Let nobody in but those whose name has a password."),)
 
     def __init__(self) -> None:
         super().__init__()
+        self.docs.update(_LISTS)
+        self.certificates: dict[str, Certificates] = {}
+        """Those of endpoints, by their descriptions."""
         self.update({"ports": [], "sources": [], "webs": [], "motd-text": ""})
 
     def opt_port(self, description: str) -> None:
         kind = "epoll" if hasattr(select, "epoll") else "tcp"
-        self["ports"].append(_endpoint_description("port", kind, description))
+        self["ports"].append(self._endpoint_description("port", kind, description))
 
-    opt_port.__doc__ = (  # the help shows a docstring's line breaks and indentation
-        "Where to listen: a port number, or an endpoint description of Twisted's such as "
-        "epoll:9999:interface=127.0.0.1, unix:/run/chatpair.sock or systemd:domain=INET:index=0. "
-        "A number means epoll:, or tcp: where the system has no epoll. "
-        "May be given more than once. [default: 9999]"
-    )
     opt_p = opt_port
 
     def opt_auth(self, description: str) -> None:
@@ -148,24 +147,41 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             return
         raise usage.UsageError(f"--auth {kind}: {why}")
 
-    opt_auth.__doc__ = (
-        "Which names have a password, and what checks it: htpasswd:FILE has lines as htpasswd -B "
-        "writes them, and --help-auth lists others. A name that is not in there is anybody's. A "
-        "checker that can't tell its names, as unix, has all. May be given more than once."
-    )
-
     def opt_web(self, description: str) -> None:
         try:
             import chatpair.doors.web  # noqa: F401
         except ImportError:
             raise usage.UsageError("--web needs the extra: pip install 'chatpair[web]'") from None
-        self["webs"].append(_endpoint_description("web", "tcp", description))
+        self["webs"].append(self._endpoint_description("web", "tcp", description))
 
-    opt_web.__doc__ = (
-        "Where to serve a page to chat from with a browser, and its WebSocket: a port number, "
-        "which means tcp:, or an endpoint description as for --port. "
-        "May be given more than once. [default: none]"
-    )
+    def _endpoint_description(self, option: str, kind: str, text: str) -> str:
+        """Return the endpoint description that an operator meant, if Twisted can parse it.
+
+        A number alone is a port of that kind.
+        """
+        from twisted.internet import reactor  # installs one: not before there is a choice
+
+        description = text.removeprefix(PREFIX)
+        has_tls = description.startswith(("ssl:", "tls:"))
+        if has_tls and not (find_spec("OpenSSL") and find_spec("service_identity")):
+            extra = "pip install 'chatpair[tls]'"
+            raise usage.UsageError(f"--{option} {text} needs the extra: {extra}")
+        try:
+            if description.isdecimal():
+                if int(description) > 65_535:
+                    raise ValueError("the highest port is 65535")
+                description = f"{kind}:{description}"
+            serverFromString(reactor, description)
+            if has_tls:
+                from chatpair.doors.tls import Certificates
+
+                self.certificates[description] = Certificates(description)
+        except Exception as why:  # each kind of endpoint raises what it likes
+            raise usage.UsageError(
+                f"--{option} {text}: no port number, and no endpoint description that works here: "
+                f"{explain(why)}"
+            ) from None
+        return f"{PREFIX}{description}" if text.startswith(PREFIX) else description
 
     def opt_version(self) -> None:
         """Show the version of chatpair and exit."""
@@ -179,43 +195,22 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         if not self["ports"]:
             self.opt_port("9999")
         if self["motd"] is not None:
-            self["motd-text"] = _read_motd(Path(self["motd"]))
+            path = Path(self["motd"])
+            try:
+                lines = path.read_bytes().splitlines()
+            except OSError as why:
+                raise usage.UsageError(f"--motd: can't read {path}: {why.strerror}") from None
+            self["motd-text"] = "\n".join(plain.quote(clean(line)) for line in lines)
         if self["cluster"] is None:
             for option in ("cluster-auth", "node", "lease"):
                 if self[option] is not None:
                     raise usage.UsageError(f"--{option} needs --cluster: where the others meet")
         else:
-            self["cluster"] = _engine_address(self["cluster"], self["cluster-auth"])
+            from chatpair.cluster.option import engine_address
+
+            self["cluster"] = engine_address(self["cluster"], self["cluster-auth"])
             self["node"] = self["node"] or token_hex(4)
             self["lease"] = self["lease"] or 10.0
-
-
-def _endpoint_description(option: str, kind: str, text: str) -> str:
-    """Return the endpoint description that an operator meant, if Twisted can parse it.
-
-    A number alone is a port of that kind.
-    """
-    from twisted.internet import reactor  # installs one: not before there is a choice
-
-    behind = PREFIX if text.startswith(PREFIX) else ""
-    description = text.removeprefix(behind)
-    if description.startswith(_TLS) and not (
-        find_spec("OpenSSL") and find_spec("service_identity")
-    ):
-        raise usage.UsageError(f"--{option} {text} needs the extra: pip install 'chatpair[tls]'")
-    try:
-        if description.isdecimal():
-            if int(description) > 65_535:
-                raise ValueError("the highest port is 65535")
-            description = f"{kind}:{description}"
-        serverFromString(reactor, description)
-        certificates_of(description)
-    except Exception as why:  # each kind of endpoint raises what it likes
-        raise usage.UsageError(
-            f"--{option} {text}: no port number, and no endpoint description that works here: "
-            f"{explain(why)}"
-        ) from None
-    return behind + description
 
 
 def explain(why: Exception) -> str:
@@ -225,61 +220,3 @@ def explain(why: Exception) -> str:
     if isinstance(why, OSError) and why.strerror:
         return f"{why.filename}: {why.strerror}"
     return f"{type(why).__name__}: {why}"
-
-
-def certificates_of(description: str) -> "Certificates | None":
-    """Return the certificates of an endpoint, if it has any; raises what reading them does."""
-    if not description.startswith(_TLS):
-        return None
-    from chatpair.doors.tls import Certificates
-
-    return Certificates(description)
-
-
-def _engine_address(url: str, auth: str | None) -> "EngineAddress":
-    """Return where an engine is, and the password for it, from wherever there is one."""
-    if not (find_spec("txredisapi") and find_spec("hiredis")):
-        raise usage.UsageError("--cluster needs the extra: pip install 'chatpair[cluster]'")
-    from chatpair.cluster.address import EngineAddress
-
-    try:
-        address = EngineAddress.parse(url)
-    except ValueError as why:
-        raise usage.UsageError(f"--cluster: {why}") from None
-    except ImportError:
-        raise usage.UsageError(
-            "--cluster with TLS needs the extra: pip install 'chatpair[tls]'"
-        ) from None
-    if auth is not None:
-        if address.password:
-            raise usage.UsageError("--cluster-auth: there is a password in --cluster already")
-        return address.with_credentials(_read_password(Path(auth)))
-    if not address.password and (text := os.environ.get("CHATPAIR_CLUSTER_AUTH")):
-        return address.with_credentials(text)
-    if address.user and not address.password:
-        raise usage.UsageError(f"--cluster: the user {address.user} has no password")
-    return address
-
-
-def _read_password(path: Path) -> str:
-    try:
-        lines = path.read_text().splitlines()
-    except OSError as why:
-        raise usage.UsageError(f"--cluster-auth: can't read {path}: {why.strerror}") from None
-    except ValueError:
-        raise usage.UsageError(f"--cluster-auth: {path} is no text in UTF-8") from None
-    if not lines or not lines[0]:
-        raise usage.UsageError(f"--cluster-auth: there is no password in {path}")
-    return lines[0]
-
-
-def _read_motd(path: Path) -> str:
-    """Return the lines of a file, none of which passes for a word of the server's or a peer's."""
-    try:
-        lines = [clean(line) for line in path.read_bytes().splitlines()]
-    except OSError as why:
-        raise usage.UsageError(f"--motd: can't read {path}: {why.strerror}") from None
-    return "\n".join(
-        line if isinstance(parse_event(line), Notice) and not line.startswith("[") else f" {line}"
-        for line in lines
-    )

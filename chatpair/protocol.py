@@ -1,87 +1,103 @@
-"""What a line means in each state, and what the user of a connection is told."""
+"""One connection: its lines go to a session, and what its user is told comes back."""
 
-from __future__ import annotations
-
-import re
+from collections.abc import Callable
 
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol
 from twisted.internet.protocol import connectionDone
+from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
-from chatpair.codecs import json, plain
-from chatpair.codecs.cleaning import clean, is_clean
-from chatpair.commands import FULL
-from chatpair.connection import CLOSING_SECONDS
+from chatpair.codecs import plain
+from chatpair.codecs.cleaning import is_clean
+from chatpair.exchange.exchange import Exchange
 from chatpair.exchange.limits import host_of
-from chatpair.exchange.messages import (
-    Acknowledge,
-    AnyCommand,
-    AnyEvent,
-    Call,
-    Claim,
-    EndInput,
-    Error,
-    HangUp,
-    Invalid,
-    Left,
-    Listening,
-    Message,
-    Notice,
-    Ping,
-    Pong,
-    Quit,
-    Say,
-)
-from chatpair.exchange.user import CountingUser, User
-from chatpair.factory import SILENT_SECONDS
-from chatpair.login import LoginConnection
+from chatpair.exchange.messages import AnyEvent, Ending, Error, Goodbye, Message, Mode, Notice, Quit
+from chatpair.exchange.user import User
+from chatpair.sessions.json import JsonSession
+from chatpair.sessions.plain import PlainSession
+from chatpair.sessions.session import FULL, LineHandler, Session
+from chatpair.wire.closing import CLOSING_SECONDS, Closing, make_closing
+from chatpair.wire.line_receiver import CHUNK, SHORT_CHUNK, TextLineReceiver
+from chatpair.wire.liveness import Watch, set_options, socket_of
+from chatpair.wire.outgoing import Outgoing
+from chatpair.wire.reading import Reading, State, make_reading
 
-_HTTP_REQUEST = re.compile(r"[A-Z]+ \S+ HTTP/[0-9]")
+FLUSHING_SECONDS = 300.0
+"""How long a client may take to read what it was told before."""
+
+REFUSED_SECONDS = 30.0
+"""The same for one that was refused: the answer may wait for a handshake that never ends."""
+
+DRAINED_LINES = 2_000
+"""Lines that are still handled, and need memory, when nothing can wait any longer."""
 
 _NO_TLS = Notice("This port talks plain text, not TLS.")
-_NO_HTTP = Notice("This is not a web server: talk to it with telnet, nc or the chatpair client.")
 _CROWDED = Notice("There are too many connections from your address.")
 _TOO_OFTEN = Notice("You are connecting too often; try again in a minute.")
-_SILENT = Error(None, "try-later", f"Nothing came for {SILENT_SECONDS:.0f} seconds.")
 _TAKEN_OVER = Error(None, "bad-key", "Another connection has taken this line over.")
-_CUT = Error("say", "bad-line", "That line was not sent: it has no end.")
-_STOPPING = Error(None, "try-later", "The server is stopping.")
 
 
-class ChatProtocol(LoginConnection):
-    """Somebody at the other end, who is unnamed, idle or paired: a line handler for each."""
+def _tell_nobody(sender: str, lines: bytes, seconds: float) -> bool:
+    return False
 
-    _command_waits = False  # until what was told before is taken
-    _line_was_cut = False  # the last one
 
-    @property
-    def counted_host(self) -> str | None:
-        """The host that this counts for as a connection."""
-        return self._host
+@implementer(IHalfCloseableProtocol)
+class ChatProtocol(TextLineReceiver, TimeoutMixin):
+    """Somebody at the other end, who is unnamed, idle or paired.
+
+    The session has a line handler for each of these states; that of the present one is bound.
+    """
+
+    factory: Exchange
+    session: PlainSession | JsonSession | Session
+    handle_line: LineHandler
+    user: User | None = None
+    peer: User | None = None
+
+    _tell_peer: Callable[[str, bytes, float], bool] = staticmethod(_tell_nobody)
+    _reading: Reading | None = None  # made when something happens to the input but lines
+    _closing: Closing | None = None  # the same of the end
+    _why_lost = ""
 
     # The transport's side
 
     def connectionMade(self) -> None:
         """Let in whoever connects, or say why not."""
-        super().connectionMade()
-        self._handle_line = self.unnamed
-        self._host = host_of(self.transport.getPeer())
-        if not self.factory.connected(self, self.counted_host):
-            self._refuse(_CROWDED, "too many from one host")
-        elif self.factory.connects_too_often(self.counted_host):
-            self._refuse(_TOO_OFTEN, "connecting too often")
-        elif self.factory.is_full() and not self.factory.may_come_back():
-            self._refuse(FULL, "full")
+        factory, settings = self.factory, self.factory.settings
+        self.MAX_LENGTH = settings.max_line
+        self.max_chunk = min(CHUNK, self.MAX_LENGTH + 1)
+        self.short_chunk = min(SHORT_CHUNK, self.MAX_LENGTH + 1)
+        self.host = host_of(self.transport.getPeer())
+        sock = socket_of(self.transport)
+        if sock is not None:
+            set_options(sock)
+        self.watch = Watch(factory.clock, factory.visitors.watches, sock, self)
+        self.outgoing = Outgoing(self)
+        self.transport.registerProducer(self.outgoing, True)
+        self.session = PlainSession(self)
+        self.handle_line = self.session.unnamed
+        counted = self._counted_host()
+        if not factory.visitors.came(self, counted):
+            self.refuse(_CROWDED, "too many from one host")
+        elif factory.visitors.comes_too_often(counted):
+            self.refuse(_TOO_OFTEN, "connecting too often")
+        elif factory.full and not factory.held.may_come_back():
+            self.refuse(FULL, "full")
         else:
-            self.factory.unnamed.start(self)
+            factory.visitors.unnamed.start(self)
+
+    def _counted_host(self) -> str | None:
+        """Return the host that has a connection here; one that is carried here counts elsewhere."""
+        return None if getattr(self.transport, "counts_elsewhere", False) else self.host
 
     def handshakeReceived(self) -> None:
-        """Refuse a client that begins with TLS."""
-        self._refuse(_NO_TLS, "TLS")
+        self.refuse(_NO_TLS, "TLS")
 
     def lineReceived(self, line: bytes) -> bool:
         """Hand a line to the handler of the present state; return whether it must wait."""
-        return self._handle_line(line)
+        return self.handle_line(line)
 
     def linesReceived(self, lines: bytes) -> bool:
         """Pass lines on as one if all are text for the peer; return whether they are."""
@@ -91,262 +107,290 @@ class ChatProtocol(LoginConnection):
                 return False
         if not plain.only_says(lines):
             return False
+        if not self.factory.directory.check():
+            return True  # the user has been ended
         assert self.user is not None
-        assert self._peer is not None
         seconds = self.factory.clock.seconds()
-        if self._peer.tell_lines(self.user.name.text, lines, seconds):
+        if self._tell_peer(self.user.name.text, lines, seconds):
             self.flow_changed()
         return True
 
+    def answerTelnet(self, data: bytes) -> None:
+        if not self.full:  # else who never reads could ask for any number of answers
+            self.outgoing.write(data)
+
     def interruptReceived(self) -> None:
-        """Take Ctrl-C in a telnet for Quit."""
-        self._quit()
+        self.session.obey(Quit())
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """Tell the sender that a line was too long; it is dropped, and the connection stays."""
-        text = f"That line was not sent: it has over {self.MAX_LENGTH} bytes."
-        if self._queue is not None:
-            self._take(Invalid(Error(None, "too-long", text)), 0)
-        elif self.user is None:
-            self.refuse_long()
+        self.session.line_too_long(f"That line was not sent: it has over {self.MAX_LENGTH} bytes.")
+
+    def rawDataReceived(self, data: bytes) -> None:
+        self.session.data_received(data)
+
+    # Reading
+
+    @property
+    def input_state(self) -> State:
+        """The state of what is read."""
+        return "open" if self._reading is None else self._reading.state()
+
+    @property
+    def input_ended(self) -> bool:
+        """Whether the other end has said all, though it may read on."""
+        return self.input_state in ("ending", "ended")
+
+    def _read(self) -> Reading:
+        if self._reading is None:
+            self._reading = make_reading(None)
+        return self._reading
+
+    def flow_changed(self) -> None:
+        self.session.wake()
+        self.check_flow()
+
+    def check_flow(self) -> None:
+        """Read on, or wait until there is room for what would come of it."""
+        if self.closed or self.deaf or self.input_ended:
+            return
+        if self.session.must_wait():
+            if self._read().wait():
+                self.pauseProducing()
+            self.watch.reads(False)
+        elif self.paused:
+            self.read_on_later()  # whoever made room is in the middle of something
+
+    def turnEnded(self) -> None:
+        if self._read().yield_turn():
+            self.pauseProducing()
+            self.read_on_later()
+
+    def read_on_later(self) -> None:
+        """Go on in a turn of the reactor of its own."""
+        self.factory.clock.callLater(0, self.read_on)
+
+    def read_on(self) -> None:
+        """Go on with what waits, if it need not wait any longer."""
+        if not self.paused or self.closed:
+            return
+        if self.input_ended:
+            self._handle_last()
+        elif self.session.must_wait():
+            self.watch.reads(False)
         else:
-            self.user.tell(Error("say", "too-long", text))
+            self._read().go_on()
+            self.paused = False
+            self.watch.reads(True)
+            self.handle_buffer()
+            if not (self.paused or self.closed or self.input_ended):
+                self.transport.resumeProducing()
+
+    def readConnectionLost(self) -> None:
+        """Take the end of input for "I have said all; I still listen"."""
+        if self._closing is not None:
+            self._closing.other_half_closed()
+        elif self.session.awaits_answer:
+            self._read().end_later()
+        else:
+            self._read().end()
+            self._handle_last()
+
+    def _handle_last(self) -> None:
+        """Handle the last lines, unless an answer is waited for.
+
+        TLS can also say that the other end does not listen any more.
+        """
+        if self.session.awaits_answer:
+            return
+        self.paused = False
+        self.end_of_input()
+        if self.paused or self.closed:
+            return
+        self._read().all_handled()
+        if getattr(self.transport, "output_ended", False):
+            self.end("closed")
+        else:
+            self.session.all_said()
 
     def end_of_input(self) -> None:
-        """Handle what is left, but for half an object: the connection was cut in the middle.
-
-        Under TLS anybody on the way could have cut a line: it is not said, and its sender told.
-        """
         whole, newline, rest = self._buffer.rpartition(b"\n")
         was_cut = getattr(self.transport, "input_was_cut", False)
-        if was_cut or (self._queue is not None and isinstance(json.parse(rest), Invalid)):
-            self._buffer = whole + newline
-            self._line_was_cut = was_cut and bool(rest) and self._queue is None
+        self._buffer = whole + newline + self.session.last_line(rest, was_cut=was_cut)
         super().end_of_input()
-        if self._queue is not None:
-            self._queue.obey_all()
-        if self._line_was_cut and not self.paused and self.user is not None:
-            self.user.tell(_CUT)
+        self.session.last_handled()
 
-    def all_said(self) -> None:
-        """Stay while there is somebody to listen to; else close."""
-        if self.no_more_comes:
-            self.factory.silent.stop(self)
-        if self._may_go():
-            self.stop_listening("closed")
-        else:
-            # From a program that is gone, whatever it is told comes back as a reset.
-            self.tell(Pong() if self._queue is not None else Listening())
-            self.listen_on()
+    def ignore_input(self) -> None:
+        """Heed nothing that still comes."""
+        self.deaf = True
+        self.takes_chunks = False
 
-    def stop_listening(self, reason: str) -> None:
-        """Leave, and for good if a program that counts has said by a command that it would."""
-        if self._queue is None or self.no_more_comes:
-            self.end(reason)
-        else:
-            self._quit(reason)
+    def listen_on(self) -> None:
+        """Stay for a while, though the other end has said all; longer when the peer speaks."""
+        self.setTimeout(self.factory.settings.linger)
+        if self.input_ended:
+            self.watch.input_ended()
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Handle the lines that flow control kept, and leave."""
-        self.lost = True
-        self.setTimeout(None)
-        self.watch.stop()
-        self.drain()
-        closed = "closed" if isinstance(reason.value, ConnectionDone) else "reset"
-        self._leave("lost", self._why_lost or closed)
-        self.factory.disconnected(self, self.counted_host)
-        # They hold this: else it is a cycle to collect.
-        del self._handle_line, self.watch
-        self._queue = None
-
-    # The states: each handles a line, and the present one's handler is bound
-
-    def unnamed(self, line: bytes) -> bool:
-        text = clean(line)
-        command = plain.parse_unnamed(text)
-        if _HTTP_REQUEST.match(text):
-            self._refuse(_NO_HTTP, "HTTP")
-        elif isinstance(command, Claim):
-            self._claim(command)
-        else:
-            self._obey(command)
-        return False
-
-    def _idle(self, line: bytes) -> bool:
-        self._obey(plain.parse(clean(line)))
-        return False
-
-    def _paired(self, line: bytes) -> bool:
-        command = plain.parse(clean(line))
-        if isinstance(command, Say):
-            self._say(command)
-            return False
-        # Whoever does not read may go on speaking, but asks for no more answers.
-        waits = self.full and not isinstance(command, Quit | EndInput) and not self.draining
-        if waits and self.input_ended:  # nothing can wait any more
-            if isinstance(command, Call | HangUp):
-                self._obey(command)
-            return False
-        self._command_waits = waits
-        if waits:
-            self.flow_changed()
-            return True
-        self._obey(command)
-        return False
-
-    def json_received(self, line: bytes) -> bool:
-        self.factory.silent.start(self)
-        self._take(json.parse(line), len(line))
-        return False
-
-    def _take(self, command: AnyCommand, size: int) -> None:
-        """Obey a command once there is room for what it causes, but acknowledgements at once."""
-        assert self._queue is not None
-        done = isinstance(command, Acknowledge) and self.user and self.user.is_told(command.seq)
-        if done or (isinstance(command, Ping) and not self.full):
-            self._obey(command)
-        else:
-            self._queue.append(command, size)
-            if self._queue.full:
-                super().flow_changed()
-
-    def is_blocked(self, command: AnyCommand) -> bool:
-        """Tell whether there is no room for what a command causes."""
-        if isinstance(command, Quit):
-            return self.awaits_answer and not self.is_checked
-        if self.awaits_answer:
-            return True
-        if self.user is None:
-            return self.full
-        if self._pace is not None and self._pace.exhausted:
-            return True
-        if self.user.full or not isinstance(command, Say):
-            return self.user.full
-        assert self.user.says is not None
-        return self.user.says.full or (self._peer is not None and self._peer.full)
-
-    def all_obeyed(self) -> None:
-        """Read on after commands have waited, or close."""
-        if self.input_ended and self._may_go():
-            self.stop_listening("closed")
-        else:
-            super().flow_changed()
-
-    def _may_go(self) -> bool:
-        """Tell whether there is nothing to listen to once the input has ended.
-
-        As long as it can, a program may still acknowledge what others wait to know.
-        """
-        if self._peer is not None or self._queue or self.awaits_answer:
-            return False
-        if self.finishing and not (self.full or self._said_all):
-            return False  # the last lines may still be a call
-        return self.no_more_comes or self.user is None or not self.user.owes_receipts
+    def handle_rest(self, session: Session) -> None:
+        """Handle what has come in another session, whatever waits: there will be no later."""
+        if self._buffer:
+            self._read().stop()
+            self.session.forget()
+            self.session, self.handle_line = session, session.unnamed
+            self.takes_chunks = self.paused = False
+            self.handle_buffer(DRAINED_LINES)
 
     # The user's side
 
+    @property
+    def full(self) -> bool:
+        return self.outgoing.full
+
+    def tell(self, event: AnyEvent) -> None:
+        self.outgoing.write(self.session.render(event))
+        self._hears(event)
+
     def tell_for_receipt(self, event: AnyEvent) -> None:
-        """Write an event, and tell the factory when the kernel has it."""
-        self.write_for_receipt(self._render(event))
-        if self.input_ended and isinstance(event, Message):
+        self.outgoing.write_for_receipt(self.session.render(event))
+        self._hears(event)
+
+    def _hears(self, event: AnyEvent) -> None:
+        if self.timeOut is not None and isinstance(event, Message):
             self.resetTimeout()
 
-    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> None:
-        """Write many lines of the peer's at once."""
-        self.write(plain.render_messages(sender, lines, seconds))
-        if self.input_ended:
+    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:
+        self.outgoing.write(plain.render_messages(sender, lines, seconds))
+        if self.timeOut is not None:
             self.resetTimeout()
-
-    def handed(self) -> None:
-        """Tell the factory that the kernel has all that the user was told."""
-        if self.user is not None:
-            self.factory.handed(self.user)
+        return False
 
     def pair_changed(self) -> None:
-        """Bind the handler of the new state."""
-        if self.user is None or self.closing:
+        """Bind the handler of the new state, or close if only the old one was listened to."""
+        if self.user is None:
             return
-        self.bind(self.user)
-        if self.input_ended and self._may_go():
-            self.stop_listening("closed")
+        self.bind()
+        if (self.session.said_all or self.input_ended) and self.session.may_go():
+            self.session.stop_listening("closed")
         else:
             self.flow_changed()
 
-    def bind(self, user: User) -> None:
-        self._peer = self.factory.peer_of(user)
-        if self._queue is None:
-            self._handle_line = self._idle if self._peer is None else self._paired
-            may = not (self.draining or self.deaf) and self._pace is None  # which counts each line
-            self.takes_chunks = self._peer is not None and may
+    def bind(self) -> None:
+        """Look up the user's peer, and bind the line handler of the state."""
+        assert self.user is not None
+        self._speak_to(self.factory.pairs.peer_of(self.user))
+        self.handle_line = self.session.idle if self.peer is None else self.session.paired
 
-    # Flow control
+    def _speak_to(self, peer: User | None) -> None:
+        """Look up where what is said goes, once for many lines."""
+        self.peer = peer
+        self._tell_peer = peer.inbox.tell_lines if peer is not None else _tell_nobody
+        self.takes_chunks = peer is not None and self.session.takes_chunks and not self.deaf
 
-    def must_wait(self) -> bool:
-        """Tell whether no more should be read."""
-        if self._queue is not None:
-            return self._queue.full or self.holds_input
-        if self.awaits_answer or (self._pace is not None and self._pace.exhausted):
-            return True
-        if self._peer is None:
-            return self.full
-        return self._peer.full or (self.full and self._command_waits)
+    def speak_json(self) -> None:
+        """Speak JSON from now on."""
+        self.factory.visitors.unnamed.stop(self)
+        self.session = JsonSession(self)
+        self.handle_line = self.session.unnamed
+        self.tell(Mode(hold=self.factory.settings.hold))
 
-    def flow_changed(self) -> None:
-        """Read on, or wait; and let commands that wait go on, if they can."""
-        if self._queue is not None:
-            self._queue.wake()
-        super().flow_changed()
+    def handed(self) -> None:
+        self.session.handed()
 
     def room_changed(self) -> None:
-        """Let the peer know whether there is room."""
+        self.flow_changed()
         if self.user is not None:
-            self.factory.has_room(self.user)
+            self.factory.pairs.has_room(self.user)
 
     # The end
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is told; what was told before may still be on its way."""
+        return self.outgoing.writer is None
+
+    def end(self, reason: str, why: Ending = "lost", seconds: float = FLUSHING_SECONDS) -> None:
+        """Leave, or be held, and close once the answers are out, which may take so many seconds."""
+        self.session.stop(reason)
+        user, self.user = self.user, None
+        self._speak_to(None)
+        if user is not None and why == "quit":
+            self.factory.leave(user, why, reason)
+        elif user is not None:
+            self.factory.held.lose(user, reason)
+        if not self.closed:
+            at_once = self.input_ended or self.factory.visitors.crowded
+            self.ignore_input()
+            self.watch.stop()
+            self.outgoing.close()
+            self._closing = make_closing(self)
+            self._closing.hang_up(seconds, at_once)
+
+    def quit(self, reason: str = "quit") -> None:
+        """Say so, leave, and close."""
+        self.session.answer(Goodbye())
+        self.end(reason, "quit")
+
+    def refuse(self, answer: Notice | Error, reason: str) -> None:
+        """Say why somebody is not let in, and close."""
+        self.tell(answer)
+        self.factory.activity.refused(reason)
+        self.end(reason, seconds=REFUSED_SECONDS)
+
     def no_name_came(self) -> None:
-        """End a connection whose name is overdue."""
-        answer = Notice(f"No name came within {self.factory.name_time:g} seconds.")
-        self._refuse(answer, "no name")
-
-    def no_line_came(self) -> None:
-        """End a connection that is silent, if it is not just not read.
-
-        One that is not read because it does not acknowledge can't do so: the acknowledgements
-        are behind commands that wait for them. To resume on another connection helps then.
-        """
-        if self.paused and not (self.user is not None and self.user.full):
-            self.factory.silent.start(self)
-        else:
-            self._answer(_SILENT)
-            self.end("silent")
+        seconds = self.factory.settings.name_time
+        self.refuse(Notice(f"No name came within {seconds:g} seconds."), "no name")
 
     def taken_over(self) -> None:
-        """Leave the user to another connection, and close; that one is told all again."""
-        if self._queue is None:
-            self.drain()
+        self.session.handle_rest()
         self.dismissed(_TAKEN_OVER)
 
     def dismissed(self, why: Error) -> None:
-        """Say why there is no user here any more, and close."""
-        self.user = self._peer = None
+        self.user = None
         self.tell(why)
-        self._leave("lost", "dismissed")
-        self.hang_up(CLOSING_SECONDS)
+        self.end("dismissed", seconds=CLOSING_SECONDS)
 
     def drain(self) -> None:
-        """Handle what has come, unless its sender will say it again, or tell that it failed."""
-        if self._queue is None:
-            super().drain()
-        elif isinstance(self.user, CountingUser) and not self.lost:
-            for command in self._queue.clear():
-                if isinstance(command, Say):
-                    self.factory.fail(self.user, command, "stopped")
+        self.session.drain()
 
     def stop(self) -> None:
-        """Tell that the server is stopping, and close."""
-        if self._queue is not None and self._peer is not None:
-            self._answer(Left(self._peer.name.text, "stopped"))
-        self._answer(_STOPPING)
-        self.user = self._peer = None  # the factory has forgotten it
+        self.session.stopping()
+        self.user = None  # the factory has forgotten it
         self.end("stopped")
+
+    def abort(self) -> None:
+        self.outgoing.close()
+        if self._closing is None:
+            self._closing = make_closing(self)
+        self._closing.abort()
+
+    def vanished(self, how: str) -> None:
+        self._why_lost = how
+        self.abort()
+
+    def writeConnectionLost(self) -> None:
+        if self._closing is not None:
+            self._closing.flushed()
+
+    def timeoutConnection(self) -> None:
+        if self._closing is None:
+            self.session.stop_listening("only listened")
+        else:
+            self._closing.timed_out()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Handle the lines that flow control kept, and leave."""
+        self.outgoing.close()
+        self.setTimeout(None)
+        self.watch.stop()
+        self.factory.directory.check()
+        self.session.handle_rest()
+        closed = "closed" if isinstance(reason.value, ConnectionDone) else "reset"
+        self.end(self._why_lost or closed)
+        self.factory.visitors.went(self, self._counted_host())
+        self.deaf = True
+        # They hold this: else it is a cycle to collect.
+        self.session.forget()
+        del self.handle_line, self.watch, self.session
+        self._closing = self._telnet = None
+
+    def callLater(self, period: float, func: Callable[[], object]) -> IDelayedCall:
+        return self.factory.clock.callLater(period, func)

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,9 @@ from zope.interface import implementer
 from chatpair import __version__
 from chatpair.doors.proxied import PREFIX, ProxiedFactory
 from chatpair.doors.unix import remove_stale
+from chatpair.exchange.settings import Settings
 from chatpair.factory import ChatFactory
-from chatpair.options import Options, certificates_of, explain
-from chatpair.protocol import ChatProtocol
-from chatpair.readiness import notify
+from chatpair.options import Options, explain
 from chatpair.wire.liveness import set_options
 
 if TYPE_CHECKING:
@@ -43,32 +43,29 @@ _log = Logger()
 
 
 @implementer(IStreamServerEndpoint)
+@dataclass
 class _Endpoint:
-    """An endpoint whose port has the options of a socket that its connections are to inherit.
+    """Sets what connections inherit, and listens though a killed server has left its socket."""
 
-    And what a killed server left behind does not keep it from listening.
-    """
-
-    def __init__(self, of: IStreamServerEndpoint, certificates: "Certificates | None") -> None:
-        self._of = of
-        self._certificates = certificates
+    of: IStreamServerEndpoint
+    certificates: "Certificates | None"
 
     def listen(self, protocolFactory: IProtocolFactory) -> "Deferred[IListeningPort]":
         return Deferred.fromCoroutine(self._listen(protocolFactory))
 
     async def _listen(self, factory: IProtocolFactory) -> IListeningPort:
         try:
-            port = await self._of.listen(factory)
+            port = await self.of.listen(factory)
         except CannotListenError as why:
             path = why.port
             if not (isinstance(path, bytes) and remove_stale(Path(os.fsdecode(path)))):
                 raise
-            port = await self._of.listen(factory)
+            port = await self.of.listen(factory)
         sock = getattr(port, "socket", None)
         if isinstance(sock, socket.socket):
             set_options(sock)
-        if self._certificates is not None:
-            self._certificates.serve(port)
+        if self.certificates is not None:
+            self.certificates.serve(port)
         return port
 
 
@@ -96,9 +93,9 @@ class ChatService(MultiService):
     def startService(self) -> None:
         """Make room for as many files as there may be users, and for some without a name."""
         super().startService()
-        files = _allow_open_files(self.factory.max_users + 2 * SPARE_FILES)
+        files = _allow_open_files(self.factory.settings.max_users + 2 * SPARE_FILES)
         # To run out of files would cost three lines in the log for each connection.
-        self.factory.max_connections = max(files - SPARE_FILES, files // 2)
+        self.factory.settings.max_connections = max(files - SPARE_FILES, files // 2)
         if self.certificates:
             from twisted.internet import reactor
 
@@ -109,7 +106,7 @@ class ChatService(MultiService):
         if self._mesh is not None:
             self._mesh.start(self.fail)
         _log.info("chatpair {version} is ready", version=__version__)
-        notify("READY=1")
+        _notify("READY=1")
 
     def fail(self, why: str) -> None:
         """Log one line, and end twistd with exit status 1 after all has stopped in its order."""
@@ -140,10 +137,24 @@ class ChatService(MultiService):
         """Listen no more, and let everybody read what was said before."""
         if self._before_hangup is not None:
             signal.signal(signal.SIGHUP, self._before_hangup)
-        notify("STOPPING=1")
+        _notify("STOPPING=1")
         stopping = gatherResults([super().stopService(), self.factory.stop()])
         mesh = self._mesh
         return stopping if mesh is None else stopping.addCallback(lambda _: mesh.stop())
+
+
+def _notify(state: str) -> None:
+    """Tell a state to systemd, or whatever else started the server, if it asks (sd_notify(3))."""
+    where = os.environ.get("NOTIFY_SOCKET", "")
+    if not where.startswith(("/", "@")):
+        return
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+            told.settimeout(5.0)  # to make room for it
+            told.connect(f"\0{where[1:]}" if where.startswith("@") else where)
+            told.send(state.encode())
+    except OSError as why:
+        _log.warn("Can't tell {where} {state}: {why}", where=where, state=state, why=why)
 
 
 def _end_with_status_1() -> None:
@@ -183,41 +194,39 @@ def makeService(options: Options) -> ChatService:
         from chatpair.passwords.accounts import Accounts
 
         accounts = Accounts(options["sources"], clock)
-    settings: dict[str, Any] = {
-        "max_line": options["max-line"],
-        "linger": options["linger"],
-        "hold": options["hold"],
-        "max_users": options["max-users"],
-        "max_per_host": options["max-per-host"],
-        "motd": options["motd-text"],
-        "accounts": accounts,
-        "registered_only": options["registered-only"],
-        "connects_per_minute": options["max-connects-per-minute"],
-        "names_per_minute": options["max-names-per-minute"],
-        "name_time": options["name-time"],
-        "rate": options["rate"],
-    }
+    settings = Settings(
+        max_line=options["max-line"],
+        linger=options["linger"],
+        hold=options["hold"],
+        max_users=options["max-users"],
+        max_per_host=options["max-per-host"],
+        connects_per_minute=options["max-connects-per-minute"],
+        names_per_minute=options["max-names-per-minute"],
+        name_time=options["name-time"],
+        rate=options["rate"],
+        motd=options["motd-text"],
+        registered_only=options["registered-only"],
+    )
     if options["cluster"] is None:
-        factory, mesh = ChatFactory(clock, **settings), None
-        factory.protocol = ChatProtocol  # type: ignore[assignment]  # the stub wants less
+        factory, mesh = ChatFactory(clock, settings, accounts=accounts), None
     else:
-        from chatpair.cluster.node import make_node
+        from chatpair.cluster.cluster_directory import ClusterDirectory
+        from chatpair.cluster.engine_mesh import EngineMesh
 
-        where = options["cluster"], options["node"], options["lease"]
-        factory, mesh = make_node(clock, *where, **settings)
+        mesh = EngineMesh(clock, options["cluster"], options["node"], options["lease"])
+        mesh.listener = directory = ClusterDirectory(mesh)
+        factory = ChatFactory(clock, settings, accounts=accounts, directory=directory)
+        directory.serve(factory)
     chat = ChatService(factory, mesh)
+    chat.certificates += options.certificates.values()
     sites: list[tuple[str, IProtocolFactory]] = [(port, factory) for port in options["ports"]]
     if options["webs"]:
         from chatpair.doors.web import WebSite
 
-        sites += [(web, WebSite(factory)) for web in options["webs"]]
+        sites += [(web, WebSite(factory, factory)) for web in options["webs"]]
     for full, site in sites:
         description = full.removeprefix(PREFIX)
-        behind_proxy = full.startswith(PREFIX)
-        port = service(description, ProxiedFactory(site, factory) if behind_proxy else site)
-        certificates = certificates_of(description)
-        if certificates is not None:
-            chat.certificates.append(certificates)
-        port.endpoint = _Endpoint(port.endpoint, certificates)
+        port = service(description, site if description == full else ProxiedFactory(site, factory))
+        port.endpoint = _Endpoint(port.endpoint, options.certificates.get(description))
         port.setServiceParent(chat)
     return chat

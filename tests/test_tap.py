@@ -25,13 +25,13 @@ def parse(*arguments: str) -> tap.Options:
 def test_the_defaults() -> None:
     factory = tap.makeService(parse()).factory
     assert parse()["ports"] == ["epoll:9999"]
-    assert factory.max_line == 65_536
-    assert factory.linger == 60
-    assert factory.max_users == 10_000
-    assert factory.max_per_host == 100
-    assert (factory.name_time, factory.rate) == (30, 0)
-    assert (factory._connects._limit, factory._new_names._limit) == (300, 100)
-    assert factory.motd == ""
+    assert factory.settings.max_line == 65_536
+    assert factory.settings.linger == 60
+    assert factory.settings.max_users == 10_000
+    assert factory.settings.max_per_host == 100
+    assert (factory.settings.name_time, factory.settings.rate) == (30, 0)
+    assert (factory.visitors._connects._limit, factory.users._new_names._limit) == (300, 100)
+    assert factory.settings.motd == ""
 
 
 def test_every_option_reaches_the_factory(tmp_path: Path) -> None:
@@ -46,11 +46,11 @@ def test_every_option_reaches_the_factory(tmp_path: Path) -> None:
     assert options["ports"] == ["tcp:0:interface=127.0.0.1", "epoll:0"]
     assert len(service.services) == 2
     factory = service.factory
-    assert (factory.max_line, factory.linger) == (100, 1.5)
-    assert (factory.max_users, factory.max_per_host) == (2, 3)
-    assert (factory._connects._limit, factory._new_names._limit) == (4, 5)
-    assert (factory.name_time, factory.rate) == (1.5, 6)
-    assert factory.motd == "Grüße.\n [x]\n [2J[y]\n Quit."
+    assert (factory.settings.max_line, factory.settings.linger) == (100, 1.5)
+    assert (factory.settings.max_users, factory.settings.max_per_host) == (2, 3)
+    assert (factory.visitors._connects._limit, factory.users._new_names._limit) == (4, 5)
+    assert (factory.settings.name_time, factory.settings.rate) == (1.5, 6)
+    assert factory.settings.motd == "Grüße.\n [x]\n [2J[y]\n Quit."
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 
+from chatpair.client import json_codec
 from chatpair.client.session import NotJson, Refused
 from chatpair.codecs import json
 from chatpair.codecs.plain import NO_PLAIN_TEXT
@@ -71,7 +72,7 @@ class Connection(LineReceiver):
     """Says who is there, and then passes on commands and events."""
 
     delimiter = b"\r\n"
-    MAX_LENGTH = json.MAX_LENGTH
+    MAX_LENGTH = json_codec.MAX_LENGTH
     transport: Any
     _log = Logger()
 
@@ -131,7 +132,7 @@ class Connection(LineReceiver):
         """Hand an event to the handler of the present state."""
         self._heard = True
         try:
-            event = json.parse_event(line)
+            event = json_codec.parse_event(line)
         except ValueError:
             self._puzzled(line)
             return

@@ -16,9 +16,9 @@ from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 
+from chatpair.client import plain_codec
 from chatpair.client.session import Ended, NotDelivered, Refused, is_same_name
 from chatpair.client.waiters import Room
-from chatpair.codecs import plain_client
 from chatpair.codecs.cleaning import clean, clean_line
 from chatpair.exchange import messages
 from chatpair.wire.privacy import NEEDS_TLS, is_private
@@ -152,8 +152,8 @@ class PlainLine(LineReceiver):
                 self._connecting.cancel()
         return succeed(None)
 
-    def _send(self, command: plain_client.PlainCommand) -> None:
-        self.transport.write(plain_client.render_command(command))
+    def _send(self, command: plain_codec.PlainCommand) -> None:
+        self.transport.write(plain_codec.render_command(command))
 
     # The connection
 
@@ -169,7 +169,7 @@ class PlainLine(LineReceiver):
     def lineReceived(self, line: bytes) -> None:
         """Act upon a line, and tell of it."""
         text = clean(line)
-        event = plain_client.parse_event(text)
+        event = plain_codec.parse_event(text)
         match event:
             case messages.Goodbye():
                 self._end(None)

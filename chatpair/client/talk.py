@@ -11,6 +11,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.python.failure import Failure
 
+from chatpair.client import plain_codec
 from chatpair.client.ending import CONNECTION_LOST, DONE, Ending, ExitStatus, interrupted, refusal
 from chatpair.client.line import Line
 from chatpair.client.plain_line import PlainLine, Sent
@@ -18,7 +19,7 @@ from chatpair.client.screen import Screen, Standing
 from chatpair.client.session import MAX_LINE, Ended, Load, NotDelivered, NotJson, Refused
 from chatpair.client.waiters import Room
 from chatpair.client.waiting import AnyLine, call_when_free
-from chatpair.codecs import plain, plain_client
+from chatpair.codecs import plain
 from chatpair.codecs.cleaning import clean_line
 from chatpair.exchange import messages, names
 from chatpair.wire.privacy import NEEDS_TLS
@@ -286,7 +287,7 @@ class Talk(ABC):
                 self._refused(code, text)
             case Refused(code=code, text=text):
                 self._end_with(refusal(code, text))
-            case NotJson() if isinstance(plain_client.parse_event(str(why)), messages.Notice):
+            case NotJson() if isinstance(plain_codec.parse_event(str(why)), messages.Notice):
                 # That is no answer to a name: the server is full, or another kind of thing.
                 text = str(why) or "The server says nothing."
                 self._end_with(Ending(ExitStatus.NO_CONNECTION, text))

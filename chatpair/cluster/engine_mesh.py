@@ -9,8 +9,8 @@ from twisted.logger import Logger
 
 from chatpair.cluster import frames
 from chatpair.cluster.address import EngineAddress
-from chatpair.cluster.directory import Directory
 from chatpair.cluster.engine import Engine, EngineRefuses
+from chatpair.cluster.engine_names import EngineNames
 from chatpair.cluster.frames import Frame
 from chatpair.cluster.lease import Lease
 from chatpair.cluster.links import Links
@@ -36,8 +36,8 @@ class EngineMesh:
         self._reactor = reactor
         self._node_id = node_id
         self._engine = Engine(reactor, address, patience=lease / 2)
-        self._directory = Directory(self._engine)
-        self._lease = Lease(reactor, self._engine, self._directory, self, node_id, lease)
+        self._names = EngineNames(self._engine)
+        self._lease = Lease(reactor, self._engine, self._names, self, node_id, lease)
         self._links = Links(
             reactor,
             self._engine,
@@ -50,7 +50,7 @@ class EngineMesh:
         )
         self.check = self._lease.check
         self.claim = self._lease.claim
-        self.release = self._directory.release
+        self.release = self._names.release
         self.send = self._links.send
         self.is_full = self._links.is_full
         self._refused: Callable[[str], object]
@@ -86,7 +86,7 @@ class EngineMesh:
     async def _locate(self, key: str) -> str | None:
         if not self.ready:
             raise NotReady
-        inc = await self._directory.locate(key)
+        inc = await self._names.locate(key)
         if inc is None or inc == self.me:
             return inc
         return inc if await self._meet(inc) else None

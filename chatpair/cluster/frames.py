@@ -1,14 +1,19 @@
 """What nodes tell each other, and how it is written: msgspec's structs as MessagePack arrays.
 
 A user of the node that is told is called "to", one of the node that tells "by"; both are numbers
-that the user's own node gave. A call is known by a number that the caller's node gave.
+that the user's own node gave. A call is known by a number that the caller's node gave. What a user
+is to be told is an event of messages, as everywhere in the exchange.
+
+The tags 3 to 9, 12, 14 to 19 and 30 to 37 were those of frames that are no more.
 """
+
+from typing import Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
 from twisted.logger import Logger
 
-from chatpair.exchange.messages import Ending, ErrorCode, Failing, Outcome
+from chatpair.exchange import messages
 from chatpair.exchange.names import Name
 
 _log = Logger()
@@ -16,6 +21,10 @@ _log = Logger()
 
 class Frame(Struct, frozen=True, array_like=True, gc=False):
     """Something that a node tells another."""
+
+    def __repr__(self) -> str:
+        """Return what may be in a log: no key, and nothing that users say."""
+        return f"{type(self).__name__}()"
 
 
 # Calls
@@ -27,10 +36,8 @@ class Call(Frame, frozen=True, tag=1):
     by: int
     call: int
     name: Name
-    host: str | None
-    """Where the caller is, if that is known."""
-    age: float
-    """For how many seconds the caller has been there."""
+    host: str | None  # where the caller is, if that is known
+    age: float  # for how many seconds the caller has been there
     callee: str
 
 
@@ -41,66 +48,27 @@ class Cancel(Frame, frozen=True, tag=2):
     call: int
 
 
-class Accepted(Frame, frozen=True, tag=3):
-    """A call has made a pair."""
+class Answered(Frame, frozen=True, tag=20):
+    """What came of a call: a pair, or why there is none, or not yet; and who was called."""
 
     to: int
     call: int
-    by: int
-    name: Name
-    host: str | None
-
-
-class Rings(Frame, frozen=True, tag=4):
-    """A call rings."""
-
-    to: int
-    call: int
-    by: int
-    name: Name
-    host: str | None
-
-
-class Refused(Frame, frozen=True, tag=5):
-    """A call has failed; without a text, as there is nobody of that name here."""
-
-    to: int
-    call: int
-    code: ErrorCode = "unknown"
-    text: str = ""
-
-
-class Unanswered(Frame, frozen=True, tag=6):
-    """A call that rang was not answered."""
-
-    to: int
-    call: int
+    event: messages.Paired | messages.Error | messages.Unanswered
+    by: int = 0
+    name: Name | None = None
+    host: str | None = None
 
 
 # Pairs
 
 
-class Left(Frame, frozen=True, tag=7):
-    """The peer is gone."""
+class Told(Frame, frozen=True, tag=21):
+    """The peer says something, or what it does is to be known."""
 
     to: int
     by: int
-    why: Ending
-
-
-class Away(Frame, frozen=True, tag=8):
-    """The peer's connection is gone, or the peer is back."""
-
-    to: int
-    by: int
-    away: bool
-
-
-class Typing(Frame, frozen=True, tag=9):
-    """The peer is typing."""
-
-    to: int
-    by: int
+    event: messages.Message | messages.Left | messages.Held | messages.Back | messages.PeerTyping
+    say: int = 0  # the peer's own number of a message, if the peer is to know what became of it
 
 
 class Flow(Frame, frozen=True, tag=10):
@@ -120,185 +88,96 @@ class Lines(Frame, frozen=True, tag=11):
     lines: bytes
 
 
-class Said(Frame, frozen=True, tag=12):
-    """The peer says a text, which may have several lines."""
-
-    to: int
-    by: int
-    seconds: float
-    text: str
-    say: int = 0
-    """The peer's own number of it, if the peer is to know what became of it."""
-
-
 class Settled(Frame, frozen=True, tag=13):
     """What became of some of the texts that somebody said to users here."""
 
     to: int
     says: list[int]
-    outcome: Outcome
-    why: Failing | None = None
+    outcome: messages.Outcome
+    why: messages.Failing | None = None
 
 
 # Questions, which have a number of the node that asks
 
 
-class Ask(Frame, frozen=True, tag=14):
-    """Who is there?"""
+class IsKey(Struct, frozen=True, array_like=True):
+    """Whether a key is that of somebody there, says somebody at a host."""
 
-    ask: int
-
-
-class Answer(Frame, frozen=True, tag=15):
-    """Who is here, the first by name, and how many there are in all."""
-
-    ask: int
-    names: list[tuple[str, str, bool]]
-    """Name and key, and whether the user is talking."""
-    count: int
-
-
-class AskKey(Frame, frozen=True, tag=16):
-    """Is this the key of somebody there, says somebody at a host?"""
-
-    ask: int
     key: str
     host: str | None
     counting: bool
 
-    def __repr__(self) -> str:
-        """Return what may be in a log."""
-        return f"AskKey({self.ask})"
+
+class List(Struct, frozen=True, array_like=True):
+    """Who is here, the first by name, and how many there are in all."""
+
+    names: list[tuple[str, str, bool]]  # key and name, and whether the user is talking
+    count: int
 
 
-class AnswerKey(Frame, frozen=True, tag=17):
-    """Whether it is."""
-
-    ask: int
-    is_here: bool
-
-
-class AskHost(Frame, frozen=True, tag=18):
-    """Where is whoever has a name's key there?"""
+class Ask(Frame, frozen=True, tag=22):
+    """Who is there? Or is this a key there? Or where is whoever has a name's key there?"""
 
     ask: int
-    key: str
+    question: IsKey | str | None
 
 
-class AnswerHost(Frame, frozen=True, tag=19):
-    """Where that user is, if it is known."""
+class Answer(Frame, frozen=True, tag=23):
+    """Who is here, or whether it is, or the user's host, if it is known."""
 
     ask: int
-    host: str | None
+    answer: List | bool | str | None
 
 
-# Connections to one node whose user is at another. Their numbers are of the node they came to
+# Connections to one node whose user is at another. The number of such a tunnel is that which the
+# node knows that is told: positive where the client is, and negative where the user is.
 
 
-class TunnelOpen(Frame, frozen=True, tag=30):
-    """Somebody connected here has the key of a user there."""
+class TunnelOpened(Frame, frozen=True, tag=40):
+    """Somebody who is connected to the node that tells has the key of a user here."""
 
     tunnel: int
     host: str | None
-    is_private: bool
-    """Whether nobody on the way can read what goes over the connection."""
-    is_json: bool
-    """Whether JSON is spoken already."""
+    is_private: bool  # whether nobody on the way can read what goes over the connection
+    is_json: bool  # whether JSON is spoken already
 
 
-class TunnelSent(Frame, frozen=True, tag=31):
-    """The client has sent something."""
+class TunnelData(Frame, frozen=True, tag=41):
+    """The client has sent something, or is told something, which is whole lines then."""
 
     tunnel: int
     data: bytes
-
-    def __repr__(self) -> str:
-        """Return what may be in a log."""
-        return f"TunnelSent({self.tunnel})"
+    more: bool = False  # whether it is to be told together with what comes next
 
 
-class TunnelRead(Frame, frozen=True, tag=32):
-    """So many more bytes of what the client has sent are read."""
+class TunnelTaken(Frame, frozen=True, tag=42):
+    """So many more bytes are read there, or in the hands of the client's kernel."""
 
     tunnel: int
     count: int
 
 
-class TunnelTold(Frame, frozen=True, tag=33):
-    """The client is told something: whole lines, together with what comes next if there is more."""
+End = Literal["said all", "cut", "closed", "lost"]
+"""The client has said all, or anybody on the way says so, and may listen on; or the connection is
+closed when all is read, or at once.
+"""
+
+
+class TunnelEnded(Frame, frozen=True, tag=43):
+    """How the other end of a tunnel has ended."""
 
     tunnel: int
-    data: bytes
-    more: bool
-
-    def __repr__(self) -> str:
-        """Return what may be in a log."""
-        return f"TunnelTold({self.tunnel})"
+    how: End
 
 
-class TunnelHanded(Frame, frozen=True, tag=34):
-    """So many more bytes of what the client is told are in the hands of the kernel."""
-
-    tunnel: int
-    count: int
-
-
-class TunnelEnd(Frame, frozen=True, tag=35):
-    """The client has said all, and may still listen."""
-
-    tunnel: int
-    was_cut: bool
-    """Whether anybody on the way may have ended it."""
-
-
-class TunnelLost(Frame, frozen=True, tag=36):
-    """The client's connection is gone, or ended for another reason."""
-
-    tunnel: int
-    was_closed: bool
-    """Whether it was the client that closed it."""
-
-
-class TunnelClose(Frame, frozen=True, tag=37):
-    """The client's connection is to be closed, at once or when it has read all."""
-
-    tunnel: int
-    at_once: bool
-
-
-AnyFrame = (
-    Call
-    | Cancel
-    | Accepted
-    | Rings
-    | Refused
-    | Unanswered
-    | Left
-    | Away
-    | Typing
-    | Flow
-    | Lines
-    | Said
-    | Settled
-    | Ask
-    | Answer
-    | AskKey
-    | AnswerKey
-    | AskHost
-    | AnswerHost
-    | TunnelOpen
-    | TunnelSent
-    | TunnelRead
-    | TunnelTold
-    | TunnelHanded
-    | TunnelEnd
-    | TunnelLost
-    | TunnelClose
+Tunnel: TypeAlias = TunnelData | TunnelTaken | TunnelEnded
+AnyFrame: TypeAlias = (
+    Call | Cancel | Answered | Told | Flow | Lines | Settled | Ask | Answer | TunnelOpened | Tunnel
 )
 
-_encoder = msgspec.msgpack.Encoder()
-_frames = msgspec.msgpack.Decoder(list[AnyFrame])
-_frame = msgspec.msgpack.Decoder(AnyFrame)
+# A Timestamp is a kind of float, which msgspec knows nothing of.
+_encoder = msgspec.msgpack.Encoder(enc_hook=float)
+_frame = msgspec.msgpack.Decoder(AnyFrame, dec_hook=lambda kind, value: kind(value))
 _parts = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
 
@@ -312,13 +191,6 @@ def decode(data: bytes) -> list[Frame]:
 
     It raises nothing.
     """
-    try:
-        return list(_frames.decode(data))
-    except (msgspec.DecodeError, RecursionError):
-        return _decode_each(data)
-
-
-def _decode_each(data: bytes) -> list[Frame]:
     frames: list[Frame] = []
     try:
         parts = _parts.decode(data)

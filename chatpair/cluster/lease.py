@@ -23,8 +23,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from txredisapi import ResponseError
 
-from chatpair.cluster.directory import Directory, Outcome, Stay
 from chatpair.cluster.engine import Engine, EngineAway, EngineRefuses
+from chatpair.cluster.engine_names import EngineNames, Outcome, Stay
 from chatpair.cluster.members import Members, Obstacle
 from chatpair.cluster.mesh import NamesListener
 from chatpair.cluster.scripts import HEARTBEAT, JOIN, KEYS, LEAVE
@@ -73,7 +73,7 @@ class Lease:
         self,
         clock: IReactorTime,
         engine: Engine,
-        directory: Directory,
+        names: EngineNames,
         listener: LeaseListener,
         node_id: str,
         seconds: float,
@@ -82,7 +82,7 @@ class Lease:
         """Take the seconds of a lease, and what tells whether this process was frozen."""
         self._clock = clock
         self._engine = engine
-        self._directory = directory
+        self._names = names
         self._listener = listener
         self._id = node_id
         self._seconds = seconds
@@ -141,7 +141,7 @@ class Lease:
     def lost(self) -> None:
         """Wait for the engine to come back."""
         self._tried = True
-        self._directory.closed()
+        self._names.closed()
         self._update()
         self._let_go_on()
 
@@ -167,7 +167,7 @@ class Lease:
         self._stopped = True
         self._validity.stop()
         self._cancel_heartbeat()
-        self._directory.forget()
+        self._names.forget()
         self._update()
         self._let_go_on()
         if stay is None:
@@ -181,14 +181,14 @@ class Lease:
         def claimed(outcome: Outcome) -> Outcome:
             alive = self.check()
             if outcome == "yours" and not (alive and stay is self._stay and self.entitled):
-                self._directory.release(name)
+                self._names.release(name)
                 return "later"
             return outcome
 
-        return self._directory.claim(name).addCallback(claimed)
+        return self._names.claim(name).addCallback(claimed)
 
     def _update(self) -> None:
-        ready = self.entitled and self._directory.is_open
+        ready = self.entitled and self._names.is_open
         if ready != self.ready:
             self.ready = ready
             self._listener.ready_changed()
@@ -265,9 +265,9 @@ class Lease:
         """Take what an answer tells a member."""
         assert self._stay is not None
         settling, dead, *nodes = reply
-        was_open = self._directory.is_open
+        was_open = self._names.is_open
         if self._engine.connected:
-            self._directory.opened(self._stay)
+            self._names.opened(self._stay)
         if not settling:
             self._settling_since = None
         elif self._settling_since is None:
@@ -276,14 +276,14 @@ class Lease:
         changed = self._members.heard(values, self.me, sent, now, bool(settling))
         if joined:
             self._listener.joined()
-        elif self._directory.is_open and not was_open:
+        elif self._names.is_open and not was_open:
             self._listener.returned()
         if changed:
             self._listener.members_changed(self._members.alive)
         self._claim_again()
         self._update()
         if dead:
-            self._directory.sweep()
+            self._names.sweep()
 
     def _unanswered(self, why: Failure) -> None:
         self._asking = False
@@ -332,7 +332,7 @@ class Lease:
         self._validity.stop()
         self._settling_since = None
         self._ask_again = True
-        self._directory.closed()
+        self._names.closed()
         self._update()
 
     def _lose_data(self) -> None:
@@ -346,13 +346,13 @@ class Lease:
         self._former.append(self.me)
         self.me = self._new_inc()
         self._lose_membership()
-        self._directory.forget()
+        self._names.forget()
         self.exchange.reborn()
 
     def _claim_again(self) -> None:
         """Claim the names of the users here after joining."""
         stay = self._stay
-        if stay in (None, self._owner) or self._claims_again or not self._directory.is_open:
+        if stay in (None, self._owner) or self._claims_again or not self._names.is_open:
             return
 
         def answered(taken: list[Name] | None) -> None:
@@ -364,12 +364,12 @@ class Lease:
                     self.exchange.expelled(name)
                 self._owner = stay
                 # The engine's data may be old.
-                releasing = Deferred.fromCoroutine(self._directory.release_others())
+                releasing = Deferred.fromCoroutine(self._names.release_others())
                 releasing.addErrback(lambda _: None)
                 self._update()
 
         self._claims_again = True
-        claimed = self._directory.claim_again(self.exchange.names())
+        claimed = self._names.claim_again(self.exchange.names())
         claimed.addCallback(answered).addErrback(_unexpected)
 
     def _new_inc(self) -> str:

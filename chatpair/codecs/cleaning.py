@@ -4,15 +4,12 @@ import re
 
 # Bytes of ASCII that are no text: C0 without tab, and DEL.
 _ASCII_CONTROLS = bytes(set(range(0x20)) - {0x09} | {0x7F})
-_OTHERS = (
-    "\x0b-\x1f\x7f-\x9f"  # C0 after tab and newline, DEL, C1
+_CONTROLS_BUT_NEWLINES = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab, DEL, C1
     "\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional controls
-    "\u2028\u2029"  # line and paragraph separators
+    "\u2028\u2029]"  # line and paragraph separators
 )
-_CONTROLS = re.compile(f"[\x00-\x08\n{_OTHERS}]")
-_CONTROLS_BUT_NEWLINES = re.compile(f"[\x00-\x08{_OTHERS}]")
 _SURROGATES = re.compile("[\ud800-\udfff]")  # what some programs make of bytes that are not UTF-8
-
 
 # What UTF-8 makes of those controls that are not ASCII; each begins with a byte to look for.
 _C1_BYTES = re.compile(rb"\xc2[\x80-\x9f]")
@@ -40,7 +37,7 @@ def clean(line: bytes) -> str:
     """
     if line.isascii():
         return line.translate(None, _ASCII_CONTROLS).decode("ascii")
-    return _CONTROLS.sub("", line.decode("utf-8", "replace"))
+    return clean_line(line.decode("utf-8", "replace"))
 
 
 def clean_text(text: str) -> str:

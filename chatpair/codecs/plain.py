@@ -1,6 +1,6 @@
 """The plain codec, as a server has it: what a person types, and the words that answer.
 
-They are those of the original article's protocol. plain_client.py has the client's side.
+They are those of the original article's protocol.
 """
 
 import re
@@ -41,8 +41,7 @@ _SWITCH = {"": True, "on": True, "off": False}
 def parse(text: str) -> messages.AnyCommand:
     """Return what a line means that a named user typed."""
     if text.startswith("/"):
-        word, *rest = text.split(None, 1)
-        return _command(word.lower(), "".join(rest).strip()) or _no_such(word)
+        return _parse_slash(*text.split(None, 1))
     if text[:3].lower() == "to:":
         return messages.Call(text[3:].strip())
     if text == "Quit":
@@ -50,27 +49,23 @@ def parse(text: str) -> messages.AnyCommand:
     return messages.Say(0, text)
 
 
-def _command(word: str, rest: str) -> messages.AnyCommand | None:
-    match word:
+def _parse_slash(word: str, rest: str = "") -> messages.AnyCommand:
+    rest = rest.strip()
+    match word.lower():
         case "/to":
             return messages.Call(rest)
         case "/block":
             return messages.Block(rest)
         case "/unblock":
             return messages.Unblock(rest)
-        case "/dnd" | "/ring":
-            kind, of = (messages.SetDnd, "dnd") if word == "/dnd" else (messages.SetRing, "ring")
+        case "/dnd" | "/ring" as switch:
             on = _SWITCH.get(rest.lower())
             if on is None:
-                return messages.Invalid(
-                    messages.Error(of, "bad-line", f"Say {word} on or {word} off.")
-                )
-            return kind(on)
-        case _:
-            return _WORDS.get(word)
-
-
-def _no_such(word: str) -> messages.Invalid:
+                text = f"Say {switch} on or {switch} off."
+                return messages.Invalid(messages.Error(switch[1:], "bad-line", text))
+            return messages.SetDnd(on) if switch == "/dnd" else messages.SetRing(on)
+        case alone if alone in _WORDS:
+            return _WORDS[alone]
     text = f"No such command: {word}. Type /help, or put a space first to say it."
     return messages.Invalid(messages.Error(None, "no-such", text))
 
@@ -80,17 +75,14 @@ def parse_unnamed(text: str) -> messages.AnyCommand:
     if text in ("", "Quit"):
         return messages.Quit()
     if text.startswith("/"):
-        command = parse(text)
-        if isinstance(
-            command, messages.AskHelp | messages.EndInput | messages.Quit | messages.Invalid
-        ):
-            return command
-    if ":" in text:
-        word = text.lower()
-        if word == "mode:json":
-            return messages.SpeakJson()
-        if word.startswith("back:"):
-            return messages.Resume(word[5:].strip())
+        match command := parse(text):
+            case messages.AskHelp() | messages.EndInput() | messages.Quit() | messages.Invalid():
+                return command
+    word = text.lower()
+    if word == "mode:json":
+        return messages.SpeakJson()
+    if word.startswith("back:"):
+        return messages.Resume(word[5:].strip())
     return messages.Claim(text)
 
 
@@ -103,14 +95,9 @@ def only_says(lines: bytes) -> bool:
     return _COMMAND.search(b"\n" + lines) is None
 
 
-@lru_cache(maxsize=1)
-def _ctime(second: int) -> str:
-    return time.ctime(second)
-
-
 @lru_cache(maxsize=4_096)
 def _before_text(sender: str, second: int) -> bytes:
-    return f"[{_ctime(second)}] {sender}: (".encode()
+    return f"[{time.ctime(second)}] {sender}: (".encode()
 
 
 _WORDS_FOR: dict[type[messages.AnyEvent], str] = {
@@ -132,6 +119,22 @@ _WORDS_FOR: dict[type[messages.AnyEvent], str] = {
     messages.Error: "{0.text}",
     messages.Notice: "{0.text}",
 }
+
+
+# What a client takes for more than a notice (client/plain_codec.py), or looks like a peer's line.
+_OWN_WORDS = re.compile(
+    r"\[.*|OK|Quit\.?|Reuse|Bad name: .*|Password:|Wrong password\.|This needs TLS\."
+    r"|You are free\.|You are chatting with \S+\.|(\S+) is calling\. To:\1 to answer\."
+    r"|The user .* does not exist\.|Say who: .*|Please don't try to talk with yourself\."
+    r"|\S+ (is (talking with someone else|not reading at the moment)|does not answer)\."
+    r"|\S+( does not want to be disturbed|'s line is ringing)\.|Nobody is chatting with you\..*"
+    r"|That line was not sent: .*|The (switchboard is not ready|last call is still on its way)\."
+)
+
+
+def quote(line: str) -> str:
+    """Return a line of the operator's such that no client takes it for the server's or a peer's."""
+    return f" {line}" if _OWN_WORDS.fullmatch(line) else line
 
 
 def _lines(event: messages.AnyEvent) -> str:

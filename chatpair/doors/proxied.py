@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import struct
 from ipaddress import ip_address
+from operator import attrgetter
 from typing import Any
 
 from twisted.internet import interfaces
@@ -21,7 +22,7 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from chatpair.factory import ChatFactory
+from chatpair.exchange.exchange import Exchange
 
 PREFIX = "haproxy:"
 """What a description begins with; the rest describes the endpoint that the proxy connects to."""
@@ -122,12 +123,14 @@ class ProxiedConnection(ProtocolWrapper):
 
     def makeConnection(self, transport: Any) -> None:
         super().makeConnection(transport)
-        self.factory.chat.connected(self, None)
-        self.factory.chat.unnamed.start(self)
-        self.factory.waits(self)
+        visitors, waiting = self.factory.chat.visitors, self.factory.waiting
+        visitors.came(self, None)
+        visitors.unnamed.start(self)
+        waiting[self] = None
+        if len(waiting) > WAITING and visitors.crowded:
+            next(iter(waiting)).refuse("full")
 
     def dataReceived(self, data: bytes) -> None:
-        """Read the header, and make the connection."""
         if self._header is None:
             return  # it is refused
         self._header += data
@@ -154,8 +157,8 @@ class ProxiedConnection(ProtocolWrapper):
     def _leave(self) -> None:
         """Be no visitor any more."""
         self.factory.waiting.pop(self, None)
-        self.factory.chat.unnamed.stop(self)
-        self.factory.chat.disconnected(self, None)
+        self.factory.chat.visitors.unnamed.stop(self)
+        self.factory.chat.visitors.went(self, None)
 
     def refuse(self, reason: str) -> None:
         """Close at once, and count it."""
@@ -167,8 +170,7 @@ class ProxiedConnection(ProtocolWrapper):
     # The visitor
 
     def no_name_came(self) -> None:
-        """Close: who says nothing is no proxy."""
-        self.refuse("no PROXY header")
+        self.refuse("no PROXY header")  # who says nothing is no proxy
 
     def drain(self) -> None:
         """Do nothing: no line has come."""
@@ -189,7 +191,6 @@ class ProxiedConnection(ProtocolWrapper):
         self.transport.write(data)
 
     def _write_kept(self) -> None:
-        """Write what was kept back, if anything was, and keep nothing any more."""
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self.__dict__.pop("write", None)
@@ -205,19 +206,14 @@ class ProxiedConnection(ProtocolWrapper):
         self._write_kept()
         super().loseConnection()
 
-    @property
-    def bufferSize(self) -> Any:
-        """How much is read at once, and may wait to be written, in bytes: the transport's."""
-        return self.transport.bufferSize
-
-    @bufferSize.setter
-    def bufferSize(self, size: int) -> None:
-        self.transport.bufferSize = size
+    bufferSize = property(
+        attrgetter("transport.bufferSize"),
+        lambda self, size: setattr(self.transport, "bufferSize", size),
+    )
 
     # What the transport tells
 
     def readConnectionLost(self) -> None:
-        """Pass it on that no more will come, or close if nobody can stay who is told that."""
         if not IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
             self.transport.loseConnection()
             return
@@ -232,7 +228,6 @@ class ProxiedConnection(ProtocolWrapper):
             self._timer = self.factory.chat.clock.callLater(SECOND_WRITE, self._write_kept)
 
     def writeConnectionLost(self) -> None:
-        """Pass it on that all is written, and no more can be."""
         if IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
             self.wrappedProtocol.writeConnectionLost()
 
@@ -251,18 +246,12 @@ class ProxiedFactory(WrappingFactory[Any]):
 
     noisy = False
 
-    def __init__(self, wrapped: interfaces.IProtocolFactory, chat: ChatFactory) -> None:
+    def __init__(self, wrapped: interfaces.IProtocolFactory, chat: Exchange) -> None:
         """Take the exchange, which counts connections, and may be the wrapped factory."""
         super().__init__(wrapped)
         self.chat = chat
         self.waiting: dict[ProxiedConnection, None] = {}
         """Those whose headers have not come, the oldest first."""
-
-    def waits(self, connection: ProxiedConnection) -> None:
-        """Let a connection wait for its header, and others no longer if there are too many."""
-        self.waiting[connection] = None
-        if len(self.waiting) > WAITING and self.chat.is_crowded():
-            next(iter(self.waiting)).refuse("full")
 
     def buildProtocol(self, addr: IAddress | None) -> interfaces.IProtocol:
         return ProxiedConnection(self, Protocol())  # which stands in until the header has come

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from OpenSSL import SSL
@@ -34,13 +35,13 @@ class _Connection(SSL.Connection):
 
 
 @implementer(interfaces.IPushProducer)
+@dataclass(eq=False, repr=False)
 class _Last:
     """Is told when the kernel has the last that is written to a transport."""
 
-    def __init__(self, transport: Any, written: Callable[[], object]) -> None:
-        self._transport = transport
-        self._written = written
-        self._waits = False
+    _transport: Any
+    _written: Callable[[], object]
+    _waits: bool = False
 
     def write(self, data: bytes) -> None:
         transport = self._transport
@@ -74,13 +75,10 @@ class TLSTransport(TLSMemoryBIOProtocol):
     """
 
     transport: Any
-
     input_was_cut = False
     """Whether the input ended without a word in TLS: whoever is on the way can do that."""
-
     output_ended = False
     """Whether the other end has closed in TLS, and with that has stopped listening."""
-
     _fresh = True  # nothing has come
     _paused = False
     _ends_output = False  # when the handshake is done
@@ -106,7 +104,6 @@ class TLSTransport(TLSMemoryBIOProtocol):
         self._tell_end()
 
     def dataReceived(self, data: bytes) -> None:
-        """Read, and tell when that was the end."""
         fresh, self._fresh = self._fresh, False
         if fresh and not data.startswith(_HANDSHAKE):
             self.transport.write(NO_PLAIN_TEXT.encode() + b"\r\n")
@@ -165,7 +162,6 @@ class TLSTransport(TLSMemoryBIOProtocol):
         _Last(self.transport, self.writeConnectionLost).write(close_notify)
 
     def writeConnectionLost(self) -> None:
-        """Tell the protocol that the kernel has all that it wrote."""
         if IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
             self.wrappedProtocol.writeConnectionLost()
 
@@ -230,7 +226,6 @@ class Certificates:
             connection.set_context(context)
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        """Return what encrypts a new connection."""
         return _Connection(self._default)
 
     def serve(self, port: Any) -> None:

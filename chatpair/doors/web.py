@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web import http
@@ -19,8 +20,8 @@ from twisted.web.server import Request, Site
 from twisted.web.websocket import WebSocketResource
 
 from chatpair.doors.websocket import WebSocketTransport
+from chatpair.exchange.exchange import Exchange
 from chatpair.exchange.limits import host_of
-from chatpair.factory import ChatFactory
 
 PAGE = {
     "index.html": b"text/html; charset=utf-8",
@@ -74,7 +75,6 @@ class _Answer(Resource):
         return _NOT_FOUND
 
     def render(self, request: Request) -> bytes:
-        """Answer, whatever the method is."""
         body, kind, code = self._answer
         if request.method not in (b"GET", b"HEAD"):
             body, kind, code = b"Only GET and HEAD are of use here.\n", _TEXT, http.NOT_ALLOWED
@@ -94,17 +94,17 @@ _BAD_ORIGIN = _Answer(b"A page of another site may not connect.\n", code=http.FO
 class _Socket(WebSocketResource):
     """The WebSocket, for pages of this site and for programs, which have no origin."""
 
-    def __init__(self, chat: ChatFactory) -> None:
+    def __init__(self, factory: IProtocolFactory, chat: Exchange) -> None:
         super().__init__(self)  # which is its own factory
+        self._factory = factory
         self._chat = chat
 
     def getChild(self, path: bytes, request: Request) -> Resource:
         return _NOT_FOUND
 
     def buildProtocol(self, request: Request) -> WebSocketTransport:
-        """Let a ChatProtocol talk JSON through a WebSocket."""
         channel: Any = request.channel
-        protocol = self._chat.buildProtocol(channel.getPeer())
+        protocol = self._factory.buildProtocol(channel.getPeer())
         door = channel.door = WebSocketTransport(protocol, self._chat)
         return door
 
@@ -154,7 +154,6 @@ class _Request(Request):
     """A request, whose answer tells the browser to be careful."""
 
     def process(self) -> None:
-        """Add the headers, and answer."""
         for name, value in HEADERS.items():
             self.setHeader(name, value)
         super().process()
@@ -169,7 +168,6 @@ class _Channel(http.HTTPChannel):
 
     site: WebSite
     transport: Any
-
     door: WebSocketTransport
     """What the connection is for from the upgrade on."""
 
@@ -177,15 +175,14 @@ class _Channel(http.HTTPChannel):
     _host: str | None = None
 
     def connectionMade(self) -> None:
-        """Let in whoever connects, or say why not."""
         super().connectionMade()
         chat = self.site.chat
         self._host = host_of(self.transport.getPeer())
-        if not chat.connected(self, self._host) or chat.is_crowded():
+        if not chat.visitors.came(self, self._host) or chat.visitors.crowded:
             chat.activity.refused("too many web connections")
             self.transport.write(_BUSY)
             self.loseConnection()
-        chat.unnamed.start(self)
+        chat.visitors.unnamed.start(self)
 
     def allHeadersReceived(self) -> None:
         """Read no body, which would be kept in memory or in a file."""
@@ -193,7 +190,6 @@ class _Channel(http.HTTPChannel):
         super().allHeadersReceived()
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:
-        """Take no other request."""
         request.setHeader(b"Connection", b"close")
         return False
 
@@ -221,9 +217,9 @@ class _Channel(http.HTTPChannel):
 
     def _uncount(self) -> None:
         chat = self.site.chat
-        if self in chat.connections:
-            chat.unnamed.stop(self)
-            chat.disconnected(self, self._host)
+        if self in chat.visitors:
+            chat.visitors.unnamed.stop(self)
+            chat.visitors.went(self, self._host)
 
     # To the chat
 
@@ -245,13 +241,13 @@ class WebSite(Site):
     noisy = False
     protocol: Any = _Channel
 
-    def __init__(self, chat: ChatFactory) -> None:
-        """Read the page."""
+    def __init__(self, factory: IProtocolFactory, chat: Exchange) -> None:
+        """Take what makes the protocols of WebSockets, and its exchange, which counts them."""
         root = _Answer(b"")  # nobody gets that: / is its child of no name
         for name, kind in PAGE.items():
             body = files("chatpair.doors").joinpath("page", name).read_bytes()
             root.putChild(b"" if name == "index.html" else name.encode(), _Answer(body, kind))
-        root.putChild(b"ws", _Socket(chat))
+        root.putChild(b"ws", _Socket(factory, chat))
         super().__init__(
             root, _Request, timeout=None, reactor=chat.clock, parsePOSTFormSubmission=False
         )

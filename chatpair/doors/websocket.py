@@ -13,7 +13,7 @@ from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError
 from zope.interface import implementer
 
-from chatpair.factory import ChatFactory
+from chatpair.exchange.exchange import Exchange
 
 CLOSING_SECONDS = 5.0
 """How long the other end may take to answer that the connection is to be closed."""
@@ -42,17 +42,16 @@ class WebSocketTransport:
     _wrong: CloseReason | None = None  # what has come, and why it ends the connection
     _unfinished = 0  # bytes that have come since the last whole message
 
-    def __init__(self, protocol: Any, chat: ChatFactory) -> None:
+    def __init__(self, protocol: Any, chat: Exchange) -> None:
         """Take the line protocol, and the exchange that says how long a line may be."""
         self._protocol = protocol
-        self._most_unfinished = chat.max_line + SLACK
+        self._most_unfinished = chat.settings.max_line + SLACK
         self._clock = chat.clock
         self._messages: list[bytes] = []
 
     # The WebSocketProtocol
 
     def negotiationStarted(self, wire: Any) -> None:
-        """Stand between Twisted's WebSocket and its connection."""
         self._wire = wire
         self.transport = wire.transport
         wire.transport = SimpleNamespace(write=self._frame_made, loseConnection=self._close_made)
@@ -94,7 +93,6 @@ class WebSocketTransport:
             self._messages.append(line + b"\n")
 
     def bytesMessageReceived(self, data: bytes | bytearray) -> None:
-        """Refuse what is no text."""
         self._wrong = CloseReason.UNSUPPORTED_DATA
 
     def pongReceived(self, payload: bytes) -> None:
@@ -141,7 +139,6 @@ class WebSocketTransport:
     # ITransport, to the line protocol
 
     def write(self, data: bytes) -> None:
-        """Send each line as a text frame."""
         for line in data.split(b"\r\n")[:-1]:
             if not self._closing:
                 self._wire.sendTextMessage(line.decode())
@@ -156,7 +153,6 @@ class WebSocketTransport:
             self._wire.loseConnection(code)
 
     def abortConnection(self) -> None:
-        """Close at once, whatever waits to be written."""
         self._closing = True
         self.transport.abortConnection()
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -11,6 +12,27 @@ INTERVAL = 60.0
 
 NAMES = 20
 """Names that one line shows at most."""
+
+
+@dataclass
+class _Tally:
+    """How many did something, the first of them by name, and why they did."""
+
+    count: int = 0
+    names: list[str] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def describe(self, what: str) -> str:
+        """Say what they did."""
+        if self.count == len(self.names):
+            return f"{what}: {', '.join(self.names)}"
+        line = f"{what}: {self.count}"
+        if self.reasons:
+            reasons = (f"{reason} {count}" for reason, count in sorted(self.reasons.items()))
+            line += f" ({', '.join(reasons)})"
+        if self.names:
+            line += f", first {', '.join(self.names)}"
+        return line
 
 
 class ActivityLog:
@@ -23,59 +45,45 @@ class ActivityLog:
         self._clock = clock
         self._summary = summary
         self._rest: IDelayedCall | None = None
-        self._forget()
-
-    def _forget(self) -> None:
-        self._came: list[str] = []
-        self._went: list[str] = []
-        self._arrivals = 0
-        self._departures: Counter[str] = Counter()
-        self._refusals: Counter[str] = Counter()
-        self._slowed: list[str] = []
-        self._slow = 0
+        self._tallies: dict[str, _Tally] = {}
 
     def came(self, name: str) -> None:
         """Note that a user has come."""
-        self._arrivals += 1
-        if len(self._came) < NAMES:
-            self._came.append(_readable(name))
-        self._due()
+        self._note("came", name)
 
     def went(self, name: str, reason: str) -> None:
         """Note that a user has gone, and why."""
-        self._departures[reason] += 1
-        if len(self._went) < NAMES:
-            self._went.append(f"{_readable(name)} ({reason})")
-        self._due()
+        self._note("went", name, reason)
 
     def refused(self, reason: str) -> None:
         """Note that a connection was not let in, and why."""
-        self._refusals[reason] += 1
-        self._due()
+        self._note("refused", reason=reason)
 
     def slowed(self, name: str) -> None:
         """Note that a user speaks faster than may be, and is made to wait from now on."""
-        self._slow += 1
-        if len(self._slowed) < NAMES:
-            self._slowed.append(_readable(name))
-        self._due()
+        self._note("slowed", name)
 
-    def _due(self) -> None:
+    def _note(self, what: str, name: str = "", reason: str = "") -> None:
+        tally = self._tallies.setdefault(what, _Tally())
+        tally.count += 1
+        if name and len(tally.names) < NAMES:
+            # The log may take nothing but ASCII, and would lose the whole line.
+            readable = name.encode("ascii", "backslashreplace").decode()
+            tally.names.append(f"{readable} ({reason})" if reason else readable)
+        if reason:
+            tally.reasons[reason] += 1
         if self._rest is None:
             self._write()
 
     def _write(self) -> None:
         self._rest = None
-        parts = [
-            _list("came", self._arrivals, self._came),
-            _list("went", self._departures.total(), self._went, _counts(self._departures)),
-            _list("refused", self._refusals.total(), [], _counts(self._refusals)),
-            _list("slowed", self._slow, self._slowed),
-        ]
-        parts = [part for part in parts if part]
-        if parts:
-            self._log.info("{activity}; {here}", activity="; ".join(parts), here=self._summary())
-            self._forget()
+        if self._tallies:
+            order = [
+                what for what in ("came", "went", "refused", "slowed") if what in self._tallies
+            ]
+            activity = "; ".join(self._tallies[what].describe(what) for what in order)
+            self._log.info("{activity}; {here}", activity=activity, here=self._summary())
+            self._tallies.clear()
             self._rest = self._clock.callLater(INTERVAL, self._write)
 
     def close(self) -> None:
@@ -85,26 +93,3 @@ class ActivityLog:
         self._write()
         if self._rest is not None:
             self._rest.cancel()
-
-
-def _readable(name: str) -> str:
-    """Escape a name for a log that may take nothing but ASCII, and would lose the whole line."""
-    return name.encode("ascii", "backslashreplace").decode()
-
-
-def _counts(reasons: Counter[str]) -> str:
-    return ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
-
-
-def _list(what: str, count: int, names: list[str], counts: str = "") -> str:
-    """Say how many did something, and the first of them by name."""
-    if not count:
-        return ""
-    if count == len(names):
-        return f"{what}: {', '.join(names)}"
-    line = f"{what}: {count}"
-    if counts:
-        line += f" ({counts})"
-    if names:
-        line += f", first {', '.join(names)}"
-    return line

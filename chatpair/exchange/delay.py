@@ -1,6 +1,7 @@
 """One timer for many things that wait equally long, most of which are called off before."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -11,21 +12,18 @@ Item = TypeVar("Item")
 _log = Logger()
 
 
+@dataclass(eq=False, repr=False)
 class Delay(Generic[Item]):
     """Calls a function with each item a fixed time after it was started.
 
     To start and stop one costs far less than callLater and cancel, and each connection does it.
     """
 
-    def __init__(
-        self, clock: IReactorTime, seconds: float, function: Callable[[Item], object]
-    ) -> None:
-        """Take how long items wait, and what to call with them then."""
-        self._clock = clock
-        self._seconds = seconds
-        self._function = function
-        self._due: dict[Item, float] = {}  # those due first come first
-        self._timer: IDelayedCall | None = None
+    _clock: IReactorTime
+    _seconds: float
+    _function: Callable[[Item], object]
+    _due: dict[Item, float] = field(default_factory=dict)  # those due first come first
+    _timer: IDelayedCall | None = None
 
     def start(self, item: Item) -> None:
         """Let an item wait from now on."""
@@ -59,10 +57,7 @@ class Delay(Generic[Item]):
         for item in due:
             if item in self._due:  # else one before it has stopped it
                 del self._due[item]
-                self._call(item)
-
-    def _call(self, item: Item) -> None:
-        try:
-            self._function(item)
-        except Exception:
-            _log.failure("What {item} was waiting for failed", item=item)
+                try:
+                    self._function(item)
+                except Exception:
+                    _log.failure("What {item} was waiting for failed", item=item)

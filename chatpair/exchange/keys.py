@@ -87,16 +87,13 @@ class Keyring(Generic[Owner]):
             if hmac.compare_digest(key.encode(), right):
                 return owner
         for owner, right in alike:
-            self._near_miss(owner, right.decode())
+            self._near_misses[owner] += 1
+            if self._near_misses[owner] >= NEAR_MISSES and self._spoilt is not None:
+                self.remove(right.decode(), owner)
+                self._spoilt(owner)
         if self._spoilt is not None and host is not None:
             self._wrong.spend(host)
         return None
-
-    def _near_miss(self, owner: Owner, right: str) -> None:
-        self._near_misses[owner] += 1
-        if self._near_misses[owner] >= NEAR_MISSES and self._spoilt is not None:
-            self.remove(right, owner)
-            self._spoilt(owner)
 
 
 def _handle(key: str) -> str:

@@ -1,13 +1,11 @@
 """What strangers may do how often, and how fast somebody may speak."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from ipaddress import IPv6Address, IPv6Network
 from typing import TypeGuard
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-
-MINUTE = 60.0
-"""Seconds after which what a host has done is forgotten."""
 
 HOSTS = 100_000
 """Hosts that are remembered at a time; past it the oldest is forgotten before its minute is up."""
@@ -38,19 +36,14 @@ def is_stranger(host: str | None) -> TypeGuard[str]:
     return host is not None and not host.startswith("127.") and host != "::1"
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class HostLimit:
     """Something that each host may do so many times in a while, from the first time on."""
 
-    def __init__(self, clock: IReactorTime, limit: int, seconds: float = MINUTE) -> None:
-        """Take how often that is, or 0 for no limit."""
-        self._clock = clock
-        self._limit = limit
-        self._seconds = seconds
-        self._times: dict[str, tuple[float, int]] = {}  # since when; the first comes first
-
-    def __len__(self) -> int:
-        """Return how many hosts are remembered."""
-        return len(self._times)
+    _clock: IReactorTime
+    _limit: int  # 0 for none
+    _seconds: float = 60.0
+    _times: dict[str, tuple[float, int]] = field(default_factory=dict)  # since when, oldest first
 
     def is_spent(self, host: str) -> bool:
         """Tell whether a host has to wait."""
@@ -66,31 +59,26 @@ class HostLimit:
         """Count one time."""
         if not self._limit:
             return
-        self._forget()
-        since, times = self._times.get(host, (self._clock.seconds(), 0))
-        self._times[host] = since, times + 1
-
-    def _forget(self) -> None:
-        """Forget the hosts whose time is up, and the oldest if there are too many."""
-        while self._times:
+        while self._times:  # forget those whose time is up, and the oldest if there are too many
             oldest = next(iter(self._times))
             if len(self._times) < HOSTS and self._is_recent(self._times[oldest][0]):
                 break
             del self._times[oldest]
+        since, times = self._times.get(host, (self._clock.seconds(), 0))
+        self._times[host] = since, times + 1
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Pace:
     """How fast somebody speaks: so many lines a second, after a second's worth of them at once."""
 
-    def __init__(self, clock: IReactorTime, rate: int, go_on: Callable[[], object]) -> None:
-        """Take the lines a second, and what to call when one more may be said again."""
-        self._clock = clock
-        self._rate = rate
-        self._go_on = go_on
-        self._due = 0.0  # when all that was said would have been said at this rate
-        self._rest: IDelayedCall | None = None
-        self.slowed = False
-        """Whether anything ever had to wait."""
+    _clock: IReactorTime
+    _rate: int  # lines a second
+    _go_on: Callable[[], object]  # called when one more may be said again
+    _due: float = 0.0  # when all that was said would have been said at this rate
+    _rest: IDelayedCall | None = None
+    slowed: bool = False
+    """Whether anything ever had to wait."""
 
     @property
     def exhausted(self) -> bool:

@@ -127,20 +127,9 @@ class Quit(Command, frozen=True, tag="quit"):
 Setting: TypeAlias = SetDnd | SetRing | Block | Unblock
 """What a user can set for calls."""
 
-JsonCommand: TypeAlias = (
-    Claim
-    | Resume
-    | Call
-    | Say
-    | Acknowledge
-    | HangUp
-    | Setting
-    | AskWho
-    | StartTyping
-    | Ping
-    | EndInput
-    | Quit
-)
+_Saying = Claim | Resume | Call | Say | Acknowledge | HangUp
+_Asking = AskWho | StartTyping | Ping | EndInput | Quit
+JsonCommand: TypeAlias = _Saying | Setting | _Asking
 
 
 class SpeakJson(Struct, frozen=True):
@@ -175,24 +164,10 @@ Outcome = Literal["handed", "confirmed", "failed"]
 Failing = Literal["nobody", "missing", "quit", "lost", "stopped"]
 """Why a say failed: there was no peer; its id was skipped; or how the peer went."""
 
-ErrorCode = Literal[
-    "reuse",
-    "bad-name",
-    "unknown",
-    "busy",
-    "dnd",
-    "ringing",
-    "self",
-    "already",
-    "nobody",
-    "too-long",
-    "bad-line",
-    "bad-key",
-    "no-such",
-    "too-many",
-    "try-later",
-    "password",
-]
+_OfName = Literal["reuse", "bad-name", "password", "bad-key"]
+_OfCall = Literal["unknown", "busy", "dnd", "ringing", "self", "already", "nobody"]
+_OfAny = Literal["too-long", "bad-line", "no-such", "too-many", "try-later"]
+ErrorCode = Literal[_OfName, _OfCall, _OfAny]
 """Why a command was refused."""
 
 
@@ -359,30 +334,10 @@ class Error(CountedEvent, frozen=True, tag="error"):
     text: Annotated[str, Meta(description="For people.")]
 
 
-JsonEvent: TypeAlias = (
-    Mode
-    | Named
-    | Resumed
-    | Paired
-    | Message
-    | Status
-    | Left
-    | Held
-    | Back
-    | PeerTyping
-    | Free
-    | Tried
-    | Ringing
-    | Unanswered
-    | DndSet
-    | RingSet
-    | Blocked
-    | Unblocked
-    | Here
-    | Pong
-    | Goodbye
-    | Error
-)
+_OfLine = Mode | Named | Resumed
+_OfPair = Paired | Message | Status | Left | Held | Back | PeerTyping | Free
+_OfCalls = Tried | Ringing | Unanswered | DndSet | RingSet | Blocked | Unblocked
+JsonEvent: TypeAlias = _OfLine | _OfPair | _OfCalls | Here | Pong | Goodbye | Error
 
 
 class Repeated(Struct, frozen=True):

@@ -5,7 +5,6 @@ by their skeletons (Unicode Technical Standard 39, section 4).
 """
 
 import unicodedata
-from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -27,8 +26,7 @@ RESERVED = frozenset(
     (
         *("another", "back", "bad", "here", "lines", "listening", "mode", "no", "nobody", "ok"),
         *("others", "password", "please", "quit", "reuse", "say", "server", "that", "the"),
-        *("there", "this", "to"),
-        *("wrong", "you", "your"),
+        *("there", "this", "to", "wrong", "you", "your"),
     )
 )
 
@@ -128,12 +126,19 @@ def fold(text: str) -> str:
     return key
 
 
+def is_key_of(text: str, name: Name) -> bool:
+    """Tell whether a text is a name, in whatever case and width."""
+    try:
+        return fold(text) == name.key
+    except BadName:
+        return False
+
+
 def _is_reserved(text: str, key: str) -> bool:
     if text.isascii():
         return key.rstrip(".!?") in RESERVED
-    return not _RESERVED_SKELETONS.isdisjoint(
-        look.rstrip(".!?") for look in (skeleton(key), skeleton(text).lower())
-    )
+    looks = (skeleton(key), skeleton(text).lower())
+    return not _RESERVED_SKELETONS.isdisjoint(look.rstrip(".!?") for look in looks)
 
 
 def parse(text: str) -> Name:
@@ -145,25 +150,50 @@ def parse(text: str) -> Name:
         raise BadName("no space and none of : [ ] ( ) / * , in a name")
     if _is_reserved(text, key):
         raise BadName("the server says that itself")
+    key = text if key == text else key  # one object, as most names are so
     shape = text.translate(_ASCII_SHAPES) if text.isascii() else _shape(text)
     return Name(text, key, tuple({skeleton(key), shape}))
 
 
 class NameIndex:
-    """Names that are written somewhere, and which of them another counts as."""
+    """Names that are taken, or written somewhere, and which of them another counts as."""
 
     def __init__(self) -> None:
-        self._keys: dict[str, str] = {}
-        self._ascii: dict[str, str] = {}
+        self._keys: dict[str, str] = {}  # how the ASCII ones are written
+        # Two ASCII names may share a skeleton (bam, barn); with any other name none may.
+        self._ascii: dict[str, str] = {}  # how the first of them is written
+        self._more: defaultdict[str, list[str]] = defaultdict(list)  # and the others, if any
         self._others: dict[str, str] = {}
 
     def add(self, name: Name) -> None:
         """Put in a name that counts as none that is in already."""
-        if name.text.isascii():
-            self._keys[name.key] = name.text
-        by_look = self._ascii if name.text.isascii() else self._others
+        if not name.text.isascii():
+            self._others.update(dict.fromkeys(name.skeletons, name.text))
+            return
+        self._keys[name.key] = name.text
         for look in name.skeletons:
-            by_look.setdefault(look, name.text)
+            if look in self._ascii:
+                self._more[look].append(name.text)
+            else:
+                self._ascii[look] = name.text
+
+    def remove(self, name: Name) -> None:
+        """Take out a name that is in."""
+        if not name.text.isascii():
+            for look in name.skeletons:
+                del self._others[look]
+            return
+        del self._keys[name.key]
+        for look in name.skeletons:
+            more = self._more.pop(look, [])
+            if name.text in more:
+                more.remove(name.text)
+            elif more:
+                self._ascii[look] = more.pop()
+            else:
+                del self._ascii[look]
+            if more:
+                self._more[look] = more
 
     def find(self, name: Name) -> str | None:
         """Return as it is written the name that another counts as, if there is one."""
@@ -174,48 +204,9 @@ class NameIndex:
             return self._keys.get(name.key)
         return next((self._ascii[look] for look in name.skeletons if look in self._ascii), None)
 
-
-class NameTable:
-    """The names that are taken."""
-
-    def __init__(self) -> None:
-        self._sorted: list[str] = []
-        # Two ASCII names may share a skeleton (bam, barn); with any other name none may.
-        self._ascii: defaultdict[str, int] = defaultdict(int)
-        self._others: set[str] = set()
-
     def has(self, name: Name) -> bool:
-        """Tell whether a name, or one that counts as the same, is taken."""
-        if not self._others.isdisjoint(name.skeletons):
-            return True
-        if name.text.isascii():
-            at = bisect_left(self._sorted, name.key)
-            return self._sorted[at : at + 1] == [name.key]
-        return any(look in self._ascii for look in name.skeletons)
+        """Tell whether a name, or one that counts as the same, is in."""
+        return self.find(name) is not None
 
-    def __len__(self) -> int:
-        return len(self._sorted)
 
-    def first(self, count: int) -> list[str]:
-        """Return the keys that come first."""
-        return self._sorted[:count]
-
-    def add(self, name: Name) -> None:
-        """Take a name."""
-        insort(self._sorted, name.key)
-        if name.text.isascii():
-            for look in name.skeletons:
-                self._ascii[look] += 1
-        else:
-            self._others.update(name.skeletons)
-
-    def remove(self, name: Name) -> None:
-        """Let a name be free again."""
-        del self._sorted[bisect_left(self._sorted, name.key)]
-        if not name.text.isascii():
-            self._others.difference_update(name.skeletons)
-            return
-        for look in name.skeletons:
-            self._ascii[look] -= 1
-            if not self._ascii[look]:
-                del self._ascii[look]
+NameTable = NameIndex

@@ -1,82 +1,65 @@
-"""What became of each thing that a client who counts has said."""
+"""What becomes of what is said, and who is told of it."""
 
-from bisect import bisect_left
-from collections import deque
+from collections.abc import Iterable
 
-from chatpair.exchange.messages import Failing, Outcome, Status
+from twisted.internet.interfaces import IReactorTime
 
-RUNS = 1_000
-"""Runs of equal outcomes that are remembered, for a client that says an id again."""
+from chatpair.exchange.delay import Delay
+from chatpair.exchange.messages import Failing, Outcome
+from chatpair.exchange.user import Receipt, User
+
+LATE_SECONDS = 60.0
+"""How long what was said in a pair that has ended may still be confirmed."""
 
 
-OPEN = 1_000
-"""Says that may wait for their status before no more are taken."""
+class Receipts:
+    """Settles receipts, and lets their senders know."""
 
+    def __init__(self, clock: IReactorTime) -> None:
+        self._late: Delay[tuple[Receipt, ...]] = Delay(
+            clock, LATE_SECONDS, lambda receipts: self.settle(receipts, "failed", "lost")
+        )
 
-class Says:
-    """A client's says, by the ids that it counts them with.
+    def settle(
+        self, receipts: Iterable[Receipt], outcome: Outcome, why: Failing | None = None
+    ) -> None:
+        """Tell the senders what became of what they said."""
+        senders: dict[User, None] = {}
+        for receipt in receipts:
+            if not receipt.settled:
+                receipt.settled = True
+                receipt.sender.inbox.settle(receipt.say, outcome, why)
+                senders[receipt.sender] = None
+        for sender in senders:
+            sender.inbox.tell_statuses()
+            sender.inbox.flow_changed()
 
-    A status speaks for every id up to its own that had none. So it may be told only once all of
-    those are settled, and one is enough for many that are settled alike.
-    """
-
-    __slots__ = ("_due", "_forgotten", "_open", "_runs", "_settled", "_told", "got")
-
-    def __init__(self) -> None:
-        self.got = 0
-        """The last id that the server has."""
-        self._open: deque[int] = deque()  # those that are not settled, or not all before them
-        self._settled: dict[int, Status] = {}  # what became of some of them
-        self._due: list[Status] = []  # what is to be told
-        self._runs: list[Status] = []  # what was told
-        self._told = 0  # the last id that a status was told of
-        self._forgotten = 0  # the last one whose status is not remembered
-
-    @property
-    def full(self) -> bool:
-        """Whether no more should be taken until some are settled, and their statuses told."""
-        return len(self._open) >= OPEN or len(self._due) >= OPEN
-
-    def take(self, say: int) -> bool:
-        """Note that the server has a say; return whether it is new.
-
-        Those that were skipped have failed: the line that one was on may have been too long.
-        """
-        if say <= self.got:
+    def acknowledge(self, user: User, seq: int) -> bool:
+        """Note that a user is done with all events up to one; return whether there is that one."""
+        if not user.inbox.is_told(seq):
             return False
-        if say > self.got + 1:
-            self._open.append(say - 1)
-            self.settle(say - 1, "failed", "missing")
-        self.got = say
-        self._open.append(say)
+        self.settle(user.inbox.acknowledged(seq), "confirmed")
+        user.inbox.tell_statuses()
         return True
 
-    def settle(self, say: int, outcome: Outcome, why: Failing | None = None) -> None:
-        """Note what became of one that is open."""
-        self._settled[say] = Status(say, outcome, why) if why else Status(say, outcome)
-        while self._open and self._open[0] in self._settled:
-            _extend(self._due, self._settled.pop(self._open.popleft()))
+    def handed(self, user: User) -> None:
+        """Note that the kernel has all that a user was told."""
+        self.settle(user.inbox.handed(), "handed")
 
-    def to_tell(self) -> list[Status]:
-        """Return the statuses that are due, and take them for told."""
-        due, self._due = self._due, []
-        for status in due:
-            _extend(self._runs, status)
-            self._told = status.id
-        while len(self._runs) > RUNS:
-            self._forgotten = self._runs.pop(0).id
-        return due
+    def fail(self, user: User, say: int, why: Failing) -> None:
+        """Settle a text, if it is new and its sender counts, that nothing is done with."""
+        if say and user.inbox.takes(say):
+            self.settle([Receipt(user, say)], "failed", why)
 
-    def status_of(self, say: int) -> Status | None:
-        """Return what was told of a say, or nothing if it is open yet or long forgotten."""
-        if not self._forgotten < say <= self._told:
-            return None
-        run = self._runs[bisect_left(self._runs, say, key=lambda run: run.id)]
-        return Status(say, run.status, run.why)
+    def pair_ended(self, one: User, other: User) -> None:
+        """Let what the two have said be confirmed for a while, and fail then."""
+        for listener, sender in ((one, other), (other, one)):
+            unsettled = tuple(listener.inbox.unsettled(sender))
+            if unsettled:
+                self._late.start(unsettled)
 
-
-def _extend(runs: list[Status], status: Status) -> None:
-    """Append a status, in the place of the last one if that says the same of an earlier id."""
-    if runs and (runs[-1].status, runs[-1].why) == (status.status, status.why):
-        runs.pop()
-    runs.append(status)
+    def stop(self) -> None:
+        """Wait for nothing any more."""
+        for receipts in list(self._late):
+            self._late.stop(receipts)
+            self.settle(receipts, "failed", "lost")

@@ -1,208 +1,228 @@
-"""A user: a name and its conversation, which may outlive a connection."""
+"""A user: a name, what it has set for calls, and an inbox for what it is told."""
 
-from collections import deque
-from collections.abc import Iterator
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
-from msgspec.structs import replace
-
-from chatpair.exchange.messages import (
-    AnyEvent,
-    CountedEvent,
-    Error,
-    Free,
-    Message,
-    Named,
-    Paired,
-    Repeated,
-    Resumed,
-    Status,
-    Timestamp,
-)
+from chatpair.exchange.messages import AnyEvent, Error, Failing, Outcome, Ringing, Tried
 from chatpair.exchange.names import Name
-from chatpair.exchange.receipts import Says
 
-KEPT_EVENTS, KEPT_BYTES = 1_000, 2**20
-"""Events, or bytes of them, that are kept for a user before whoever speaks to it must wait."""
-
-KEPT_STATUSES = 100
-"""Statuses that a client has not acknowledged, after which they are put together before more
-are told: else a client that says much would have to stop and acknowledge what it has not read.
-"""
-
-EVENT_BYTES = 200
-"""Bytes that an event is taken for, beside its text."""
-
-LATELY_SECONDS = 30.0
-"""For how long a line may be on its way to a connection that is dead."""
+MAX_TRIED = 5
+"""Calls in a second that somebody who does not take them is told of."""
 
 
-class Visitor(Protocol):
-    """What the factory needs of a connection that may have no user yet."""
+class Block(NamedTuple):
+    """Somebody whom a user never hears of."""
 
-    def no_name_came(self) -> None:
-        """Close, because a name is overdue."""
-
-    def drain(self) -> None:
-        """Handle what has come already, within bounds, though flow control said to wait."""
-
-    def stop(self) -> None:
-        """Say that the server is stopping, and close."""
-
-    def abort(self) -> None:
-        """Close at once."""
+    name: Name
+    host: str | None
+    """From where nobody who came later is heard of either, if it is known."""
+    since: float
+    """When that began, in seconds since the epoch; it compares with when users came."""
 
 
-class Connection(Visitor, Protocol):
-    """What a user needs of the connection that it is on."""
+class CallSettings(NamedTuple):
+    """What a user has set for calls to it."""
 
-    full: bool
-    """Whether what was told is still waiting to be taken, so that more should wait too."""
+    dnd: bool = False
+    """Whether nobody can call."""
+    rings: bool = False
+    """Whether calls ring until they are answered."""
+    blocks: tuple[Block, ...] = ()
+
+    def block_of(self, name: Name) -> Block | None:
+        """Return what blocks whoever has a name, if anything does."""
+        return next((block for block in self.blocks if block.name.is_same(name)), None)
+
+    def without(self, block: Block) -> "CallSettings":
+        """Return the same, without a block."""
+        return self._replace(blocks=tuple(one for one in self.blocks if one is not block))
+
+
+class Connection(Protocol):
+    """What an inbox needs of the connection that its user is on: a ChatProtocol has it.
+
+    `tell_for_receipt` says so to `Receipts.handed` when the kernel has this and all before.
+    """
 
     @property
-    def host(self) -> str | None:
-        """The address of the other end, if it has one."""
+    def full(self) -> bool: ...
+    @property
+    def host(self) -> str | None: ...
+    def tell(self, event: AnyEvent) -> None: ...
+    def tell_for_receipt(self, event: AnyEvent) -> None: ...
+    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool: ...
+    def pair_changed(self) -> None: ...
+    def bind(self) -> None: ...
 
-    def tell(self, event: AnyEvent) -> None:
-        """Pass an event on to whoever is at the other end."""
+    def flow_changed(self) -> None: ...
+    def taken_over(self) -> None: ...
+    def dismissed(self, why: Error) -> None: ...
 
-    def tell_for_receipt(self, event: AnyEvent) -> None:
-        """Do the same, and tell the factory when the kernel has this and all before it."""
 
-    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> None:
-        """Pass on many lines of the peer's, said at one time: clean UTF-8, each ends in LF."""
+class _Lost:
+    """Stands where a connection was that is lost: nobody hears what it is told."""
+
+    full = False
+    host = None
+
+    def _ignore(self, *_: object) -> Any:
+        return False
+
+    tell = tell_for_receipt = tell_lines = _ignore
+    pair_changed = bind = flow_changed = taken_over = dismissed = _ignore
+
+
+LOST = _Lost()
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Receipt:
+    """A text whose sender is to be told what became of it."""
+
+    sender: "User"
+    say: int
+    """The sender's own number of it."""
+    settled: bool = False
+
+
+class Inbox:
+    """Takes what a user is told to the connection, and keeps none of it: for nc or telnet.
+
+    A user has another one whose client counts or who has a key, and who is at another node.
+    """
+
+    __slots__ = ("_receipts", "connection", "host")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.host = connection.host
+        """The address that the user is at, or was at last, if it is known."""
+        self._receipts: tuple[Receipt, ...] = ()  # of what the kernel has not taken
+
+    # What the user is told
+
+    @property
+    def full(self) -> bool:
+        """Whether whoever speaks to this user must wait."""
+        return self.connection.full
+
+    def tell(self, event: AnyEvent, receipt: Receipt | None = None) -> None:
+        """Pass an event on, or keep it until the user is back."""
+        if receipt is None:
+            self.connection.tell(event)
+        else:
+            self._receipts += (receipt,)
+            self.connection.tell_for_receipt(event)
+
+    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:
+        """Pass on many lines of the peer's, said at one time: clean UTF-8, each ends in LF.
+
+        Return whether there is room for no more, if that is not told by `Pairs.has_room`.
+        """
+        return self.connection.tell_lines(sender, lines, seconds)
+
+    def peer_types(self, peer: str) -> None:
+        """Show that the peer is typing, if the client can."""
+
+    # What became of what it was told
+
+    @property
+    def owes_receipts(self) -> bool:
+        """Whether somebody waits for this user's client to acknowledge what they said."""
+        return False
+
+    def handed(self) -> Sequence[Receipt]:
+        """Note that the kernel has all that was told; return the receipts that waited for that."""
+        receipts, self._receipts = self._receipts, ()
+        return receipts
+
+    def is_told(self, seq: int) -> bool:
+        """Tell whether there is an event of that number; 0 is before all."""
+        return seq == 0
+
+    def acknowledged(self, seq: int) -> Sequence[Receipt]:
+        """Forget all events up to one; return the receipts of those that have arrived."""
+        return ()
+
+    def unsettled(self, sender: "User") -> Iterable[Receipt]:
+        """Return the receipts of what somebody said and of which it is not known yet."""
+        return [receipt for receipt in self._receipts if receipt.sender is sender]
+
+    def gone(self) -> Sequence[Receipt]:
+        """Return the receipts of what will not arrive."""
+        return self.handed()
+
+    # What became of what it said
+
+    @property
+    def says_too_much(self) -> bool:
+        """Whether no more of what this user says should be taken until some is settled."""
+        return False
+
+    def takes(self, say: int) -> bool:
+        """Note that the server has a text that the client counts so; return whether it is new."""
+        return True
+
+    def tell_status_of(self, say: int) -> None:
+        """Tell again what became of a text, if it is known."""
+
+    def settle(self, say: int, outcome: Outcome, why: Failing | None) -> None:
+        """Note what became of a text that the user said."""
+
+    def tell_statuses(self, *, at_last: bool = False) -> None:
+        """Tell what is known of what was said; at last, though it be much."""
+
+    # Its connection
+
+    @property
+    def away(self) -> bool | None:
+        """Whether the connection is lost, and what is told is kept; None if others tell of it."""
+        return self.connection is LOST
 
     def pair_changed(self) -> None:
-        """Look up the user's pair again: it has begun or ended."""
+        """Let the connection look up the user's peer again."""
+        self.connection.pair_changed()
+
+    def bind(self) -> None:
+        """Let the connection look up the peer's inbox again."""
+        self.connection.bind()
 
     def flow_changed(self) -> None:
-        """Ask again whether the peer can take more."""
+        """Let the connection ask again whether the peer can take more."""
+        self.connection.flow_changed()
 
-    def no_line_came(self) -> None:
-        """Close, because a client that should say something from time to time is silent."""
+    def lose(self, peer: "User | None", now: float) -> None:
+        """Have no connection any more."""
+        self.connection = LOST
 
-    def taken_over(self) -> None:
-        """Close, because the user is on another connection now."""
+    def connect(self, connection: Connection) -> None:
+        """Have another connection: replay is next."""
+        self.connection = connection
+        self.host = connection.host
 
-    def dismissed(self, why: Error) -> None:
-        """Say why the user is none any more, and close."""
-
-
-class Receipt:
-    """A say whose sender is to be told what became of it."""
-
-    __slots__ = ("say", "sender", "settled")
-
-    def __init__(self, sender: "CountingUser", say: int) -> None:
-        self.sender = sender
-        self.say = say
-        self.settled = False
+    def replay(self, user: "User", peer: "User | None", now: float) -> None:
+        """Tell a user who is back what was missed."""
 
 
-Entry = TypeVar("Entry")
-
-
-class Kept(Generic[Entry]):
-    """Events that are kept, the oldest first, and how much that is."""
-
-    __slots__ = ("_entries", "bytes", "events")
-
-    def __init__(self) -> None:
-        self._entries: deque[tuple[Entry, int, int]] = deque()
-        self.events = 0
-        self.bytes = 0
-
-    @property
-    def full(self) -> bool:
-        """Whether no more should be kept."""
-        return self.events >= KEPT_EVENTS or self.bytes >= KEPT_BYTES
-
-    def append(self, event: AnyEvent, entry: Entry, events: int = 1) -> None:
-        """Keep what stands for an event, which counts as so many."""
-        size = EVENT_BYTES * events + len(getattr(event, "text", "").encode())
-        self._entries.append((entry, events, size))
-        self.events += events
-        self.bytes += size
-
-    def popleft(self) -> Entry:
-        """Return the oldest, and keep it no more."""
-        entry, events, size = self._entries.popleft()
-        self.events -= events
-        self.bytes -= size
-        return entry
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def __iter__(self) -> Iterator[Entry]:
-        return (entry for entry, _, _ in self._entries)
-
-    def oldest(self) -> Entry:
-        """Return the oldest."""
-        return self._entries[0][0]
-
-
-def _lines(event: AnyEvent) -> int:
-    """Return how many lines a plain user is told of an event."""
-    return event.text.count("\n") + 1 if isinstance(event, Message) else 1
-
-
-class Recall:
-    """What a user with a key is told again, and told at last, when it is back."""
-
-    __slots__ = ("lately", "peer", "pending", "waiting")
-
-    def __init__(self) -> None:
-        self.lately: Kept[tuple[float, Message]] = Kept()  # and when it was told
-        self.waiting: Kept[AnyEvent] = Kept()  # since the connection was lost
-        self.pending = False  # the kernel has not taken all of it
-        self.peer = ""  # when the connection was lost
-
-    @property
-    def full(self) -> bool:
-        """Whether no more should be kept for a user who is away.
-
-        What the kernel has not taken counts too: else it would grow with each drop.
-        """
-        return self.waiting.full or (self.pending and self.lately.full)
-
-    def forget(self, now: float) -> None:
-        """Keep of what was told only what a dead connection may have swallowed."""
-        while self.lately and not self.pending:
-            told_at, _ = self.lately.oldest()
-            if told_at >= now - LATELY_SECONDS and not self.lately.full:
-                break
-            self.lately.popleft()
-
-
+@dataclass(slots=True, weakref_slot=True, eq=False, repr=False)
 class User:
-    """Somebody with a name, whose client acknowledges nothing: a person with nc or telnet."""
+    """Somebody with a name, and its conversation, which may outlive a connection."""
 
-    __slots__ = (
-        "_receipts",
-        "away_told",
-        "connection",
-        "host",
-        "key",
-        "name",
-        "recall",
-        "tries",
-        "tries_at",
-    )
+    name: Name
+    inbox: Inbox
+    since: float
+    """When the user came, in seconds since the epoch."""
+    came_from: str | None = field(init=False)
+    settings: CallSettings = CallSettings()  # noqa: RUF009
+    key: str = ""
+    """What gives the user the line back, once there is a key."""
+    away_told: bool = False
+    """Whether the user was told that the peer is away."""
+    _calls_told: tuple[int, int] = 0, 0  # the second, and of how many it was told in it
 
-    says: Says | None = None
-    """What became of what was said, if the client counts that."""
-
-    def __init__(self, name: Name, connection: Connection) -> None:
-        self.name = name
-        self.connection: Connection | None = connection
-        self.host: str | None = None  # of the connection that was lost
-        self.key = ""
-        self.recall: Recall | None = None
-        self._receipts: list[Receipt] = []  # of what the kernel has not taken
-        self.away_told = False  # that the peer is away
-        # How many calls were tried in which second, while this user was talking.
-        self.tries_at = self.tries = 0
+    def __post_init__(self) -> None:
+        self.came_from = self.inbox.host
 
     def __str__(self) -> str:
         return self.name.text
@@ -210,189 +230,18 @@ class User:
     @property
     def full(self) -> bool:
         """Whether whoever speaks to this user must wait."""
-        if self.connection is not None:
-            return self.connection.full
-        return self.recall is not None and self.recall.full
-
-    def host_now(self) -> str | None:
-        """Return the address that the user is at, or was at last, if it is known."""
-        return self.connection.host if self.connection is not None else self.host
+        return self.inbox.full
 
     def tell(self, event: AnyEvent, receipt: Receipt | None = None) -> None:
-        """Pass an event on, or keep it until the user is back."""
-        if receipt is not None:
-            self._receipts.append(receipt)
-        if self.connection is None:
-            assert self.recall is not None
-            self.recall.waiting.append(event, event, _lines(event))
-        elif self.recall is not None:
-            if isinstance(event, Message):
-                self.recall.forget(event.time)
-                self.recall.lately.append(event, (event.time, event), _lines(event))
-            self.recall.pending = True
-            self.connection.tell_for_receipt(event)
-        elif receipt is not None:
-            self.connection.tell_for_receipt(event)
-        else:
-            self.connection.tell(event)
+        """Let the user know of an event, now or when it is back."""
+        self.inbox.tell(event, receipt)
 
-    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:
-        """Pass on many lines of the peer's at once: clean UTF-8, each ends in LF.
-
-        Return whether there is room for no more, of which a connection tells by itself.
-        """
-        if self.recall is None:
-            assert self.connection is not None
-            self.connection.tell_lines(sender, lines, seconds)
+    def announce(self, event: Tried | Ringing, now: float) -> bool:
+        """Tell of somebody's call, unless that is more than a person reads; return whether."""
+        second, told = self._calls_told
+        told = told + 1 if second == int(now) else 1
+        self._calls_told = int(now), told
+        if told > MAX_TRIED or self.full:
             return False
-        self.tell(Message(sender, lines[:-1].decode(), Timestamp(seconds)))
-        return self.full
-
-    def pair_changed(self) -> None:
-        """Let the connection, if there is one, look up the user's pair again."""
-        if self.connection is not None:
-            self.connection.pair_changed()
-
-    def flow_changed(self) -> None:
-        """Let the connection, if there is one, ask again whether the peer can take more."""
-        if self.connection is not None:
-            self.connection.flow_changed()
-
-    def is_told(self, seq: int) -> bool:
-        """Tell whether there is an event of that number; 0 is before all."""
-        return seq == 0
-
-    @property
-    def owes_receipts(self) -> bool:
-        """Whether somebody waits for this client to acknowledge what they said."""
-        return False
-
-    def acknowledged(self, seq: int) -> list[Receipt]:
-        """Forget all events up to one; return whose senders are to know that it arrived."""
-        return []
-
-    def handed(self) -> list[Receipt]:
-        """Note that the kernel has all that was told; return whose senders wait for that."""
-        if self.recall is not None:
-            self.recall.pending = False
-        receipts, self._receipts = self._receipts, []
-        return receipts
-
-    def unsettled(self, sender: "User") -> Iterator[Receipt]:
-        """Yield the receipts of what somebody said and the kernel has not taken."""
-        return (receipt for receipt in self._receipts if receipt.sender is sender)
-
-    def gone(self) -> list[Receipt]:
-        """Return the receipts of what will not arrive."""
-        return self.handed()
-
-    def disconnected(self, peer: "User | None", now: float) -> None:
-        """Keep what is told from now on."""
-        assert self.recall is not None
-        self.connection = None
-        self.recall.peer = peer.name.text if peer is not None else ""
-        self.recall.forget(now)
-
-    def replay(self, peer: "User | None", now: float) -> None:
-        """Tell what was told shortly before the connection was lost, and what was kept since."""
-        recall, connection = self.recall, self.connection
-        assert recall is not None
-        assert connection is not None
-        again = [message for _, message in recall.lately]
-        waiting = list(recall.waiting)
-        self.recall = Recall()
-        self.recall.pending = True
-        for event in (*again, *waiting):
-            if isinstance(event, Message):
-                self.recall.lately.append(event, (now, event), _lines(event))
-        events: list[AnyEvent] = [
-            Named(self.name.text, self.key),
-            *(Repeated(message) for message in again),
-            Paired(recall.peer) if recall.peer else Free(),
-            *waiting,
-        ]
-        for event in events[:-1]:
-            connection.tell(event)
-        connection.tell_for_receipt(events[-1])
-
-
-class CountingUser(User):
-    """Somebody whose client counts what it says and acknowledges what it is told."""
-
-    __slots__ = ("_kept", "_seq", "_statuses", "says")
-
-    def __init__(self, name: Name, connection: Connection) -> None:
-        super().__init__(name, connection)
-        self.says: Says = Says()
-        self._seq = 0
-        self._statuses = 0  # of what was not acknowledged
-        # What was not acknowledged: its number, and who is to know when it is.
-        self._kept: Kept[tuple[int, AnyEvent, Receipt | None]] = Kept()
-
-    @property
-    def full(self) -> bool:
-        """Whether whoever speaks to this user must wait."""
-        return self._kept.full or (self.connection is not None and self.connection.full)
-
-    def tell(self, event: AnyEvent, receipt: Receipt | None = None) -> None:
-        """Number an event, keep it until it is acknowledged, and pass it on if that is possible."""
-        if isinstance(event, CountedEvent):
-            self._seq += 1
-            event = replace(event, seq=self._seq)
-            self._kept.append(event, (self._seq, event, receipt))
-            self._statuses += isinstance(event, Status)
-        if self.connection is not None:
-            self.connection.tell(event)
-
-    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:
-        """Pass on many lines of the peer's at once; return whether there is room for no more."""
-        for line in lines[:-1].decode().split("\n"):
-            self.tell(Message(sender, line, Timestamp(seconds)))
-        return self.full
-
-    def is_told(self, seq: int) -> bool:
-        """Tell whether there is an event of that number; 0 is before all."""
-        return seq <= self._seq
-
-    def acknowledged(self, seq: int) -> list[Receipt]:
-        """Forget all events up to one; return whose senders are to know that it arrived."""
-        receipts = []
-        while self._kept and self._kept.oldest()[0] <= seq:
-            _, event, receipt = self._kept.popleft()
-            self._statuses -= isinstance(event, Status)
-            if receipt is not None:
-                receipts.append(receipt)
-        return receipts
-
-    @property
-    def owes_receipts(self) -> bool:
-        """Whether somebody waits for this client to acknowledge what they said."""
-        return any(receipt is not None for _, _, receipt in self._kept)
-
-    def tell_statuses(self, *, at_last: bool = False) -> None:
-        """Tell what is known of what was said, unless that may wait: many are unacknowledged."""
-        if at_last or self._statuses < KEPT_STATUSES:
-            for status in self.says.to_tell():
-                self.tell(status)
-
-    def unsettled(self, sender: User) -> Iterator[Receipt]:
-        """Yield the receipts of what somebody said and was not acknowledged."""
-        for _, _, receipt in self._kept:
-            if receipt is not None and receipt.sender is sender:
-                yield receipt
-
-    def gone(self) -> list[Receipt]:
-        """Return the receipts of what was not acknowledged."""
-        return self.acknowledged(self._seq)
-
-    def disconnected(self, peer: User | None, now: float) -> None:
-        """Keep what is told from now on."""
-        self.connection = None
-
-    def replay(self, peer: User | None, now: float) -> None:
-        """Tell all that was not acknowledged."""
-        assert self.connection is not None
-        name = peer.name.text if peer is not None else None
-        self.connection.tell(Resumed(self.name.text, name, self.says.got))
-        for _, event, _ in self._kept:
-            self.connection.tell(event)
+        self.tell(event)
+        return True

@@ -1,26 +1,28 @@
 """Which names have a password, and whether it is the right one."""
 
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from twisted.cred.checkers import ANONYMOUS, ICredentialsChecker
+from twisted.cred import checkers
 from twisted.cred.credentials import UsernamePassword
 from twisted.cred.error import LoginFailed
 from twisted.internet import defer
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 from twisted.plugins.cred_unix import UNIXChecker
 
 from chatpair.exchange.messages import Error
-from chatpair.exchange.names import Name
-from chatpair.passwords.hashing_thread import HashingThread
-from chatpair.passwords.known_names import written_by
+from chatpair.exchange.names import BadName, Name, NameIndex, parse
+from chatpair.passwords.htpasswd import HtpasswdChecker
+from chatpair.passwords.turns import in_turn
+from chatpair.passwords.watched_file import WatchedFile
 from chatpair.passwords.wrong_passwords import WrongPasswords
-
-CHECK_SECONDS = 60.0
-"""How long a checker may take, with what it has to do for others before."""
 
 MAX_HOSTS = 50
 """Hosts of which a password is checked, or waits for that, at a time; each has one in turn."""
@@ -29,35 +31,67 @@ WRONG = Error("name", "password", "Wrong password.")
 BUSY = Error("name", "try-later", "There are too many passwords to check. Try later.")
 FAILED = Error("name", "try-later", "That password can't be checked now. Try later.")
 
-Owners = list[tuple[str, ICredentialsChecker]]
-"""How each checker that has a name writes it, and the checker."""
-
 _log = Logger()
-
-
-class _InThread:
-    """What unix: checks with, but in a thread: it makes a hash of the password at once."""
-
-    def __init__(self, checker: UNIXChecker) -> None:
-        self._checker = checker
-        self._thread = HashingThread("unix")
-
-    def requestAvatarId(self, credentials: UsernamePassword) -> Deferred[Any]:
-        return self._thread.run(partial(self._check, credentials))
-
-    def _check(self, credentials: UsernamePassword) -> Any:
-        results: list[Any] = []
-        self._checker.requestAvatarId(credentials).addBoth(results.append)
-        return results[0]
 
 
 class Source:
     """A checker, and which names it has."""
 
-    def __init__(self, checker: ICredentialsChecker) -> None:
+    def __init__(self, checker: checkers.ICredentialsChecker) -> None:
         """Take a checker; raises OSError if its file can't be read."""
-        self.written = written_by(checker)
-        self.checker: Any = _InThread(checker) if isinstance(checker, UNIXChecker) else checker
+        self.written = _written_by(checker)
+        self.ask: Callable[[UsernamePassword], Any] = checker.requestAvatarId
+        if isinstance(checker, UNIXChecker):  # which makes a hash of the password at once
+            turns, answer = DeferredLock(), partial(_answer, checker)
+            self.ask = lambda credentials: in_turn(
+                turns, partial(deferToThread, answer, credentials)
+            )
+
+
+def _answer(checker: UNIXChecker, credentials: UsernamePassword) -> Any:
+    """Return what a Deferred has fired with, which a thread can't return itself."""
+    answers: list[Any] = []
+    checker.requestAvatarId(credentials).addBoth(answers.append)
+    return answers[0]
+
+
+def _written_by(checker: checkers.ICredentialsChecker) -> Callable[[Name], str | None]:
+    """Return what tells how a checker writes a name, or the one that it counts as, if it has it.
+
+    One that can't tell has all names.
+    """
+    if isinstance(checker, HtpasswdChecker):
+        return checker.written
+    if isinstance(checker, checkers.InMemoryUsernamePasswordDatabaseDontUse):
+        # memory: has them as text, though its checker wants bytes.
+        checker.users = {_as_bytes(name): _as_bytes(of) for name, of in checker.users.items()}
+        return _index(checker.users).find
+    if isinstance(checker, checkers.FilePasswordDB):
+        file = WatchedFile(Path(checker.filename), partial(_in_file, checker))
+        return lambda name: file.read().find(name)
+    return lambda name: name.text
+
+
+def _as_bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text
+
+
+def _in_file(checker: checkers.FilePasswordDB, data: bytes) -> NameIndex:
+    rows = (line.split(checker.delim) for line in data.splitlines())
+    return _index(row[checker.ufield] for row in rows if len(row) > max(checker.ufield, 1))
+
+
+def _index(names: Iterable[bytes]) -> NameIndex:
+    index = NameIndex()
+    for written in names:
+        with suppress(BadName, UnicodeDecodeError):  # nobody can claim it
+            name = parse(written.decode())
+            if index.find(name) is None:
+                index.add(name)
+    return index
+
+
+Owners = list[tuple[str, Source]]  # how each that has a name writes it
 
 
 class Accounts:
@@ -79,8 +113,8 @@ class Accounts:
         A host that has said wrong ones waits, and has one checked at a time. Cancel it if nobody
         waits for the answer any more; a check that has begun counts all the same.
         """
-        found = ((source.written(name), source.checker) for source in self._sources)
-        owners = [(written, checker) for written, checker in found if written is not None]
+        found = ((source.written(name), source) for source in self._sources)
+        owners = [(written, source) for written, source in found if written is not None]
         return Deferred.fromCoroutine(self._check(owners, password, host))
 
     async def _check(self, owners: Owners, password: bytes, host: str | None) -> str | Error:
@@ -91,23 +125,20 @@ class Accounts:
             await deferLater(self._clock, wait)
         if host not in self._turns and len(self._turns) >= MAX_HOSTS:
             return BUSY
-        turn = self._turns.setdefault(host, DeferredLock())
-        await turn.acquire()
+        turns = self._turns.setdefault(host, DeferredLock())
         # Whoever cancels may not begin another check as long as this one runs.
-        answer: Deferred[str | Error] = Deferred()
-        Deferred.fromCoroutine(self._ask(owners, password, host)).chainDeferred(answer)
-        return await answer
+        return await in_turn(turns, partial(self._ask, owners, password, host))
 
     async def _ask(self, owners: Owners, password: bytes, host: str | None) -> str | Error:
-        """Ask the checkers in turn, and let the host's next one have its turn."""
+        """Ask the checkers, one after another."""
         answer: str | Error = WRONG
         try:
-            for written, checker in owners:
+            for written, source in owners:
                 credentials = UsernamePassword(written.encode(), password)
                 try:
-                    asked = defer.maybeDeferred(checker.requestAvatarId, credentials)
-                    asked.addTimeout(CHECK_SECONDS, self._clock)
-                    if await asked != ANONYMOUS:
+                    asked = defer.maybeDeferred(source.ask, credentials)
+                    asked.addTimeout(60.0, self._clock)  # with what it has to do for others before
+                    if await asked != checkers.ANONYMOUS:
                         self._wrong.forgive(owners[0][0], host)
                         return written
                 except LoginFailed:
@@ -122,7 +153,5 @@ class Accounts:
                 self._wrong.count(owners[0][0], host)
             return answer
         finally:
-            turn = self._turns[host]
-            if not turn.waiting:
+            if not self._turns[host].waiting:
                 del self._turns[host]
-            turn.release()

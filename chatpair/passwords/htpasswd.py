@@ -9,18 +9,15 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.strcred import ICheckerFactory
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, DeferredLock, fail
+from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 from chatpair.exchange.names import BadName, Name, NameIndex, parse
-from chatpair.passwords.hashing_thread import HashingThread
-from chatpair.passwords.known_names import INameRegistry
+from chatpair.passwords.turns import in_turn
 from chatpair.passwords.watched_file import WatchedFile
-
-LONGEST = 72
-"""Bytes of a password that bcrypt looks at; htpasswd and others ignore the rest too."""
 
 _BCRYPT = re.compile(rb"\$2[aby]\$(?:0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
 
@@ -29,7 +26,7 @@ _log = Logger()
 
 class _Content(NamedTuple):
     names: NameIndex
-    hashes: dict[str, bytes]  # by names as they are written; empty where none is of use
+    hashes: dict[str, bytes]  # those of use, by names as they are written
 
 
 def _parse(path: Path, data: bytes) -> _Content:
@@ -56,12 +53,13 @@ def _take(content: _Content, line: bytes) -> str:
         return "the name is that of a line before, or looks like it; it counts for nothing"
     content.names.add(name)
     password = rest.partition(b":")[0].strip()
-    is_of_use = _BCRYPT.fullmatch(password)
-    content.hashes[name.text] = password if is_of_use else b""
-    return "" if is_of_use else "not of bcrypt, as htpasswd -B writes; nobody can use the name"
+    if not _BCRYPT.fullmatch(password):
+        return "not of bcrypt, as htpasswd -B writes; nobody can use the name"
+    content.hashes[name.text] = password
+    return ""
 
 
-@implementer(ICredentialsChecker, INameRegistry)
+@implementer(ICredentialsChecker)
 class HtpasswdChecker:
     """Checks passwords, each in a thread, as it takes a core a good part of a second."""
 
@@ -73,22 +71,23 @@ class HtpasswdChecker:
 
         self._is_right = bcrypt.checkpw
         self._file = WatchedFile(path, partial(_parse, path))
-        self._thread = HashingThread("htpasswd")
+        self._turns = DeferredLock()
 
     def written(self, name: Name) -> str | None:
         """Return how the file writes a name, or the one that it counts as; None without any."""
         return self._file.read().names.find(name)
 
     def requestAvatarId(self, credentials: IUsernamePassword) -> Deferred[bytes | tuple[()]]:
-        """Fire with the name if the password is its own, or fail with UnauthorizedLogin."""
         username = bytes(credentials.username)
         hashed = self._file.read().hashes.get(username.decode(errors="replace"))
         if not hashed:
             return fail(UnauthorizedLogin())
-        return self._thread.run(partial(self._check, username, credentials.password, hashed))
+        check = partial(self._check, username, credentials.password, hashed)
+        return in_turn(self._turns, partial(deferToThread, check))
 
     def _check(self, username: bytes, password: bytes, hashed: bytes) -> bytes:
-        if b"\0" in password or not self._is_right(password[:LONGEST], hashed):
+        # bcrypt looks at no more of it; htpasswd and others ignore the rest too.
+        if b"\0" in password or not self._is_right(password[:72], hashed):
             raise UnauthorizedLogin
         return username
 

@@ -6,12 +6,6 @@ from twisted.internet.interfaces import IReactorTime
 
 from chatpair.exchange.delay import Delay
 
-LONGEST_WAIT = 60.0
-"""Seconds that a host waits at most for the check of a password, however many were wrong."""
-
-FREE_OF_HOST = 10
-"""Wrong passwords, whatever the names, after which a host waits with any name."""
-
 FORGIVING_SECONDS = 3_600.0
 """How long wrong passwords count after the last one."""
 
@@ -20,10 +14,11 @@ MAX_COUNTS = 10_000
 
 
 class WrongPasswords:
-    """How long to wait before a password is checked: 1, 2, 4 ... seconds after a wrong one.
+    """How long to wait before a password is checked: 1, 2, 4 ... 60 seconds after a wrong one.
 
-    What one host does costs no other host any time. There is no host where there is only this
-    machine.
+    A host waits with a name for which it has said wrong ones, and after 10 whatever the names with
+    any. What one host does costs no other host any time. There is no host where there is only
+    this machine.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
@@ -38,21 +33,18 @@ class WrongPasswords:
 
     def count(self, name: str, host: str | None) -> None:
         """Count one."""
-        self._count((name, host), 0)
-        self._count((None, host), FREE_OF_HOST)
+        for key, free in (((name, host), 0), ((None, host), 10)):
+            count = self._counts.get(key, (0, 0.0))[0] + 1
+            wait = min(2.0 ** (min(count - free, 10) - 1), 60.0) if count > free else 0.0
+            self._counts[key] = count, self._clock.seconds() + wait
+            self._forget.start(key)
+            if len(self._counts) > MAX_COUNTS:
+                self._drop(next(iter(self._forget)))
 
     def forgive(self, name: str, host: str | None) -> None:
         """Forget those for a name; those for other names still count for the host."""
         self._drop((name, host))
 
-    def _count(self, key: Hashable, free: int) -> None:
-        count = self._counts.get(key, (0, 0.0))[0] + 1
-        wait = min(2.0 ** (min(count - free, 10) - 1), LONGEST_WAIT) if count > free else 0.0
-        self._counts[key] = count, self._clock.seconds() + wait
-        self._forget.start(key)
-        if len(self._counts) > MAX_COUNTS:
-            self._drop(next(iter(self._forget)))
-
     def _drop(self, key: Hashable) -> None:
-        if self._counts.pop(key, None) is not None:
-            self._forget.stop(key)
+        self._counts.pop(key, None)
+        self._forget.stop(key)

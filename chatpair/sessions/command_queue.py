@@ -2,8 +2,9 @@
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from chatpair.exchange.messages import AnyCommand
 
@@ -18,24 +19,17 @@ COMMANDS_A_TURN = 25
 """Commands that are obeyed before others have their turn."""
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class CommandQueue:
     """Obeys commands in their order, as soon as nothing blocks them."""
 
-    def __init__(
-        self,
-        clock: IReactorTime,
-        obey: Callable[[AnyCommand], object],
-        is_blocked: Callable[[AnyCommand], bool],
-        all_obeyed: Callable[[], object],
-    ) -> None:
-        """Take what obeys one, what tells whether it would cause too much, and what comes next."""
-        self._clock = clock
-        self._obey = obey
-        self._is_blocked = is_blocked
-        self._all_obeyed = all_obeyed
-        self._waiting: deque[tuple[AnyCommand, int]] = deque()
-        self._bytes = 0
-        self._obeys_soon = False
+    _clock: IReactorTime
+    _obey: Callable[[AnyCommand], object]
+    _is_blocked: Callable[[AnyCommand], bool]  # whether one would cause too much
+    _all_obeyed: Callable[[], object]
+    _waiting: deque[tuple[AnyCommand, int]] = field(default_factory=deque)
+    _bytes: int = 0
+    _soon: IDelayedCall | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -58,13 +52,15 @@ class CommandQueue:
         commands = [command for command, _ in self._waiting]
         self._waiting.clear()
         self._bytes = 0
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         return commands
 
     def wake(self) -> None:
         """Obey those that wait, in a turn of its own, if nothing blocks them any longer."""
-        if not self._obeys_soon and self._may_obey():
-            self._obeys_soon = True
-            self._clock.callLater(0, self._run)
+        if self._soon is None and self._may_obey():
+            self._soon = self._clock.callLater(0, self._run)
 
     def obey_all(self) -> None:
         """Obey those that wait, now, until something blocks one."""
@@ -75,7 +71,7 @@ class CommandQueue:
         return bool(self._waiting) and not self._is_blocked(self._waiting[0][0])
 
     def _run(self) -> None:
-        self._obeys_soon = False
+        self._soon = None
         turn = COMMANDS_A_TURN
         while turn and self._may_obey():
             self._obey_next()

@@ -55,15 +55,14 @@ class TextLineReceiver(LineReceiver):
     """Whether linesReceived may take what has come."""
 
     _fresh = True  # it may still turn out to be TLS
-    _only_text = True  # no telnet command has come
-    _telnet: TelnetFilter | None = None
+    _telnet: TelnetFilter | None = None  # once a telnet command has come
     _skipping = False  # the rest of a line that was too long
 
     def dataReceived(self, data: bytes) -> None:
         """Take what has come, and handle its lines unless this is paused."""
         if (
             self.takes_chunks
-            and self._only_text
+            and self._telnet is None
             and not self._buffer
             and not self.paused
             and data.endswith(b"\n")
@@ -82,8 +81,7 @@ class TextLineReceiver(LineReceiver):
                 self._buffer = data
                 return
             self._fresh = False
-        if not self._only_text or IAC in data:
-            self._only_text = False
+        if self._telnet is not None or IAC in data:
             data = self._without_telnet(data)
         if data.startswith(b"\0") and self._buffer.endswith(b"\r"):
             self._buffer = self._buffer[:-1]
@@ -95,7 +93,7 @@ class TextLineReceiver(LineReceiver):
         if data.count(IAC) > TELNET_COMMANDS_A_TURN:
             data = data.replace(bytes([IAC]), b"")
         if self._telnet is None:
-            self._telnet = TelnetFilter(self.transport.write, self._buffer)
+            self._telnet = TelnetFilter(self.answerTelnet, self._buffer)
             # Its commands cost far more than text: others have their turns more often.
             self.transport.bufferSize = TELNET_BYTES_A_TURN
         return self._telnet.feed(data)
@@ -109,6 +107,10 @@ class TextLineReceiver(LineReceiver):
     def handle_buffer(self, lines: int = LINES_A_TURN) -> None:
         """Handle the lines that are whole, until this is paused, deaf, or has had its turn."""
         if self._busyReceiving:
+            return
+        if not self.line_mode and not self.paused:
+            data, self._buffer = self._buffer, b""
+            self.rawDataReceived(data)
             return
         self._busyReceiving = True
         self.turn = lines
@@ -175,9 +177,9 @@ class TextLineReceiver(LineReceiver):
             self._buffer = self._buffer[-3:]
 
     def linesReceived(self, lines: bytes) -> bool:
-        """Override this to take many lines as one, each of which ends in LF or CR LF.
+        """Take many lines as one, each of which ends in LF or CR LF, and return that.
 
-        Return whether they are taken; else each is handed on by itself.
+        Else each is handed on by itself, as it is if this is not overridden.
         """
         return False
 
@@ -185,10 +187,14 @@ class TextLineReceiver(LineReceiver):
         """Override this to pause, and to go on when others have had their turns."""
         raise NotImplementedError
 
+    def answerTelnet(self, data: bytes) -> None:
+        """Write what telnet has asked for."""
+        self.transport.write(data)
+
     def handshakeReceived(self) -> None:
-        """Override this for when the first bytes are TLS."""
-        raise NotImplementedError
+        """Close, as the first bytes are TLS."""
+        self.transport.loseConnection()
 
     def interruptReceived(self) -> None:
-        """Override this for when telnet's user has pressed Ctrl-C."""
-        raise NotImplementedError
+        """Close, as telnet's user has pressed Ctrl-C."""
+        self.transport.loseConnection()

@@ -5,14 +5,14 @@ import select
 import socket
 import struct
 import termios
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.protocols.policies import ProtocolWrapper
 
 from chatpair.exchange.delay import Delay
+from chatpair.exchange.visitors import Watching
 
 KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_TRIES = 15, 5, 3
 """Seconds of silence before the first probe, and between probes; probes without an answer."""
@@ -25,7 +25,7 @@ it does for a quarter of an hour. TCP_USER_TIMEOUT can't either: it also ends a 
 other end is alive and only does not read.
 """
 
-LISTENER_FIRST_CHECK, LISTENER_CHECK, DELIVERY_CHECK = 0.1, 1.0, 5.0
+LISTENER_FIRST_CHECK, LISTENER_CHECK = 0.1, 1.0
 """Seconds until a connection is looked at."""
 
 # macOS has the same under another name.
@@ -101,6 +101,13 @@ def is_silent(sock: socket.socket) -> bool:
     return bool(last_heard >= SILENCE * 1000 and (unacked or probes >= KEEPALIVE_TRIES))
 
 
+class Watched(Protocol):
+    """A connection, which may not notice its loss."""
+
+    def vanished(self, how: str) -> None:
+        """It is lost."""
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class Watch:
     """Notices what Twisted does not, which watches a connection only while it reads or writes.
@@ -110,19 +117,20 @@ class Watch:
     """
 
     _clock: IReactorTime
-    _checks: "Delay[Watch]"  # DELIVERY_CHECK long, for many
+    _checks: Delay[Watching]  # DELIVERY_CHECK long, for many
     _socket: socket.socket | None
-    _lost: Callable[[str], None]  # told the reason of a loss
+    _watched: Watched
     _next: IDelayedCall | None = None
     _told_at: float = 0.0  # seconds; when something was told that may not have arrived
-    _waiting: bool = False
+    waiting: bool = False
+    """Whether it is looked at what was told before: it need not say so again."""
     _reading: bool = True
     _input_ended: bool = False
 
     def told(self) -> None:
         """See to it that what was written arrives."""
-        if not self._waiting and self._socket is not None:
-            self._waiting = True
+        if not self.waiting and self._socket is not None:
+            self.waiting = True
             self._told_at = self._clock.seconds()
             self._checks.start(self)
 
@@ -137,7 +145,7 @@ class Watch:
         self.stop()
         self._input_ended = True
         if self._socket is not None:
-            self._waiting = True
+            self.waiting = True
             self._next = self._clock.callLater(LISTENER_FIRST_CHECK, self.look)
 
     def stop(self) -> None:
@@ -156,12 +164,12 @@ class Watch:
         if delivered:
             self._told_at = now
         if is_gone(self._socket, all_read=self._input_ended):
-            self._lost("reset")
+            self._watched.vanished("reset")
         elif now - self._told_at >= SILENCE and is_silent(self._socket):
-            self._lost("vanished")
+            self._watched.vanished("vanished")
         elif self._input_ended:
             self._next = self._clock.callLater(LISTENER_CHECK, self.look)
         elif not (delivered and self._reading):
             self._checks.start(self)
         else:
-            self._waiting = False
+            self.waiting = False

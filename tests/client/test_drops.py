@@ -2,8 +2,8 @@
 
 from twisted.logger import capturedLogs
 
+from chatpair.client import json_codec
 from chatpair.client.line import Line
-from chatpair.codecs import json
 from chatpair.exchange.messages import (
     Acknowledge,
     Message,
@@ -219,5 +219,5 @@ def test_attempts_back_off_until_one_leads_to_a_name() -> None:
 
 def test_a_line_without_end_is_given_up() -> None:
     play = named()
-    play.remote.protocol.dataReceived(b"x" * (json.MAX_LENGTH + 100))
+    play.remote.protocol.dataReceived(b"x" * (json_codec.MAX_LENGTH + 100))
     assert play.remote.transport.disconnecting

@@ -9,7 +9,7 @@ import pytest
 from chatpair.client.ending import DONE, Ending, interrupted
 from chatpair.client.pipe import PipeTalk
 from chatpair.exchange.messages import Error, Quit
-from chatpair.factory import NOBODY
+from chatpair.exchange.pairs import NOBODY
 from tests.support.scene import (
     EITHER_KIND,
     EITHER_SERVER,

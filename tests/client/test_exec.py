@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from chatpair.client import json_codec
 from chatpair.client.ending import ExitStatus
-from chatpair.codecs import json
 from chatpair.exchange.messages import Message, Paired
 from tests.support.clients import MIB, Piped, at, fill, resident
 from tests.support.played import plain
@@ -186,7 +186,7 @@ def test_a_command_may_be_given_events(server: Server) -> None:
     with pair(server, "head -n 2", "--linger", of_command=["--json"]) as (alice, tool):
         alice.close_input("grüß dich\n".encode())
         alice.ends(ExitStatus.OK, LEFT)
-        paired, message = map(json.parse_event, alice.output.splitlines())
+        paired, message = map(json_codec.parse_event, alice.output.splitlines())
         assert isinstance(message, Message)
         assert (plain(paired), message.text) == (Paired("alice"), "grüß dich")
         tool.ends(ExitStatus.OK)

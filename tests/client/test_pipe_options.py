@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from chatpair.client import json_codec
 from chatpair.client.ending import ExitStatus
-from chatpair.codecs import json
 from chatpair.exchange.messages import Back, Error, Held, JsonEvent, Left, Message, Paired, Tried
 from tests.support.clients import COMMAND, PAIRED, TO_BOB, WELCOME, Piped, at, spins_until
 from tests.support.emulator import Emulator
@@ -46,7 +46,7 @@ def test_a_pipe_waits_until_the_other_is_there_and_free(server: Server) -> None:
 def events(client: Piped) -> list[JsonEvent]:
     """Return the events that a client wrote, without their counts and times."""
     lines = client.output.splitlines()
-    return [plain(json.parse_event(line)) for line in lines]
+    return [plain(json_codec.parse_event(line)) for line in lines]
 
 
 def test_what_happens_is_written_as_events(server: Server) -> None:

@@ -7,7 +7,7 @@ from chatpair.client.ending import DONE, Ending, ExitStatus
 from chatpair.client.person import PersonTalk
 from chatpair.client.pipe import PipeTalk
 from chatpair.client.session import UNSETTLED_SAYS
-from chatpair.factory import NOBODY
+from chatpair.exchange.pairs import NOBODY
 from tests.support.scene import (
     BAD_NAME,
     EITHER_KIND,

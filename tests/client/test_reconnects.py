@@ -2,11 +2,9 @@
 
 import signal
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.servers import free_port
 from chatpair.client.ending import ExitStatus
 from chatpair.client.pipe import ENDED_EARLY
 from chatpair.client.talk import LINK_LOST
@@ -18,13 +16,6 @@ from tests.support.server import Client, Server
 
 WAITING = "Waiting for bob ..."
 OF_BOB = TALK_IS_OVER.replace("bob", "alice")
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """A server on a port that no connection gets by chance before it is started again."""
-    with Server(port=f"epoll:{free_port()}") as server:
-        yield server
 
 
 def kill(server: Server, number: signal.Signals = signal.SIGKILL) -> Server:

@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.internet.testing import StringTransport
 
+from chatpair.client import json_codec
 from chatpair.client.screen import Standing
 from chatpair.client.stdio import LONGEST, LOSSY, MANY, PipeScreen, PlainScreen, StandardScreen
-from chatpair.codecs import json
 from chatpair.codecs.cleaning import clean
 from chatpair.exchange.messages import Error, JsonEvent, Left, Message, Notice, Paired, Timestamp
 from tests.support.played import HI
@@ -323,7 +323,7 @@ def test_a_pipe_s_output_may_be_events(capsys: pytest.CaptureFixture[str]) -> No
     screen = PipeScreen(json=True, size=0)
     lines = written(screen, *events, Notice("No event of JSON's.")).split(b"\n")
     assert lines.pop() == b""
-    assert [json.parse_event(line) for line in lines] == events
+    assert [json_codec.parse_event(line) for line in lines] == events
     screen.notice("Welcome, alice.")
     assert capsys.readouterr() == ("", "No event of JSON's.\nWelcome, alice.\n")
 

@@ -7,7 +7,7 @@ import pytest
 
 from chatpair.client.talk import NO_JSON
 from chatpair.exchange.messages import Goodbye, Quit, Tried
-from chatpair.factory import NOBODY
+from chatpair.exchange.pairs import NOBODY
 from tests.support.clients import BAD_NAME, TO_BOB, Host, Piped, at, spins_until
 from tests.support.emulator import Terminal
 from tests.support.server import TIMEOUT, Server

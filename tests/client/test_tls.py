@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.servers import free_port
 from chatpair.client.connection import SPEAKS_TLS
 from tests.support.certificates import made, usual
 from tests.support.clients import Piped, at
@@ -75,14 +74,13 @@ def test_the_system_is_trusted_by_itself(server: Server) -> None:
     refuses(server.port, NOT_TRUSTED, "localhost", "--to", "bob")
 
 
-def test_a_line_goes_on_after_a_drop() -> None:
+def test_a_line_goes_on_after_a_drop(server: Server) -> None:
     """A connection that the server cuts is made again, with TLS."""
-    port = usual().port.replace("ssl:0:", f"ssl:{free_port()}:")  # no connection's by chance
-    with Server(port=port) as server, Piped(*with_tls(server)) as alice:
+    with Piped(*with_tls(server)) as alice:
         assert alice.notice() == "Welcome, alice."
         server.kill()
         assert alice.notice().startswith("The connection is lost. Trying again;")
-        with Server(port=port) as other:
+        with Server(port=usual().port.replace("ssl:0:", f"ssl:{server.port}:")) as other:
             assert alice.notice() == "Connected again."
             bob = other.client("bob")
             bob.calls("alice")

@@ -3,7 +3,7 @@
 import pytest
 
 from chatpair.cluster import frames
-from chatpair.cluster.factory import LISTING_SECONDS
+from chatpair.cluster.questions import LISTING_SECONDS
 from tests.support.exchange import PAIRED, said
 from tests.support.tunnels import json_back, two, with_key
 

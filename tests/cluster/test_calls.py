@@ -3,26 +3,31 @@
 import pytest
 
 from chatpair.cluster import frames
-from chatpair.cluster.across import CALL_SECONDS
-from chatpair.exchange.calls import RING_SECONDS
+from chatpair.cluster.remote_calls import CALL_SECONDS
 from chatpair.exchange.messages import (
     AnyEvent,
     Error,
     Free,
+    Held,
     Left,
+    Message,
     Paired,
+    PeerTyping,
     Ringing,
     RingSet,
     SetRing,
+    Timestamp,
     Tried,
     Unanswered,
 )
 from chatpair.exchange.names import parse
+from chatpair.exchange.ringing import RING_SECONDS
 from tests.support.cluster_exchange import Network
 from tests.support.ears import Ear
 
 SLOW = Error("to", "try-later", "The last call is still on its way.")
 NOT_READY = Error("to", "try-later", "The switchboard is not ready.")
+RINGS = Error("to", "ringing", "bob's line is ringing.")
 NO_BOB = Error("to", "unknown", "The user bob does not exist.")
 
 
@@ -59,14 +64,13 @@ def test_the_input_of_a_caller_waits_for_the_answer(network: Network) -> None:
     alice, bob, _ = three(network)
     network.hold()
     answered = alice.calls("Bob")
-    assert answered is not None
     network.answer()
     assert not answered.called
     network.settle()
     assert answered.called
     assert told(network, alice, bob) == [[Paired("bob")], [Paired("alice")]]
-    assert alice.factory.call_under_way(alice.user) is None
-    assert alice.factory.call(alice.user, "BOB") is None
+    assert alice.may_speak
+    assert alice.calls("BOB").called
     already = Error("to", "already", "You are already chatting with bob.")
     assert told(network, alice, bob) == [[already], []]
 
@@ -76,7 +80,6 @@ def test_an_answer_that_takes_long_still_counts(network: Network) -> None:
     network.link("b", "a").held = True
     answered = alice.calls("bob")
     network.clock.advance(CALL_SECONDS)
-    assert answered is not None
     assert answered.called
     alice.calls("carol")
     assert alice.told() == [SLOW, SLOW]
@@ -126,7 +129,7 @@ def test_two_who_call_each_other_are_one_pair(network: Network, first: str) -> N
         [Left("alice", "switched")],
     ]
     sent = [*network.link("a", "b").sent, *network.link("b", "a").sent]
-    accepted = [frame for frame in sent if isinstance(frame, frames.Accepted)]
+    accepted = [frame for frame in sent if isinstance(frame, frames.Answered)]
     assert len(accepted) == (first == "located")
     alice.say("hi")
     network.settle()
@@ -213,8 +216,7 @@ def ringing(network: Network) -> tuple[Ear, Ear, Ear]:
     alice, bob, carol = three(network)
     bob.sets(SetRing(True))
     alice.calls("bob")
-    rings = Error("to", "ringing", "bob's line is ringing.")
-    assert told(network, alice, bob) == [[rings], [RingSet(True), Ringing("alice")]]
+    assert told(network, alice, bob) == [[RINGS], [RingSet(True), Ringing("alice")]]
     return alice, bob, carol
 
 
@@ -294,8 +296,8 @@ def test_a_node_that_was_taken_for_dead_keeps_the_pairs_within_it(network: Netwo
     alice.calls("bob")
     dave.calls("carol")
     told(network, alice, bob, carol, dave)
-    for ear in (alice, carol):
-        ear.factory.reborn()
+    for node in "ac":
+        network.node(node).directory.reborn()
     assert told(network, alice, carol, dave) == [[Left("bob", "lost")], [], []]
 
 
@@ -330,30 +332,29 @@ def test_a_node_that_stops_takes_its_calls_back_and_answers_none(network: Networ
     "frame",
     [
         frames.Cancel(7, 7),
-        frames.Accepted(1, 7, 1, parse("bob"), None),
-        frames.Rings(1, 7, 1, parse("bob"), None),
-        frames.Refused(1, 7),
-        frames.Unanswered(1, 7),
-        frames.Left(1, 7, "quit"),
-        frames.Left(7, 1, "quit"),
-        frames.Away(1, 7, True),
-        frames.Typing(1, 7),
+        frames.Answered(1, 7, Paired("bob"), 1, parse("bob")),
+        frames.Answered(1, 7, RINGS, 1, parse("bob")),
+        frames.Answered(1, 7, NO_BOB),
+        frames.Answered(1, 7, Unanswered("bob")),
+        frames.Told(1, 7, Left("bob", "quit")),
+        frames.Told(7, 1, Left("bob", "quit")),
+        frames.Told(1, 7, Held("bob")),
+        frames.Told(1, 7, PeerTyping("bob")),
         frames.Flow(1, 7, True),
         frames.Lines(1, 7, 1.0, b"hi\n"),
         frames.Lines(1, 1, 1.0, b"\xff\n"),
-        frames.Said(1, 7, 1.0, "hi", 1),
+        frames.Told(1, 7, Message("bob", "hi", Timestamp(1.0)), 1),
         frames.Settled(7, [1, 2], "confirmed"),
-        frames.Answer(7, [], 1),
+        frames.Answer(7, True),
         frames.Frame(),
     ],
-    ids=lambda frame: type(frame).__name__,
 )
 def test_a_frame_out_of_place_changes_nothing(network: Network, frame: frames.Frame) -> None:
     alice, bob, _ = three(network)
     alice.calls("bob")
     told(network, alice, bob)
-    alice.factory.received("b.00000001", frame)
-    alice.factory.received("x.00000001", frame)
+    network.node("a").directory.received("b.00000001", frame)
+    network.node("a").directory.received("x.00000001", frame)
     assert alice.told() == []
     alice.say("hi")
     network.settle()

@@ -9,10 +9,10 @@ from twisted.internet.task import Clock
 
 from chatpair.cluster.address import EngineAddress
 from chatpair.cluster.engine_mesh import MEETING_SECONDS, EngineMesh
-from chatpair.cluster.frames import Frame, Refused
+from chatpair.cluster.frames import Cancel, Frame
 
 OTHER = "b.00000001"
-FRAME = Refused(1, 1)
+FRAME = Cancel(1, 1)
 
 
 @pytest.fixture

@@ -9,37 +9,48 @@ from hypothesis import strategies as st
 
 from chatpair.cluster import frames
 from chatpair.cluster.frames import Frame, decode, encode
+from chatpair.exchange import messages
 from chatpair.exchange.names import parse
 
 FRAMES: list[Frame] = [
     frames.Call(1, 2, parse("Ann"), "192.0.2.1", 3.5, "bob"),
     frames.Cancel(1, 2),
-    frames.Accepted(1, 2, 3, parse("grün"), None),
-    frames.Rings(1, 2, 3, parse("bob"), "::1"),
-    frames.Refused(1, 2),
-    frames.Refused(1, 2, "busy", "bob is talking with someone else."),
-    frames.Unanswered(1, 2),
-    frames.Left(1, 2, "switched"),
-    frames.Away(1, 2, True),
-    frames.Typing(1, 2),
+    frames.Answered(1, 2, messages.Paired("grün"), 3, parse("grün"), "::1"),
+    frames.Answered(1, 2, messages.Error("to", "busy", "bob is talking with someone else.")),
+    frames.Answered(1, 2, messages.Unanswered("bob")),
+    frames.Told(1, 2, messages.Left("bob", "switched")),
+    frames.Told(1, 2, messages.Held("bob")),
+    frames.Told(1, 2, messages.Back("bob")),
+    frames.Told(1, 2, messages.PeerTyping("bob")),
+    frames.Told(1, 2, messages.Message("bob", "one\ntwo", messages.Timestamp(3.5)), 7),
     frames.Flow(1, 2, False),
     frames.Lines(1, 2, 3.5, b"one\ntwo\n"),
-    frames.Said(1, 2, 3.5, "one\ntwo", 7),
     frames.Settled(1, [7, 8], "failed", "lost"),
-    frames.Ask(1),
-    frames.Answer(1, [("Bob", "bob", True)], 201),
-    frames.AskKey(1, "a-b-c", None, True),
-    frames.AnswerKey(1, False),
-    frames.AskHost(1, "bob"),
-    frames.AnswerHost(1, "192.0.2.1"),
-    frames.TunnelOpen(1, "192.0.2.1", True, False),
-    frames.TunnelSent(1, b"Back:a-b-c\n"),
-    frames.TunnelRead(1, 11),
-    frames.TunnelTold(1, b"OK\r\n", False),
-    frames.TunnelHanded(1, 4),
-    frames.TunnelEnd(1, False),
-    frames.TunnelLost(1, True),
-    frames.TunnelClose(1, False),
+    frames.Ask(1, None),
+    frames.Answer(1, frames.List([("bob", "Bob", True)], 201)),
+    frames.Ask(1, frames.IsKey("a-b-c", None, True)),
+    frames.Answer(1, False),
+    frames.Ask(1, "bob"),
+    frames.Answer(1, "192.0.2.1"),
+    frames.Answer(1, None),
+    frames.TunnelOpened(-1, "192.0.2.1", True, False),
+    frames.TunnelData(-1, b"Back:a-b-c\n"),
+    frames.TunnelData(1, b"OK\r\n", True),
+    frames.TunnelTaken(1, 11),
+    frames.TunnelEnded(1, "cut"),
+]
+
+
+ODD_EVENTS = [
+    [21, 1, 2, event]
+    for event in (
+        {"event": "left", "peer": "bob", "why": "bored"},
+        {"event": "message", "from": "bob", "text": b"\xff", "time": 3.5},
+        {"event": "message", "from": "bob", "text": "x", "time": "then"},
+        {"event": "message", "from": "bob", "text": "x", "time": None},
+        {"event": "free"},
+        7,
+    )
 ]
 
 
@@ -57,7 +68,7 @@ def test_no_secret_is_in_a_log() -> None:
 
 
 @pytest.mark.parametrize(
-    "odd", [None, [], [255, 1], [2, 1], [2, 1, "x"], [7, 1, 2, "bored"], [12, 1, 2, 3.5, b"\xff"]]
+    "odd", [None, [], [255, 1], [2, 1], [2, 1, "x"], [13, 1, [2], "x"], *ODD_EVENTS]
 )
 def test_what_is_no_frame_costs_no_other(odd: Any) -> None:
     whole = msgspec.msgpack.encode([FRAMES[1], odd, FRAMES[2]])

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from chatpair.cluster.node import NodeProtocol
 from tests.support.cluster_exchange import Network, Node
 from tests.support.exchange import PAIRED, Party
+from tests.support.tunnels import json_back, with_key
 
 FROZEN = "The server was cut off from the others for too long. Please come back."
 
@@ -15,10 +15,9 @@ class Thawing:
     """A node that can be frozen so that it notices as late as it may."""
 
     def __init__(self) -> None:
-        self.network = Network("a")
+        self.network = Network("a", "b")
         self.node: Node = self.network.node("a")
-        self.node.factory.protocol = NodeProtocol  # type: ignore[assignment]
-        self.node.mesh.check = self._check  # type: ignore[method-assign]
+        self.node.directory.check = self._check
         self.frozen = False
         self.alice, self.bob = self.node.enter("alice"), self.node.enter("bob")
         self.alice.says("To:bob")
@@ -29,7 +28,7 @@ class Thawing:
         if not self.frozen:
             return True
         self.frozen = False
-        self.node.factory.frozen()
+        self.node.directory.frozen()
         return False
 
 
@@ -79,3 +78,65 @@ def test_commands_that_waited_are_not_obeyed() -> None:
     last = carol.uncounted()[-1]
     assert (last["code"], last["text"]) == ("try-later", FROZEN)
     assert carol.closed
+
+
+@pytest.mark.parametrize("what", [Party.ends_input, Party.drops, ends_the_line])
+def test_what_waited_of_one_who_is_back_elsewhere_is_not_said(
+    what: Callable[[Party], None],
+) -> None:
+    thawing = Thawing()
+    network, node, bob = thawing.network, thawing.node, thawing.bob
+    _, key = with_key(node, "carol")
+    again = network.node("b").connect()
+    again.says(f"Back:{key}", "To:dave")
+    dave = node.enter("dave")
+    again.says("To:dave")
+    network.settle()
+    assert dave.heard() == [PAIRED.format("carol")]
+    again.heard()
+    again.sends(b"half a line")
+    network.settle()
+    thawing.frozen = True
+    what(again)
+    network.settle()
+    assert dave.heard() in ([FROZEN], ["Quit.", FROZEN])
+    assert bob.heard() in ([FROZEN], ["Quit.", FROZEN])
+    assert not node.factory.users
+    if what is ends_the_line:
+        assert again.heard() == [FROZEN]
+        assert again.closed
+
+
+def test_many_lines_of_one_who_is_back_elsewhere_are_not_said() -> None:
+    thawing = Thawing()
+    network, node = thawing.network, thawing.node
+    _, key = with_key(node, "carol")
+    dave = node.enter("dave")
+    again = network.node("b").connect()
+    again.says(f"Back:{key}", "To:dave")
+    network.settle()
+    again.heard()
+    thawing.frozen = True
+    again.sends(b"one\ntwo\nthree\n")
+    network.settle()
+    assert dave.heard() in (
+        [PAIRED.format("carol"), FROZEN],
+        [PAIRED.format("carol"), "Quit.", FROZEN],
+    )
+    assert again.heard() == [FROZEN]
+
+
+def test_commands_of_one_who_is_back_elsewhere_are_not_obeyed() -> None:
+    thawing = Thawing()
+    network, node, bob = thawing.network, thawing.node, thawing.bob
+    thawing.alice.drops()
+    assert bob.heard() == ["Quit."]
+    again = json_back(network, network.node("b"), node.enter_json("carol"))
+    again.events()
+    thawing.frozen = True
+    again.does("to", name="bob")
+    network.settle()
+    assert bob.heard() == [FROZEN]
+    [last] = again.uncounted()
+    assert (last["code"], last["text"]) == ("try-later", FROZEN)
+    assert again.closed

@@ -5,9 +5,9 @@ from typing import Literal
 import pytest
 
 from chatpair.cluster import frames
-from chatpair.exchange.held_lines import LATE_SECONDS
+from chatpair.exchange.kept_events import KEPT_EVENTS
 from chatpair.exchange.messages import Left, Message, Paired, Status, Timestamp
-from chatpair.exchange.user import KEPT_EVENTS
+from chatpair.exchange.receipts import LATE_SECONDS
 from tests.support.cluster_exchange import Network, Node
 from tests.support.ears import Ear
 from tests.support.exchange import JsonParty, Party, said
@@ -96,7 +96,7 @@ def test_the_node_of_the_peer_dies_or_stops(
         bob.factory.stop()
     network.settle()
     assert alice.told() == [Status(1, "failed", why, seq=2), Left("bob", why, seq=3)]
-    assert why == "stopped" or alice.factory._open == {}
+    assert why == "stopped" or network.node("a").directory.users._open == {}
 
 
 # Lines
@@ -106,7 +106,7 @@ def test_a_chunk_is_one_frame_and_one_write(network: Network) -> None:
     _, bob = pair(network, counting=False)
     assert bob.user is not None
     carol = Ear(network.node("a").factory, "carol")
-    bob.factory.hang_up(bob.user)
+    bob.hangs_up()
     network.settle()
     carol.calls("bob")
     network.settle()
@@ -155,7 +155,7 @@ def test_a_speaker_waits_for_a_peer_who_acknowledges_nothing(network: Network) -
         if number % 100 == 99:
             alice.acknowledge()
     assert alice.user is not None
-    peer = alice.factory.peer_of(alice.user)
+    peer = alice.factory.pairs.peer_of(alice.user)
     assert peer is not None
     assert peer.full
     bob.acknowledge()

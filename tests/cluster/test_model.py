@@ -6,9 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from chatpair.cluster.remote import RemoteUser
 from chatpair.exchange.messages import SetDnd, SetRing
-from chatpair.exchange.user import CountingUser
 from tests.support.cluster_exchange import Network, Node
 from tests.support.ears import Ear
 
@@ -91,13 +89,13 @@ class ClusterModel(RuleBasedStateMachine):
     def hang_up(self, number: int) -> None:
         for ear in self.here[number : number + 1]:
             if ear.user is not None and ear.may_speak:
-                ear.factory.hang_up(ear.user)
+                ear.hangs_up()
 
     @rule(number=numbers, on=st.booleans(), dnd=st.booleans())
     def set(self, number: int, on: bool, dnd: bool) -> None:
         for ear in self.here[number : number + 1]:
             if ear.user is not None and ear.may_speak:
-                ear.factory.apply(ear.user, SetDnd(on and dnd) if dnd else SetRing(on))
+                ear.sets(SetDnd(on and dnd) if dnd else SetRing(on))
 
     @rule(number=numbers)
     def say(self, number: int) -> None:
@@ -108,14 +106,13 @@ class ClusterModel(RuleBasedStateMachine):
     @rule(number=numbers)
     def say_lines(self, number: int) -> None:
         for ear in self.here[number : number + 1]:
-            plain = not isinstance(ear.user, CountingUser)
-            if plain and ear.may_speak and ear.peer:
+            if not ear.counts and ear.may_speak and ear.peer:
                 ear.say_lines(f"{next(self.texts)}", f"{next(self.texts)}")
 
     @rule(number=numbers)
     def acknowledge(self, number: int) -> None:
         for ear in self.here[number : number + 1]:
-            if isinstance(ear.user, CountingUser):
+            if ear.counts:
                 ear.acknowledge()
 
     # What happens
@@ -161,29 +158,37 @@ class ClusterModel(RuleBasedStateMachine):
 
     def check_node(self, node: Node) -> None:
         """No call is under way; pairs and what rings are the same at both nodes."""
-        factory = node.factory
-        assert not factory._pending
+        factory, users = node.factory, node.directory.users
+        assert not node.directory.calls._pending
         for user, peer in factory.pairs.items():
             assert factory.pairs[peer] is user
-            if isinstance(peer, RemoteUser):
-                back = self.network.nodes[peer.inc].factory
-                their = back.pairs[back._by_uid[peer.uid]]
-                assert isinstance(their, RemoteUser)
-                assert (their.inc, their.uid) == (node.inc, factory.uid_of(user))
-        for caller, callee in factory._called.items():
-            if isinstance(callee, RemoteUser):
-                back = self.network.nodes[callee.inc].factory
-                there = back._stand_ins[node.inc][factory.uid_of(caller)]
-                assert back._called[there] is back._by_uid[callee.uid]
-                assert there.ring_call == factory._ring_calls[caller]
-            elif isinstance(caller, RemoteUser):
-                back = self.network.nodes[caller.inc].factory
-                assert back._ring_calls[back._by_uid[caller.uid]] == caller.ring_call
+            if there := users.inbox_of(peer):
+                back = self.network.nodes[there.inc]
+                far = back.directory.users.here(there.uid)
+                assert far is not None
+                their = back.directory.users.inbox_of(back.factory.pairs[far])
+                assert their is not None
+                assert (their.inc, their.uid) == (node.inc, users.uid_of(user))
+        for caller, callee in factory.ringing:
+            if there := users.inbox_of(callee):
+                back = self.network.nodes[there.inc]
+                far = back.directory.users.there(node.inc, users.uid_of(caller))
+                inbox = back.directory.users.inbox_of(far)
+                assert far is not None
+                assert inbox is not None
+                assert back.factory.ringing.callee_of(far) is back.directory.users.here(there.uid)
+                assert inbox.ring_call == node.directory.calls._last_rings[caller]
+            elif there := users.inbox_of(caller):
+                back = self.network.nodes[there.inc]
+                far = back.directory.users.here(there.uid)
+                assert far is not None
+                assert back.directory.calls._rings_at(far)
+                assert back.directory.calls._last_rings[far] == there.ring_call
 
     def check_lines(self, ear: Ear) -> None:
         """What was heard in a pair is what was said in one first, and all of it if it goes on."""
         assert ear.user is not None
-        peer = ear.factory.peer_of(ear.user)
+        peer = ear.factory.pairs.peer_of(ear.user)
         assert ear.peer == (peer.name.text if peer is not None else "")
         others = {other.name: other for other in self.here}
         if peer is not None:
@@ -206,7 +211,7 @@ class ClusterModel(RuleBasedStateMachine):
             self.network.settle()
             self.network.clock.advance(seconds)
             for ear in self.here:
-                if isinstance(ear.user, CountingUser):
+                if ear.counts:
                     ear.acknowledge()
             self.network.settle()
         for ear in self.here:
@@ -214,7 +219,7 @@ class ClusterModel(RuleBasedStateMachine):
                 assert ear.statuses[-1].id == len(ear.says)
             self.check_statuses(ear)
         for node in self.network.nodes.values():
-            assert not any(node.factory._open.values())
+            assert not any(node.directory.users._open.values())
 
     def check_statuses(self, ear: Ear) -> None:
         """What was handed or confirmed was heard, if whoever heard it is still here."""

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from chatpair.cluster.asking import ASKING_SECONDS
+from chatpair.cluster.questions import ASKING_SECONDS
 from chatpair.exchange.keys import WRONG_KEYS
-from chatpair.exchange.messages import Error, Here, Left, Paired, Present
+from chatpair.exchange.messages import Block, Error, Here, Left, Paired, Present
 from chatpair.exchange.names import parse
-from chatpair.factory import MAX_LISTED
+from chatpair.exchange.users import MAX_LISTED
 from tests.support.cluster_exchange import Network
 from tests.support.ears import Ear
 
@@ -136,7 +136,7 @@ def test_the_answer_of_a_node_that_dies_is_not_waited_for(network: Network) -> N
     network.dies("b")
     network.dies("c")
     assert fired(answer) == present("alice")
-    assert network.node("a").factory.who() == present("alice")
+    assert fired(network.node("a").factory.who()) == present("alice")
 
 
 def test_a_list_is_bounded_and_says_how_many_more_there_are(network: Network) -> None:
@@ -158,7 +158,7 @@ def test_a_token_tells_its_node(network: Network) -> None:
     assert alice.user is not None
     key = alice.user.key
     assert key.endswith("-b")
-    finder = network.node("a").factory
+    finder = network.node("a").directory.questions
     network.link("a", "c").held = True  # it is not asked
     wrong = "x" + key, key[:-1], key.replace("-", "", 1), "no-such-a", "no-such-b", "no-such-z", ""
     for tried, found in (key, "b.00000001"), *((one, None) for one in wrong):
@@ -171,8 +171,8 @@ def test_a_token_tells_its_node(network: Network) -> None:
 def test_words_are_asked_of_all_and_can_t_be_guessed(network: Network) -> None:
     alice = at(network, "b", "alice")
     assert alice.user is not None
-    alice.factory.give_key(alice.user)
-    finder = network.node("a").factory
+    alice.factory.held.give_words(alice.user)
+    finder = network.node("a").directory.questions
     for _ in range(WRONG_KEYS):
         answer = finder.find_key("no-such-words", "192.0.2.9", counting=False)
         network.settle()
@@ -194,7 +194,7 @@ def test_where_one_who_is_blocked_is_is_asked_of_its_node(network: Network, late
         network.clock.advance(1)
         robert = at(network, "c", "robert")
     network.clock.advance(1)
-    alice.factory._block(alice.user, parse("bob"))
+    alice.sets(Block("bob"))
     network.settle()
     bob.leaves()
     network.clock.advance(1)
@@ -213,13 +213,13 @@ def test_a_user_whose_name_was_taken_is_told_so(network: Network) -> None:
     bob.calls("alice")
     network.settle()
     alice.told()
-    network.node("a").factory.expelled(parse("Alice"))
-    network.node("a").factory.expelled(parse("noone"))
+    network.node("a").directory.expelled(parse("Alice"))
+    network.node("a").directory.expelled(parse("noone"))
     network.settle()
     text = "The name alice was taken while this server was cut off."
     assert alice.told() == [Error(None, "reuse", text)]
     assert bob.told()[1:] == [Left("alice", "lost")]
-    assert network.node("a").factory.names() == []
+    assert network.node("a").directory.names() == []
 
 
 def test_who_left_and_who_has_the_name_now_are_not_mistaken_for_each_other(

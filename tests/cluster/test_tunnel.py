@@ -47,10 +47,10 @@ def test_nothing_is_left_of_a_tunnel_that_is_taken_over_or_lost(network: Away) -
     assert len(far_ends(network.a)) == len(carried_by(network.b)) == 1
     third.drops()
     network.settle()
-    assert network.a.user("alice").connection is None
+    assert network.a.user("alice").inbox.away
     assert not far_ends(network.a)
     assert not carried_by(network.b)
-    assert not network.b.factory.connections
+    assert not network.b.factory.visitors
     assert network.back().heard()[0] == "OK"
 
 
@@ -78,7 +78,7 @@ def test_quit_ends_both_ends(network: Away) -> None:
     assert again.closed
     again.drops(clean=True)
     assert not network.a.factory.users
-    assert not network.a.factory.connections
+    assert not network.a.factory.visitors
     assert not far_ends(network.a)
 
 
@@ -208,14 +208,14 @@ def test_who_speaks_to_a_client_that_does_not_read_waits(network: Away) -> None:
     assert again.heard()[-1] == said(network.a, "the last", "bob")
 
 
-def test_a_long_text_is_told_as_one_piece() -> None:
+def test_a_long_text_is_told_as_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     network, a, b = two()
     alice, bob = a.enter_json("alice"), a.enter_json("bob")
     bob.does("to", name="alice")
     again = json_back(network, b, alice, 2)
     again.events()
     written: list[bytes] = []
-    again.protocol.write = written.append  # type: ignore[assignment]
+    monkeypatch.setattr(again.transport, "write", written.append)
     bob.say(1, "x" * 60_000)
     network.settle()
     [text] = written
@@ -252,7 +252,7 @@ def test_lines_that_waited_to_be_read_are_said_when_the_client_is_lost(network: 
     network.settle()
     again.says("two")
     network.settle()
-    assert next(iter(network.a.factory._far.values()))._unread
+    assert far_ends(network.a)[0]._unread
     again.drops()
     network.settle()
     assert bob.heard()[:2] == [said(network.a, "one"), said(network.a, "two")]

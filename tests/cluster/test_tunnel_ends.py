@@ -48,7 +48,7 @@ def test_the_node_of_the_user_ends_a_silent_program() -> None:
     network.settle()
     assert carol.events()[0]["text"] == "Nothing came for 90 seconds."
     assert carol.closed
-    assert a.user("carol").connection is None
+    assert a.user("carol").inbox.away
 
 
 def test_a_connection_counts_at_the_node_that_it_is_to() -> None:
@@ -58,7 +58,7 @@ def test_a_connection_counts_at_the_node_that_it_is_to() -> None:
     back(network, b, key, "host")
     other = a.connect("host")
     assert not other.closed
-    assert a.user("alice").host_now() == "host"
+    assert a.user("alice").inbox.host == "host"
     second = b.connect("host")
     assert second.heard() == ["There are too many connections from your address."]
 
@@ -73,7 +73,7 @@ def test_what_is_private_stays_so(host: str, tls: bool, private: bool, network: 
         alsoProvides(again.transport, ISSLTransport)
     again.says(f"Back:{network.key}")
     network.settle()
-    [far] = network.a.factory._far.values()
+    [far] = far_ends(network.a)
     assert is_private(far) == private
 
 
@@ -99,7 +99,7 @@ def test_the_node_of_the_user_dies(network: Away) -> None:
 def test_the_node_of_the_connection_dies(network: Away) -> None:
     network.back()
     network.dies("b")
-    assert network.a.user("alice").connection is None
+    assert network.a.user("alice").inbox.away
     assert not far_ends(network.a)
     assert back(network, network.a, network.key).heard()[0] == "OK"
 
@@ -135,7 +135,7 @@ def test_a_node_stops(stops: str, network: Away) -> None:
     assert again.heard() == ["The server is stopping."]
     assert again.closed
     if stops == "b":
-        assert network.a.user("alice").connection is None
+        assert network.a.user("alice").inbox.away
     assert not far_ends(network.a)
     assert not carried_by(network.b)
 

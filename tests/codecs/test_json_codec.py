@@ -172,20 +172,6 @@ def test_an_event(event: messages.JsonEvent, expected: dict[str, object]) -> Non
     assert stdlib.loads(line) == expected
 
 
-@given(any_events.EVENTS)
-def test_a_client_reads_what_a_server_tells(event: messages.JsonEvent) -> None:
-    assert json.parse_event(json.render(event)) == event
-
-
-@pytest.mark.parametrize(
-    "line",
-    [b"OK", b"{}", b'{"event":"foo"}', b'{"event":"message","from":"x","text":"y","time":"z"}'],
-)
-def test_a_client_refuses_what_is_no_event(line: bytes) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        json.parse_event(line)
-
-
 @given(any_events.COMMANDS)
 def test_a_server_reads_what_a_client_says(command: messages.JsonCommand) -> None:
     answer = json.parse(json.render_command(command))

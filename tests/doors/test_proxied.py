@@ -150,11 +150,11 @@ def test_limits_count_whom_the_header_names() -> None:
     assert first.heard() == b"OK\r\n"
     assert second.heard() == b"There are too many connections from your address.\r\n"
     assert third.heard() == b"OK\r\n"
-    assert set(exchange.factory._connections_of_host) == {"192.0.2.7", "192.0.2.8"}
+    assert set(exchange.factory.visitors._of_host) == {"192.0.2.7", "192.0.2.8"}
     for behind in (first, second, third):
         behind.connection.connectionLost(Failure(ConnectionError()))
-    assert not exchange.factory.connections
-    assert not exchange.factory._connections_of_host
+    assert not exchange.factory.visitors
+    assert not exchange.factory.visitors._of_host
     assert not first.factory.protocols
 
 
@@ -175,9 +175,9 @@ def test_the_proxys_own_checks_are_no_strangers() -> None:
             behind.sends(header)
             assert not behind.transport.disconnected
             behind.connection.connectionLost(connectionDone)
-    assert not exchange.factory.activity._refusals
+    assert not exchange.factory.activity._tallies
     assert exchange.factory.activity._rest is None  # nor was anything written
-    assert not exchange.factory.connections
+    assert not exchange.factory.visitors
 
 
 @pytest.mark.parametrize("data", WRONG)
@@ -188,9 +188,9 @@ def test_who_sends_no_header_is_closed_and_counted(exchange: Exchange, data: byt
     behind.sends(TCP4 + b"bob\n")  # too late
     assert behind.transport.disconnected
     behind.connection.connectionLost(Failure(ConnectionError()))
-    assert exchange.factory.activity._refusals == {"no PROXY header": 1}
+    assert exchange.factory.activity._tallies["refused"].reasons == {"no PROXY header": 1}
     assert list(exchange.factory.users) == ["alice"]
-    assert len(exchange.factory.connections) == 1
+    assert len(exchange.factory.visitors) == 1
 
 
 def test_who_sends_nothing_is_closed_as_any_other(exchange: Exchange) -> None:
@@ -200,7 +200,7 @@ def test_who_sends_nothing_is_closed_as_any_other(exchange: Exchange) -> None:
     assert not behind.transport.disconnected
     exchange.clock.advance(1)
     assert behind.transport.disconnected
-    assert exchange.factory.activity._refusals == {"no PROXY header": 1}
+    assert exchange.factory.activity._tallies["refused"].reasons == {"no PROXY header": 1}
 
 
 def test_when_there_are_too_many_connections_the_oldest_without_a_header_go(
@@ -208,7 +208,7 @@ def test_when_there_are_too_many_connections_the_oldest_without_a_header_go(
 ) -> None:
     monkeypatch.setattr(proxied, "WAITING", 2)
     exchange = Exchange()
-    exchange.factory.max_connections = 1
+    exchange.factory.settings.max_connections = 1
     factory = ProxiedFactory(exchange.factory, exchange.factory)
     waiting = [Behind(exchange, factory) for _ in range(5)]
     gone = [behind.transport.disconnected for behind in waiting]
@@ -321,7 +321,7 @@ def test_a_factory_that_wants_nobody(exchange: Exchange) -> None:
     assert behind.transport.disconnecting
     assert isinstance(behind.transport, StringTransport)
     behind.connection.connectionLost(connectionDone)
-    assert not exchange.factory.connections
+    assert not exchange.factory.visitors
 
 
 # A real server

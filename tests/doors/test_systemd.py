@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.servers import free_port
-from chatpair import readiness
+from chatpair import tap
 from tests.support.server import BIN, TIMEOUT, Client, Door, Process, Server, require
 from tests.support.turns import log_of_a_test
 
@@ -109,7 +109,7 @@ def test_a_server_that_can_not_listen_says_so_in_one_line_and_is_not_ready(
 def test_nobody_to_tell(where: str, lines: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", where)
     with log_of_a_test() as log:
-        readiness.notify("READY=1")
+        tap._notify("READY=1")
     assert len(log) == lines
 
 

@@ -7,7 +7,6 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from benchmarks.servers import free_port
 from tests.support.browser import Page, Pages
 from tests.support.certificates import made
 from tests.support.doors import Servers
@@ -87,8 +86,7 @@ def test_a_name_with_a_password(guarded: Server, pages: Pages) -> None:
 
 
 def test_a_server_that_returns_is_told_the_password_again(pages: Pages) -> None:
-    port = f"web:tcp:{free_port()}:interface=127.0.0.1"  # that no connection gets by chance
-    with Server(*AUTH, port=port) as web:
+    with Server(*AUTH, port=WEB) as web:
         page = pages.open(web.web_port)
         page.enters("alice")
         asked(page, NEEDED)
@@ -96,14 +94,15 @@ def test_a_server_that_returns_is_told_the_password_again(pages: Pages) -> None:
         page.shows("Welcome, alice.")
         web.kill(signal.SIGKILL)
         web.wait()
-    with Server(*AUTH, port=port) as web:
+    again = f"tcp:{web.web_port}:interface=127.0.0.1"
+    with Server(*AUTH, port=f"web:{again}") as web:
         page.shows("The server does not know you any more, so you begin anew.", "Connected again.")
         keeps_no_password(page)
         page.reload()  # which forgets it
         page.shows("Connected again.")
         web.kill(signal.SIGKILL)
         web.wait()
-    with Server(*AUTH, port=port):
+    with Server(*AUTH, port=f"web:{again}"):
         asked(page, NEEDED)
         assert page.find("#name").get_attribute("value") == "alice"
         proves(page, "wrong")

@@ -40,7 +40,7 @@ class Visit:
     def __init__(self, exchange: Exchange, host: str = "127.0.0.1") -> None:
         self.transport = StringTransport(peerAddress=IPv4Address("TCP", host, 40_000))
         self.exchange = exchange
-        self.site = WebSite(exchange.factory)
+        self.site = WebSite(exchange.factory, exchange.factory)
         self.protocol: Any = self.site.buildProtocol(self.transport.getPeer())
         self.protocol.makeConnection(self.transport)
 
@@ -201,8 +201,8 @@ def test_each_connection_counts_once_and_until_it_ends() -> None:
     for visit in (second, third):
         visit.drops()
     assert first.answer(f"GET /ws HTTP/1.1\n{UPGRADE}\n")[0] == 101
-    assert len(exchange.factory.connections) == 1
-    assert not list(exchange.factory.unnamed)
+    assert len(exchange.factory.visitors) == 1
+    assert not list(exchange.factory.visitors.unnamed)
     assert not Visit(exchange).is_over
     first.drops()
     assert not Visit(exchange).is_over
@@ -210,7 +210,7 @@ def test_each_connection_counts_once_and_until_it_ends() -> None:
 
 def test_there_may_be_so_many_connections_in_all() -> None:
     exchange = Exchange()
-    exchange.factory.max_connections = 1
+    exchange.factory.settings.max_connections = 1
     first, second = Visit(exchange, "192.0.2.1"), Visit(exchange, "192.0.2.2")
     assert second.transport.value().startswith(b"HTTP/1.1 503 ")
     assert second.is_over
@@ -240,7 +240,7 @@ def test_any_bytes_as_a_request(chunks: list[bytes]) -> None:
     for chunk in chunks:
         visit.sends(chunk)
     visit.drops()
-    assert not exchange.factory.connections
+    assert not exchange.factory.visitors
 
 
 @given(st.lists(st.binary(max_size=200)), st.booleans())
@@ -254,7 +254,7 @@ def test_any_bytes_as_frames(chunks: list[bytes], is_named: bool) -> None:
     exchange.clock.advance(10)
     visit.drops()
     exchange.clock.advance(400)
-    assert not exchange.factory.connections
+    assert not exchange.factory.visitors
     assert not exchange.factory.users
 
 

@@ -150,19 +150,20 @@ def test_a_connection_that_is_lost_while_its_name_is_claimed_never_had_it() -> N
     alice.drops()
     assert not exchange.late.asked
     assert not exchange.factory.users
-    assert not exchange.factory.connections
+    assert not exchange.factory.visitors
 
 
 def test_the_limit_of_the_unnamed_counts_only_while_they_are_asked() -> None:
     exchange = LateExchange(name_time=30)
     exchange.becomes_late()
+    exchange.late.claimed = "taken"
     alice = exchange.connect()
     exchange.clock.advance(29)
-    alice.says("x:y")
+    alice.says("alice")
     exchange.clock.advance(100)
     assert not alice.closed
     exchange.answers()
-    assert alice.heard() == ["Bad name: no space and none of : [ ] ( ) / * , in a name"]
+    assert alice.heard() == ["Reuse"]
     exchange.clock.advance(29)
     assert not alice.closed
     exchange.clock.advance(1)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from chatpair.exchange.calls import MAX_BLOCKS
 from chatpair.exchange.names import Name
-from chatpair.factory import ChatFactory
+from chatpair.exchange.setting_calls import MAX_BLOCKS
+from chatpair.exchange.users import Users
 from tests.support.exchange import PAIRED, Exchange, Party
 from tests.support.transcript import play, scenes
 
@@ -237,16 +237,16 @@ def test_who_blocks_again_knows_where_somebody_is_now(exchange: Exchange) -> Non
     robert.says("To:alice")
     assert robert.heard() == [BUSY]
     alice.says("/unblock bob")
-    assert not exchange.factory._blocked_hosts
+    assert told(at(exchange, "there", "norbert")) == TALKING
 
 
 def test_no_host_is_blocked_where_there_is_none(exchange: Exchange) -> None:
     alice, bob = exchange.enter("alice"), exchange.connect()
-    bob.protocol._host = None
+    bob.protocol.host = None
     bob.says("bob")
     alice.says("/block bob")
     other = exchange.connect()
-    other.protocol._host = None
+    other.protocol.host = None
     other.says("carol")
     other.heard()
     assert told(other) == TALKING
@@ -255,11 +255,11 @@ def test_no_host_is_blocked_where_there_is_none(exchange: Exchange) -> None:
 def test_where_names_are_owned_hosts_do_not_count(
     exchange: Exchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def has_account(self: ChatFactory, name: Name) -> bool:
+    def has_account(self: Users, name: Name) -> bool:
         # Nobody is asked for a password here: whoever has such a name has proven it.
-        return name.key in ("bob", "carol") and name.key in self.users
+        return name.key in ("bob", "carol") and name.key in self
 
-    monkeypatch.setattr(ChatFactory, "has_account", has_account)
+    monkeypatch.setattr(Users, "has_account", has_account)
     alice = exchange.enter("alice")
     bob = at(exchange, "bobs", "bob")
     at(exchange, "eves", "eve")
@@ -269,16 +269,3 @@ def test_where_names_are_owned_hosts_do_not_count(
     assert told(at(exchange, "eves", "carol")) == TALKING  # nor can carol
     assert told(at(exchange, "eves", "mallory")) == BUSY
     assert told(bob) == BUSY
-
-
-def test_the_blocks_of_who_has_left_are_forgotten(exchange: Exchange) -> None:
-    alice = exchange.enter("alice")
-    at(exchange, "bobs", "bob")
-    alice.says("/block bob")
-    robert = at(exchange, "bobs", "robert")
-    alice.says("Quit")
-    factory = exchange.factory
-    assert (dict(factory._blocked_hosts), factory._rules) == ({}, {})
-    assert len(factory._newcomers) == 1
-    robert.drops()
-    assert not factory._newcomers

@@ -1,6 +1,7 @@
 """Do not disturb, and calls that ring, in both dialects and over drops."""
 
-from chatpair.exchange.calls import MAX_TRIED, RING_SECONDS
+from chatpair.exchange.ringing import RING_SECONDS
+from chatpair.exchange.user import MAX_TRIED
 from tests.support.exchange import PAIRED, Exchange
 from tests.support.transcript import play, scenes
 
@@ -283,10 +284,9 @@ def test_who_has_set_nothing_costs_nothing(exchange: Exchange) -> None:
     carol.says("To:alice")
     exchange.enter("bob")
     factory = exchange.factory
-    assert (len(factory._rules), len(factory._called)) == (1, 1)
+    assert len(list(factory.ringing)) == 1
     carol.says("/block bob")
     alice.drops()
     carol.drops()
-    assert not factory._rules
-    assert not factory._called
-    assert not factory._blocked_hosts
+    assert not list(factory.ringing)
+    assert not factory.ringing._callers

@@ -1,7 +1,8 @@
 """Held lines, of clients that count and of plain users with a key: what is told, and to whom."""
 
+from chatpair.exchange.kept_events import KEPT_EVENTS
 from chatpair.exchange.keys import NEAR_MISSES, WRONG_KEYS, words
-from chatpair.exchange.user import KEPT_EVENTS, LATELY_SECONDS
+from chatpair.exchange.recalled_inbox import LATELY_SECONDS, RecalledInbox
 from tests.support.exchange import PAIRED, Exchange, Party, said
 from tests.support.transcript import play, scenes
 
@@ -314,7 +315,7 @@ def test_many_wrong_keys_of_one_host(exchange: Exchange) -> None:
     assert answers[:WRONG_KEYS] == [NO_LINE] * WRONG_KEYS, words
     assert set(answers[WRONG_KEYS:]) == {"There were too many wrong keys. Try later."}
     assert back(exchange, key).heard()[0] == "OK"
-    assert len(exchange.factory._words._wrong) == 1
+    assert len(exchange.factory.held._words._wrong._times) == 1
 
 
 def test_the_owner_of_a_key_that_was_nearly_guessed_is_told(exchange: Exchange) -> None:
@@ -344,6 +345,6 @@ def test_a_plain_user_who_never_reads_does_not_fill_the_memory(exchange: Exchang
         bob = exchange.connect()
         bob.transport.full = True
         bob.says(f"Back:{key}")
-    recall = exchange.factory.users["bob"].recall
-    assert recall is not None
-    assert recall.lately.bytes < 4 * 2**20
+    inbox = exchange.factory.users["bob"].inbox
+    assert isinstance(inbox, RecalledInbox)
+    assert inbox._lately._bytes < 4 * 2**20

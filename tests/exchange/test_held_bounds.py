@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
-from chatpair.exchange.held_lines import LATE_SECONDS
-from chatpair.exchange.user import KEPT_EVENTS, KEPT_STATUSES
-from chatpair.factory import SILENT_SECONDS
+from chatpair.exchange.counted_inbox import KEPT_STATUSES
+from chatpair.exchange.kept_events import KEPT_EVENTS
+from chatpair.exchange.receipts import LATE_SECONDS
+from chatpair.exchange.visitors import SILENT_SECONDS
 from tests.support.exchange import Exchange, JsonParty, status
 
 
@@ -187,7 +188,7 @@ def test_one_host_can_not_fill_the_server_with_held_users() -> None:
     exchange.clock.advance(60)
     party.does("name", name="user3")
     assert party.events()[0]["event"] == "named"
-    assert not exchange.factory.held_of_host
+    assert not exchange.factory.held._of_host
 
 
 def test_many_held_users_cost_one_timer(exchange: Exchange) -> None:
@@ -201,4 +202,4 @@ def test_many_held_users_cost_one_timer(exchange: Exchange) -> None:
     assert len(exchange.factory.users) == 500
     exchange.clock.advance(60)
     assert not exchange.factory.users
-    assert not exchange.factory._tokens._keys
+    assert not exchange.factory.held._tokens._keys

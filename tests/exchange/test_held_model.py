@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from chatpair.factory import SILENT_SECONDS
+from chatpair.exchange.visitors import SILENT_SECONDS
 from tests.support.exchange import Exchange, JsonParty, Party
 
 JSON_NAMES = ["ann", "ben", "cat"]

@@ -56,7 +56,7 @@ def test_no_limit() -> None:
     limit = HostLimit(Clock(), 0)
     limit.spend("one")
     assert not limit.is_spent("one")
-    assert len(limit) == 0
+    assert len(limit._times) == 0
 
 
 def test_a_clock_that_is_set_back_keeps_nobody_out() -> None:
@@ -77,7 +77,7 @@ def test_only_so_many_hosts_are_remembered(monkeypatch: pytest.MonkeyPatch) -> N
     assert [limit.is_spent(host) for host in "abcd"] == [False, True, True, True]
     clock.advance(60)
     limit.spend("e")
-    assert len(limit) == 1
+    assert len(limit._times) == 1
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 40)), max_size=60))
@@ -183,13 +183,13 @@ def test_each_refusal_is_counted_in_the_log() -> None:
     alone = Exchange(connects_per_minute=1)
     alone.connect(STRANGER)
     alone.connect(STRANGER)
-    assert exchange.factory.activity._refusals == {
+    assert exchange.factory.activity._tallies["refused"].reasons == {
         "names too often": 1,
         "too many from one host": 1,
     }
-    assert not alone.factory.activity._refusals  # the first is written at once
+    assert not alone.factory.activity._tallies  # the first is written at once
     alone.connect(STRANGER)
-    assert alone.factory.activity._refusals == {"connecting too often": 1}
+    assert alone.factory.activity._tallies["refused"].reasons == {"connecting too often": 1}
 
 
 # How fast
@@ -262,14 +262,14 @@ def test_a_fast_speaker_loses_nothing(chunk: bool) -> None:
         alice.says(*lines)
     assert texts(bob) == lines[:10]
     assert alice.paused
-    assert exchange.factory.activity._slowed == ["alice"]
+    assert exchange.factory.activity._tallies["slowed"].names == ["alice"]
     exchange.clock.pump([0.1, 0] * 5)
     assert texts(bob) == lines[10:15]
     exchange.clock.pump([0.1, 0] * 11)
     assert texts(bob) == lines[15:]
     assert not alice.paused
     assert not exchange.clock.getDelayedCalls()[1:]  # the log's, and none of the speaker's
-    assert exchange.factory.activity._slow == 1
+    assert exchange.factory.activity._tallies["slowed"].count == 1
 
 
 SLOWED = r"""
@@ -320,4 +320,4 @@ def test_programs_are_slowed_too_but_not_their_acknowledgements() -> None:
 def test_without_a_rate_many_lines_are_one_chunk(exchange: Exchange) -> None:
     alice, _ = exchange.pair()
     assert alice.protocol.takes_chunks
-    assert alice.protocol._pace is None
+    assert alice.protocol.session.pace is None

@@ -8,8 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from chatpair.exchange.calls import MAX_TRIED, RING_SECONDS
-from chatpair.factory import UNNAMED_SECONDS
+from chatpair.exchange.ringing import RING_SECONDS
+from chatpair.exchange.settings import Settings
+from chatpair.exchange.user import MAX_TRIED
 from tests.support.exchange import NOBODY, PAIRED, Exchange, Party, said
 
 NAMES = ["ann", "ben", "cat", "dan", "eve"]
@@ -140,7 +141,7 @@ class ExchangeModel(RuleBasedStateMachine):
             self.exchange.clock.advance(1)
             now = self.exchange.clock.seconds()
             for one in self.all:
-                if not (one.name or one.gone) and now == one.connected + UNNAMED_SECONDS:
+                if not (one.name or one.gone) and now == one.connected + Settings().name_time:
                     one.expected.append("No name came within 30 seconds.")
                     one.gone = True
             for one, (other, until) in list(self.ringing.items()):
@@ -317,12 +318,8 @@ class ExchangeModel(RuleBasedStateMachine):
         names = {m.name.lower() for m in self.all if m.name}
         assert set(factory.users) == names
         ringing = {(one.name, other.name) for one, (other, _) in self.ringing.items()}
-        assert {
-            (one.name.text, other.name.text) for one, other in factory._called.items()
-        } == ringing
-        assert set(factory._ringing) == set(factory._called)
-        hosts = Counter(host for m in self.all for _, host, _ in m.blocked.values() if host)
-        assert factory._blocked_hosts == hosts
+        assert {(one.name.text, other.name.text) for one, other in factory.ringing} == ringing
+        assert set(factory.ringing._waiting) == {caller for caller, _ in factory.ringing}
 
 
 def bad_name(text: str) -> str:
@@ -350,7 +347,7 @@ def check_tables(exchange: Exchange) -> None:
     here = set(factory.users.values())
     assert len(here) == len(factory.users)
     assert all(user.name.key == key for key, user in factory.users.items())
-    assert sorted(factory.users) == factory._names.first(len(here) + 1)
+    assert sorted(factory.users) == factory.users._keys
     for user, peer in factory.pairs.items():
         assert user is not peer
         assert factory.pairs[peer] is user

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatpair import commands, protocol
+from chatpair import protocol
 from chatpair.codecs import plain
-from chatpair.exchange import held_lines as held
-from chatpair.exchange import messages
+from chatpair.exchange import held_lines, messages
 from chatpair.exchange.names import LENGTHS, MAX_LENGTH, RESERVED, BadName, fold, parse, skeleton
 from chatpair.passwords import accounts
+from chatpair.sessions import session
 from chatpair.wire import privacy
 from tests.support.exchange import Exchange
 
@@ -113,8 +113,8 @@ def test_no_program_can_take_a_name_for_a_word_of_the_servers() -> None:
         messages.Blocked("bob"),
         messages.Unblocked("bob"),
         protocol._TAKEN_OVER,
-        commands._NOT_HELD,
-        held._KEY_IS_SPOILT,
+        session._NOT_HELD,
+        held_lines._KEY_IS_SPOILT,
         messages.AskPassword(),
         accounts.WRONG,
         accounts.BUSY,

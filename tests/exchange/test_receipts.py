@@ -4,9 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from chatpair.exchange import receipts
 from chatpair.exchange.messages import Failing, Outcome, Status
-from chatpair.exchange.receipts import Says
+from chatpair.exchange.says import RUNS, Says
 
 OUTCOMES: list[tuple[Outcome, Failing | None]] = [
     ("handed", None),
@@ -28,7 +27,7 @@ def test_one_status_speaks_for_many() -> None:
 
 def test_what_is_long_past_is_forgotten() -> None:
     says = Says()
-    for number in range(1, receipts.RUNS + 11):
+    for number in range(1, RUNS + 11):
         says.take(number)
         says.settle(number, "handed" if number % 2 else "confirmed")
         says.to_tell()

@@ -11,7 +11,7 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from zope.interface import directlyProvides
 
 from chatpair.exchange.names import parse
-from chatpair.login import PERHAPS_A_PASSWORD
+from chatpair.sessions.password import PERHAPS_A_PASSWORD
 from chatpair.wire.privacy import is_private
 from tests.support.accounts import Guarded, known, slow
 from tests.support.exchange import PAIRED
@@ -227,17 +227,17 @@ def test_a_password_is_bytes_that_nothing_is_taken_from() -> None:
 def test_who_had_the_name_before_keeps_it() -> None:
     exchange = Guarded()
     alice = exchange.enter("alice")
-    exchange.factory.accounts = Guarded(known(**SECRET)).factory.accounts
+    exchange.factory.users._accounts = Guarded(known(**SECRET)).factory.users._accounts
     bob = exchange.enter("carol")
     bob.says("To:alice")
     assert alice.heard() == [PAIRED.format("carol")]
 
 
 def test_the_predicate_for_others(guarded: Guarded) -> None:
-    assert guarded.factory.has_account(parse("ALICE"))
-    assert guarded.factory.has_account(parse("bob"))
-    assert not guarded.factory.has_account(parse("carol"))
-    assert not Guarded().factory.has_account(parse("alice"))
+    assert guarded.factory.users.has_account(parse("ALICE"))
+    assert guarded.factory.users.has_account(parse("bob"))
+    assert not guarded.factory.users.has_account(parse("carol"))
+    assert not Guarded().factory.users.has_account(parse("alice"))
 
 
 @pytest.mark.parametrize("right", [True, False])
@@ -248,9 +248,9 @@ def test_a_connection_that_is_lost_meanwhile(right: bool) -> None:
     alice.drops()
     checker.answers(right)
     exchange.clock.advance(0)
-    assert exchange.factory.users == {}
-    assert exchange.factory.connections == set()
-    assert not list(exchange.factory.unnamed)
+    assert not exchange.factory.users
+    assert not exchange.factory.visitors
+    assert not list(exchange.factory.visitors.unnamed)
 
 
 # What is private

@@ -4,7 +4,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from chatpair.exchange.names import parse
-from chatpair.passwords import accounts, known_names, wrong_passwords
+from chatpair.passwords import accounts, wrong_passwords
 from chatpair.passwords.accounts import Accounts
 from chatpair.passwords.wrong_passwords import WrongPasswords
 from tests.support.accounts import LOOPBACK, Guarded, known, slow
@@ -65,8 +65,7 @@ def test_another_spelling_of_the_name_is_no_other_name() -> None:
         party.says(name, "wrong")
         exchange.clock.advance(2)
     assert party.heard() == ["Password:", "Wrong password."] * 3
-    assert exchange.factory.accounts is not None
-    assert exchange.factory.accounts._wrong.wait("alice", LOOPBACK) == 2
+    assert exchange.accounts._wrong.wait("alice", LOOPBACK) == 2
 
 
 def test_success_forgives_and_so_does_time() -> None:
@@ -180,8 +179,8 @@ def test_any_of_several_may_accept() -> None:
 
 def test_a_checker_that_can_not_tell_has_all_names() -> None:
     exchange, checker = slow()
-    [source] = exchange.factory.accounts._sources  # type: ignore[union-attr]
-    source.written = known_names.written_by(object())
+    [source] = exchange.accounts._sources
+    source.written = accounts._written_by(checker)
     bob = exchange.local()
     bob.says("Bob", "secret")
     assert checker.answers(True) == ("Bob", "secret")

@@ -169,13 +169,13 @@ def test_when_the_hold_runs_out_just_what_was_not_confirmed_has_failed(
 def spy(factory: ChatFactory) -> dict[str, int]:
     """Note up to which event each user acknowledges all."""
     told: dict[str, int] = {}
-    acknowledge = factory.acknowledge
+    acknowledge = factory.receipts.acknowledge
 
     def note(user: User, seq: int) -> bool:
         told[user.name.text] = seq
         return acknowledge(user, seq)
 
-    factory.acknowledge = note  # type: ignore[method-assign]
+    factory.receipts.acknowledge = note  # type: ignore[method-assign]
     return told
 
 

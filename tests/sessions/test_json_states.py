@@ -5,7 +5,7 @@ import json
 from twisted.internet.address import IPv4Address
 from twisted.protocols.policies import WrappingFactory
 
-from chatpair.commands import BAD_LINES
+from chatpair.sessions.json import BAD_LINES
 from tests.support.exchange import Exchange, Transport, status
 from tests.support.transcript import play, scenes
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from chatpair.connection import CLOSING_SECONDS, FLUSHING_SECONDS
-from chatpair.factory import MAX_LISTED
+from chatpair.exchange.users import MAX_LISTED
+from chatpair.protocol import FLUSHING_SECONDS
+from chatpair.wire.closing import CLOSING_SECONDS
 from chatpair.wire.line_receiver import CHUNK, LINES_A_TURN, LINES_FOR_ONE, SHORT_CHUNK
 from tests.support.exchange import Exchange, Party, said
 from tests.support.transcript import play, scenes
@@ -205,11 +206,11 @@ def test_nothing_is_left_of_those_who_went(exchange: Exchange) -> None:
     factory = exchange.factory
     assert not factory.users
     assert not factory.pairs
-    assert not factory.connections
-    assert not factory._names.first(1)
-    assert not factory._connections_of_host
-    assert not factory._names._ascii
-    assert not factory._names._others
+    assert not factory.visitors
+    assert not factory.users._keys
+    assert not factory.visitors._of_host
+    assert not factory.users._names._ascii
+    assert not factory.users._names._others
     exchange.clock.advance(60)
     exchange.clock.advance(60)
     assert exchange.clock.getDelayedCalls() == []
@@ -279,7 +280,7 @@ def test_nobody_works_on_the_questions_of_those_who_are_gone(
     alice.fills()
     alice.sends(b"/who\nTo:bob\n" * 1_000)
     monkeypatch.setattr(exchange.factory, "who", None)
-    monkeypatch.setattr(exchange.factory, "call", None)
+    monkeypatch.setattr(exchange.factory.calls, "call", None)
     alice.drops()
     assert not exchange.factory.users
 

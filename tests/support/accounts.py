@@ -1,18 +1,17 @@
 """Names that have passwords, in an exchange without sockets: the checker waits for the test."""
 
 from collections import deque
-from typing import cast
 
 import bcrypt
-from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+from twisted.cred.checkers import ICredentialsChecker, InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from chatpair.exchange.names import Name, NameIndex, parse
 from chatpair.passwords.accounts import Accounts, Source
-from chatpair.passwords.known_names import INameRegistry
 from tests.support.exchange import Exchange, Party
 
 LOOPBACK = "127.0.0.1"
@@ -30,7 +29,7 @@ def known(**passwords: str) -> Source:
     return Source(InMemoryUsernamePasswordDatabaseDontUse(**users))
 
 
-@implementer(INameRegistry)
+@implementer(ICredentialsChecker)
 class SlowChecker:
     """A checker that answers when the test says so."""
 
@@ -40,15 +39,15 @@ class SlowChecker:
         self._index = NameIndex()
         for name in names:
             self._index.add(parse(name))
-        self.asked: deque[tuple[str, str, Deferred[bytes]]] = deque()
+        self.asked: deque[tuple[str, str, Deferred[bytes | tuple[()]]]] = deque()
 
     def written(self, name: Name) -> str | None:
         """Return how a name is written."""
         return self._index.find(name)
 
-    def requestAvatarId(self, credentials: IUsernamePassword) -> Deferred[bytes]:
+    def requestAvatarId(self, credentials: IUsernamePassword) -> Deferred[bytes | tuple[()]]:
         """Let the test answer."""
-        answer: Deferred[bytes] = Deferred()
+        answer: Deferred[bytes | tuple[()]] = Deferred()
         name, password = credentials.username.decode(), credentials.password.decode()
         self.asked.append((name, password, answer))
         return answer
@@ -67,8 +66,11 @@ class Guarded(Exchange):
     """An exchange in which some names have passwords."""
 
     def __init__(self, *sources: Source, **options: int | float | str) -> None:
-        super().__init__(**options)
-        self.factory.accounts = Accounts(list(sources), self.clock)
+        def make(clock: Clock) -> Accounts:
+            self.accounts = Accounts(list(sources), clock)
+            return self.accounts
+
+        super().__init__(make, **options)
 
     def local(self) -> Party:
         """Connect somebody on this machine, whose password nobody can read."""
@@ -78,4 +80,6 @@ class Guarded(Exchange):
 def slow(*names: str) -> tuple[Guarded, SlowChecker]:
     """Return an exchange whose passwords the test checks, and the checker."""
     checker = SlowChecker(*names)
-    return Guarded(Source(cast(InMemoryUsernamePasswordDatabaseDontUse, checker))), checker
+    source = Source(checker)
+    source.written = checker.written
+    return Guarded(source), checker

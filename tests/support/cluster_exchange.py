@@ -9,13 +9,13 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from chatpair.cluster import frames
+from chatpair.cluster.cluster_directory import ClusterDirectory
 from chatpair.cluster.frames import Frame
 from chatpair.cluster.mesh import NotReady
-from chatpair.cluster.tunnel import TunnelFactory
 from chatpair.exchange.names import Name, NameTable
+from chatpair.exchange.settings import Settings
 from chatpair.exchange.user import User
 from chatpair.factory import ChatFactory
-from chatpair.protocol import ChatProtocol
 from tests.support.exchange import Exchange, JsonParty, Party, clock
 
 
@@ -62,7 +62,8 @@ class Link:
         if full != self.full:
             self.full = full
             source, target = self._ends
-            self._network.nodes[source].factory.room_changed(target)
+            told = self._network.nodes[source].directory.room_changed
+            self._network.clock.callLater(0, told, target)  # in a turn of its own, as by links
 
 
 class MemoryMesh:
@@ -151,8 +152,9 @@ class Node(Exchange):
         self.clock = network.clock
         self.inc = inc
         self.mesh = MemoryMesh(network, inc)
-        self.factory: TunnelFactory = TunnelFactory(self.clock, self.mesh, **options)
-        self.factory.protocol = ChatProtocol  # type: ignore[assignment]
+        self.directory = ClusterDirectory(self.mesh)
+        self.factory = ChatFactory(self.clock, Settings(**options), directory=self.directory)
+        self.directory.serve(self.factory)
 
     def connect(self, host: str = "") -> Party:
         """Connect somebody who has said nothing yet, from a host that has no other."""
@@ -195,12 +197,12 @@ class Network:
     def _tell_members(self) -> None:
         for inc, node in list(self.nodes.items()):
             node.mesh.members = frozenset(self.nodes) - {inc}
-            node.factory.members_changed(node.mesh.members)
+            node.directory.members_changed(node.mesh.members)
 
     def receive(self, source: str, target: str, frame: Frame) -> None:
         """Let a frame arrive, if its node is there."""
         if target in self.nodes:
-            self.nodes[target].factory.received(source, frame)
+            self.nodes[target].directory.received(source, frame)
 
     def hold(self) -> None:
         """Let nothing arrive by itself from now on."""
@@ -265,7 +267,7 @@ class _AllNodes:
 
     def __init__(self, network: Network) -> None:
         self._factories = [node.factory for node in network.nodes.values()]
-        self.hold = self._factories[0].hold
+        self.settings = self._factories[0].settings
 
     @property
     def users(self) -> dict[str, User]:
@@ -274,20 +276,19 @@ class _AllNodes:
 
     @property
     def pairs(self) -> list[User]:
-        """The users who talk."""
-        return [user for user in self.users.values() if self.peer_of(user) is not None]
+        """The users who talk, all of whose peers take it so too."""
+        return [user for user in self.users.values() if self._talks(user)]
 
-    def peer_of(self, user: User) -> User | None:
-        """Return whom a user talks with, if both take it so."""
-        key, peer = user.name.key, self._peer_of(user)
+    def _talks(self, user: User) -> bool:
+        peer = self._peer_of(user)
         if peer is not None:
             back = self._peer_of(peer)
             assert back is not None
-            assert back.name.key == key
-        return peer
+            assert back.name.key == user.name.key
+        return peer is not None
 
     def _peer_of(self, user: User) -> User | None:
-        peers = [factory.peer_of(user) for factory in self._factories]
+        peers = [factory.pairs.peer_of(user) for factory in self._factories]
         peer = next((peer for peer in peers if peer is not None), None)
         return self.users[peer.name.key] if peer is not None else None
 

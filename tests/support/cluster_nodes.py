@@ -8,8 +8,8 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from txredisapi import ResponseError
 
-from chatpair.cluster.directory import Directory, Outcome
 from chatpair.cluster.engine import Engine, EngineAway, EngineRefuses, Script
+from chatpair.cluster.engine_names import EngineNames, Outcome
 from chatpair.cluster.lease import Lease
 from chatpair.exchange.names import Name, parse
 from tests.support.engine import EngineClient
@@ -172,7 +172,7 @@ class Node:
         self.told: list[str] = []
         self.members: frozenset[str] = frozenset()
         engine = cast(Engine, self.wire)
-        self.directory = Directory(engine)
+        self.directory = EngineNames(engine)
         self.lease = Lease(
             self.clock, engine, self.directory, self, node_id, lease, lambda: world.now
         )

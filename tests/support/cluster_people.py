@@ -5,7 +5,8 @@ import selectors
 from random import Random
 from time import monotonic
 
-from chatpair.codecs import json, plain_client
+from chatpair.client import json_codec, plain_codec
+from chatpair.codecs import json
 from chatpair.exchange.messages import (
     Acknowledge,
     AnyEvent,
@@ -121,7 +122,7 @@ class Person:
             case Resume(key):
                 return f"Back:{key}\r\n".encode()
             case _:
-                return plain_client.render_command(command)  # type: ignore[arg-type]
+                return plain_codec.render_command(command)  # type: ignore[arg-type]
 
     def _comes(self) -> None:
         self._counts = self.chance.random() < 0.5
@@ -176,7 +177,7 @@ class Person:
     def _heard(self, line: str) -> None:
         event: AnyEvent
         if self._counts:
-            event = json.parse_event(line.encode())
+            event = json_codec.parse_event(line.encode())
         elif match := _AGAIN.fullmatch(line):
             event = Repeated(Message(match[1], match[2], Timestamp(0)))
         elif line.startswith("You are already chatting with "):
@@ -184,7 +185,7 @@ class Person:
         elif line in _LATER:
             event = Error("to" if self.session else "name", "try-later", line)
         else:
-            event = plain_client.parse_event(line)
+            event = plain_codec.parse_event(line)
         if self.session is None:
             self._is_answered(event)
         elif self.state == "returning" and not self._is_recalled:

@@ -1,8 +1,9 @@
 """Users without a protocol: who hears what is told, and does what the test says."""
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
 
-from chatpair.cluster.factory import ClusterFactory
+from chatpair.exchange.counted_inbox import CountedInbox
 from chatpair.exchange.messages import (
     AnyEvent,
     Error,
@@ -15,7 +16,8 @@ from chatpair.exchange.messages import (
     Status,
     Timestamp,
 )
-from chatpair.exchange.user import CountingUser, User
+from chatpair.exchange.user import Inbox, User
+from chatpair.factory import ChatFactory
 
 
 class Ear:
@@ -23,7 +25,9 @@ class Ear:
 
     full = False
 
-    def __init__(self, factory: ClusterFactory, name: str, host: str = "", **claim: bool) -> None:
+    def __init__(
+        self, factory: ChatFactory, name: str, host: str = "", *, counting: bool = False
+    ) -> None:
         self.factory = factory
         self.name = name
         self.host = host or None
@@ -36,19 +40,22 @@ class Ear:
         self.says: list[str] = []  # what a counting one has said, the first at 0
         self.statuses: list[Status] = []
         self.acknowledges = True
-        answer = factory.claim(name, self, self.host, **claim)
-        self.claiming = answer if isinstance(answer, Deferred) else None
-        if isinstance(answer, Deferred):
-            answer.addCallback(self._claimed)
-        else:
-            self._claimed(answer)
+        self.counts = counting
+        self._inbox = CountedInbox(self) if counting else Inbox(self)
+        self.claiming = factory.users.claim(name, self._inbox)
+        self.claiming.addCallbacks(self._claimed, self._gave_up)
 
     def _claimed(self, answer: User | Error) -> None:
-        self.claiming = None
         if isinstance(answer, Error):
             self.answer = answer
         else:
             self.user = answer
+            if self.counts:
+                self.factory.held.give_token(answer)
+
+    @staticmethod
+    def _gave_up(why: Failure) -> None:
+        why.trap(CancelledError)
 
     # What a user needs of its connection
 
@@ -78,14 +85,17 @@ class Ear:
         """Take an event, and tell that the kernel has it."""
         self.tell(event)
         if self.user is not None:
-            self.factory.handed(self.user)
+            self.factory.receipts.handed(self.user)
 
-    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> None:
+    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:
         """Take many lines."""
         self.tell(Message(sender, lines[:-1].decode(), Timestamp(seconds)))
+        return False
 
     def pair_changed(self) -> None:
         """Know that the pair is another one."""
+
+    bind = pair_changed
 
     def flow_changed(self) -> None:
         """Know that the peer may take more."""
@@ -110,53 +120,56 @@ class Ear:
     @property
     def may_speak(self) -> bool:
         """Whether the input of a connection would be handled."""
-        return self.user is not None and self.factory.call_under_way(self.user) is None
+        return self.user is not None and self._may_go_on(self.user)
 
-    def calls(self, name: str) -> Deferred[None] | None:
-        """Call somebody; return what tells of the answer, if that takes its time."""
+    def _may_go_on(self, user: User) -> bool:
+        under_way = self.factory.directory.call_under_way(user)
+        return bool(under_way.called)
+
+    def calls(self, name: str) -> Deferred[None]:
+        """Call somebody; return what fires when more may be said."""
         assert self.user is not None
-        return self.factory.call(self.user, name)
+        return self.factory.calls.call(self.user, name)
 
     def hangs_up(self) -> None:
         """End the pair, or take the call back."""
         assert self.user is not None
-        self.factory.hang_up(self.user)
+        self.factory.calls.hang_up(self.user)
 
     def sets(self, setting: Setting) -> None:
         """Set something."""
         assert self.user is not None
-        self.factory.apply(self.user, setting)
+        self.factory.setting_calls.apply(self.user, setting)
 
     def say(self, text: str) -> None:
         """Say a text."""
         assert self.user is not None
         number = 0
-        if isinstance(self.user, CountingUser):
+        if self.counts:
             self.says.append(text)
             number = len(self.says)
         if self.peer:
             self.said[-1].append(text)
-        self.factory.say(self.user, Say(number, text))
+        self.factory.pairs.say(self.user, Say(number, text))
 
     def say_lines(self, *lines: str) -> None:
         """Say many lines at once, as a plain user may who talks."""
         assert self.user is not None
-        peer = self.factory.peer_of(self.user)
+        peer = self.factory.pairs.peer_of(self.user)
         assert peer is not None
         self.said[-1] += lines
         data = "".join(f"{line}\n" for line in lines).encode()
-        peer.tell_lines(self.name, data, self.factory.clock.seconds())
+        peer.inbox.tell_lines(self.name, data, self.factory.clock.seconds())
 
     def acknowledge(self) -> None:
         """Acknowledge all."""
-        assert isinstance(self.user, CountingUser)
-        self.factory.acknowledge(self.user, self.user._seq)
+        assert self.user is not None
+        assert isinstance(self._inbox, CountedInbox)
+        self.factory.receipts.acknowledge(self.user, self._inbox.seq)
 
     def leaves(self) -> None:
         """Quit, or give a claim up."""
-        if self.claiming is not None:
-            self.claiming.addErrback(lambda why: None)
-            self.claiming.cancel()
-        elif self.user is not None:
+        self.claiming.cancel()  # if it is under way
+        if self.user is not None:
             user, self.user = self.user, None
             self.factory.leave(user, "quit", "quit")

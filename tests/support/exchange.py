@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from itertools import count
 from typing import Any, cast
 
@@ -11,6 +12,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
+from chatpair.exchange.settings import Settings
+from chatpair.exchange.users import Accounts
 from chatpair.factory import ChatFactory
 from chatpair.protocol import ChatProtocol
 
@@ -99,7 +102,12 @@ class JsonParty(Party):
     def __init__(self, exchange: "Exchange", host: str) -> None:
         super().__init__(exchange, host)
         self.says("Mode:json")
-        mode = {"event": "mode", "mode": "json", "version": 1, "hold": exchange.factory.hold}
+        mode = {
+            "event": "mode",
+            "mode": "json",
+            "version": 1,
+            "hold": exchange.factory.settings.hold,
+        }
         assert self.events() == [mode]
         self.key = ""
 
@@ -139,15 +147,20 @@ def clock() -> Clock:
 class Exchange:
     """A factory, its clock, and the parties connected to it."""
 
-    def __init__(self, **options: int | float | str) -> None:
+    def __init__(
+        self,
+        accounts: Callable[[Clock], Accounts] | None = None,
+        **options: int | float | str,
+    ) -> None:
         self._hosts = count()
         self.clock = clock()
-        self.factory = ChatFactory(self.clock, **options)  # type: ignore[arg-type]
-        self.factory.protocol = ChatProtocol  # type: ignore[assignment]
+        settings = Settings(**options)  # type: ignore[arg-type]
+        checks = accounts(self.clock) if accounts is not None else None
+        self.factory = ChatFactory(self.clock, settings, accounts=checks)
 
     def has(self, option: str, value: int | str) -> None:
         """Let an option have another value from now on."""
-        setattr(self.factory, option, value)
+        setattr(self.factory.settings, option, value)
 
     def connect(self, host: str = "") -> Party:
         """Connect somebody who has said nothing yet, from a host that has no other."""

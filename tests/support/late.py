@@ -1,27 +1,28 @@
 """An exchange that answers late, as one does whose names are kept elsewhere."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
-from chatpair.exchange.user import Connection, User
+from chatpair.exchange.directory import Claimed, OnlyNode
+from chatpair.exchange.names import Name
+from chatpair.exchange.settings import Settings
+from chatpair.exchange.user import User
 from chatpair.factory import ChatFactory
-from chatpair.protocol import ChatProtocol
 from tests.support.exchange import Exchange
 
-Answer = TypeVar("Answer")
 
-
-class LateFactory(ChatFactory):
+class LateDirectory(OnlyNode):
     """Keeps claims and calls until it is told to answer them."""
 
+    factory: ChatFactory
     is_late = False
+    claimed: Claimed = "yours"
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self) -> None:
         self.asked: dict[Deferred[Any], Callable[[], Any]] = {}
-        self.calls: dict[User, Deferred[None]] = {}
+        self._calls: dict[User, Deferred[None]] = {}
 
     def answer_next(self) -> None:
         """Answer the oldest question, if there is one."""
@@ -29,43 +30,39 @@ class LateFactory(ChatFactory):
             answer = next(iter(self.asked))
             answer.callback(self.asked.pop(answer)())
 
-    def _later(self, do: Callable[[], Answer]) -> Deferred[Answer]:
-        answer: Deferred[Answer] = Deferred(self._cancelled)
-        self.asked[answer] = do
+    def claim(self, name: Name) -> Deferred[Claimed]:
+        """Answer late, if it is so."""
+        if not self.is_late:
+            return super().claim(name)
+        answer: Deferred[Claimed] = Deferred(self._cancelled)
+        self.asked[answer] = lambda: self.claimed
         return answer
 
-    def _cancelled(self, answer: Deferred[Any]) -> None:
+    def _cancelled(self, answer: Deferred[Claimed]) -> None:
         del self.asked[answer]
-
-    def claim(self, text: str, connection: Connection, host: str | None, **options: bool) -> Any:
-        """Answer late, if it is so."""
-
-        def claim() -> Any:
-            return ChatFactory.claim(self, text, connection, host, **options)
-
-        return self._later(claim) if self.is_late else claim()
 
     def call(self, caller: User, text: str) -> Deferred[None] | None:
         """Answer late, if it is so; as a cluster's, it goes on if nobody waits."""
         if not self.is_late:
-            return super().call(caller, text)
+            return None
 
         def call() -> None:
-            if self.users.get(caller.name.key) is caller:
-                ChatFactory.call(self, caller, text)
-            waiting = self.calls.pop(caller, None)
+            if self.factory.users.get(caller.name.key) is caller:
+                self.factory.calls.call_here(caller, text)
+            waiting = self._calls.pop(caller, None)
             if waiting is not None:
                 waiting.callback(None)
 
         self.asked[Deferred()] = call
-        return self.call_under_way(caller, begins=True)
+        self._calls[caller] = Deferred()
+        return self._calls[caller]
 
-    def call_under_way(self, caller: User, *, begins: bool = False) -> Deferred[None] | None:
+    def call_under_way(self, caller: User) -> Deferred[None]:
         """Return what fires when the call is answered."""
-        if not begins and caller not in self.calls:
-            return None
-        self.calls[caller] = Deferred()
-        return self.calls[caller]
+        if caller not in self._calls:
+            return succeed(None)
+        self._calls[caller] = Deferred()
+        return self._calls[caller]
 
 
 class LateExchange(Exchange):
@@ -73,9 +70,9 @@ class LateExchange(Exchange):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.late = LateFactory(self.clock, **options)
-        self.factory = self.late
-        self.factory.protocol = ChatProtocol  # type: ignore[assignment]
+        self.late = LateDirectory()
+        self.factory = ChatFactory(self.clock, Settings(**options), directory=self.late)
+        self.late.factory = self.factory
 
     def becomes_late(self) -> None:
         """Keep all claims and calls from now on."""

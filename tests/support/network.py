@@ -15,8 +15,8 @@ from zope.interface import implementer
 
 from chatpair.client.line import Line
 from chatpair.exchange.messages import Here, JsonEvent, Message
+from chatpair.exchange.settings import Settings
 from chatpair.factory import ChatFactory
-from chatpair.protocol import ChatProtocol
 
 Cut = Literal["closed", "reset", "silent"]
 """A FIN both ways, a reset both ways, or nothing: nobody is told."""
@@ -236,9 +236,7 @@ def exchange(**options: Any) -> ChatFactory:
     """Return a factory in simulated time."""
     clock = Clock()
     clock.advance(1_795_393_321)
-    factory = ChatFactory(clock, **options)
-    factory.protocol = ChatProtocol  # type: ignore[assignment]
-    return factory
+    return ChatFactory(clock, Settings(**options))
 
 
 def settle(*talkers: Talker | Person, seconds: float = 0.0) -> None:

@@ -39,7 +39,7 @@ from chatpair.exchange.messages import (
     Resume,
     Timestamp,
 )
-from chatpair.factory import NOBODY
+from chatpair.exchange.pairs import NOBODY
 from tests.support.played import Stage
 from tests.support.scene import AGAIN, TALK_IS_OVER
 

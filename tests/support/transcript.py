@@ -117,7 +117,7 @@ class Scene:
         """Let all go: once no line is held any more, nothing is left of anybody."""
         for party in self.people.values():
             party.drops()
-        self.exchange.clock.advance(self.exchange.factory.hold)
+        self.exchange.clock.advance(self.exchange.factory.settings.hold)
         assert not self.exchange.factory.users
         assert not self.exchange.factory.pairs
 

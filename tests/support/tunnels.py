@@ -1,5 +1,6 @@
 """Two nodes, and clients that come back at the other."""
 
+from chatpair.cluster.far_transport import FarTransport
 from tests.support.cluster_exchange import Network, Node
 from tests.support.exchange import JsonParty, Party
 
@@ -12,14 +13,16 @@ def two() -> tuple[Network, Node, Node]:
     return network, network.node("a"), network.node("b")
 
 
-def far_ends(node: Node) -> list[object]:
+def far_ends(node: Node) -> list[FarTransport]:
     """Return the connections at other nodes whose users are at one."""
-    return list(node.factory._far)
+    ends = node.directory.tunnels._ends.values()
+    return [end for end in ends if isinstance(end, FarTransport)]
 
 
 def carried_by(node: Node) -> list[object]:
     """Return the connections to a node whose users are at others."""
-    return list(node.factory._carried)
+    ends = node.directory.tunnels._ends.values()
+    return [end for end in ends if not isinstance(end, FarTransport)]
 
 
 def with_key(node: Node, name: str = "alice") -> tuple[Party, str]:

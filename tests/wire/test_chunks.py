@@ -26,7 +26,7 @@ class OneExchange(Exchange):
 
     def __init__(self, protocol: type[ChatProtocol], state: str, max_line: int) -> None:
         super().__init__(max_line=max_line)
-        self.factory.protocol = protocol  # type: ignore[assignment]
+        self.factory.protocol = protocol
         self.bob, self.carol, self.dave = (self.enter(name) for name in ("bob", "carol", "dave"))
         self.dave.says("To:carol")
         self.alice = self.connect() if state == "unnamed" else self.enter("alice")

@@ -72,8 +72,8 @@ def test_flow(exchange: Exchange, scene: str) -> None:
 def test_a_peer_that_fills_up_again_pauses_again(exchange: Exchange) -> None:
     alice, bob = exchange.pair()
     bob.fills()
-    bob.protocol.transport_emptied()
-    bob.protocol.transport_paused()
+    bob.protocol.outgoing.resumeProducing()
+    bob.protocol.outgoing.pauseProducing()
     exchange.clock.advance(0)
     assert alice.paused
     bob.drains()
@@ -113,3 +113,25 @@ def test_a_new_peer_is_not_held_up_by_the_old_one(exchange: Exchange) -> None:
     assert bob.heard() == ["Quit.", NOBODY]
     bob.says("To:carol", "hello")
     assert carol.heard() == [PAIRED.format("bob"), said(exchange, "hello", "bob")]
+
+
+def test_what_waited_is_said_though_its_sender_has_vanished(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    bob.fills()
+    alice.says("one", "two", "three")
+    alice.protocol.vanished("vanished")
+    alice.says("from beyond")
+    alice.drops()
+    bob.drains()
+    texts = ["one", "two", "three", "from beyond"]
+    assert bob.heard() == [*(said(exchange, text) for text in texts), "Quit."]
+
+
+def test_telnet_is_not_answered_that_does_not_read(exchange: Exchange) -> None:
+    alice, _ = exchange.pair()
+    alice.fills()
+    alice.sends(b"\xff\xfd\x06" * 100)  # DO TIMING-MARK
+    assert alice.transport.value() == b""
+    alice.drains()
+    alice.sends(b"\xff\xfd\x06")
+    assert alice.transport.value() == b"\xff\xfc\x06"

@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.testing import StringTransport
 
 from chatpair.wire.line_receiver import LINES_A_TURN, TextLineReceiver
 from chatpair.wire.telnet import TelnetFilter
@@ -206,11 +207,11 @@ def test_a_fault_does_not_repeat_the_lines_before_it() -> None:
 
 
 @pytest.mark.parametrize("data", [b"\x16\x03", IAC + IP])
-def test_what_subclasses_must_say(data: bytes) -> None:
+def test_a_handshake_or_an_interrupt_closes(data: bytes) -> None:
     receiver = TextLineReceiver()
-    receiver.transport = Telnet()
-    with pytest.raises(NotImplementedError):
-        receiver.dataReceived(data)
+    receiver.transport = StringTransport()
+    receiver.dataReceived(data)
+    assert receiver.transport.disconnecting
 
 
 def test_a_turn_ends_after_so_many_lines() -> None:

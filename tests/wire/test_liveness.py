@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from chatpair.exchange.delay import Delay
+from chatpair.exchange.visitors import Watching
 from chatpair.wire import liveness
 from tests.support.exchange import Exchange, Party
 from tests.support.server import TIMEOUT
@@ -114,22 +115,33 @@ def test_a_closed_unix_end_is_gone(unix: tuple[socket.socket, socket.socket]) ->
     assert liveness.is_gone(unix[0], all_read=True)
 
 
+class Watched:
+    """A connection that knows of its loss."""
+
+    def __init__(self) -> None:
+        self.lost: list[str] = []
+
+    def vanished(self, how: str) -> None:
+        """Note how it was lost."""
+        self.lost.append(how)
+
+
 def test_what_came_before_the_other_end_closed_may_wait_to_be_read(
     unix: tuple[socket.socket, socket.socket],
 ) -> None:
     one, other = unix
     clock = Clock()
-    lost: list[str] = []
-    checks: Delay[liveness.Watch] = Delay(clock, 1, liveness.Watch.look)
-    watch = liveness.Watch(clock, checks, one, lost.append)
+    watched = Watched()
+    checks: Delay[Watching] = Delay(clock, 1, lambda watch: watch.look())
+    watch = liveness.Watch(clock, checks, one, watched)
     watch.reads(False)  # because of flow control
     other.sendall(b"last words")
     other.close()
     clock.pump([1] * 5)
-    assert lost == []
+    assert watched.lost == []
     watch.input_ended()
     clock.advance(1)
-    assert lost == ["reset"]
+    assert watched.lost == ["reset"]
 
 
 def test_what_nobody_read_from_a_unix_socket_is_not_delivered(

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chatpair.codecs import plain, plain_client
+from chatpair.client import plain_codec
+from chatpair.codecs import plain
 from chatpair.codecs.cleaning import clean
 from chatpair.exchange.messages import (
     AnyEvent,
@@ -32,7 +33,7 @@ from chatpair.exchange.messages import (
     Unanswered,
     Unblock,
 )
-from chatpair.factory import NOBODY
+from chatpair.exchange.pairs import NOBODY
 
 # All that a line of text can hold, what was no UTF-8 included (PEP 383).
 CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\n")
@@ -77,7 +78,7 @@ EVENTS: st.SearchStrategy[AnyEvent] = st.one_of(
 
 @given(EVENTS)
 def test_a_client_reads_what_a_server_tells(event: AnyEvent) -> None:
-    assert plain_client.parse_event(plain.render(event).decode().removesuffix("\r\n")) == event
+    assert plain_codec.parse_event(plain.render(event).decode().removesuffix("\r\n")) == event
 
 
 @given(NAMES, CLEAN, SECONDS)
@@ -86,7 +87,7 @@ def test_a_client_reads_what_a_peer_says(sender: str, text: str, second: int) ->
     line = (
         plain.render(Message(sender, text, Timestamp(second + 0.5))).decode().removesuffix("\r\n")
     )
-    event = plain_client.parse_event(line)
+    event = plain_codec.parse_event(line)
     assert isinstance(event, Message)
     assert (event.sender, event.text) == (sender, text)
     assert time.ctime(event.time) == time.ctime(second)  # an hour a year has two times
@@ -97,7 +98,7 @@ def test_a_client_reads_what_a_peer_says(sender: str, text: str, second: int) ->
 @example("[Mon Jan  1 00:00:00 99999999999] bob: (x)")
 @example("[Sat Jan  1 00:00:00 0000] bob: (x)")
 def test_no_line_is_too_strange_for_a_client(line: str) -> None:
-    assert plain_client.parse_event(line) is not None
+    assert plain_codec.parse_event(line) is not None
 
 
 @pytest.mark.parametrize(
@@ -112,12 +113,26 @@ def test_no_line_is_too_strange_for_a_client(line: str) -> None:
     ],
 )
 def test_any_other_line_is_a_notice(line: str) -> None:
-    assert plain_client.parse_event(line) == Notice(line)
+    assert plain_codec.parse_event(line) == Notice(line)
+
+
+LIKE_WORDS = st.from_regex(plain._OWN_WORDS, fullmatch=True) | EVENTS.map(
+    lambda event: plain.render(event).decode().removesuffix("\r\n")
+)
+
+
+@given(LIKE_WORDS | st.text(CHARACTERS))
+@example("bob is calling. To:carol to answer.")
+@example("You are chatting with .")
+def test_an_operator_says_what_no_client_takes_for_more_than_that(line: str) -> None:
+    line = clean(line.encode())
+    is_more = not isinstance(plain_codec.parse_event(line), Notice) or line.startswith("[")
+    assert plain.quote(line) == (f" {line}" if is_more else line)
 
 
 @given(SAID.map(lambda text: clean(text.encode("utf-8", "surrogateescape"))))
 def test_what_a_program_says_is_text_to_the_server(text: str) -> None:
-    data = plain_client.render_command(Say(0, text))
+    data = plain_codec.render_command(Say(0, text))
     assert data.endswith(b"\r\n")
     line = clean(data.removesuffix(b"\r\n"))
     assert plain.parse(line) in (Say(0, text), Say(0, f" {text}"))
@@ -134,5 +149,5 @@ def test_what_a_program_says_is_text_to_the_server(text: str) -> None:
 def test_a_server_reads_what_a_client_asks_for(
     command: Claim | Call | Setting, parse: Callable[[str], object]
 ) -> None:
-    assert parse(plain_client.render_command(command).decode().removesuffix("\r\n")) == command
-    assert plain.parse(plain_client.render_command(Quit()).decode().removesuffix("\r\n")) == Quit()
+    assert parse(plain_codec.render_command(command).decode().removesuffix("\r\n")) == command
+    assert plain.parse(plain_codec.render_command(Quit()).decode().removesuffix("\r\n")) == Quit()

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from chatpair.cluster import scripts
-from chatpair.cluster.directory import BATCH
+from chatpair.cluster.engine_names import BATCH
 from chatpair.cluster.mesh import NotReady
 from chatpair.exchange.names import NameTable, parse
 from tests.support.cluster_nodes import LEASE, Store, World

@@ -1,4 +1,7 @@
-"""The plain codec, as a client has it: what a server's lines tell, and what to say to it."""
+"""The plain codec, as a client has it: what a server's lines tell, and what to say to it.
+
+What a new pattern takes for a word of the server's, chatpair.codecs.plain must know as one too.
+"""
 
 import re
 import time

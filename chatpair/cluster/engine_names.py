@@ -34,7 +34,7 @@ class _Claim(NamedTuple):
     answer: "Deferred[Outcome]"
 
 
-class Directory:
+class EngineNames:
     """Claims and releases names for this node, in batches of which one is under way at a time.
 
     So what is asked for first is done first, whichever connection carries it. A batch that was
@@ -82,7 +82,7 @@ class Directory:
     # The node asks:
 
     def claim(self, name: Name, mode: Literal["new", "again"] = "new") -> "Deferred[Outcome]":
-        """Ask for a name; "again" also while the directory settles.
+        """Ask for a name; "again" also while the engine settles.
 
         "later" means that the engine was not there or has lost its data; it is then sure to be
         released. If the Deferred is cancelled, the name is released once it is ours.

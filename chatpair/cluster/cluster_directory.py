@@ -1,0 +1,144 @@
+"""The directory of a node of several: names are claimed of all, and users of others reached."""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+from chatpair.cluster import frames
+from chatpair.cluster.frames import Frame
+from chatpair.cluster.mesh import Mesh, node_of
+from chatpair.cluster.questions import Questions
+from chatpair.cluster.remote_calls import RemoteCalls
+from chatpair.cluster.remote_users import RemoteUsers
+from chatpair.cluster.tunnels import Tunnels
+from chatpair.exchange.exchange import Exchange
+from chatpair.exchange.messages import Error
+from chatpair.exchange.names import Name
+from chatpair.exchange.user import Connection, User
+
+_log = Logger()
+
+_FROZEN = Error(
+    None, "try-later", "The server was cut off from the others for too long. Please come back."
+)
+
+
+class ClusterDirectory:
+    """What the exchange of a node asks of the others, and what it is told of them.
+
+    It is the exchange's Directory and the mesh's MeshListener.
+    """
+
+    def __init__(self, mesh: Mesh) -> None:
+        """Take the other nodes; what serves is next."""
+        self._mesh = mesh
+        self._others: frozenset[str] = frozenset()
+        self.check = mesh.check
+        self.claim = mesh.claim
+        self.release = mesh.release
+
+    def serve(self, exchange: Exchange) -> None:
+        """Be the directory of an exchange, which was made with it."""
+        mesh = self._mesh
+        self._exchange = exchange
+        self.users = users = RemoteUsers(mesh, exchange)
+        self.calls = calls = RemoteCalls(mesh, exchange, users)
+        self.questions = questions = Questions(mesh, exchange)
+        self.tunnels = tunnels = Tunnels(mesh, exchange)
+        self.call = calls.call
+        self.call_under_way = calls.call_under_way
+        self.is_calling = calls.is_calling
+        self.take_back_call = calls.take_back_call
+        self.who = questions.who
+        self.host_of = questions.host_of
+        self.carry = tunnels.carry
+        self._handlers: dict[type[Frame], Callable[[str, Any], object]] = {
+            frames.Call: calls.called,
+            frames.Cancel: calls.cancelled,
+            frames.Answered: calls.answered,
+            frames.Told: users.told,
+            frames.Lines: users.lines_came,
+            frames.Flow: users.flow_changed,
+            frames.Settled: users.settled,
+            frames.Ask: questions.asked,
+            frames.Answer: questions.answered,
+            frames.TunnelOpened: tunnels.opened,
+            frames.TunnelData: tunnels.told,
+            frames.TunnelTaken: tunnels.told,
+            frames.TunnelEnded: tunnels.told,
+        }
+
+    # Keys
+
+    def may_resume(self) -> bool:
+        return bool(self._mesh.members)
+
+    def find_key(
+        self, key: str, connection: Connection, *, counting: bool
+    ) -> Deferred[str | Error | None]:
+        """Fire with the node that has the user of a key, if one has.
+
+        Who comes through a tunnel is at the right node already.
+        """
+        if self.tunnels.leads_to(connection):
+            return succeed(None)
+        return self.questions.find_key(key, connection.host, counting=counting)
+
+    def token_suffix(self) -> str:
+        return f"-{node_of(self._mesh.me)}"
+
+    # What the mesh tells
+
+    def received(self, inc: str, frame: Frame) -> None:
+        """Take what another node has told; what is wrong with it harms nobody else."""
+        handler = self._handlers.get(type(frame))
+        if handler is None or inc not in self._mesh.members:
+            return
+        try:
+            handler(inc, frame)
+        except Exception:
+            _log.failure("What {inc} told was wrong: {kind}", inc=inc, kind=type(frame).__name__)
+
+    def room_changed(self, inc: str) -> None:
+        self.users.room_changed(inc)
+        self.tunnels.room_changed(inc)
+
+    def members_changed(self, members: frozenset[str]) -> None:
+        """Take the incs of the others; end all that users here have with those of dead ones."""
+        self._forget(self._others - members)
+        self._others = members
+
+    def reborn(self) -> None:
+        self._forget(self._others)
+
+    def _forget(self, incs: frozenset[str]) -> None:
+        for inc in incs:
+            for part in (self.calls, self.users, self.questions, self.tunnels):
+                part.forget_node(inc)
+
+    def frozen(self) -> None:
+        for user in list(self._exchange.users.values()):
+            self._dismiss(user, _FROZEN, "cut off")
+
+    def names(self) -> list[Name]:
+        return [user.name for user in self._exchange.users.values()]
+
+    def expelled(self, name: Name) -> None:
+        user = self._exchange.users.get(name.key)
+        if user is not None:
+            text = f"The name {user} was taken while this server was cut off."
+            self._dismiss(user, Error(None, "reuse", text), "expelled")
+
+    def _dismiss(self, user: User, why: Error, reason: str) -> None:
+        if self._exchange.users.get(user.name.key) is user:  # whoever went before may have ended it
+            connection = user.inbox.connection
+            self._exchange.leave(user, "lost", reason)
+            connection.dismissed(why)
+
+    # The end
+
+    def stop(self) -> None:
+        self.calls.stop()
+        self.users.stop()

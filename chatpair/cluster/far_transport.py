@@ -1,0 +1,177 @@
+"""The transport of a connection here whose client is connected to another node."""
+
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IAddress, IConsumer, IReactorTime, ISSLTransport, ITransport
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import alsoProvides, implementer
+
+from chatpair.cluster import frames
+from chatpair.cluster.way import WINDOW, Way
+
+_log = Logger()
+
+
+@implementer(ITransport, IConsumer)
+class FarTransport:
+    """Writes to a client at another node, and is empty when the kernel there has all.
+
+    It does not close by halves: the other node does, with the client.
+    """
+
+    counts_elsewhere = True
+    """Whether the client's host has this connection at another node."""
+
+    input_was_cut = False
+    """Whether anybody on the way may have ended the input."""
+
+    disconnecting = disconnected = False
+
+    def __init__(
+        self, clock: IReactorTime, way: Way, opened: frames.TunnelOpened, protocol: Any
+    ) -> None:
+        """Take what the other node told, and a ChatProtocol."""
+        self._clock = clock
+        self._way = way
+        self._host = opened.host
+        self._protocol = protocol
+        self.bufferSize = WINDOW
+        self._producer: Any = None
+        self._producer_waits = False
+        self._on_way = 0  # bytes that the kernel there has not taken
+        self._silent = False  # the client was told before what is written
+        self._reading = True
+        self._unread = b""
+        self._input_ended = False
+        if opened.is_private:
+            alsoProvides(self, ISSLTransport)
+
+    def connect(self, *, is_json: bool) -> None:
+        """Begin where the client has come to: JSON is spoken, or not yet."""
+        self._protocol.makeConnection(self)
+        if is_json:
+            self._silent = True
+            self._protocol.speak_json()
+            self._silent = False
+
+    # What the protocol asks for
+
+    def write(self, data: bytes) -> None:
+        """Send whole lines to the client."""
+        if not (self._silent or self.disconnecting or self.disconnected):
+            self._way.carry(data, whole=True)
+            self._on_way += len(data)
+            if self._on_way > self.bufferSize:
+                self._fill()
+
+    def writeSequence(self, data: Any) -> None:
+        self.write(b"".join(data))
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        self._producer = producer
+
+    def unregisterProducer(self) -> None:
+        self._producer = None
+
+    def pauseProducing(self) -> None:
+        self._reading = False
+
+    def resumeProducing(self) -> None:
+        """Read on, in a turn of its own."""
+        self._reading = True
+        if self._unread or self._input_ended:
+            self._clock.callLater(0, self._deliver)
+
+    def getPeer(self) -> IAddress:
+        """Return the client's address, as far as it matters."""
+        if self._host is None:
+            return UNIXAddress(b"")
+        address = IPv6Address if ":" in self._host else IPv4Address
+        return address("TCP", self._host, 0)
+
+    def getHost(self) -> IAddress:
+        return UNIXAddress(b"")
+
+    def loseConnection(self) -> None:
+        self._close("closed", ConnectionDone())
+
+    def abortConnection(self) -> None:
+        self._close("lost", ConnectionAborted())
+
+    def _close(self, how: frames.End, why: Exception) -> None:
+        if not (self.disconnecting or self.disconnected):
+            self.disconnecting = True
+            self._way.end(how)
+            self._clock.callLater(0, self._lose, why)
+
+    # What the other node tells
+
+    def came(self, data: bytes, *, more: bool) -> None:
+        """Take what the client has sent."""
+        self._unread += data
+        self._deliver()
+
+    def _deliver(self) -> None:
+        if not self._reading or self.disconnected:
+            return
+        data, self._unread = self._unread, b""
+        if data:
+            self._call(self._protocol.dataReceived, data)
+            self._way.take(len(data))
+        if self._input_ended and self._reading and not self.disconnected:
+            self._input_ended = False
+            self._call(self._protocol.readConnectionLost)
+
+    def _call(self, method: Any, *arguments: object) -> None:
+        try:
+            method(*arguments)
+        except Exception:
+            _log.failure("A protocol failed")
+            self.abortConnection()
+
+    def taken(self, count: int) -> None:
+        """Note that the kernel there has taken so many bytes more."""
+        self._on_way -= count
+        self._empty()
+
+    def room_changed(self) -> None:
+        """Let who writes wait, or go on, as there is room on the way or not."""
+        if self._way.full:
+            self._fill()
+        self._empty()
+
+    def _fill(self) -> None:
+        if self._producer is not None:
+            self._producer_waits = True
+            self._producer.pauseProducing()
+
+    def _empty(self) -> None:
+        if self._producer_waits and not (self._on_way or self._way.full):
+            self._producer_waits = False
+            if self._producer is not None:
+                self._producer.resumeProducing()
+
+    def ended(self, how: frames.End) -> None:
+        """Take it that the client has said all, or is gone."""
+        if how in ("closed", "lost"):
+            self._lose(ConnectionDone() if how == "closed" else ConnectionLost())
+        else:
+            self.input_was_cut = how == "cut"
+            self._input_ended = True
+            self._deliver()
+
+    def node_gone(self) -> None:
+        self._lose(ConnectionLost())
+
+    def _lose(self, why: Exception) -> None:
+        """Be done with the client, who may be back on another connection."""
+        if not self.disconnected:
+            if self._unread and not self.disconnecting:
+                self._call(self._protocol.dataReceived, self._unread)
+            self.disconnected = True
+            self._producer = None
+            self._way.forget()
+            self._call(self._protocol.connectionLost, Failure(why))

@@ -1,0 +1,48 @@
+"""The way to the other end of a tunnel, as both ends have one."""
+
+from typing import Any, NamedTuple
+
+from chatpair.cluster import frames
+from chatpair.cluster.mesh import Mesh
+
+WINDOW = 65_536
+"""Bytes that may be on their way to the other end of a tunnel before more must wait."""
+
+PIECE = 32_768
+"""Bytes that go in one frame at most."""
+
+
+class Way(NamedTuple):
+    """Leads to a node, whose number of the tunnel is the negative of the one here."""
+
+    mesh: Mesh
+    inc: str
+    number: int
+    ends: dict[tuple[str, int], Any]
+    """All ends here of tunnels, by node and number."""
+
+    def carry(self, data: bytes, *, whole: bool) -> None:
+        """Send bytes, which are to be told together if they are whole lines."""
+        for at in range(0, len(data), PIECE):
+            more = whole and at + PIECE < len(data)
+            self._send(frames.TunnelData(-self.number, data[at : at + PIECE], more))
+
+    def take(self, count: int) -> None:
+        """Tell that so many bytes more are read, or in the hands of the kernel."""
+        self._send(frames.TunnelTaken(-self.number, count))
+
+    def end(self, how: frames.End) -> None:
+        """Tell how this end has ended."""
+        self._send(frames.TunnelEnded(-self.number, how))
+
+    def _send(self, frame: frames.Frame) -> None:
+        self.mesh.send(self.inc, frame)
+
+    def forget(self) -> bool:
+        """Let nothing come to this end any more; return whether anything did."""
+        return self.ends.pop((self.inc, self.number), None) is not None
+
+    @property
+    def full(self) -> bool:
+        """Whether so much is on its way to the node that more should wait."""
+        return self.mesh.is_full(self.inc)

@@ -1,0 +1,101 @@
+"""The inbox of a user whose client speaks JSON: it counts, acknowledges, and may resume."""
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from chatpair.exchange import messages
+from chatpair.exchange.kept_events import KeptEvents
+from chatpair.exchange.messages import AnyEvent, Failing, Outcome
+from chatpair.exchange.says import Says
+from chatpair.exchange.user import Connection, Inbox, Receipt, User
+
+KEPT_STATUSES = 100
+"""Statuses that a client has not acknowledged, after which they are put together before more
+are told: else a client that says much would have to stop and acknowledge what it has not read.
+"""
+
+
+class CountedInbox(Inbox):
+    """Numbers what its user is told, and keeps it until the client has acknowledged it."""
+
+    __slots__ = ("_kept", "_says", "_statuses", "seq")
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.seq = 0
+        """The number of the last event."""
+        self._says = Says()
+        self._statuses = 0  # of what was not acknowledged
+        # What was not acknowledged: its number, and who is to know when it is.
+        self._kept: KeptEvents[tuple[int, AnyEvent, Receipt | None]] = KeptEvents()
+
+    @property
+    def full(self) -> bool:
+        return self._kept.full or self.connection.full
+
+    def tell(self, event: AnyEvent, receipt: Receipt | None = None) -> None:
+        if isinstance(event, messages.CountedEvent):
+            self.seq += 1
+            event = replace(event, seq=self.seq)
+            self._kept.append(event, (self.seq, event, receipt))
+            self._statuses += isinstance(event, messages.Status)
+        self.connection.tell(event)
+
+    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:
+        for line in lines[:-1].decode().split("\n"):
+            self.tell(messages.Message(sender, line, messages.Timestamp(seconds)))
+        return self.full
+
+    def peer_types(self, peer: str) -> None:
+        if not self.full:
+            self.tell(messages.PeerTyping(peer))
+
+    def is_told(self, seq: int) -> bool:
+        return seq <= self.seq
+
+    def acknowledged(self, seq: int) -> list[Receipt]:
+        receipts = []
+        while self._kept and self._kept.oldest()[0] <= seq:
+            _, event, receipt = self._kept.popleft()
+            self._statuses -= isinstance(event, messages.Status)
+            if receipt is not None:
+                receipts.append(receipt)
+        return receipts
+
+    @property
+    def owes_receipts(self) -> bool:
+        return any(receipt is not None for _, _, receipt in self._kept)
+
+    def unsettled(self, sender: User) -> Iterable[Receipt]:
+        receipts = [receipt for _, _, receipt in self._kept if receipt is not None]
+        return [receipt for receipt in receipts if receipt.sender is sender]
+
+    def gone(self) -> list[Receipt]:
+        return self.acknowledged(self.seq)
+
+    @property
+    def says_too_much(self) -> bool:
+        return self._says.full
+
+    def takes(self, say: int) -> bool:
+        return self._says.take(say)
+
+    def tell_status_of(self, say: int) -> None:
+        status = self._says.status_of(say)
+        if status is not None:
+            self.tell(status)
+
+    def settle(self, say: int, outcome: Outcome, why: Failing | None) -> None:
+        self._says.settle(say, outcome, why)
+
+    def tell_statuses(self, *, at_last: bool = False) -> None:
+        if at_last or self._statuses < KEPT_STATUSES:
+            for status in self._says.to_tell():
+                self.tell(status)
+
+    def replay(self, user: User, peer: User | None, now: float) -> None:
+        name = peer.name.text if peer is not None else None
+        self.connection.tell(messages.Resumed(user.name.text, name, self._says.got))
+        for _, event, _ in self._kept:
+            self.connection.tell(event)

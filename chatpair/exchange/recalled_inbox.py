@@ -1,0 +1,92 @@
+"""The inbox of a plain user with a key, who may come back after a drop with `Back:`."""
+
+from collections.abc import Sequence
+
+from chatpair.exchange.kept_events import KeptEvents
+from chatpair.exchange.messages import AnyEvent, Free, Message, Named, Paired, Repeated, Timestamp
+from chatpair.exchange.user import Inbox, Receipt, User
+
+LATELY_SECONDS = 30.0
+"""For how long a line may be on its way to a connection that is dead."""
+
+
+def _lines(event: AnyEvent) -> int:
+    """Return how many lines a plain user is told of an event."""
+    return event.text.count("\n") + 1 if isinstance(event, Message) else 1
+
+
+class RecalledInbox(Inbox):
+    """Keeps what a dead connection may have swallowed, and what comes while there is none."""
+
+    __slots__ = ("_lately", "_peer", "_pending", "_waiting")
+
+    def __init__(self, before: Inbox) -> None:
+        """Take the place of the inbox that a user had before the key."""
+        super().__init__(before.connection)
+        self._receipts = tuple(before.handed())
+        self._forget_all()
+
+    def _forget_all(self) -> None:
+        self._lately: KeptEvents[tuple[float, Message]] = KeptEvents()  # and when it was told
+        self._waiting: KeptEvents[AnyEvent] = KeptEvents()  # since the connection was lost
+        self._pending = False  # the kernel has not taken all of it
+        self._peer = ""  # when the connection was lost
+
+    @property
+    def full(self) -> bool:
+        if not self.away:
+            return self.connection.full
+        # What the kernel has not taken counts too: else it would grow with each drop.
+        return self._waiting.full or (self._pending and self._lately.full)
+
+    def tell(self, event: AnyEvent, receipt: Receipt | None = None) -> None:
+        if receipt is not None:
+            self._receipts += (receipt,)
+        if self.away:
+            self._waiting.append(event, event, _lines(event))
+            return
+        if isinstance(event, Message):
+            self._forget(event.time)
+            self._lately.append(event, (event.time, event), _lines(event))
+        self._pending = True
+        self.connection.tell_for_receipt(event)
+
+    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:
+        self.tell(Message(sender, lines[:-1].decode(), Timestamp(seconds)))
+        return self.full
+
+    def handed(self) -> Sequence[Receipt]:
+        self._pending = False
+        return super().handed()
+
+    def _forget(self, now: float) -> None:
+        """Keep of what was told only what a dead connection may have swallowed."""
+        while self._lately and not self._pending:
+            told_at, _ = self._lately.oldest()
+            if told_at >= now - LATELY_SECONDS and not self._lately.full:
+                break
+            self._lately.popleft()
+
+    def lose(self, peer: User | None, now: float) -> None:
+        super().lose(peer, now)
+        self._peer = peer.name.text if peer is not None else ""
+        self._forget(now)
+
+    def replay(self, user: User, peer: User | None, now: float) -> None:
+        again = [message for _, message in self._lately]
+        waiting = list(self._waiting)
+        paired_with = self._peer
+        self._forget_all()
+        self._pending = True
+        for event in (*again, *waiting):
+            if isinstance(event, Message):
+                self._lately.append(event, (now, event), _lines(event))
+        events: list[AnyEvent] = [
+            Named(user.name.text, user.key),
+            *(Repeated(message) for message in again),
+            Paired(paired_with) if paired_with else Free(),
+            *waiting,
+        ]
+        for event in events[:-1]:
+            self.connection.tell(event)
+        self.connection.tell_for_receipt(events[-1])

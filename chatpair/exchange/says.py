@@ -1,0 +1,81 @@
+"""What became of each thing that a client who counts has said."""
+
+from bisect import bisect_left
+from collections import deque
+
+from chatpair.exchange.messages import Failing, Outcome, Status
+
+RUNS = 1_000
+"""Runs of equal outcomes that are remembered, for a client that says an id again."""
+
+OPEN = 1_000
+"""Says that may wait for their status before no more are taken."""
+
+
+class Says:
+    """A client's says, by the ids that it counts them with.
+
+    A status speaks for every id up to its own that had none. So it may be told only once all of
+    those are settled, and one is enough for many that are settled alike.
+    """
+
+    __slots__ = ("_due", "_forgotten", "_open", "_runs", "_settled", "_told", "got")
+
+    def __init__(self) -> None:
+        self.got = 0
+        """The last id that the server has."""
+        self._open: deque[int] = deque()  # those that are not settled, or not all before them
+        self._settled: dict[int, Status] = {}  # what became of some of them
+        self._due: list[Status] = []  # what is to be told
+        self._runs: list[Status] = []  # what was told
+        self._told = 0  # the last id that a status was told of
+        self._forgotten = 0  # the last one whose status is not remembered
+
+    @property
+    def full(self) -> bool:
+        """Whether no more should be taken until some are settled, and their statuses told."""
+        return len(self._open) >= OPEN or len(self._due) >= OPEN
+
+    def take(self, say: int) -> bool:
+        """Note that the server has a say; return whether it is new.
+
+        Those that were skipped have failed: the line that one was on may have been too long.
+        """
+        if say <= self.got:
+            return False
+        if say > self.got + 1:
+            self._open.append(say - 1)
+            self.settle(say - 1, "failed", "missing")
+        self.got = say
+        self._open.append(say)
+        return True
+
+    def settle(self, say: int, outcome: Outcome, why: Failing | None = None) -> None:
+        """Note what became of one that is open."""
+        self._settled[say] = Status(say, outcome, why) if why else Status(say, outcome)
+        while self._open and self._open[0] in self._settled:
+            _extend(self._due, self._settled.pop(self._open.popleft()))
+
+    def to_tell(self) -> list[Status]:
+        """Return the statuses that are due, and take them for told."""
+        due, self._due = self._due, []
+        for status in due:
+            _extend(self._runs, status)
+            self._told = status.id
+        while len(self._runs) > RUNS:
+            self._forgotten = self._runs.pop(0).id
+        return due
+
+    def status_of(self, say: int) -> Status | None:
+        """Return what was told of a say, or nothing if it is open yet or long forgotten."""
+        if not self._forgotten < say <= self._told:
+            return None
+        run = self._runs[bisect_left(self._runs, say, key=lambda run: run.id)]
+        return Status(say, run.status, run.why)
+
+
+def _extend(runs: list[Status], status: Status) -> None:
+    """Append a status, in the place of the last one if that says the same of an earlier id."""
+    if runs and (runs[-1].status, runs[-1].why) == (status.status, status.why):
+        runs.pop()
+    runs.append(status)

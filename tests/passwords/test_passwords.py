@@ -280,3 +280,13 @@ def test_tls_is_private_under_any_wrapper() -> None:
     assert not is_private(outer)
     directlyProvides(far, ISSLTransport)
     assert is_private(outer)
+
+
+def test_the_time_for_a_name_begins_anew_after_a_password() -> None:
+    alice = Guarded(known(**SECRET)).local()
+    alice.exchange.clock.advance(20)
+    alice.says("alice", "wrong")
+    alice.exchange.clock.advance(20)
+    assert not alice.closed
+    alice.exchange.clock.advance(10)
+    assert alice.closed

@@ -1,5 +1,8 @@
 """A connection as a whole: who is let in, what a segment holds, and how it ends."""
 
+import gc
+import weakref
+
 import pytest
 
 from chatpair.exchange.users import MAX_LISTED
@@ -295,3 +298,15 @@ def test_the_last_lines_are_said_to_a_peer_who_is_slow(exchange: Exchange, how: 
     else:
         exchange.factory.stop()
     assert bob.heard()[:300] == [said(exchange, str(number)) for number in range(300)]
+
+
+def test_what_a_lost_connection_was_made_of_needs_no_collecting(exchange: Exchange) -> None:
+    gc.disable()
+    try:
+        for party in (exchange.connect(), exchange.enter("alice"), exchange.enter_json("bob")):
+            protocol = weakref.ref(party.protocol)
+            party.drops()
+            del party.protocol
+            assert protocol() is None
+    finally:
+        gc.enable()

@@ -103,9 +103,10 @@ class HeldLines:
 
     def forget(self, user: User) -> None:
         """Hold the line of a user no more, and never again."""
-        for keyring in (self._tokens, self._words):
-            keyring.remove(user.key, user)
-        user.key = ""
+        if user.key:
+            for keyring in (self._tokens, self._words):
+                keyring.remove(user.key, user)
+            user.key = ""
         self._unhold(user)
 
     def resume(

@@ -1,7 +1,7 @@
 """What the commands of a connection do, in whichever dialect they came."""
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from msgspec import UNSET
 from twisted.internet.defer import CancelledError, Deferred
@@ -99,8 +99,8 @@ class Session:
 
     def await_answer(self, answer: Deferred[Answer], use: Callable[[Answer], object]) -> None:
         """Obey nothing until an answer comes and is used; it is cancelled if this ends before."""
-        if answer.called and not answer.paused:  # it is there already
-            answer.addCallback(use).addErrback(self._failed)
+        if answer.called and not (answer.paused or isinstance(answer.result, Failure)):
+            use(cast(Answer, answer.result))  # it is there already
             return
         self.exchange.visitors.unnamed.stop(self.connection)
         self._under_way = answer

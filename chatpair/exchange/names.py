@@ -207,6 +207,3 @@ class NameIndex:
     def has(self, name: Name) -> bool:
         """Tell whether a name, or one that counts as the same, is in."""
         return self.find(name) is not None
-
-
-NameTable = NameIndex

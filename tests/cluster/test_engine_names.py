@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from chatpair.cluster import scripts
 from chatpair.cluster.engine_names import BATCH
 from chatpair.cluster.mesh import NotReady
-from chatpair.exchange.names import NameTable, parse
+from chatpair.exchange.names import NameIndex, parse
 from tests.support.cluster_nodes import LEASE, Store, World
 
 pytestmark = pytest.mark.engine
@@ -36,7 +36,7 @@ def test_names_are_taken_as_in_a_table(
     kept_store.flush()
     incs = {node: f"{node}.0" for node in NODES}
     epoch = ""
-    table = NameTable()
+    table = NameIndex()
     owned: dict[str, dict[str, str]] = {inc: {} for inc in incs.values()}
     turn = 0
 

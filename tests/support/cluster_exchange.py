@@ -12,7 +12,7 @@ from chatpair.cluster import frames
 from chatpair.cluster.cluster_directory import ClusterDirectory
 from chatpair.cluster.frames import Frame
 from chatpair.cluster.mesh import NotReady
-from chatpair.exchange.names import Name, NameTable
+from chatpair.exchange.names import Name, NameIndex
 from chatpair.exchange.settings import Settings
 from chatpair.exchange.user import User
 from chatpair.factory import ChatFactory
@@ -175,7 +175,7 @@ class Network:
     def __init__(self, *ids: str, **options: Any) -> None:
         self.clock: Clock = clock()
         self.hosts = count()
-        self.names = NameTable()
+        self.names = NameIndex()
         self.owners: dict[str, tuple[Name, str]] = {}
         self.engine_held = False
         self.asked: deque[tuple[Deferred[Any], Callable[[], Any]]] = deque()

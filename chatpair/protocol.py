@@ -14,7 +14,7 @@ from chatpair.codecs.cleaning import is_clean
 from chatpair.exchange.exchange import Exchange
 from chatpair.exchange.limits import host_of
 from chatpair.exchange.messages import AnyEvent, Ending, Error, Goodbye, Message, Mode, Notice, Quit
-from chatpair.exchange.user import User
+from chatpair.exchange.user import LinesTeller, User
 from chatpair.sessions.json import JsonSession
 from chatpair.sessions.plain import PlainSession
 from chatpair.sessions.session import FULL, LineHandler, Session
@@ -56,7 +56,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
     user: User | None = None
     peer: User | None = None
 
-    _tell_peer: Callable[[str, bytes, float], bool] = staticmethod(_tell_nobody)
+    _tell_peer: LinesTeller = staticmethod(_tell_nobody)
     _reading: Reading | None = None  # made when something happens to the input but lines
     _closing: Closing | None = None  # the same of the end
     _why_lost = ""

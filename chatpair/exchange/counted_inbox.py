@@ -8,7 +8,7 @@ from chatpair.exchange import messages
 from chatpair.exchange.kept_events import KeptEvents
 from chatpair.exchange.messages import AnyEvent, Failing, Outcome
 from chatpair.exchange.says import Says
-from chatpair.exchange.user import Connection, Inbox, Receipt, User
+from chatpair.exchange.user import Connection, Inbox, LinesTeller, Receipt, User
 
 KEPT_STATUSES = 100
 """Statuses that a client has not acknowledged, after which they are put together before more
@@ -42,7 +42,11 @@ class CountedInbox(Inbox):
             self._statuses += isinstance(event, messages.Status)
         self.connection.tell(event)
 
-    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:
+    @property
+    def tell_lines(self) -> LinesTeller:
+        return self._tell_lines
+
+    def _tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:
         for line in lines[:-1].decode().split("\n"):
             self.tell(messages.Message(sender, line, messages.Timestamp(seconds)))
         return self.full

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from chatpair.exchange.kept_events import KeptEvents
 from chatpair.exchange.messages import AnyEvent, Free, Message, Named, Paired, Repeated, Timestamp
-from chatpair.exchange.user import Inbox, Receipt, User
+from chatpair.exchange.user import Inbox, LinesTeller, Receipt, User
 
 LATELY_SECONDS = 30.0
 """For how long a line may be on its way to a connection that is dead."""
@@ -51,7 +51,11 @@ class RecalledInbox(Inbox):
         self._pending = True
         self.connection.tell_for_receipt(event)
 
-    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:
+    @property
+    def tell_lines(self) -> LinesTeller:
+        return self._tell_lines
+
+    def _tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:
         self.tell(Message(sender, lines[:-1].decode(), Timestamp(seconds)))
         return self.full
 

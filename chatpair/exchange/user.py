@@ -1,8 +1,8 @@
 """A user: a name, what it has set for calls, and an inbox for what it is told."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from chatpair.exchange.messages import AnyEvent, Error, Failing, Outcome, Ringing, Tried
 from chatpair.exchange.names import Name
@@ -37,6 +37,13 @@ class CallSettings(NamedTuple):
     def without(self, block: Block) -> "CallSettings":
         """Return the same, without a block."""
         return self._replace(blocks=tuple(one for one in self.blocks if one is not block))
+
+
+LinesTeller: TypeAlias = Callable[[str, bytes, float], bool]
+"""Tells many lines that a peer of a name said at one time: clean UTF-8, each ends in LF.
+
+Returns whether there is room for no more, if that is not told by `Pairs.has_room`.
+"""
 
 
 class Connection(Protocol):
@@ -115,12 +122,10 @@ class Inbox:
             self._receipts += (receipt,)
             self.connection.tell_for_receipt(event)
 
-    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:
-        """Pass on many lines of the peer's, said at one time: clean UTF-8, each ends in LF.
-
-        Return whether there is room for no more, if that is not told by `Pairs.has_room`.
-        """
-        return self.connection.tell_lines(sender, lines, seconds)
+    @property
+    def tell_lines(self) -> LinesTeller:
+        """What passes on many lines of the peer's, until the inbox or the pair is another."""
+        return self.connection.tell_lines
 
     def peer_types(self, peer: str) -> None:
         """Show that the peer is typing, if the client can."""

@@ -18,9 +18,13 @@ from chatpair import __version__
 from chatpair.codecs import plain
 from chatpair.codecs.cleaning import clean
 from chatpair.doors.proxied import PREFIX
+from chatpair.extras import how_to_install
 
 if TYPE_CHECKING:
     from chatpair.doors.tls import Certificates
+
+_KIND = "epoll" if hasattr(select, "epoll") else "tcp"
+"""The endpoint that a port number means."""
 
 _MEANINGS = {
     "max-line": "Bytes that a line may have; a longer one is dropped, and its sender told.",
@@ -57,7 +61,7 @@ _LISTS = {
     "port": "Where to listen: a port number, or an endpoint description of Twisted's such as "
     "epoll:9999:interface=127.0.0.1, unix:/run/chatpair.sock or systemd:domain=INET:index=0. "
     "A number means epoll:, or tcp: where the system has no epoll. "
-    "May be given more than once. [default: 9999]",
+    "May be given more than once. [default: port 9999, for this machine alone]",
     "auth": "Which names have a password, and what checks it: htpasswd:FILE has lines as htpasswd "
     "-B writes them, and --help-auth lists others. A name that is not in there is anybody's. A "
     "checker that can't tell its names, as unix, has all. May be given more than once.",
@@ -122,8 +126,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         self.update({"ports": [], "sources": [], "webs": [], "motd-text": ""})
 
     def opt_port(self, description: str) -> None:
-        kind = "epoll" if hasattr(select, "epoll") else "tcp"
-        self["ports"].append(self._endpoint_description("port", kind, description))
+        self["ports"].append(self._endpoint_description("port", _KIND, description))
 
     opt_p = opt_port
 
@@ -151,7 +154,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         try:
             import chatpair.doors.web  # noqa: F401
         except ImportError:
-            raise usage.UsageError("--web needs the extra: pip install 'chatpair[web]'") from None
+            raise usage.UsageError(f"--web needs more packages: {how_to_install('web')}") from None
         self["webs"].append(self._endpoint_description("web", "tcp", description))
 
     def _endpoint_description(self, option: str, kind: str, text: str) -> str:
@@ -164,8 +167,9 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         description = text.removeprefix(PREFIX)
         has_tls = description.startswith(("ssl:", "tls:"))
         if has_tls and not (find_spec("OpenSSL") and find_spec("service_identity")):
-            extra = "pip install 'chatpair[tls]'"
-            raise usage.UsageError(f"--{option} {text} needs the extra: {extra}")
+            raise usage.UsageError(
+                f"--{option} {text} needs more packages: {how_to_install('tls')}"
+            )
         try:
             if description.isdecimal():
                 if int(description) > 65_535:
@@ -193,7 +197,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         if self["registered-only"] and not self["sources"]:
             raise usage.UsageError("--registered-only needs --auth: who is registered")
         if not self["ports"]:
-            self.opt_port("9999")
+            self["ports"].append(f"{_KIND}:9999:interface=127.0.0.1")
         if self["motd"] is not None:
             path = Path(self["motd"])
             try:

@@ -11,7 +11,7 @@ import chatpair
 PACKAGE = Path(chatpair.__file__).parent
 
 ORDER = (
-    ("__init__",),
+    ("__init__", "extras"),
     ("exchange", "epoll"),
     ("codecs",),
     ("wire",),
@@ -25,7 +25,9 @@ ORDER = (
 )
 """The folders, and the files beside them, from the lowest: each may import those before its own."""
 
-OF_CLIENT = {"client", "codecs", "exchange.messages", "exchange.names", "wire.privacy", "__init__"}
+OF_CLIENT = {"client", "codecs", "exchange.messages", "exchange.names", "wire.privacy"} | set(
+    ORDER[0]
+)
 """What the client is made of."""
 
 FILES = sorted(PACKAGE.rglob("*.py"))

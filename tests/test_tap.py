@@ -4,6 +4,7 @@ import re
 import resource
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from twisted.internet.error import CannotListenError
 from twisted.python.usage import UsageError
 
 from chatpair import tap
+from chatpair.extras import how_to_install
 from tests.support.exchange import Exchange
 from tests.support.server import TIMEOUT
 
@@ -24,7 +26,7 @@ def parse(*arguments: str) -> tap.Options:
 
 def test_the_defaults() -> None:
     factory = tap.makeService(parse()).factory
-    assert parse()["ports"] == ["epoll:9999"]
+    assert parse()["ports"] == ["epoll:9999:interface=127.0.0.1"]
     assert factory.settings.max_line == 65_536
     assert factory.settings.linger == 60
     assert factory.settings.max_users == 10_000
@@ -98,7 +100,7 @@ def test_an_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, miss
     for port in ("ssl:1", "tls:/etc:port=1", "haproxy:ssl:1"):
         with pytest.raises(UsageError) as wrong:
             parse("--port", port)
-        message = f"--port {port} needs the extra: pip install 'chatpair[tls]'"
+        message = f"--port {port} needs more packages: {how_to_install('tls')}"
         assert str(wrong.value) == message
 
 
@@ -109,7 +111,20 @@ def test_the_web_door(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "chatpair.doors.web", None)
     with pytest.raises(UsageError) as refusal:
         parse("--web", "0")
-    assert str(refusal.value) == "--web needs the extra: pip install 'chatpair[web]'"
+    assert str(refusal.value) == f"--web needs more packages: {how_to_install('web')}"
+
+
+def test_how_to_install_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/a venv/bin/python")
+    pip = "'/a venv/bin/python' -m pip install"
+    assert how_to_install("auth") == f"{pip} 'bcrypt>=4'"
+    assert how_to_install("web") == f"{pip} 'twisted[websocket]'"
+
+    def not_installed(_: str) -> None:
+        raise PackageNotFoundError
+
+    monkeypatch.setattr("chatpair.extras.requires", not_installed)
+    assert how_to_install("web") == f"{pip} '.[web]'"
 
 
 def test_what_no_option_asks_for_is_not_imported() -> None:

@@ -24,6 +24,7 @@ from chatpair.client.person import PersonTalk
 from chatpair.client.pipe import PipeTalk
 from chatpair.client.stdio import PipeScreen, PlainScreen, StandardScreen
 from chatpair.client.talk import Talk
+from chatpair.extras import how_to_install
 
 
 def _input_size() -> int | None:
@@ -39,7 +40,7 @@ def _endpoint(reactor: Any, options: Options) -> IStreamClientEndpoint:
     if not options.tls:
         return HostnameEndpoint(reactor, options.host, options.port)
     if not (find_spec("OpenSSL") and find_spec("service_identity")):
-        raise ValueError("--tls needs the extra: pip install 'chatpair[tls]'")
+        raise ValueError(f"--tls needs more packages: {how_to_install('tls')}")
     from chatpair.client.tls import TLSEndpoint
 
     authorities = Path(options.ca).expanduser() if options.ca else None

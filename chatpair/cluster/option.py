@@ -7,19 +7,20 @@ from pathlib import Path
 from twisted.python import usage
 
 from chatpair.cluster.address import EngineAddress
+from chatpair.extras import how_to_install
 
 
 def engine_address(url: str, auth: str | None) -> EngineAddress:
     """Return where an engine is, and the password for it, from wherever there is one."""
     if not (find_spec("txredisapi") and find_spec("hiredis")):
-        raise usage.UsageError("--cluster needs the extra: pip install 'chatpair[cluster]'")
+        raise usage.UsageError(f"--cluster needs more packages: {how_to_install('cluster')}")
     try:
         address = EngineAddress.parse(url)
     except ValueError as why:
         raise usage.UsageError(f"--cluster: {why}") from None
     except ImportError:
         raise usage.UsageError(
-            "--cluster with TLS needs the extra: pip install 'chatpair[tls]'"
+            f"--cluster with TLS needs more packages: {how_to_install('tls')}"
         ) from None
     credentials = os.environ.get("CHATPAIR_CLUSTER_AUTH")
     if auth is not None:

@@ -16,6 +16,7 @@ from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 from chatpair.exchange.names import BadName, Name, NameIndex, parse
+from chatpair.extras import how_to_install
 from chatpair.passwords.turns import in_turn
 from chatpair.passwords.watched_file import WatchedFile
 
@@ -114,4 +115,4 @@ kind opens nothing. The file is read again when it changes.
         except OSError as why:
             raise ValueError(f"can't read {argstring}: {why.strerror}") from None
         except ImportError:
-            raise ValueError("it needs the extra: pip install 'chatpair[auth]'") from None
+            raise ValueError(f"it needs more packages: {how_to_install('auth')}") from None

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from chatpair.client.connection import SPEAKS_TLS
+from chatpair.extras import how_to_install
 from tests.support.certificates import made, usual
 from tests.support.clients import Piped, at
 from tests.support.server import TIMEOUT, Server
@@ -195,4 +196,4 @@ def test_an_extra_that_is_missing_is_named() -> None:
     missing = "import sys; sys.modules['OpenSSL'] = None; "
     run = missing + "from chatpair.client.__main__ import main; main()"
     with Piped("--tls", "--name", "alice", command=[sys.executable, "-c", run]) as alice:
-        alice.ends(1, "chatpair: --tls needs the extra: pip install 'chatpair[tls]'")
+        alice.ends(1, f"chatpair: --tls needs more packages: {how_to_install('tls')}")

@@ -8,6 +8,7 @@ import pytest
 from twisted.python.usage import UsageError
 
 from chatpair import tap
+from chatpair.extras import how_to_install
 from tests.support.clients import spins_until
 from tests.support.engine import Engine
 from tests.support.server import BIN, TIMEOUT, Process
@@ -87,24 +88,20 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("missing", "url", "what"),
+    ("missing", "url", "what", "extra"),
     [
-        ("txredisapi", "redis://h", " needs the extra: pip install 'chatpair[cluster]'"),
-        ("hiredis", "redis://h", " needs the extra: pip install 'chatpair[cluster]'"),
-        (
-            "OpenSSL",
-            "rediss://h",
-            " with TLS needs the extra: pip install 'chatpair[tls]'",
-        ),
+        ("txredisapi", "redis://h", "", "cluster"),
+        ("hiredis", "redis://h", "", "cluster"),
+        ("OpenSSL", "rediss://h", " with TLS", "tls"),
     ],
 )
 def test_the_extra_that_is_missing_is_named(
-    monkeypatch: pytest.MonkeyPatch, missing: str, url: str, what: str
+    monkeypatch: pytest.MonkeyPatch, missing: str, url: str, what: str, extra: str
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(UsageError) as wrong:
         parse("--cluster", url)
-    assert str(wrong.value) == f"--cluster{what}"
+    assert str(wrong.value) == f"--cluster{what} needs more packages: {how_to_install(extra)}"
 
 
 def test_without_a_cluster_nothing_of_it_is_imported() -> None:

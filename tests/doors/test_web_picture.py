@@ -1,4 +1,4 @@
-"""The picture of the page in the README."""
+"""The picture of the page in docs/page.rst."""
 
 import runpy
 from pathlib import Path
@@ -9,7 +9,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_picture_is_small_and_can_be_made(tmp_path: Path) -> None:
-    assert ".. image:: docs/web.png\n   :alt: " in (DOCS.parent / "README.rst").read_text()
+    assert ".. image:: web.png\n   :alt: " in (DOCS / "page.rst").read_text()
     script = runpy.run_path(str(DOCS / "web.py"))
     script["write"](tmp_path / "web.png")
     for file in (script["FILE"], tmp_path / "web.png"):

@@ -15,6 +15,7 @@ from twisted.python.usage import UsageError
 
 from chatpair import tap
 from chatpair.exchange.names import BadName, Name, NameIndex, parse
+from chatpair.extras import how_to_install
 from chatpair.passwords import accounts
 from chatpair.passwords.accounts import Source
 from chatpair.passwords.htpasswd import HtpasswdChecker
@@ -235,7 +236,7 @@ def test_what_is_wrong_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "secret" not in why("--auth=memory:alice:secret:bob")
     write(path)
     monkeypatch.setitem(sys.modules, "bcrypt", None)
-    extra = "--auth htpasswd: it needs the extra: pip install 'chatpair[auth]'"
+    extra = f"--auth htpasswd: it needs more packages: {how_to_install('auth')}"
     assert why(f"--auth=htpasswd:{path}") == extra
     for checker in strcred.findCheckerFactories():
         if checker.authType == "memory":

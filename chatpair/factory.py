@@ -1,5 +1,8 @@
 """The exchange: it owns the users and the pairs, makes the connections, and stops."""
 
+import time
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
@@ -34,17 +37,22 @@ class ChatFactory(Factory):
         clock: IReactorTime,
         settings: Settings | None = None,
         *,
+        time_of_day: Callable[[], float] = time.time,
         accounts: Accounts | None = None,
         directory: Directory | None = None,
     ) -> None:
-        """Start with nobody here, at the only node if there is no directory of others."""
+        """Start with nobody here, at the only node if there is no directory of others.
+
+        Take the clock of all that waits, and what tells the seconds since the epoch for people.
+        """
         self.clock = clock
+        self.time_of_day = time_of_day
         self.settings = settings = settings or Settings()
         self.directory = directory = directory or OnlyNode()
         self.activity = ActivityLog(clock, self._summary)
         self.users = users = Users(clock, settings, directory, self.activity, accounts)
         self.receipts = receipts = Receipts(clock)
-        self.pairs = pairs = Pairs(clock, receipts)
+        self.pairs = pairs = Pairs(time_of_day, receipts)
         self.ringing = RingingCalls(clock, users.is_blocked)
         self.calls = Calls(clock, users, pairs, self.ringing, directory)
         self.setting_calls = SettingCalls(users, pairs, self.ringing, self.calls, directory)

@@ -110,8 +110,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         if not self.factory.directory.check():
             return True  # the user has been ended
         assert self.user is not None
-        seconds = self.factory.clock.seconds()
-        if self._tell_peer(self.user.name.text, lines, seconds):
+        if self._tell_peer(self.user.name.text, lines, self.factory.time_of_day()):
             self.flow_changed()
         return True
 

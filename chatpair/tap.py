@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStrea
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from chatpair import __version__
+from chatpair import __version__, boot_clock
 from chatpair.doors.proxied import PREFIX, ProxiedFactory
 from chatpair.doors.unix import remove_stale
 from chatpair.exchange.settings import Settings
@@ -189,6 +189,7 @@ def makeService(options: Options) -> ChatService:
     from twisted.internet import reactor
 
     clock: Any = reactor
+    boot_clock.drive(clock)
     accounts = None
     if options["sources"]:
         from chatpair.passwords.accounts import Accounts

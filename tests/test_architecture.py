@@ -11,7 +11,7 @@ import chatpair
 PACKAGE = Path(chatpair.__file__).parent
 
 ORDER = (
-    ("__init__", "extras"),
+    ("__init__", "boot_clock", "extras"),
     ("exchange", "epoll"),
     ("codecs",),
     ("wire",),

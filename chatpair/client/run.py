@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import deferLater, react
 
+from chatpair import boot_clock
 from chatpair.client.command import CommandScreen
 from chatpair.client.ending import DONE, Ending, ExitStatus, interrupted
 from chatpair.client.options import Options
@@ -155,6 +156,7 @@ class _Client:
 
 
 async def _run(reactor: Any, options: Options, is_person: bool) -> None:
+    boot_clock.drive(reactor)
     try:
         client = _Client(reactor, options)
     except ValueError as why:

@@ -13,7 +13,6 @@ before it does anything else. What is late by less is a slow machine, not a froz
 """
 
 import secrets
-from collections.abc import Callable
 from itertools import chain
 from typing import Any, Protocol
 
@@ -28,7 +27,7 @@ from chatpair.cluster.engine_names import EngineNames, Outcome, Stay
 from chatpair.cluster.members import Members, Obstacle
 from chatpair.cluster.mesh import NamesListener
 from chatpair.cluster.scripts import HEARTBEAT, JOIN, KEYS, LEAVE
-from chatpair.cluster.validity import SILENCE, Validity, monotonic
+from chatpair.cluster.validity import SILENCE, Validity
 from chatpair.exchange.delay import Delay
 from chatpair.exchange.names import Name
 
@@ -77,17 +76,15 @@ class Lease:
         listener: LeaseListener,
         node_id: str,
         seconds: float,
-        monotonic: Callable[[], float] = monotonic,
     ) -> None:
-        """Take the seconds of a lease, and what tells whether this process was frozen."""
+        """Take the seconds of a lease, and a clock that tells whether this process was frozen."""
         self._clock = clock
         self._engine = engine
         self._names = names
         self._listener = listener
         self._id = node_id
         self._seconds = seconds
-        self._monotonic = monotonic
-        self._validity = Validity(clock, seconds, monotonic, self.check)
+        self._validity = Validity(clock, seconds, self.check)
         self._members = Members(seconds * SILENCE, seconds * INTERVAL * 4)
         self.me = self._new_inc()
         self._former: list[str] = []  # my incarnations that may be members still
@@ -135,7 +132,7 @@ class Lease:
         self._members.watch_anew()
         self._rival.forget()
         if self._settling_since is not None:  # so that everybody has time to come back
-            self._settling_since = self._monotonic()
+            self._settling_since = self._clock.seconds()
         self.heartbeat_soon()
 
     def lost(self) -> None:
@@ -214,7 +211,7 @@ class Lease:
         if self._stay and not self._stay.epoch.startswith(f"{self._engine.run_id}."):
             self._lose_data()
         self._asking, self._ask_again = True, False
-        now = self._monotonic()
+        now = self._clock.seconds()
         asked = self._send_heartbeat(self._stay, now) if self._stay else self._send_join(now)
         asked.addCallback(self._answered, self._stay, self.me, now)
         asked.addErrback(self._unanswered).addBoth(lambda _: self._next())
@@ -238,7 +235,7 @@ class Lease:
         self.check()
         if self._stopped or (self._stay, self.me) != (stay, me):
             return
-        now = self._monotonic()
+        now = self._clock.seconds()
         kind, *rest = [item.decode() if isinstance(item, bytes) else item for item in reply]
         if kind == "MEMBER":
             if stay is None:
@@ -302,7 +299,7 @@ class Lease:
         if self._ask_again:
             delay = 0.0
         elif self._stay is not None:
-            silence = self._members.next_silence - self._monotonic()
+            silence = self._members.next_silence - self._clock.seconds()
             delay = min(delay, max(silence, delay / 10))
         self._cancel_heartbeat()
         self._heartbeat = self._clock.callLater(delay, self.heartbeat_soon)

@@ -1,6 +1,5 @@
 """For how long a node may count on the names of its users."""
 
-import time
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -14,39 +13,27 @@ SILENCE = 0.8
 _NEVER = float("inf")
 
 
-def monotonic() -> float:
-    """Return seconds that go on while the machine sleeps, where the system can tell them."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-
-
 class Validity:
     """Lasts for VALID of a lease after the last heartbeat that was answered was sent."""
 
     is_cut_off = False
     """Whether it ended, and that was noticed in time."""
 
-    def __init__(
-        self,
-        clock: IReactorTime,
-        lease: float,
-        monotonic: Callable[[], float],
-        ended: Callable[[], object],
-    ) -> None:
+    def __init__(self, clock: IReactorTime, lease: float, ended: Callable[[], object]) -> None:
         """Take the seconds of a lease, and whom to call when it ends; it has not begun."""
         self._clock = clock
         self._lease = lease
-        self._monotonic = monotonic
         self._ended = ended
         self._until = _NEVER  # if there is nothing to lose
         self._timer: IDelayedCall | None = None
 
     def has_ended(self) -> bool:
         """Tell whether it has ended and that was not noticed yet."""
-        return self._monotonic() >= self._until
+        return self._clock.seconds() >= self._until
 
     def ended_in_others_eyes(self) -> bool:
         """Tell whether it ended so long ago that others may have the names."""
-        return self._monotonic() >= self._until + (SILENCE - VALID) * self._lease
+        return self._clock.seconds() >= self._until + (SILENCE - VALID) * self._lease
 
     def extend(self, sent: float) -> None:
         """Count from when a heartbeat was sent that is answered now."""
@@ -58,7 +45,7 @@ class Validity:
             self._wait()
 
     def _wait(self) -> None:
-        left = self._until - self._monotonic()
+        left = self._until - self._clock.seconds()
         if left > 0:
             self._timer = self._clock.callLater(left, self._wait)
         else:

@@ -32,8 +32,6 @@ class Delay(Generic[Item]):
         self._due[item] = due
         if self._timer is None:
             self._timer = self._clock.callLater(self._seconds, self._run)
-        elif self._timer.getTime() > due:  # the clock was set back
-            self._timer.reset(self._seconds)
 
     def stop(self, item: Item) -> None:
         """Let an item wait no more, if it does."""
@@ -50,7 +48,7 @@ class Delay(Generic[Item]):
         due = []
         self._timer = None
         for item, when in self._due.items():
-            if now < when <= now + self._seconds:
+            if now < when:
                 self._timer = self._clock.callLater(when - now, self._run)
                 break
             due.append(item)

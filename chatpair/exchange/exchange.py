@@ -1,5 +1,6 @@
 """What connections need of the factory that made them: the exchange, part by part."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -24,6 +25,7 @@ class Exchange(Protocol):
     """Who is here, who talks with whom, and what acts on that. ChatFactory is it."""
 
     clock: IReactorTime
+    time_of_day: Callable[[], float]
     settings: Settings
     activity: ActivityLog
     directory: Directory

@@ -1,7 +1,8 @@
 """Who talks with whom: how pairs begin and end, and what the two are told of each other."""
 
+from collections.abc import Callable
+
 from msgspec import UNSET
-from twisted.internet.interfaces import IReactorTime
 
 from chatpair.exchange import messages
 from chatpair.exchange.messages import Ending, Error, Say
@@ -15,9 +16,9 @@ NOBODY = "Nobody is chatting with you. Maybe the one you talked with is talking 
 class Pairs(dict[User, User]):
     """The users who talk, each with its peer."""
 
-    def __init__(self, clock: IReactorTime, receipts: Receipts) -> None:
+    def __init__(self, time_of_day: Callable[[], float], receipts: Receipts) -> None:
         super().__init__()
-        self._clock = clock
+        self._time_of_day = time_of_day
         self._receipts = receipts
         self.peer_of = self.get
         """Returns whom a user talks with, or None."""
@@ -51,7 +52,7 @@ class Pairs(dict[User, User]):
         receipt = Receipt(user, say.id) if say.id else None
         peer = self.peer_of(user)
         if peer is not None and (say.to is UNSET or is_key_of(say.to, peer.name)):
-            now = messages.Timestamp(self._clock.seconds())
+            now = messages.Timestamp(self._time_of_day())
             peer.tell(messages.Message(user.name.text, say.text, now), receipt)
             return
         user.tell(Error("say", "nobody", NOBODY if peer is None else f"You talk with {peer}."))

@@ -18,7 +18,7 @@ class Block(NamedTuple):
     host: str | None
     """From where nobody who came later is heard of either, if it is known."""
     since: float
-    """When that began, in seconds since the epoch; it compares with when users came."""
+    """When that began, in seconds; it compares with when users came."""
 
 
 class CallSettings(NamedTuple):
@@ -217,7 +217,7 @@ class User:
     name: Name
     inbox: Inbox
     since: float
-    """When the user came, in seconds since the epoch."""
+    """When the user came, in seconds of this node's clock."""
     came_from: str | None = field(init=False)
     settings: CallSettings = CallSettings()  # noqa: RUF009
     key: str = ""

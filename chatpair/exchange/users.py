@@ -71,7 +71,7 @@ class Users(dict[str, User]):
         return len(self._keys) >= self._settings.max_users
 
     def now(self) -> float:
-        """Return the time, in seconds since the epoch: each time a later one."""
+        """Return the clock's seconds: each time later ones."""
         self._last = max(self._clock.seconds(), nextafter(self._last, inf))
         return self._last
 

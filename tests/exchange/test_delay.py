@@ -73,12 +73,3 @@ def test_one_stops_another_and_one_fails() -> None:
         clock.advance(10)
     assert done == ["a", "c"]
     assert [event["log_failure"].type for event in log] == [ZeroDivisionError]
-
-
-def test_a_clock_that_is_set_back() -> None:
-    waiting = Waiting()
-    waiting.start("before")
-    waiting.clock.rightNow -= 3_600
-    waiting.start("after")
-    waiting.clock.advance(10)
-    assert waiting.done == ["before", "after"]

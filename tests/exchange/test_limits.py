@@ -59,15 +59,6 @@ def test_no_limit() -> None:
     assert len(limit._times) == 0
 
 
-def test_a_clock_that_is_set_back_keeps_nobody_out() -> None:
-    clock = Clock()
-    clock.advance(10_000)
-    limit = HostLimit(clock, 1)
-    limit.spend("one")
-    clock.rightNow -= 5_000
-    assert not limit.is_spent("one")
-
-
 def test_only_so_many_hosts_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "HOSTS", 3)
     clock = Clock()

@@ -153,7 +153,12 @@ class Node(Exchange):
         self.inc = inc
         self.mesh = MemoryMesh(network, inc)
         self.directory = ClusterDirectory(self.mesh)
-        self.factory = ChatFactory(self.clock, Settings(**options), directory=self.directory)
+        self.factory = ChatFactory(
+            self.clock,
+            Settings(**options),
+            time_of_day=self.clock.seconds,
+            directory=self.directory,
+        )
         self.directory.serve(self.factory)
 
     def connect(self, host: str = "") -> Party:

@@ -15,7 +15,7 @@ from chatpair.exchange.names import Name, parse
 from tests.support.engine import EngineClient
 
 LEASE = 10.0
-STEP = 0.05
+STEP = 0.0625  # which adds up exactly
 
 Command = tuple[bytes | str | int, ...]
 
@@ -165,7 +165,7 @@ class Node:
 
     def __init__(self, world: "World", node_id: str, lease: float = LEASE) -> None:
         self.clock = Clock()
-        self.behind = 0.0
+        self.clock.advance(world.now)
         self.is_frozen = False
         self.wire = Wire(world.store)
         self.users: dict[str, Name] = {}
@@ -173,9 +173,7 @@ class Node:
         self.members: frozenset[str] = frozenset()
         engine = cast(Engine, self.wire)
         self.directory = EngineNames(engine)
-        self.lease = Lease(
-            self.clock, engine, self.directory, self, node_id, lease, lambda: world.now
-        )
+        self.lease = Lease(self.clock, engine, self.directory, self, node_id, lease)
         self.lease.exchange = self
 
     def enter(self, text: str) -> "list[Outcome]":
@@ -259,7 +257,7 @@ class World:
         for _ in range(round(seconds / STEP)):
             self.now += STEP
             for node in self.nodes:
-                node.behind += STEP
+                node.clock.rightNow += STEP  # what is due happens when it wakes
                 if not node.is_frozen:
                     self.wake(node)
             self.look()
@@ -289,8 +287,7 @@ class World:
     def wake(self, node: Node) -> None:
         """Let all that is late in a node happen."""
         node.is_frozen = False
-        behind, node.behind = node.behind, 0.0
-        node.clock.advance(behind)
+        node.clock.advance(0)
 
     def look(self) -> None:
         """Find no name with two owners."""

@@ -156,7 +156,9 @@ class Exchange:
         self.clock = clock()
         settings = Settings(**options)  # type: ignore[arg-type]
         checks = accounts(self.clock) if accounts is not None else None
-        self.factory = ChatFactory(self.clock, settings, accounts=checks)
+        self.factory = ChatFactory(
+            self.clock, settings, time_of_day=self.clock.seconds, accounts=checks
+        )
 
     def has(self, option: str, value: int | str) -> None:
         """Let an option have another value from now on."""

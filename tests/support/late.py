@@ -71,7 +71,12 @@ class LateExchange(Exchange):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.late = LateDirectory()
-        self.factory = ChatFactory(self.clock, Settings(**options), directory=self.late)
+        self.factory = ChatFactory(
+            self.clock,
+            Settings(**options),
+            time_of_day=self.clock.seconds,
+            directory=self.late,
+        )
         self.late.factory = self.factory
 
     def becomes_late(self) -> None:

@@ -236,7 +236,7 @@ def exchange(**options: Any) -> ChatFactory:
     """Return a factory in simulated time."""
     clock = Clock()
     clock.advance(1_795_393_321)
-    return ChatFactory(clock, Settings(**options))
+    return ChatFactory(clock, Settings(**options), time_of_day=clock.seconds)
 
 
 def settle(*talkers: Talker | Person, seconds: float = 0.0) -> None:

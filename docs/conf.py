@@ -11,8 +11,13 @@ from chatpair import __version__
 project = "chatpair"
 project_copyright = "the chatpair authors"
 version = release = __version__
+highlight_language = "none"
 html_theme = "alabaster"
-html_theme_options = {"description": "A switchboard for text", "fixed_sidebar": True}
+html_theme_options = {
+    "description": "A switchboard for text",
+    "fixed_sidebar": True,
+    "page_width": "1100px",
+}
 html_sidebars = {"**": ["about.html", "searchfield.html", "navigation.html"]}
 html_show_sourcelink = False
 

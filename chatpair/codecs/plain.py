@@ -72,19 +72,24 @@ def _parse_slash(word: str, rest: str = "") -> messages.AnyCommand:
 
 def parse_unnamed(text: str) -> messages.AnyCommand:
     """Return what a line means that was typed where a name is due."""
-    if text in ("", "Quit"):
-        return messages.Quit()
-    if text.startswith("/"):
-        match command := parse(text):
-            case messages.AskHelp() | messages.EndInput() | messages.Quit() | messages.Invalid():
-                return command
     word = text.lower()
     if word == "mode:json":
         return messages.SpeakJson()
     if word.startswith("back:"):
         return messages.Resume(word[5:].strip())
-    return messages.Claim(text)
+    match command := parse(text):
+        case messages.Say() if text:
+            return messages.Claim(text)
+        case messages.AskHelp() | messages.AskWho() | messages.EndInput() | messages.Quit():
+            return command
+        case messages.Invalid():
+            return command
+    return _NAME_FIRST
 
+
+_NAME_FIRST = messages.Invalid(
+    messages.Error("name", "bad-line", "Say your name first. /help tells the rest.")
+)
 
 # All that parse takes for a command; to begin with one certain byte makes a search fast.
 _COMMAND = re.compile(rb"\n(?:/|[Tt][Oo]:|Quit\n)")

@@ -199,6 +199,8 @@ class Session:
                 self.connection.tell(messages.Pong())
             case messages.AskHelp():
                 self.connection.tell(messages.Help())
+            case messages.AskWho():
+                self.await_answer(self.exchange.who(), self.connection.tell)
             case _ if user is None:
                 self._obey_unnamed(command)
             case _:
@@ -225,8 +227,6 @@ class Session:
                 exchange.calls.hang_up(user)
             case messages.SetDnd() | messages.SetRing() | messages.Block() | messages.Unblock():
                 self._await_told(exchange.setting_calls.apply(user, command))
-            case messages.AskWho():
-                self.await_answer(exchange.who(), self.connection.tell)
             case messages.StartTyping():
                 exchange.pairs.types(user)
             case messages.AskKey() if exchange.settings.hold:

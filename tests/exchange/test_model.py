@@ -154,11 +154,15 @@ class ExchangeModel(RuleBasedStateMachine):
     def take(self, one: Modelled, line: str) -> None:
         if one.gone:
             return
-        if line == "Quit" or (line == "" and not one.name):
+        if line == "Quit":
             one.expected.append("Quit")
             self.leave(one)
         elif line.startswith("/") and (answer := bad_command(line)):
             one.expected.append(answer)
+        elif line.startswith("/who"):
+            here = sorted((m for m in self.all if m.name), key=lambda m: m.name.lower())
+            marked = [m.name + "*" * (m.peer is not None) for m in here]
+            one.expected.append(f"Here: {', '.join(marked)}")
         elif not one.name:
             self.take_name(one, line)
         elif line.startswith("To:"):
@@ -170,10 +174,6 @@ class ExchangeModel(RuleBasedStateMachine):
         elif line.startswith("/bye") and (self.take_back(one) or one.peer is not None):
             self.part(one)
             one.expected.append("You are free.")
-        elif line.startswith("/who"):
-            here = sorted((m for m in self.all if m.name), key=lambda m: m.name.lower())
-            marked = [m.name + "*" * (m.peer is not None) for m in here]
-            one.expected.append(f"Here: {', '.join(marked)}")
         elif one.peer is None:
             one.expected.append(NOBODY)
         else:
@@ -324,6 +324,8 @@ class ExchangeModel(RuleBasedStateMachine):
 
 def bad_name(text: str) -> str:
     """Return what is answered to a text that can be no name, or nothing."""
+    if not text or text.lower().startswith(("to:", "/")):
+        return "Say your name first. /help tells the rest."
     if len(text) > 32:
         return "Bad name: 1 to 32 characters"
     if not text.isalpha():

@@ -16,7 +16,7 @@ Who has no name.
   * dave: name(name=alice) -> error(of=name, code=reuse, text=The name alice is taken.)
   * carol: ALICE -> Reuse
   * dave: name(name=ALICE) -> error(of=name, code=reuse, text=The name ALICE is taken.)
-  * carol:  -> Quit | (closed)
+  * carol:  -> Say your name first. /help tells the rest.
   * dave: name(name=) -> error(of=name, code=bad-name, text=1 to 32 characters)
   * carol: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx -> Bad name: 1 to 32 characters
   * dave: name(name=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx)
@@ -34,20 +34,20 @@ Who has no name.
   * dave: end() -> quit() | (closed)
   * carol: /foo -> No such command: /foo. Type /help, or put a space first to say it.
   * dave: foo() -> error(of=foo, code=no-such, text=No such command: foo)
-  * carol: To:alice -> Bad name: no space and none of : [ ] ( ) / * , in a name
+  * carol: To:alice -> Say your name first. /help tells the rest.
   * dave: to(name=alice) -> error(of=to, code=bad-name, text=Say a name first.)
-  * carol: /to alice -> Bad name: no space and none of : [ ] ( ) / * , in a name
-  * carol: /who -> Bad name: no space and none of : [ ] ( ) / * , in a name
-  * dave: who() -> error(of=who, code=bad-name, text=Say a name first.)
-  * carol: /bye -> Bad name: no space and none of : [ ] ( ) / * , in a name
+  * carol: /to alice -> Say your name first. /help tells the rest.
+  * carol: /who -> Here: alice
+  * dave: who() -> who(names=[{"name": "alice", "paired": false}], more=0)
+  * carol: /bye -> Say your name first. /help tells the rest.
   * dave: bye() -> error(of=bye, code=bad-name, text=Say a name first.)
-  * carol: /dnd -> Bad name: no space and none of : [ ] ( ) / * , in a name
+  * carol: /dnd -> Say your name first. /help tells the rest.
   * dave: dnd(on=true) -> error(of=dnd, code=bad-name, text=Say a name first.)
-  * carol: /ring off -> Bad name: no space and none of : [ ] ( ) / * , in a name
+  * carol: /ring off -> Say your name first. /help tells the rest.
   * dave: ring(on=false) -> error(of=ring, code=bad-name, text=Say a name first.)
-  * carol: /block alice -> Bad name: no space and none of : [ ] ( ) / * , in a name
+  * carol: /block alice -> Say your name first. /help tells the rest.
   * dave: block(name=alice) -> error(of=block, code=bad-name, text=Say a name first.)
-  * carol: /unblock alice -> Bad name: no space and none of : [ ] ( ) / * , in a name
+  * carol: /unblock alice -> Say your name first. /help tells the rest.
   * dave: unblock(name=alice) -> error(of=unblock, code=bad-name, text=Say a name first.)
   * dave: say(id=1, text=x) -> error(of=say, code=bad-name, text=Say a name first.)
   * dave: ack(seq=1) -> error(of=ack, code=bad-name, text=Say a name first.)
@@ -222,7 +222,7 @@ def test_help_is_the_same_in_every_state(exchange: Exchange) -> None:
         ("\u202ebob".encode(), "OK"),  # without what turns it around
         ("аlice".encode(), "Reuse"),  # in Cyrillic
         (b"b\0o\x7fb\r", "OK"),
-        (b"\x07", "Quit"),
+        (b"\x07", "Say your name first. /help tells the rest."),
     ],
 )
 def test_a_name_is_cleaned(exchange: Exchange, line: bytes, answer: str) -> None:

@@ -101,7 +101,7 @@ class Accounts:
         self._sources = sources
         self._clock = clock
         self._wrong = WrongPasswords(clock)
-        self._turns: dict[str | None, DeferredLock] = {}  # of hosts that have one to check
+        self._turns: dict[str | None, list[Deferred[None]]] = {}  # who waits while one is checked
 
     def has(self, name: Name) -> bool:
         """Tell whether a name, or one that it counts as, has a password."""
@@ -120,14 +120,23 @@ class Accounts:
     async def _check(self, owners: Owners, password: bytes, host: str | None) -> str | Error:
         if not (owners and password):
             return WRONG
-        wait = self._wrong.wait(owners[0][0], host)
-        if wait:
-            await deferLater(self._clock, wait)
-        if host not in self._turns and len(self._turns) >= MAX_HOSTS:
-            return BUSY
-        turns = self._turns.setdefault(host, DeferredLock())
-        # Whoever cancels may not begin another check as long as this one runs.
-        return await in_turn(turns, partial(self._ask, owners, password, host))
+        while True:  # what was true before a wait may not be so after it
+            wait = self._wrong.wait(owners[0][0], host)
+            if wait:
+                await deferLater(self._clock, wait)
+            elif host in self._turns:
+                turn: Deferred[None] = Deferred()
+                self._turns[host].append(turn)
+                await turn
+            elif len(self._turns) >= MAX_HOSTS:
+                return BUSY
+            else:
+                self._turns[host] = []
+                # Whoever cancels may not begin another check as long as this one runs.
+                answer: Deferred[str | Error] = Deferred()
+                asked = Deferred.fromCoroutine(self._ask(owners, password, host))
+                asked.chainDeferred(answer)
+                return await answer
 
     async def _ask(self, owners: Owners, password: bytes, host: str | None) -> str | Error:
         """Ask the checkers, one after another."""
@@ -153,5 +162,5 @@ class Accounts:
                 self._wrong.count(owners[0][0], host)
             return answer
         finally:
-            if not self._turns[host].waiting:
-                del self._turns[host]
+            for turn in self._turns.pop(host):
+                turn.callback(None)

@@ -5,6 +5,7 @@ import select
 import sys
 from functools import partial
 from importlib.util import find_spec
+from ipaddress import ip_network
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
@@ -65,6 +66,9 @@ _LISTS = {
     "auth": "Which names have a password, and what checks it: htpasswd:FILE has lines as htpasswd "
     "-B writes them, and --help-auth lists others. A name that is not in there is anybody's. A "
     "checker that can't tell its names, as unix, has all. May be given more than once.",
+    "exempt": "A network, such as 192.0.2.0/24 or 2001:db8::/48, or an address, whose addresses "
+    "have no limits of their own: many people share one of them, as behind a company's router or "
+    "a carrier's. May be given more than once. [default: none]",
     "web": "Where to serve a page to chat from with a browser, and its WebSocket: a port number, "
     "which means tcp:, or an endpoint description as for --port. "
     "May be given more than once. [default: none]",
@@ -123,7 +127,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         self.docs.update(_LISTS)
         self.certificates: dict[str, Certificates] = {}
         """Those of endpoints, by their descriptions."""
-        self.update({"ports": [], "sources": [], "webs": [], "motd-text": ""})
+        self.update({"ports": [], "sources": [], "webs": [], "exempted": [], "motd-text": ""})
 
     def opt_port(self, description: str) -> None:
         self["ports"].append(self._endpoint_description("port", _KIND, description))
@@ -149,6 +153,12 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         else:
             return
         raise usage.UsageError(f"--auth {kind}: {why}")
+
+    def opt_exempt(self, network: str) -> None:
+        try:
+            self["exempted"].append(ip_network(network))
+        except ValueError as why:
+            raise usage.UsageError(f"--exempt {network}: {why}") from None
 
     def opt_web(self, description: str) -> None:
         try:

@@ -69,7 +69,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         self.MAX_LENGTH = settings.max_line
         self.max_chunk = min(CHUNK, self.MAX_LENGTH + 1)
         self.short_chunk = min(SHORT_CHUNK, self.MAX_LENGTH + 1)
-        self.host = host_of(self.transport.getPeer())
+        self.host = host_of(self.transport.getPeer(), settings.exempt)
         sock = socket_of(self.transport)
         if sock is not None:
             set_options(sock)
@@ -337,6 +337,8 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
     def no_name_came(self) -> None:
         seconds = self.factory.settings.name_time
         self.refuse(Notice(f"No name came within {seconds:g} seconds."), "no name")
+        if getattr(self.transport, "in_handshake", False):
+            self.abort()  # it would wait for as long again until that can be told
 
     def taken_over(self) -> None:
         self.session.handle_rest()

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import MultiService
 from twisted.application.strports import service
+from twisted.internet import tcp
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
-from twisted.logger import Logger
+from twisted.logger import LogEvent, Logger
 from zope.interface import implementer
 
 from chatpair import __version__, boot_clock
 from chatpair.doors.proxied import PREFIX, ProxiedFactory
 from chatpair.doors.unix import remove_stale
+from chatpair.exchange.activity_log import ActivityLog
 from chatpair.exchange.settings import Settings
 from chatpair.factory import ChatFactory
 from chatpair.options import Options, explain
@@ -49,6 +51,7 @@ class _Endpoint:
 
     of: IStreamServerEndpoint
     certificates: "Certificates | None"
+    activity: ActivityLog
 
     def listen(self, protocolFactory: IProtocolFactory) -> "Deferred[IListeningPort]":
         return Deferred.fromCoroutine(self._listen(protocolFactory))
@@ -64,9 +67,16 @@ class _Endpoint:
         sock = getattr(port, "socket", None)
         if isinstance(sock, socket.socket):
             set_options(sock)
+        if isinstance(port, tcp.Port):  # Twisted would write a line for each that it turns away
+            observer: Any = self._turned_away
+            port._logger = Logger(observer=observer)
         if self.certificates is not None:
             self.certificates.serve(port)
         return port
+
+    def _turned_away(self, event: LogEvent) -> None:
+        if "address" in event or "acceptError" in event:
+            self.activity.refused("no files left")
 
 
 class ChatService(MultiService):
@@ -205,6 +215,7 @@ def makeService(options: Options) -> ChatService:
         names_per_minute=options["max-names-per-minute"],
         name_time=options["name-time"],
         rate=options["rate"],
+        exempt=tuple(options["exempted"]),
         motd=options["motd-text"],
         registered_only=options["registered-only"],
     )
@@ -228,6 +239,7 @@ def makeService(options: Options) -> ChatService:
     for full, site in sites:
         description = full.removeprefix(PREFIX)
         port = service(description, site if description == full else ProxiedFactory(site, factory))
-        port.endpoint = _Endpoint(port.endpoint, options.certificates.get(description))
+        certificates = options.certificates.get(description)
+        port.endpoint = _Endpoint(port.endpoint, certificates, factory.activity)
         port.setServiceParent(chat)
     return chat

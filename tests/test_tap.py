@@ -5,6 +5,7 @@ import resource
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,7 @@ def test_every_option_reaches_the_factory(tmp_path: Path) -> None:
         *("--port", "tcp:0:interface=127.0.0.1", "-p", "0", "--max-line=100", "--linger=1.5"),
         *("--max-users=2", "--max-per-host=3", f"--motd={motd}", "--rate=6", "--name-time=1.5"),
         *("--max-connects-per-minute=4", "--max-names-per-minute=5"),
+        *("--exempt", "192.0.2.0/24", "--exempt=2001:db8::7"),
     )
     service = tap.makeService(options)
     assert options["ports"] == ["tcp:0:interface=127.0.0.1", "epoll:0"]
@@ -52,6 +54,7 @@ def test_every_option_reaches_the_factory(tmp_path: Path) -> None:
     assert (factory.settings.max_users, factory.settings.max_per_host) == (2, 3)
     assert (factory.visitors._connects._limit, factory.users._new_names._limit) == (4, 5)
     assert (factory.settings.name_time, factory.settings.rate) == (1.5, 6)
+    assert factory.settings.exempt == (ip_network("192.0.2.0/24"), ip_network("2001:db8::7"))
     assert factory.settings.motd == "Grüße.\n [x]\n [2J[y]\n Quit."
 
 
@@ -79,6 +82,7 @@ def test_every_option_reaches_the_factory(tmp_path: Path) -> None:
         (["--max-names-per-minute", "x"], "--max-names-per-minute x: not a whole number"),
         (["--name-time", "0"], "--name-time 0: not 1 or more"),
         (["--rate", "0.5"], "--rate 0.5: not a whole number"),
+        (["--exempt", "192.0.2.7/24"], "--exempt 192.0.2.7/24: 192.0.2.7/24 has host bits set"),
         (["--motd", "/nowhere"], "--motd: can't read /nowhere: No such file or directory"),
         (["--web", "x"], "--web x: no port number, and no endpoint"),
         (["--colour"], "option --colour not recognized"),

@@ -83,6 +83,11 @@ class TLSTransport(TLSMemoryBIOProtocol):
     _paused = False
     _ends_output = False  # when the handshake is done
 
+    @property
+    def in_handshake(self) -> bool:
+        """Whether nothing can be told yet."""
+        return not self._handshakeDone
+
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Let the connection underneath pause and resume a producer.
 

@@ -1,32 +1,37 @@
 """What strangers may do how often, and how fast somebody may speak."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address, IPv6Network
-from typing import TypeGuard
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import TypeAlias, TypeGuard
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+Network: TypeAlias = IPv4Network | IPv6Network
 
 HOSTS = 100_000
 """Hosts that are remembered at a time; past it the oldest is forgotten before its minute is up."""
 
 
-def host_of(address: object) -> str | None:
-    """Return what counts as one host, or None for a unix socket's address, which has none.
+def host_of(address: object, exempt: Sequence[Network] = ()) -> str | None:
+    """Return what counts as one host, or None for what has no limits.
 
-    Whoever has one IPv6 address has 2**64 of them: the network counts (RFC 6177), unless it is
-    the one that all who share a cable have. An IPv4 address is one however it is written.
+    That is a unix socket's address, and one of a network that is exempt. Whoever has one IPv6
+    address has 2**64 of them: the network counts (RFC 6177), unless it is the one that all who
+    share a cable have. An IPv4 address is one however it is written.
     """
     host = getattr(address, "host", None)
-    if not isinstance(host, str) or ":" not in host:
+    if not isinstance(host, str) or (":" not in host and not exempt):
         return host
     try:
-        ip = IPv6Address(host)
+        ip = ip_address(host)
     except ValueError:
         return host
-    if ip.ipv4_mapped is not None:
-        return str(ip.ipv4_mapped)
-    if ip.is_loopback or ip.is_link_local:
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    if any(ip in network for network in exempt):
+        return None
+    if ip.version == 4 or ip.is_loopback or ip.is_link_local:
         return str(ip)
     return str(IPv6Network((int(ip) >> 64 << 64, 64)))
 
@@ -66,6 +71,12 @@ class HostLimit:
             del self._times[oldest]
         since, times = self._times.get(host, (self._clock.seconds(), 0))
         self._times[host] = since, times + 1
+
+    def give_back(self, host: str) -> None:
+        """Count one time less."""
+        if host in self._times:
+            since, times = self._times[host]
+            self._times[host] = since, times - 1
 
 
 @dataclass(slots=True, eq=False, repr=False)

@@ -3,6 +3,8 @@
 import sys
 from dataclasses import dataclass
 
+from chatpair.exchange.limits import Network
+
 
 @dataclass
 class Settings:
@@ -25,6 +27,8 @@ class Settings:
     """Seconds that a connection may go without a name."""
     rate: int = 0
     """Lines a second that a user may say, or 0 for as many as there are."""
+    exempt: tuple[Network, ...] = ()
+    """Networks whose addresses have no limits of their own."""
     motd: str = ""
     registered_only: bool = False
     """Whether there are no names but those that have a password."""

@@ -118,10 +118,15 @@ class Users(dict[str, User]):
             return succeed(name)
         self._names.add(name)
         insort(self._keys, name.key)
+        host = inbox.host
+        if is_stranger(host):
+            self._new_names.spend(host)  # at once: others may be under way
 
         def claimed(outcome: Claimed) -> User | Error:
             if outcome == "yours":
                 return self._enter(name, inbox)
+            if is_stranger(host):
+                self._new_names.give_back(host)
             self._free(name)
             return _taken(name) if outcome == "taken" else not_ready("name")
 
@@ -156,8 +161,6 @@ class Users(dict[str, User]):
 
     def _enter(self, name: Name, inbox: Inbox) -> User:
         user = self[name.key] = User(name, inbox, self.now())
-        if is_stranger(inbox.host):
-            self._new_names.spend(inbox.host)
         self._activity.came(name.text)
         return user
 

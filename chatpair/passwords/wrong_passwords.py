@@ -17,8 +17,8 @@ class WrongPasswords:
     """How long to wait before a password is checked: 1, 2, 4 ... 60 seconds after a wrong one.
 
     A host waits with a name for which it has said wrong ones, and after 10 whatever the names with
-    any. What one host does costs no other host any time. There is no host where there is only
-    this machine.
+    any. What one host does costs no other host any time. Those without a host wait with a name
+    alone: they are many.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
@@ -33,7 +33,8 @@ class WrongPasswords:
 
     def count(self, name: str, host: str | None) -> None:
         """Count one."""
-        for key, free in (((name, host), 0), ((None, host), 10)):
+        both = ((name, host), 0), ((None, host), 10)
+        for key, free in both if host is not None else both[:1]:
             count = self._counts.get(key, (0, 0.0))[0] + 1
             wait = min(2.0 ** (min(count - free, 10) - 1), 60.0) if count > free else 0.0
             self._counts[key] = count, self._clock.seconds() + wait

@@ -30,10 +30,10 @@ def test_a_handshake_that_does_not_end_is_cut(data: bytes) -> None:
     exchange = Exchange()
     transport, protocol = connect(exchange)
     protocol.dataReceived(data)
-    exchange.clock.pump([1] * 59)
-    assert not transport.disconnecting
+    exchange.clock.pump([1] * 29)
+    assert not transport.disconnected
     exchange.clock.pump([1] * 2)
-    assert transport.disconnecting
+    assert transport.disconnected
     assert transport.value() == b""
 
 

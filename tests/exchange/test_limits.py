@@ -1,6 +1,7 @@
 """What strangers may do how often, how long without a name, and how fast a user may speak."""
 
 import itertools
+from ipaddress import ip_network
 
 import pytest
 from hypothesis import example, given
@@ -42,6 +43,14 @@ def test_what_counts_as_one_host(address: str, host: str) -> None:
 
 def test_a_unix_socket_has_no_host() -> None:
     assert host_of(UNIXAddress("/run/chatpair.sock")) is None
+
+
+def test_an_exempt_network_has_no_hosts() -> None:
+    exempt = [ip_network("192.0.2.0/24"), ip_network("2001:db8::/48")]
+    for address in ("192.0.2.7", "::ffff:192.0.2.7", "2001:db8:0:2::1"):
+        assert host_of(IPv4Address("TCP", address, 40_000), exempt) is None
+    for address in ("192.0.3.7", "2001:db8:1:2::/64", "what:is this", "host-7"):
+        assert host_of(IPv4Address("TCP", address, 40_000), exempt) == address
 
 
 def test_this_machine_is_no_stranger_and_others_are() -> None:

@@ -96,6 +96,13 @@ def test_a_host_that_guesses_at_many_names_waits_too() -> None:
     assert counted.wait("alice", OTHER) == 0
 
 
+def test_those_without_a_host_wait_with_a_name_alone() -> None:
+    counted = WrongPasswords(Clock())
+    for number in range(20):
+        counted.count(f"name{number}", None)
+    assert (counted.wait("name0", None), counted.wait("alice", None)) == (1, 0)
+
+
 def test_what_is_counted_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wrong_passwords, "MAX_COUNTS", 10)
     counted = WrongPasswords(Clock())

@@ -8,6 +8,7 @@ import select
 import signal
 import socket
 import threading
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
@@ -278,6 +279,21 @@ def test_more_connections_than_files(port: str) -> None:
         assert alice.line() == "Here: alice*, bob*"
         server.client("carol")
         assert b"EMFILE" not in server.output
+
+
+def test_without_files_left_it_is_one_line_for_all_who_are_turned_away() -> None:
+    with Server(port="tcp:0:interface=127.0.0.1") as server, ExitStack() as sockets:
+        pid, limit = server.popen.pid, resource.RLIMIT_NOFILE
+        before = resource.prlimit(pid, limit)
+        opened = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+        resource.prlimit(pid, limit, (opened, before[1]))
+        for _ in range(50):
+            stranger = sockets.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            assert stranger.recv(1) == b""
+        server.wait_for("no files left")
+        assert server.output.count(b"\n") < 20
+        resource.prlimit(pid, limit, before)
+        server.client("alice")
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ class ProxiedConnection(ProtocolWrapper):
         self.wrappedProtocol = protocol
         protocol.makeConnection(self)
         self.dataReceived = protocol.dataReceived  # type: ignore[method-assign]
-        if rest:
+        if rest and not self.disconnecting:
             protocol.dataReceived(rest)
 
     def _leave(self) -> None:

@@ -14,6 +14,7 @@ def remove_stale(path: Path) -> bool:
         if not path.is_socket():
             return False
         with socket.socket(socket.AF_UNIX) as probe:
+            probe.setblocking(False)  # else it waits for a server that is stopped and full
             probe.connect(str(path))
     except ConnectionRefusedError:
         path.unlink()

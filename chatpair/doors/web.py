@@ -8,7 +8,6 @@ from functools import partial
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
-from urllib.parse import urlsplit
 
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import connectionDone
@@ -58,10 +57,8 @@ _BUSY = (
 
 def is_from(origin: str, host: str) -> bool:
     """Tell whether a page of an origin (RFC 6454) is one of a host with its port, as in Host."""
-    try:
-        return urlsplit(origin).netloc.lower() == host.lower() != ""
-    except ValueError:
-        return False
+    of_host = (f"http://{host}".lower(), f"https://{host}".lower())
+    return host != "" and origin.lower() in of_host
 
 
 class _Answer(Resource):
@@ -86,6 +83,9 @@ class _Answer(Resource):
 
 
 _NOT_FOUND = _Answer(b"There is nothing here.\n", code=http.NOT_FOUND)
+_TOO_OFTEN = _Answer(
+    b"You are connecting too often; try again in a minute.\n", code=HTTPStatus.TOO_MANY_REQUESTS
+)
 _NO_UPGRADE = _Answer(b"This is a WebSocket, version 13.\n", code=_UPGRADE_REQUIRED)
 _BAD_HANDSHAKE = _Answer(b"That is no WebSocket's handshake.\n", code=http.BAD_REQUEST)
 _BAD_ORIGIN = _Answer(b"A page of another site may not connect.\n", code=http.FORBIDDEN)
@@ -150,6 +150,10 @@ class _Socket(WebSocketResource):
         return channel.upgrade(super().render_GET, request)  # type: ignore[no-any-return]
 
 
+def _ignore(_: bytes) -> None:
+    """Do nothing."""
+
+
 class _Request(Request):
     """A request, whose answer tells the browser to be careful."""
 
@@ -170,6 +174,8 @@ class _Channel(http.HTTPChannel):
     transport: Any
     door: WebSocketTransport
     """What the connection is for from the upgrade on."""
+    too_often = False
+    """Whether there is nothing for it, but that the chat says so over a WebSocket."""
 
     _receive: Callable[[bytes], object] | None = None
     _host: str | None = None
@@ -177,12 +183,19 @@ class _Channel(http.HTTPChannel):
     def connectionMade(self) -> None:
         super().connectionMade()
         chat = self.site.chat
-        self._host = host_of(self.transport.getPeer())
+        self._host = host_of(self.transport.getPeer(), chat.settings.exempt)
+        chat.visitors.unnamed.start(self)
         if not chat.visitors.came(self, self._host) or chat.visitors.crowded:
             chat.activity.refused("too many web connections")
             self.transport.write(_BUSY)
             self.loseConnection()
-        chat.visitors.unnamed.start(self)
+        else:
+            self.too_often = chat.visitors.comes_too_often(self._host)
+
+    def loseConnection(self) -> None:
+        """Close, and let what still comes go nowhere: Twisted would take it for a request."""
+        self._receive = _ignore
+        super().loseConnection()
 
     def allHeadersReceived(self) -> None:
         """Read no body, which would be kept in memory or in a file."""
@@ -196,6 +209,8 @@ class _Channel(http.HTTPChannel):
     def upgrade(self, render: Any, request: Request) -> bytes | int:
         """Let Twisted's resource upgrade the connection, and stand before what it receives."""
         self._uncount()
+        if not self.too_often:
+            self.site.chat.visitors.recount(self._host)
         answer: bytes | int = render(request)
         self._receive = partial(self.door.data_received, self.dataReceived)
         del self.dataReceived  # which Twisted has set
@@ -252,6 +267,13 @@ class WebSite(Site):
             root, _Request, timeout=None, reactor=chat.clock, parsePOSTFormSubmission=False
         )
         self.chat = chat
+
+    def getResourceFor(self, request: Any) -> Any:
+        resource = super().getResourceFor(request)
+        if not request.channel.too_often or isinstance(resource, _Socket):
+            return resource
+        self.chat.activity.refused("connecting too often")
+        return _TOO_OFTEN
 
     def startFactory(self) -> None:
         """Write no access log: anybody could fill it."""

@@ -91,6 +91,11 @@ class Visitors(set[Visitor]):
         self._connects.spend(host)
         return False
 
+    def recount(self, host: str | None) -> None:
+        """Let a connection be counted once more that was counted as another kind."""
+        if is_stranger(host):
+            self._connects.give_back(host)
+
     def went(self, visitor: Visitor, host: str | None) -> None:
         """Forget a connection that was counted."""
         self.discard(visitor)

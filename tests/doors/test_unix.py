@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from stat import S_IMODE, S_ISSOCK
 
@@ -65,6 +66,18 @@ def test_a_file_that_is_no_socket_is_left_alone(path: Path) -> None:
     path.write_text("precious")
     fails(path)
     assert path.read_text() == "precious"
+
+
+def test_a_server_that_is_stopped_is_not_waited_for(path: Path) -> None:
+    with ExitStack() as sockets:
+        stopped, *callers = (sockets.enter_context(socket.socket(socket.AF_UNIX)) for _ in "abc")
+        stopped.bind(str(path))
+        stopped.listen(0)
+        for caller in callers:
+            caller.setblocking(False)
+            with suppress(BlockingIOError):
+                caller.connect(str(path))
+        assert not remove_stale(path)
 
 
 def test_nothing_is_there(path: Path) -> None:

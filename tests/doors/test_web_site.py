@@ -45,10 +45,9 @@ class Visit:
         self.protocol.makeConnection(self.transport)
 
     def sends(self, data: bytes) -> None:
-        """Send bytes, if anybody still takes them."""
-        if not self.is_over:
-            self.protocol.dataReceived(data)
-            self.exchange.clock.advance(0)
+        """Send bytes; TLS hands on also what comes after the server has closed."""
+        self.protocol.dataReceived(data)
+        self.exchange.clock.advance(0)
 
     def answer(self, request: str) -> tuple[int, dict[str, str], str]:
         """Send a request; return the status, the headers and the body."""
@@ -166,7 +165,11 @@ def test_requests(request_line: str, headers: str, status: int) -> None:
         ("http://a.example:1", "a.example", False),
         ("http://a.example.b", "a.example", False),
         ("http://a.example@b", "a.example", False),
-        ("http://[::1", "[::1", False),
+        ("http://a.example/b", "a.example", False),
+        ("//a.example", "a.example", False),
+        ("ftp://a.example", "a.example", False),
+        ("chrome-extension://a.example", "a.example", False),
+        ("http://", "", False),
         ("null", "null", False),
         ("", "", False),
     ],
@@ -206,6 +209,18 @@ def test_each_connection_counts_once_and_until_it_ends() -> None:
     assert not Visit(exchange).is_over
     first.drops()
     assert not Visit(exchange).is_over
+
+
+def test_requests_for_the_page_count_as_connections_and_a_websocket_as_one() -> None:
+    exchange = Exchange(connects_per_minute=3)
+    request = "GET / HTTP/1.1\nHost: x\n\n"
+    assert Visit(exchange, "192.0.2.1").answer(request)[0] == 200
+    assert Visit(exchange, "192.0.2.1").answer(f"GET /ws HTTP/1.1\n{UPGRADE}\n")[0] == 101
+    assert [Visit(exchange, "192.0.2.1").answer(request)[0] for _ in range(2)] == [200, 429]
+    late = Visit(exchange, "192.0.2.1")
+    assert late.answer(f"GET /ws HTTP/1.1\n{UPGRADE}\n")[0] == 101
+    assert b"You are connecting too often" in late.transport.value()
+    assert Visit(exchange, "192.0.2.2").answer(request)[0] == 200
 
 
 def test_there_may_be_so_many_connections_in_all() -> None:

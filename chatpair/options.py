@@ -3,6 +3,7 @@
 import re
 import select
 import sys
+from collections.abc import Sequence
 from functools import partial
 from importlib.util import find_spec
 from ipaddress import ip_network
@@ -111,7 +112,6 @@ class Options(usage.Options, strcred.AuthOptionMixin):
     """What an operator can choose."""
 
     supportedInterfaces = (IUsernamePassword,)
-    synopsis = "[options]"
     longdesc = (
         "Two parties, people or programs, talk over one private line: with nc, telnet, or the "
         "client that the command chatpair starts."
@@ -197,6 +197,17 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             ) from None
         return f"{PREFIX}{description}" if text.startswith(PREFIX) else description
 
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Read the options, or exit with one line that says what is wrong."""
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            why = str(error).removeprefix("Parameter type enforcement failed: ")
+            sys.exit(f"chatpair: {why}\n{_command()} --help tells the options.")
+
+    def getSynopsis(self) -> str:
+        return f"Usage: {_command()} [options]"
+
     def opt_version(self) -> None:
         """Show the version of chatpair and exit."""
         print(f"chatpair {__version__}")
@@ -225,6 +236,12 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             self["cluster"] = engine_address(self["cluster"], self["cluster-auth"])
             self["node"] = self["node"] or token_hex(4)
             self["lease"] = self["lease"] or 10.0
+
+
+def _command() -> str:
+    """Return the command that these are the options of, as it was typed."""
+    command = Path(sys.argv[0]).name
+    return command if command == "chatpair-server" else "twistd chatpair"
 
 
 def explain(why: Exception) -> str:

@@ -21,7 +21,7 @@ ORDER = (
     ("factory",),
     ("doors", "cluster"),
     ("options",),
-    ("tap",),
+    ("tap", "server"),
 )
 """The folders, and the files beside them, from the lowest: each may import those before its own."""
 

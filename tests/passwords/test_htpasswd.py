@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from twisted.cred import credentials, strcred
 from twisted.cred.checkers import FilePasswordDB
 from twisted.cred.error import UnauthorizedLogin
-from twisted.python.usage import UsageError
 
 from chatpair import tap
 from chatpair.exchange.names import BadName, Name, NameIndex, parse
@@ -21,6 +20,7 @@ from chatpair.passwords.accounts import Source
 from chatpair.passwords.htpasswd import HtpasswdChecker
 from tests.support.accounts import Guarded
 from tests.support.accounts import htpasswd_line as line
+from tests.support.options import parsed, refusal
 
 PAST = 1_000_000_000
 
@@ -203,12 +203,6 @@ def test_unix_has_all_names_and_is_asked_in_a_thread(monkeypatch: pytest.MonkeyP
 # The options
 
 
-def parsed(*arguments: str) -> tap.Options:
-    options = tap.Options()
-    options.parseOptions(arguments)
-    return options
-
-
 def test_the_options_reach_the_factory(path: Path) -> None:
     write(path, line("alice", "secret"))
     options = parsed(f"--auth=htpasswd:{path}", "--auth=memory:bob:x", "--registered-only")
@@ -222,26 +216,21 @@ def test_the_options_reach_the_factory(path: Path) -> None:
 
 
 def test_what_is_wrong_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def why(*arguments: str) -> str:
-        with pytest.raises(UsageError) as raised:
-            parsed(*arguments)
-        return str(raised.value)
-
-    assert why("--registered-only") == "--registered-only needs --auth: who is registered"
-    assert why("--auth=x:y") == "--auth x: there is no such kind; --help-auth lists them"
-    assert why("--auth=htpasswd") == "--auth htpasswd: which file? Say htpasswd:FILE"
+    assert refusal("--registered-only") == "--registered-only needs --auth: who is registered"
+    assert refusal("--auth=x:y") == "--auth x: there is no such kind; --help-auth lists them"
+    assert refusal("--auth=htpasswd") == "--auth htpasswd: which file? Say htpasswd:FILE"
     missing = f"--auth htpasswd: can't read {path}: No such file or directory"
-    assert why(f"--auth=htpasswd:{path}") == missing
-    assert why(f"--auth=file:{path}") == missing.replace("htpasswd", "file")
-    assert "secret" not in why("--auth=memory:alice:secret:bob")
+    assert refusal(f"--auth=htpasswd:{path}") == missing
+    assert refusal(f"--auth=file:{path}") == missing.replace("htpasswd", "file")
+    assert "secret" not in refusal("--auth=memory:alice:secret:bob")
     write(path)
     monkeypatch.setitem(sys.modules, "bcrypt", None)
     extra = f"--auth htpasswd: it needs more packages: {how_to_install('auth')}"
-    assert why(f"--auth=htpasswd:{path}") == extra
+    assert refusal(f"--auth=htpasswd:{path}") == extra
     for checker in strcred.findCheckerFactories():
         if checker.authType == "memory":
             monkeypatch.setattr(type(checker), "generateChecker", lambda *_: Anonymous())
-    assert why("--auth=memory:x") == "--auth memory: it checks no passwords"
+    assert refusal("--auth=memory:x") == "--auth memory: it checks no passwords"
 
 
 class Anonymous:

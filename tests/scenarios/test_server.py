@@ -201,10 +201,10 @@ def run(*options: str, **settings: object) -> tuple[int, str]:
 
 def test_an_option_that_is_wrong_is_one_line() -> None:
     status, output = run("--port", "nonsense")
-    usage_status, _ = twistd("--nonsense")  # 0 in older Twisteds
-    assert status == usage_status
-    assert "--port nonsense: no port number, and no endpoint" in output.splitlines()[-1]
-    assert "Traceback" not in output
+    why, more = output.splitlines()
+    assert status == 1
+    assert why.startswith("chatpair: --port nonsense: no port number, and no endpoint")
+    assert more == "twistd chatpair --help tells the options."
 
 
 def test_help_and_version() -> None:
@@ -216,6 +216,26 @@ def test_help_and_version() -> None:
         assert f"--{option}=" in output
     status, output = run("--version")
     assert (status, output) == (0, f"chatpair {chatpair.__version__}\n")
+
+
+def test_the_command_of_its_own(tmp_path: Path) -> None:
+    def command(*options: str) -> Process:
+        return Process([str(BIN / "chatpair-server"), *options], cwd=tmp_path)
+
+    for options, first, status in [
+        (["--version"], f"chatpair {chatpair.__version__}", 0),
+        (["--help"], "Usage: chatpair-server [options]", 0),
+        (["--hold", "x"], "chatpair: --hold x: not a whole number", 1),
+    ]:
+        with command(*options) as process:
+            assert process.wait() == status
+            assert process.output.decode().splitlines()[0] == first
+    (tmp_path / "twistd.pid").write_text(str(os.getpid()))  # as of a container before this one
+    with command("--port", f"unix:{tmp_path / 'socket'}") as process:
+        process.wait_for("is ready")
+        process.kill(signal.SIGTERM)
+        assert process.wait() == -signal.SIGTERM
+    assert [path.name for path in tmp_path.iterdir()] == ["twistd.pid"]
 
 
 def test_in_the_background(tmp_path: Path) -> None:

@@ -65,7 +65,10 @@ def _parse_slash(word: str, rest: str = "") -> messages.AnyCommand:
                 return messages.Invalid(messages.Error(switch[1:], "bad-line", text))
             return messages.SetDnd(on) if switch == "/dnd" else messages.SetRing(on)
         case alone if alone in _WORDS:
-            return _WORDS[alone]
+            if not rest:
+                return _WORDS[alone]
+            text = f"Say {alone} alone, or put a space first to say it."
+            return messages.Invalid(messages.Error(alone[1:], "bad-line", text))
     text = f"No such command: {word}. Type /help, or put a space first to say it."
     return messages.Invalid(messages.Error(None, "no-such", text))
 

@@ -118,13 +118,14 @@ def test_commands(web: Server, pages: Pages) -> None:
         "Nobody is chatting with you. Maybe the one you talked with is talking with someone else.",
     )
     alice.marked("not delivered")
-    alice.says("To:dave", "to:", "/to alice", "/to ALICE", "/foo")
+    alice.says("To:dave", "to:", "/to alice", "/to ALICE", "/foo", "/quit it")
     alice.shows(
         "The user dave does not exist.",
         "Say who: To:bob",
         "Please don't try to talk with yourself.",
         "Please don't try to talk with yourself.",
         "No such command: /foo. Type /help, or put a space first to say it.",
+        "Say /quit alone, or put a space first to say it.",
     )
     alice.says("/TO  bob", " /who", "  Quit", "/help")  # the text is for whom the call leads to
     assert [bob.line(), bob.text(), bob.text()] == [

@@ -135,7 +135,8 @@ Who talks.
   * ann: ping() -> pong()
   * alice: /bye -> You are free. ; bob < Quit.
   * ann: bye() -> free() ; ben < left(peer=ann, why=bye)
-  * alice: /bye bye -> You are free. ; bob < Quit.
+  * alice: /bye bye -> Say /bye alone, or put a space first to say it.
+  * alice: /Quit it -> Say /quit alone, or put a space first to say it.
   * alice: /who -> Here: alice*, ann*, ben*, bob*, carol, dave*, erin*
   * ann: who()
         ann < who(names=[{"name": "alice", "paired": true}, {"name": "ann", "paired": true},

@@ -234,6 +234,10 @@ function obey(text) {
 
 function command(typed, rest) {
   const word = typed.toLowerCase();
+  if (rest && /^(bye|who|help|quit)$/.test(word)) {
+    note(`Say /${word} alone, or put a space first to say it.`);
+    return;
+  }
   switch (word) {
     case "to":
       call(rest);

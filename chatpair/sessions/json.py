@@ -193,11 +193,13 @@ class JsonSession(Session):
     def no_line_came(self) -> None:
         """End a connection that is silent, if it is not just not read.
 
-        One that is not read because it does not acknowledge can't do so: the acknowledgements
-        are behind commands that wait for them. To resume on another connection helps then.
+        It is read late when the process stood still. One that is not read because it does not
+        acknowledge can't do so: the acknowledgements are behind commands that wait for them. To
+        resume on another connection helps then.
         """
         user = self.connection.user
-        if self.connection.paused and not (user is not None and user.full):
+        is_full = user is not None and user.full
+        if not is_full if self.connection.paused else self.connection.watch.has_unread():
             self.exchange.visitors.silent.start(self)
         else:
             self.answer(_SILENT)

@@ -16,6 +16,7 @@ from chatpair.exchange.messages import AnyCommand, AnyEvent, Error, Notice
 from chatpair.exchange.user import Connection, Inbox, User
 from chatpair.exchange.visitors import Visitor
 from chatpair.sessions.password import PasswordCheck
+from chatpair.wire.liveness import Watch
 
 FULL = Error("name", "try-later", "The server is full.")
 _NOT_HELD = Notice("Lines are not held here.")
@@ -37,6 +38,7 @@ class Speaker(Connection, Visitor, Protocol):
     user: User | None
     peer: User | None
     handle_line: LineHandler
+    watch: Watch
     paused: bool
     turn: int
 

@@ -17,9 +17,11 @@ from chatpair.exchange.visitors import Watching
 KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_TRIES = 15, 5, 3
 """Seconds of silence before the first probe, and between probes; probes without an answer."""
 
-SILENCE = 20.0
-"""Seconds in which nothing that was sent was acknowledged, after which the other end is dead.
+SILENCE = 26.0
+"""Seconds in which the kernel sent again and heard nothing, after which the other end is dead.
 
+It sends again after 0.2, 0.6, 1.4 ... 12.6 and 25.4 seconds at the soonest: who was away for a
+while in between, and is back, can show it only then.
 Keepalive can't tell: the kernel does not probe while there is something to send again, and that
 it does for a quarter of an hour. TCP_USER_TIMEOUT can't either: it also ends a connection whose
 other end is alive and only does not read.
@@ -31,8 +33,9 @@ LISTENER_FIRST_CHECK, LISTENER_CHECK = 0.1, 1.0
 # macOS has the same under another name.
 _TCP_KEEPIDLE = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", 0))
 
-# Where struct tcp_info of linux/tcp.h has probes, unacked and last_ack_recv (milliseconds).
-_TCP_INFO = struct.Struct("3xB20xI28xI")
+# Where struct tcp_info of linux/tcp.h has probes, unacked, last_data_recv and last_ack_recv
+# (milliseconds). What acknowledges nothing new counts in the former alone.
+_TCP_INFO = struct.Struct("3xB20xI24xII")
 
 
 def innermost(transport: Any) -> Any:
@@ -84,6 +87,13 @@ def is_gone(sock: socket.socket, *, all_read: bool) -> bool:
     return any(event & lost for _, event in poll.poll(0))
 
 
+def is_unread(sock: socket.socket) -> bool:
+    """Tell whether something has come that was not read."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 def is_delivered(sock: socket.socket) -> bool:
     """Tell whether the other end has acknowledged all that the kernel was given."""
     return fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)) == bytes(4)
@@ -97,8 +107,8 @@ def is_silent(sock: socket.socket) -> bool:
     if sock.family == socket.AF_UNIX or not hasattr(socket, "TCP_INFO"):
         return False
     info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
-    probes, unacked, last_heard = _TCP_INFO.unpack(info)
-    return bool(last_heard >= SILENCE * 1000 and (unacked or probes >= KEEPALIVE_TRIES))
+    probes, unacked, *last_heard = _TCP_INFO.unpack(info)
+    return bool(min(last_heard) >= SILENCE * 1000 and (unacked or probes >= KEEPALIVE_TRIES))
 
 
 class Watched(Protocol):
@@ -139,6 +149,10 @@ class Watch:
         self._reading = reading
         if not reading:
             self.told()
+
+    def has_unread(self) -> bool:
+        """Tell whether the other end has said something that was not read yet."""
+        return self._socket is not None and is_unread(self._socket)
 
     def input_ended(self) -> None:
         """Look out for a reset from now on, which comes within a round trip if at all."""

@@ -164,21 +164,22 @@ def test_a_live_end_is_not_silent(tcp: tuple[socket.socket, socket.socket]) -> N
 
 
 @pytest.mark.parametrize(
-    ("probes", "unacknowledged", "last_heard", "silent"),
+    ("probes", "unacknowledged", "last_data", "last_heard", "silent"),
     [
-        (0, 1, 20_000, True),
-        (0, 1, 19_999, False),
-        (3, 0, 20_000, True),
-        (2, 0, 100_000, False),  # its window is full, and the next probe is far off
-        (0, 0, 10_000_000, False),
+        (0, 1, 90_000, 26_000, True),
+        (0, 1, 90_000, 25_999, False),
+        (0, 1, 100, 26_000, False),  # what it said acknowledges nothing new
+        (3, 0, 90_000, 26_000, True),
+        (2, 0, 100_000, 100_000, False),  # its window is full, and the next probe is far off
+        (0, 0, 10_000_000, 10_000_000, False),
     ],
 )
 def test_what_counts_as_silent(
-    probes: int, unacknowledged: int, last_heard: int, silent: bool
+    probes: int, unacknowledged: int, last_data: int, last_heard: int, silent: bool
 ) -> None:
     class Socket(socket.socket):
         def getsockopt(self, *option: int) -> bytes:  # type: ignore[override]
-            return struct.pack("3xB20xI28xI", probes, unacknowledged, last_heard)
+            return struct.pack("3xB20xI24xII", probes, unacknowledged, last_data, last_heard)
 
     with Socket() as sock:
         assert liveness.is_silent(sock) == silent
@@ -191,11 +192,10 @@ class Kernel:
     """What the kernel says of a connection, for the time of a test."""
 
     delivered = True
-    gone = False
-    silent = False
+    gone = silent = unread = False
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, party: Party) -> None:
-        for question in ("delivered", "gone", "silent"):
+        for question in ("delivered", "gone", "silent", "unread"):
             name = f"is_{question}"
             answer = partial(lambda question, *_, **__: getattr(self, question), question)
             monkeypatch.setattr(liveness, name, answer)
@@ -231,6 +231,17 @@ def test_an_end_that_was_told_something_just_now_is_not_silent(
     exchange.clock.pump([1] * 60)
     assert not bob.transport.disconnected
     assert exchange.clock.getDelayedCalls() == []
+
+
+def test_what_came_while_the_process_stood_still_is_no_silence(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = exchange.enter_json("alice")
+    kernel = Kernel(monkeypatch, alice)
+    for kernel.unread in (True, False):
+        assert not alice.transport.disconnecting
+        exchange.clock.advance(90)
+    assert alice.transport.disconnecting
 
 
 def test_a_reset_is_noticed_though_nothing_is_read(

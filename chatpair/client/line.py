@@ -8,6 +8,7 @@ async with Line(endpoint, "build") as line:
 from collections.abc import Callable
 from typing import Any, Self
 
+from msgspec import UNSET, UnsetType
 from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.error import ConnectionLost
@@ -100,6 +101,7 @@ class Line:
         self._ghost_until = 0.0  # the name may be held for a connection that was lost too early
         self._patient = True  # whatever fails before there is a name is tried again
         self._flowing = False  # all that was missed has been told
+        self._pair: int | UnsetType = UNSET  # the last, by the server's count
         self._flushing: IDelayedCall | None = None
         self._starting: Waiters[None] = Waiters(self.quit)
         self._leaving: Waiters[None] = Waiters()
@@ -170,9 +172,10 @@ class Line:
         """
         if self._quitting:
             return fail(NotDelivered("ended"))
-        # Nobody else may get it, unless who the peer is will be known when it arrives.
-        to = None if self._commands else self.peer
-        status = maybeDeferred(self._outbox.say, text, to)
+        say = messages.Say(0, text)
+        if self.peer is not None and not self._commands.change_peer:  # else it is not known yet
+            say = messages.Say(0, text, self.peer, self._pair)  # nobody else may get it
+        status = maybeDeferred(self._outbox.say, say)
         self._pump()
         return status
 
@@ -308,10 +311,10 @@ class Line:
         if self._ended or not self._inbox.is_new(event):
             return
         match event:
-            case messages.Paired(peer):
+            case messages.Paired(peer, pair):
                 if self.peer is not None:
                     self._outbox.drop_waiting("switched")
-                self.peer = peer
+                self.peer, self._pair = peer, pair
             case messages.Left(why=why):
                 self._is_alone(why)
             case messages.Free():

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
-from msgspec import UNSET
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
@@ -64,7 +64,7 @@ def check_length(command: messages.JsonCommand) -> None:
 def fits(text: str) -> bool:
     """Tell whether a text can be said at once, whatever its id and whoever the peer is."""
     try:
-        check_length(messages.Say(2**53 - 1, text, "x" * 4 * 32))
+        check_length(messages.Say(2**53 - 1, text, "x" * 4 * 32, 2**53 - 1))
     except ValueError:
         return False
     return True
@@ -94,8 +94,7 @@ class Load:
 
 
 class _Said(NamedTuple):
-    text: str
-    to: str | None  # whom it is meant for, if that was known
+    say: messages.Say  # which gets its id when it is sent
     size: int  # bytes of the text
     status: Deferred[messages.Outcome]
 
@@ -118,10 +117,10 @@ class Outbox:
         """How many wait to be sent."""
         return len(self._waiting)
 
-    def say(self, text: str, to: str | None) -> Deferred[messages.Outcome]:
-        """Append a text for a certain peer or any; raises ValueError if no server would take it."""
-        check_length(messages.Say(self._last_id + len(self._waiting) + 1, text, to or UNSET))
-        said = _Said(text, to, len(text.encode()), Deferred())
+    def say(self, say: messages.Say) -> Deferred[messages.Outcome]:
+        """Append what gets its id later; raises ValueError if no server would take it."""
+        check_length(replace(say, id=self._last_id + len(self._waiting) + 1))
+        said = _Said(say, len(say.text.encode()), Deferred())
         self._waiting.append(said)
         return said.status
 
@@ -134,7 +133,7 @@ class Outbox:
             self._sent.append(said)
             self._sent_bytes += said.size
             self._last_id += 1
-            yield messages.Say(self._last_id, said.text, said.to or UNSET)
+            yield replace(said.say, id=self._last_id)
         self._tell_quiet()
 
     def _has_room(self, said: _Said) -> bool:
@@ -208,6 +207,11 @@ class Commands:
 
     def __len__(self) -> int:
         return len(self._asked)
+
+    @property
+    def change_peer(self) -> bool:
+        """Whether who the peer is depends on an answer."""
+        return any(isinstance(one.command, messages.Call | messages.HangUp) for one in self._asked)
 
     def ask(self, command: Question) -> Deferred[Any]:
         """Append a command; raises ValueError if no server would take it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from chatpair.exchange import messages
@@ -19,10 +20,11 @@ are told: else a client that says much would have to stop and acknowledge what i
 class CountedInbox(Inbox):
     """Numbers what its user is told, and keeps it until the client has acknowledged it."""
 
-    __slots__ = ("_kept", "_says", "_statuses", "seq")
+    __slots__ = ("_kept", "_says", "_statuses", "pair", "seq")
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
+        self.pair = 0
         self.seq = 0
         """The number of the last event."""
         self._says = Says()
@@ -37,6 +39,9 @@ class CountedInbox(Inbox):
     def tell(self, event: AnyEvent, receipt: Receipt | None = None) -> None:
         if isinstance(event, messages.CountedEvent):
             self.seq += 1
+            if isinstance(event, messages.Paired):
+                self.pair += 1
+                event = replace(event, pair=self.pair)
             event = replace(event, seq=self.seq)
             self._kept.append(event, (self.seq, event, receipt))
             self._statuses += isinstance(event, messages.Status)
@@ -99,7 +104,7 @@ class CountedInbox(Inbox):
                 self.tell(status)
 
     def replay(self, user: User, peer: User | None, now: float) -> None:
-        name = peer.name.text if peer is not None else None
-        self.connection.tell(messages.Resumed(user.name.text, name, self._says.got))
+        name, pair = (peer.name.text, self.pair) if peer is not None else (None, UNSET)
+        self.connection.tell(messages.Resumed(user.name.text, name, self._says.got, pair))
         for _, event, _ in self._kept:
             self.connection.tell(event)

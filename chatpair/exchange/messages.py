@@ -24,6 +24,10 @@ LastId: TypeAlias = Annotated[
     int, Meta(ge=0, le=_MAX, description="The last id that the server has, or 0 if it has none.")
 ]
 
+PairNumber: TypeAlias = Annotated[
+    int, Meta(ge=1, le=_MAX, description="Which of your pairs it is: 1, 2, 3, ...")
+]
+
 # Commands
 
 
@@ -67,6 +71,10 @@ class Say(Command, frozen=True, tag="say"):
     ]
     to: (
         Annotated[str, Meta(description="Whom it is meant for: nobody else gets it.")] | UnsetType
+    ) = UNSET
+    pair: (
+        Annotated[PairNumber, Meta(description="The pair it is meant for: nobody else gets it.")]
+        | UnsetType
     ) = UNSET
 
 
@@ -209,12 +217,14 @@ class Resumed(Event, frozen=True, tag="resumed"):
     name: str
     peer: str | None
     got: LastId
+    pair: PairNumber | UnsetType = UNSET
 
 
 class Paired(CountedEvent, frozen=True, tag="paired"):
     """You talk with this peer from now on."""
 
     peer: str
+    pair: PairNumber | UnsetType = UNSET
 
 
 class Message(CountedEvent, frozen=True, tag="message"):

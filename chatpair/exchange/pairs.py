@@ -51,11 +51,13 @@ class Pairs(dict[User, User]):
         user.inbox.tell_statuses()
         receipt = Receipt(user, say.id) if say.id else None
         peer = self.peer_of(user)
-        if peer is not None and (say.to is UNSET or is_key_of(say.to, peer.name)):
+        is_over = say.pair is not UNSET and say.pair != user.inbox.pair
+        if peer is not None and not is_over and (say.to is UNSET or is_key_of(say.to, peer.name)):
             now = messages.Timestamp(self._time_of_day())
             peer.tell(messages.Message(user.name.text, say.text, now), receipt)
             return
-        user.tell(Error("say", "nobody", NOBODY if peer is None else f"You talk with {peer}."))
+        text = "That pair is over." if is_over else f"You talk with {peer}."
+        user.tell(Error("say", "nobody", NOBODY if peer is None else text))
         if receipt is not None:
             self._receipts.settle([receipt], "failed", "nobody")
 

@@ -101,6 +101,9 @@ class Inbox:
 
     __slots__ = ("_receipts", "connection", "host")
 
+    pair = 0
+    """How many pairs the user has been in, if the client is told."""
+
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.host = connection.host

@@ -54,6 +54,13 @@ from tests.support.transcript import scenes
         a line with bob
         say hi -> say(1, hi, bob)
         told status(1, failed) -> heard status(1, failed) | say hi failed: failed
+    What is said is for one pair.
+        a line
+        told paired(bob, 2) -> heard paired(bob, 2)
+        who -> who()
+        say for bob -> say(1, for bob, bob, 2)
+        told left(bob, quit) -> heard left(bob, quit)
+        say for the next -> say(2, for the next)
     Only so much is on its way at once, but always one.
         a line with bob
         say ö*32000 | e*1536 | x | y*64000 -> say(1, ö*32000, bob) | say(2, e*1536, bob)

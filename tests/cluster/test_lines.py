@@ -25,7 +25,7 @@ def pair(network: Network, *, counting: bool = True) -> tuple[Ear, Ear]:
     bob = Ear(network.node("b").factory, "bob", counting=counting)
     alice.calls("bob")
     network.settle()
-    assert alice.told() == [Paired("bob", seq=1)]
+    assert alice.told() == [Paired("bob", 1, seq=1)]
     bob.told()
     return alice, bob
 

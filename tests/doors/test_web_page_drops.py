@@ -57,6 +57,30 @@ def test_a_dropped_connection_resumes(web: Server, pages: Pages) -> None:
         ]
 
 
+def test_what_is_on_its_way_is_for_no_other_of_that_name(web: Server, pages: Pages) -> None:
+    alice, bob = pages.open(web.web_port, "alice"), web.client("bob")
+    alice.says("To:bob")
+    assert bob.line() == "You are chatting with alice."
+    alice.run(
+        """const { send } = WebSocket.prototype;
+        WebSocket.prototype.send = function (data) {
+          if (data.includes("secret")) window.arrive = () => send.call(this, data);
+          else send.call(this, data);
+        };"""
+    )
+    alice.says("a secret for bob")
+    alice.marked("waiting")
+    bob.says("Quit")
+    assert bob.line() == "Quit"
+    eve = web.client("bob")
+    eve.says("To:alice")
+    assert eve.line() == "You are chatting with alice."
+    alice.run("arrive()")
+    alice.marked("not delivered")
+    alice.says("hello again")
+    assert eve.text() == "hello again"
+
+
 def test_connections_cut_again_and_again_lose_nothing(web: Server, pages: Pages) -> None:
     # The first ones carry the page.
     with Proxy(web.web_port, *[100_000] * 5, 1_200, 1_700, 2_200) as proxy:

@@ -26,7 +26,7 @@ def test_a_lost_line_is_resumed(server: Server, how: Any) -> None:
         alice.does("say", id=number, text=str(number))
     bob, _ = json_client(server)
     bob.does("resume", key=key, seen=2)
-    assert bob.hears() == {"event": "resumed", "name": "bob", "peer": "alice", "got": 0}
+    assert bob.hears() == {"event": "resumed", "name": "bob", "peer": "alice", "got": 0, "pair": 1}
     assert [bob.hears()["text"] for _ in range(100)] == [str(n) for n in range(1, 101)]
     alice.events("back")
     bob.does("ack", seq=102)

@@ -66,6 +66,22 @@ What is meant for one goes to nobody else.
     alice: say(id=3, text=for nobody, to=)
         alice < error(of=say, code=nobody, text=You talk with carol.)
         alice < status(id=3, status=failed, why=nobody)
+    carol: Quit -> Quit | (closed) ; alice < left(peer=carol, why=quit)
+    alice: say(id=4, text=to nobody, pair=2) -> error(of=say, code=nobody, text=[nobody])
+        alice < status(id=4, status=failed, why=nobody)
+    eve connects
+    eve: carol -> OK
+    eve: To:alice -> You are chatting with alice. ; alice < paired(peer=carol)
+    alice: say(id=5, text=for carol, to=carol, pair=2)
+        alice < error(of=say, code=nobody, text=That pair is over.)
+        alice < status(id=5, status=failed, why=nobody)
+    alice: say(id=6, text=for eve, to=carol, pair=3) -> status(id=6, status=handed)
+        eve < [now] alice: (for eve)
+    alice: say(id=7, text=for the next, pair=4)
+        alice < error(of=say, code=nobody, text=That pair is over.)
+        alice < status(id=7, status=failed, why=nobody)
+    alice: say(id=8, text=?, pair=0)
+        alice < error(of=say, code=bad-line, text=Expected `int` >= 1 - at `$.pair`)
 No status speaks for one that is on its way.
     alice, bob enter in JSON
     alice talks with bob

@@ -5,6 +5,8 @@ import selectors
 from random import Random
 from time import monotonic
 
+from msgspec import UNSET, UnsetType
+
 from chatpair.client import json_codec, plain_codec
 from chatpair.codecs import json
 from chatpair.exchange.messages import (
@@ -61,6 +63,7 @@ class Person:
         self.since = 0.0
         self.session: Session | None = None
         self.peer: str | None = None
+        self._pair: int | UnsetType = UNSET
         self.calling = ""  # what marks that a call has been answered
         self.unsettled: dict[int, Say] = {}
         self.wanted = ""  # the name to come under, or any
@@ -253,8 +256,8 @@ class Person:
         if isinstance(event, CountedEvent) and isinstance(event.seq, int):
             self._seen = event.seq
         match event:
-            case Paired(peer):
-                self.peer = peer
+            case Paired(peer, pair):
+                self.peer, self._pair = peer, pair
             case Left() | Free():
                 self.peer = None
             case Status(number):
@@ -360,7 +363,7 @@ class Person:
             long = "x" * self.chance.choice((0, 0, 0, 10, 100, 3_000))
             say = Say(self._said if self._counts else 0, f"{self._number}-{self._texts} {long}.")
             if self._counts and self.peer and self.chance.random() < 0.3:
-                say = Say(say.id, say.text, self.peer)
+                say = Say(say.id, say.text, self.peer, self._pair)
             if self._counts:
                 self.unsettled[say.id] = say
             says.append(say)

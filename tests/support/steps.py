@@ -100,8 +100,9 @@ def event(line: str) -> JsonEvent:
     fields = [field for field in kind.__struct_fields__ if field not in ("seq", "time")]
     texts = found[2].split(", ", len(fields) - 1) if found[2] else []
     values: list[Any] = [VALUES.get(one, text(one)) for one in texts]
-    if "id" in fields:
-        values[0] = int(values[0])
+    for place, field in enumerate(fields[: len(values)]):
+        if field in ("id", "pair"):
+            values[place] = int(values[place])
     if kind is Message:
         values.append(Timestamp(0.0))
     told: JsonEvent = kind(*values)

@@ -52,6 +52,7 @@ class Scene:
         self._open: set[str] = set()
         self._keys: dict[str, str] = {}
         self._seen: dict[str, int] = {}
+        self._pairs: defaultdict[str, set[int]] = defaultdict(set)  # by key: the seqs of paired
         self._resumes_after: dict[str, int] = {}
 
     def does(self, step: str) -> Told:
@@ -92,13 +93,18 @@ class Scene:
         return [line.replace(now, "[now]").replace(NOBODY, "[nobody]") for line in lines]
 
     def _count(self, name: str, events: list[dict[str, Any]]) -> None:
-        """Check that what is numbered has the number after the last one."""
+        """Check that what is numbered has the number after the last one, and pairs have theirs."""
         for event in events:
             if event["event"] == "named" and name not in self._seen:
                 self._seen[name] = 0
                 self._keys[name] = event["key"]
             if event["event"] == "resumed":
                 self._seen[name] = self._resumes_after[name]
+                assert ("pair" in event) == (event["peer"] is not None), event
+            if event["event"] == "paired":
+                pairs = self._pairs[self._keys[name]]
+                pairs.add(event["seq"])
+                assert event["pair"] == sum(seq <= event["seq"] for seq in pairs), event
             is_last = event.get("code") == "bad-key"  # somebody else has taken the line over
             if name in self._seen and event["event"] not in UNCOUNTED and not is_last:
                 self._seen[name] += 1
@@ -228,7 +234,7 @@ def written(event: dict[str, Any]) -> str:
     fields = [
         f"{word}=[{word}]" if word in ("time", "key") else f"{word}={_bare(what)}"
         for word, what in event.items()
-        if word not in ("event", "seq")
+        if word not in ("event", "seq", "pair")
     ]
     return f"{event['event']}({', '.join(fields)})".replace(NOBODY, "[nobody]")
 
@@ -244,7 +250,7 @@ def _command(line: str) -> str:
         return line
     fields = [field.partition("=") for field in re.split(r", (?=\w+=)", found[2]) if field]
     values = [
-        f'"{word}":' + (value if word in ("id", "seq", "on", "seen") else f'"{value}"')
+        f'"{word}":' + (value if word in ("id", "seq", "on", "seen", "pair") else f'"{value}"')
         for word, _, value in fields
     ]
     return "{" + ",".join([f'"do":"{found[1]}"', *values]) + "}"

@@ -43,7 +43,8 @@ export class Line {
 
   say(text, entry) {
     // Nobody else may get it.
-    const say = { id: 0, text, to: this.kept.peer ?? undefined, entry };
+    const { peer, pair } = this.kept;
+    const say = { id: 0, text, ...(peer !== null && { to: peer, pair }), entry };
     if (bytes(JSON.stringify({ do: "say", ...say, id: 2 ** 53 })) > MAX_LINE) return false;
     this.kept.says.push(say);
     this.#pump();
@@ -224,6 +225,7 @@ export class Line {
       case "paired":
         if (kept.peer !== null) this.#giveUp((say) => !say.id, "switched");
         kept.peer = event.peer;
+        kept.pair = event.pair;
         break;
       case "left": case "free":
         kept.peer = null;
@@ -281,7 +283,8 @@ export class Line {
       if (count > 1 && (count > SAYS || size > SAY_BYTES)) break;
       if (say.id) continue;
       say.id = ++kept.last;
-      this.#send({ do: "say", id: say.id, text: say.text, to: say.to });
+      const { id, text, to, pair } = say;
+      this.#send({ do: "say", id, text, to, pair });
     }
     if (this.#asked.length && !this.#isAsked) {
       this.#isAsked = true;

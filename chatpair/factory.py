@@ -12,6 +12,7 @@ from chatpair.exchange.calls import Calls
 from chatpair.exchange.directory import Directory, OnlyNode
 from chatpair.exchange.held_lines import HeldLines
 from chatpair.exchange.messages import Ending, Here, Present
+from chatpair.exchange.paces import Paces
 from chatpair.exchange.pairs import Pairs
 from chatpair.exchange.receipts import Receipts
 from chatpair.exchange.ringing import RingingCalls
@@ -59,6 +60,7 @@ class ChatFactory(Factory):
         self.held = HeldLines(
             clock, settings, pairs, receipts, directory, users.held_of_host, self._lost
         )
+        self.paces = Paces(clock, settings, self.activity)
         self.visitors = Visitors(clock, settings)
 
     def _summary(self) -> str:
@@ -88,6 +90,7 @@ class ChatFactory(Factory):
         user.inbox.lose(None, self.clock.seconds())  # nobody hears what it is told from now on
         self.activity.went(user.name.text, reason)
         self.held.forget(user)
+        self.paces.stop(user)
         self.receipts.settle(user.inbox.gone(), "failed", "quit" if why == "quit" else "lost")
         self.calls.went(user)
         self.pairs.end(user, why)
@@ -99,6 +102,9 @@ class ChatFactory(Factory):
         What waits for a slow reader is handled first, as far as Visitor.drain goes, and they have
         STOPPING_SECONDS to read what they are still to get.
         """
+        for user in self.users.values():
+            self.paces.stop(user)
+            user.pace = None
         self.visitors.drain()
         self.receipts.stop()
         users = list(self.users.values())

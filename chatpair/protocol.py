@@ -150,9 +150,12 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
 
     def check_flow(self) -> None:
         """Read on, or wait until there is room for what would come of it."""
-        if self.closed or self.deaf or self.input_ended:
+        if self.closed or self.deaf:
             return
-        if self.session.must_wait():
+        if self.input_ended:
+            if self.input_state == "ending":
+                self.read_on_later()
+        elif self.session.must_wait():
             if self._read().wait():
                 self.pauseProducing()
             self.watch.reads(False)
@@ -199,7 +202,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
 
         TLS can also say that the other end does not listen any more.
         """
-        if self.session.awaits_answer:
+        if self.session.last_must_wait():
             return
         self.paused = False
         self.end_of_input()

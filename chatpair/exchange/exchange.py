@@ -11,6 +11,7 @@ from chatpair.exchange.calls import Calls
 from chatpair.exchange.directory import Directory
 from chatpair.exchange.held_lines import HeldLines
 from chatpair.exchange.messages import Ending, Here
+from chatpair.exchange.paces import Paces
 from chatpair.exchange.pairs import Pairs
 from chatpair.exchange.receipts import Receipts
 from chatpair.exchange.ringing import RingingCalls
@@ -36,6 +37,7 @@ class Exchange(Protocol):
     ringing: RingingCalls
     setting_calls: SettingCalls
     held: HeldLines
+    paces: Paces
     visitors: Visitors
 
     @property

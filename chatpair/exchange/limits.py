@@ -81,41 +81,46 @@ class HostLimit:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Pace:
-    """How fast somebody speaks: so many lines a second, after a second's worth of them at once."""
+    """How fast somebody speaks: so many lines a second, after a second's worth of them at once.
+
+    A text of more lines than those waits before it is said, as they would if they came one by one.
+    """
 
     _clock: IReactorTime
     _rate: int  # lines a second
-    _go_on: Callable[[], object]  # called when one more may be said again
-    _due: float = 0.0  # when all that was said would have been said at this rate
-    _rest: IDelayedCall | None = None
+    due: float = 0.0
+    """When all that was said would have been said at this rate, in seconds of the clock."""
     slowed: bool = False
     """Whether anything ever had to wait."""
+    _since: float | None = None  # when the long text began to wait that is next
+    _rest: IDelayedCall | None = None
 
-    @property
-    def exhausted(self) -> bool:
-        """Whether the next line must wait."""
-        return self._rest is not None
+    def must_wait(self, lines: int, go_on: Callable[[], object]) -> bool:
+        """Tell whether what is next, which has so many lines, must wait; go_on is called then."""
+        now = begun = self._clock.seconds()
+        if lines > self._rate:
+            begun = self._since = now if self._since is None else self._since
+        seconds = max(self.due, begun) + lines / self._rate - 1 - now
+        if seconds <= 1e-6:  # as exact as the time of day is in a float
+            return False
+        self.slowed = True
+        if self._rest is None:
+            self._rest = self._clock.callLater(seconds, self._rested, go_on)
+        return True
+
+    def _rested(self, go_on: Callable[[], object]) -> None:
+        self._rest = None
+        go_on()
 
     def spend(self, lines: int) -> None:
-        """Count lines that were said."""
-        now = self._clock.seconds()
-        self._due = max(self._due, now) + lines / self._rate
-        self._wait(now)
-
-    def _wait(self, now: float) -> None:
-        seconds = self._due - now - 1 + 1 / self._rate
-        if seconds > 1e-6 and self._rest is None:  # as exact as the time of day is in a float
-            self.slowed = True
-            self._rest = self._clock.callLater(seconds, self._rested)
-
-    def _rested(self) -> None:
-        self._rest = None
-        self._wait(self._clock.seconds())
-        if self._rest is None:
-            self._go_on()
+        """Count lines that were said; more than a second's worth have waited before."""
+        seconds = lines / self._rate
+        self.due = max(self.due, self._clock.seconds() - max(0.0, seconds - 1)) + seconds
+        self._since = None
 
     def stop(self) -> None:
         """Call nothing any more."""
+        self._since = None
         if self._rest is not None:
             self._rest.cancel()
             self._rest = None

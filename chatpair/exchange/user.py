@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from chatpair.exchange.limits import Pace
 from chatpair.exchange.messages import AnyEvent, Error, Failing, Outcome, Ringing, Tried
 from chatpair.exchange.names import Name
 
@@ -225,6 +226,8 @@ class User:
     settings: CallSettings = CallSettings()  # noqa: RUF009
     key: str = ""
     """What gives the user the line back, once there is a key."""
+    pace: Pace | None = None
+    """How fast the user may speak, if there is a limit; over all its connections."""
     away_told: bool = False
     """Whether the user was told that the peer is away."""
     _calls_told: tuple[int, int] = 0, 0  # the second, and of how many it was told in it

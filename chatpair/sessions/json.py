@@ -63,7 +63,8 @@ class JsonSession(Session):
         user, peer = self.connection.user, self.connection.peer
         if user is None:
             return self.connection.full
-        if self.pace is not None and self.pace.exhausted:
+        lines = command.text.count("\n") + 1 if isinstance(command, Say) and user.pace else 1
+        if self.too_fast(lines):
             return True
         if user.full or not isinstance(command, Say):
             return user.full

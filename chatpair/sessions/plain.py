@@ -85,15 +85,26 @@ class PlainSession(Session):
 
     @property
     def takes_chunks(self) -> bool:  # type: ignore[override]
-        return self.pace is None
+        return not self.exchange.settings.rate
 
     def must_wait(self) -> bool:
         connection = self.connection
-        if super().must_wait():
+        if self.last_must_wait():
             return True
         if connection.peer is None:
             return connection.full
         return connection.peer.full or (connection.full and self._command_waits)
+
+    def last_must_wait(self) -> bool:
+        return self.awaits_answer or self.too_fast()
+
+    def _spend(self, lines: int) -> None:
+        super()._spend(lines)
+        if self.too_fast():
+            if self.connection.input_state == "ending":
+                self.connection.paused = True
+            else:
+                self.connection.check_flow()
 
     def ask_password(self, name: str, needed: Error) -> None:
         """Take the next line for the password of a name."""
@@ -141,11 +152,13 @@ class LastLines(Session):
     def __init__(self, before: Session) -> None:
         """Take the place of a session."""
         super().__init__(before.connection)
-        self.pace = before.pace
 
     def unnamed(self, line: bytes) -> bool:
-        """Take what is said, and that somebody leaves."""
+        """Take what is said, if that is not too much, and that somebody leaves."""
         command = plain.parse(clean(line))
+        user = self.connection.user
+        if isinstance(command, Say) and user is not None and self.exchange.paces.owes_much(user):
+            return False
         if isinstance(command, Say | Quit | EndInput):
             self.obey(command)
         return False

@@ -11,7 +11,6 @@ from twisted.python.failure import Failure
 from chatpair.codecs import json, plain
 from chatpair.exchange import messages
 from chatpair.exchange.exchange import Exchange
-from chatpair.exchange.limits import Pace
 from chatpair.exchange.messages import AnyCommand, AnyEvent, Error, Notice
 from chatpair.exchange.user import Connection, Inbox, User
 from chatpair.exchange.visitors import Visitor
@@ -67,7 +66,7 @@ class Session:
     What comes while an answer is under way waits for it; what the user is told meanwhile goes out.
     """
 
-    __slots__ = ("_password", "_under_way", "connection", "pace", "said_all")
+    __slots__ = ("_password", "_under_way", "connection", "said_all")
 
     counting = False  # what the client says, and acknowledging what it is told
     listening: AnyEvent = messages.Listening()  # to whoever has said all and may listen on
@@ -76,7 +75,6 @@ class Session:
     def __init__(self, connection: Speaker) -> None:
         self.connection = connection
         self.said_all = False  # by a command
-        self.pace: Pace | None = None  # how fast the user may speak, if there is a limit
         self._under_way: Deferred[Any] | None = None
         self._password: PasswordCheck | None = None
 
@@ -246,22 +244,21 @@ class Session:
     def say(self, user: User, say: messages.Say) -> None:
         """Say a text to the peer."""
         self.exchange.pairs.say(user, say)
-        if self.pace is not None:
+        if user.pace is not None:
             self._spend(say.text.count("\n") + 1)
         if self.connection.peer is not None and self.connection.peer.full:
             self.connection.flow_changed()
 
     def _spend(self, lines: int) -> None:
-        """Count lines, and read no more if they are more than a user may say for now."""
-        pace, user = self.pace, self.connection.user
-        if pace is None or user is None:
-            return
-        slowed = pace.slowed
-        pace.spend(lines)
-        if pace.exhausted:
-            if not slowed:
-                self.exchange.activity.slowed(user.name.text)
-            self.connection.flow_changed()
+        """Count lines that the user has said."""
+        user = self.connection.user
+        if user is not None and user.pace is not None:
+            user.pace.spend(lines)
+
+    def too_fast(self, lines: int = 1) -> bool:
+        """Tell whether the user may not say so many lines yet; this goes on as soon as it may."""
+        user, go_on = self.connection.user, self.connection.flow_changed
+        return user is not None and self.exchange.paces.must_wait(user, lines, go_on)
 
     def end_input(self) -> None:
         """Say no more, and listen on."""
@@ -300,8 +297,7 @@ class Session:
         self.connection.user = user
         self.exchange.visitors.unnamed.stop(self.connection)
         if self.exchange.settings.rate:
-            rate = self.exchange.settings.rate
-            self.pace = Pace(self.exchange.clock, rate, self.connection.flow_changed)
+            self.exchange.paces.begin(user)
         self.connection.bind()
 
     def resume(self, resume: messages.Resume) -> None:
@@ -355,7 +351,11 @@ class Session:
 
     def must_wait(self) -> bool:
         """Tell whether no more should be read."""
-        return self.awaits_answer or (self.pace is not None and self.pace.exhausted)
+        return self.last_must_wait()
+
+    def last_must_wait(self) -> bool:
+        """Tell whether no more should be handled, though nothing else will come."""
+        return self.awaits_answer
 
     def wake(self) -> None:
         """Let what waits go on, if it can."""
@@ -391,9 +391,9 @@ class Session:
         if answer is not None:
             answer.cancel()
         self.exchange.visitors.unnamed.stop(self.connection)
-        if self.pace is not None:
-            self.pace.stop()
-            self.pace = None
+        user = self.connection.user
+        if user is not None and user.pace is not None:
+            self.exchange.paces.leave(user)
 
     def forget(self) -> None:
         """Hold nothing any more that holds this: nobody uses it again."""

@@ -1,6 +1,5 @@
 """What strangers may do how often, how long without a name, and how fast a user may speak."""
 
-import itertools
 from ipaddress import ip_network
 
 import pytest
@@ -10,9 +9,8 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.task import Clock
 
 from chatpair.exchange import limits
-from chatpair.exchange.limits import HostLimit, Pace, host_of, is_stranger
+from chatpair.exchange.limits import HostLimit, host_of, is_stranger
 from tests.support.exchange import Exchange, Party
-from tests.support.transcript import play, scenes
 
 STRANGER = "192.0.2.7"  # of RFC 5737, like the others here
 TOO_OFTEN = "You are connecting too often; try again in a minute."
@@ -190,134 +188,3 @@ def test_each_refusal_is_counted_in_the_log() -> None:
     assert not alone.factory.activity._tallies  # the first is written at once
     alone.connect(STRANGER)
     assert alone.factory.activity._tallies["refused"].reasons == {"connecting too often": 1}
-
-
-# How fast
-
-
-class Speaker:
-    """Somebody who says a line as soon as it may be said, and when that was."""
-
-    def __init__(self, rate: int) -> None:
-        self.clock = Clock()
-        self.clock.advance(1_795_393_321)
-        self.began = self.clock.seconds()
-        self.pace = Pace(self.clock, rate, lambda: None)
-        self.said: list[float] = []
-
-    def speaks(self, lines: int) -> None:
-        for _ in range(lines):
-            while self.pace.exhausted:
-                self.clock.advance(self.clock.getDelayedCalls()[0].getTime() - self.clock.seconds())
-            self.pace.spend(1)
-            self.said.append(self.clock.seconds() - self.began)
-
-
-@given(st.integers(1, 50), st.lists(st.tuples(st.integers(1, 30), st.floats(0, 3)), max_size=8))
-def test_a_seconds_worth_at_once_and_then_the_rate(
-    rate: int, bursts: list[tuple[int, float]]
-) -> None:
-    speaker = Speaker(rate)
-    for lines, rest in bursts:
-        speaker.speaks(lines)
-        speaker.clock.advance(rest)
-    for index, start in enumerate(speaker.said):
-        for count, end in enumerate(itertools.islice(speaker.said, index, None), 1):
-            assert count <= rate * (1 + end - start) + 0.01
-
-
-def test_a_fast_speaker_is_slowed_no_more_than_that() -> None:
-    speaker = Speaker(10)
-    speaker.speaks(110)
-    assert speaker.said[9] == 0
-    assert speaker.said[-1] == pytest.approx(10, abs=0.01)
-
-
-def test_who_has_stopped_is_called_no_more() -> None:
-    clock = Clock()
-    called: list[None] = []
-    pace = Pace(clock, 1, lambda: called.append(None))
-    pace.spend(1)
-    assert pace.exhausted
-    pace.stop()
-    assert not clock.getDelayedCalls()
-    pace.spend(1)
-    clock.pump([1, 1])
-    assert (called, pace.exhausted) == ([None], False)
-
-
-def texts(party: Party) -> list[str]:
-    return [line.partition(": (")[2].removesuffix(")") for line in party.heard()]
-
-
-@pytest.mark.parametrize("chunk", [True, False])
-def test_a_fast_speaker_loses_nothing(chunk: bool) -> None:
-    exchange = Exchange(rate=10)
-    alice, bob = exchange.pair()
-    exchange.clock.advance(60)
-    lines = [str(number) for number in range(25)]
-    if chunk:
-        alice.sends("".join(f"{line}\n" for line in lines).encode())
-    else:
-        alice.says(*lines)
-    assert texts(bob) == lines[:10]
-    assert alice.paused
-    assert exchange.factory.activity._tallies["slowed"].names == ["alice"]
-    exchange.clock.pump([0.1, 0] * 5)
-    assert texts(bob) == lines[10:15]
-    exchange.clock.pump([0.1, 0] * 11)
-    assert texts(bob) == lines[15:]
-    assert not alice.paused
-    assert not exchange.clock.getDelayedCalls()[1:]  # the log's, and none of the speaker's
-    assert exchange.factory.activity._tallies["slowed"].count == 1
-
-
-SLOWED = r"""
-Commands count, and keep their order.
-    the server has rate=2
-    alice talks with bob
-    60 seconds pass
-    alice sends b'one\ntwo\n/bye\nfour\nQuit\n' ; bob < [now] alice: (one) | [now] alice: (two)
-    0.5 seconds pass ; alice < You are free. ; bob < Quit.
-    0.5 seconds pass ; alice < [nobody]
-    0.5 seconds pass ; alice < Quit | (closed)
-What a slowed speaker sent before it was lost arrives.
-    the server has rate=1
-    alice talks with bob
-    60 seconds pass
-    alice sends b'one\ntwo\nthree\n' ; bob < [now] alice: (one)
-    alice is lost ; bob < [now] alice: (two) | [now] alice: (three) | Quit.
-"""
-
-
-@scenes(SLOWED)
-def test_who_is_slowed(exchange: Exchange, scene: str) -> None:
-    play(exchange, scene)
-    exchange.clock.pump([60, 60])
-    assert not exchange.clock.getDelayedCalls()
-
-
-def test_programs_are_slowed_too_but_not_their_acknowledgements() -> None:
-    exchange = Exchange(rate=2)
-    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
-    alice.does("to", name="bob")
-    alice.events()
-    bob.heard()
-    exchange.clock.advance(60)
-    for number in range(1, 5):
-        alice.say(number, f"{number}a\n{number}b")
-    alice.does("ack", seq=2)
-    alice.does("ping")
-    assert texts(bob) == ["1a", "1b"]
-    assert [event["event"] for event in alice.events()] == ["status", "pong"]
-    exchange.clock.pump([1, 0])
-    assert texts(bob) == ["2a", "2b"]  # each of its two lines counts
-    exchange.clock.pump([1, 0] * 2)
-    assert texts(bob) == ["3a", "3b", "4a", "4b"]
-    assert [event["id"] for event in alice.events()] == [2, 3, 4]
-
-
-def test_without_a_rate_many_lines_are_one_chunk(exchange: Exchange) -> None:
-    alice, _ = exchange.pair()
-    assert alice.protocol.takes_chunks
-    assert alice.protocol.session.pace is None

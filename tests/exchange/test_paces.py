@@ -1,0 +1,195 @@
+"""How fast a user may speak."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+
+from chatpair.exchange.limits import Pace
+from tests.support.exchange import Exchange, Party
+from tests.support.transcript import play, scenes
+
+
+class Speaker:
+    """Somebody who says a text as soon as it may be said."""
+
+    def __init__(self, rate: int) -> None:
+        self.clock = Clock()
+        self.clock.advance(1_795_393_321)
+        self.pace = Pace(self.clock, rate)
+        self.said: list[tuple[float, float, int]] = []
+        """When each text was to be said, when it was, and how many lines it had."""
+
+    def speaks(self, lines: int) -> None:
+        asked = self.clock.seconds()
+        while self.pace.must_wait(lines, lambda: None):
+            self.clock.advance(self.clock.getDelayedCalls()[0].getTime() - self.clock.seconds())
+        self.pace.spend(lines)
+        self.said.append((asked, self.clock.seconds(), lines))
+
+
+@given(st.integers(1, 50), st.lists(st.tuples(st.integers(1, 150), st.floats(0, 3)), max_size=20))
+def test_a_seconds_worth_at_once_and_then_the_rate(
+    rate: int, texts: list[tuple[int, float]]
+) -> None:
+    speaker = Speaker(rate)
+    for lines, rest in texts:
+        speaker.speaks(lines)
+        speaker.clock.advance(rest)
+    for index, (asked, _, _) in enumerate(speaker.said):
+        count = 0
+        for _, said, lines in speaker.said[index:]:
+            count += lines
+            assert count <= rate * (1 + said - asked) + 0.01
+
+
+def test_a_fast_speaker_is_slowed_no_more_than_that() -> None:
+    speaker = Speaker(10)
+    for _ in range(60):
+        speaker.speaks(1)
+    speaker.speaks(50)
+    began, said = speaker.said[0][0], [said for _, said, _ in speaker.said]
+    assert said[9] == began
+    assert said[-1] - began == pytest.approx(10, abs=0.01)
+    speaker.clock.advance(5)
+    speaker.speaks(10)
+    assert speaker.said[-1][0] == speaker.said[-1][1]
+
+
+def texts(party: Party) -> list[str]:
+    return [line.partition(": (")[2].removesuffix(")") for line in party.heard()]
+
+
+@pytest.mark.parametrize("chunk", [True, False])
+def test_a_fast_speaker_loses_nothing(chunk: bool) -> None:
+    exchange = Exchange(rate=10)
+    alice, bob = exchange.pair()
+    exchange.clock.advance(60)
+    lines = [str(number) for number in range(25)]
+    if chunk:
+        alice.sends("".join(f"{line}\n" for line in lines).encode())
+    else:
+        alice.says(*lines)
+    assert texts(bob) == lines[:10]
+    assert alice.paused
+    assert exchange.factory.activity._tallies["slowed"].names == ["alice"]
+    exchange.clock.pump([0.1, 0] * 5)
+    assert texts(bob) == lines[10:15]
+    exchange.clock.pump([0.1, 0] * 11)
+    assert texts(bob) == lines[15:]
+    assert not alice.paused
+    assert not exchange.clock.getDelayedCalls()[1:]  # the log's, and none of the speaker's
+    assert exchange.factory.activity._tallies["slowed"].count == 1
+
+
+SLOWED = r"""
+Commands count, and keep their order.
+    the server has rate=2
+    alice talks with bob
+    60 seconds pass
+    alice sends b'one\ntwo\n/bye\nfour\nQuit\n' ; bob < [now] alice: (one) | [now] alice: (two)
+    0.5 seconds pass ; alice < You are free. ; bob < Quit.
+    0.5 seconds pass ; alice < [nobody]
+    0.5 seconds pass ; alice < Quit | (closed)
+What a slowed speaker sent before it was lost arrives.
+    the server has rate=1
+    alice talks with bob
+    60 seconds pass
+    alice sends b'one\ntwo\nthree\n' ; bob < [now] alice: (one)
+    alice is lost ; bob < [now] alice: (two) | [now] alice: (three) | Quit.
+"""
+
+
+@scenes(SLOWED)
+def test_who_is_slowed(exchange: Exchange, scene: str) -> None:
+    play(exchange, scene)
+    exchange.clock.pump([60, 60])
+    assert not exchange.clock.getDelayedCalls()
+
+
+def test_programs_are_slowed_too_but_not_their_acknowledgements() -> None:
+    exchange = Exchange(rate=2)
+    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
+    alice.does("to", name="bob")
+    alice.events()
+    bob.heard()
+    exchange.clock.advance(60)
+    for number in range(1, 5):
+        alice.say(number, f"{number}a\n{number}b")
+    alice.does("ack", seq=2)
+    alice.does("ping")
+    assert texts(bob) == ["1a", "1b"]
+    assert [event["event"] for event in alice.events()] == ["status", "pong"]
+    exchange.clock.pump([1, 0])
+    assert texts(bob) == ["2a", "2b"]  # each of its two lines counts
+    exchange.clock.pump([1, 0] * 2)
+    assert texts(bob) == ["3a", "3b", "4a", "4b"]
+    assert [event["id"] for event in alice.events()] == [2, 3, 4]
+
+
+def test_a_long_text_waits_as_long_as_its_lines_would_have_to() -> None:
+    exchange = Exchange(rate=2)
+    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
+    alice.does("to", name="bob")
+    bob.heard()
+    exchange.clock.advance(60)
+    alice.say(1, "\n".join("123456"))
+    exchange.clock.pump([1, 0.5, 0])
+    assert texts(bob) == []
+    exchange.clock.pump([0.5, 0])
+    assert texts(bob) == list("123456")
+
+
+def test_who_comes_back_is_no_faster() -> None:
+    exchange = Exchange(rate=2)
+    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
+    alice.does("to", name="bob")
+    bob.heard()
+    exchange.clock.advance(60)
+    for number in range(1, 20):
+        alice.say(number, str(number))
+        again = exchange.connect_json()
+        again.key = alice.key
+        alice = again
+        alice.does("resume", key=alice.key, seen=1)
+    assert texts(bob) == ["1", "2"]
+    alice.drops()
+    exchange.clock.advance(61)
+    assert bob.heard()[-1] == "Quit."
+    assert len(exchange.clock.getDelayedCalls()) == 1  # the log's
+
+
+@pytest.mark.parametrize("key", [False, True])
+def test_who_comes_and_goes_is_no_faster(key: bool) -> None:
+    exchange = Exchange(rate=2)
+    bob, heard = exchange.enter("bob"), 0
+    for number in range(100):
+        alice = exchange.connect("192.0.2.7")
+        alice.says(f"alice{number}", "To:bob", *["/key"] * key, *["spam"] * 20)
+        alice.drops()
+        bob.says("/bye")
+        heard += sum(line.endswith("(spam)") for line in bob.heard())
+        exchange.clock.advance(1)
+    assert 100 < heard <= 2 * (100 + 6)
+    other = exchange.connect("192.0.2.8")
+    other.says("carol", "To:bob", "hello")
+    assert bob.heard()[-1].endswith("carol: (hello)")
+
+
+def test_the_last_lines_wait_too() -> None:
+    exchange = Exchange(rate=2)
+    alice, bob = exchange.pair()
+    exchange.clock.advance(60)
+    alice.sends(b"one\ntwo\nthree\nfour\nfive")
+    alice.ends_input()
+    assert texts(bob) == ["one", "two"]
+    exchange.clock.pump([0.5, 0] * 2)
+    assert texts(bob) == ["three", "four"]
+    assert not alice.closed
+    alice.drops()
+    assert [*texts(bob)] == ["five", ""]
+
+
+def test_without_a_rate_many_lines_are_one_chunk(exchange: Exchange) -> None:
+    alice, _ = exchange.pair()
+    assert alice.protocol.takes_chunks

@@ -101,7 +101,7 @@ class SetRing(Command, frozen=True, tag="ring"):
 
 
 class Block(Command, frozen=True, tag="block"):
-    """Be busy for whoever has a name, always; and for who comes later from where they are."""
+    """Be busy for whoever has a name; and for ten minutes for who comes from where they are."""
 
     name: str
 

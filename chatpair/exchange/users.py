@@ -23,6 +23,9 @@ from chatpair.exchange.user import Inbox, User
 MAX_LISTED = 200
 """Names that the answer to "who" holds at most."""
 
+HOST_SECONDS = 600.0
+"""For how long who comes from where somebody blocked was is taken for the same one."""
+
 ONLY_REGISTERED = "only registered names are here"
 _TOO_MANY_NAMES = "You are taking names too often; try again in a minute."
 
@@ -78,13 +81,15 @@ class Users(dict[str, User]):
     def is_blocked(self, caller: User, callee: User) -> bool:
         """Tell whether a callee has blocked a caller, by name or as one who is back under another.
 
-        Who has an account is known by name alone.
+        Who has an account is known by name alone. Others may share the host, so that it counts
+        for HOST_SECONDS only.
         """
         if callee.settings.block_of(caller.name) is not None:
             return True
         host, since = caller.came_from, caller.since
+        lately = self._clock.seconds() - HOST_SECONDS
         return not self.has_account(caller.name) and any(
-            block.host is not None and block.host == host and block.since < since
+            block.host is not None and block.host == host and lately < block.since < since
             for block in callee.settings.blocks
         )
 

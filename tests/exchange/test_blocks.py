@@ -98,6 +98,16 @@ Coming back under another name does not help.
     alice: /unblock bob -> You have unblocked bob.
     robert: To:alice -> You are chatting with alice. ; alice < You are chatting with robert.
     robert: /bye -> You are free. ; alice < Quit.
+Others share an address, so it is blocked for a while only, and the name for as long as you like.
+    bob enters from shared
+    alice: /block bob -> You have blocked bob.
+    carol enters from shared
+    599 seconds pass
+    carol: To:alice -> alice is talking with someone else.
+    2 seconds pass
+    carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
+    carol: /bye -> You are free. ; alice < Quit.
+    bob: To:alice -> alice is talking with someone else.
 A second name from there does not help either.
     bob enters from bobs
     alice: /block bob -> You have blocked bob.

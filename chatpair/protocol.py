@@ -247,6 +247,10 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
     def full(self) -> bool:
         return self.outgoing.full
 
+    @property
+    def delivered(self) -> bool:
+        return self.watch.is_all_delivered()
+
     def tell(self, event: AnyEvent) -> None:
         self.outgoing.write(self.session.render(event))
         self._hears(event)
@@ -362,8 +366,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
 
     def abort(self) -> None:
         self.outgoing.close()
-        if self._closing is None:
-            self._closing = make_closing(self)
+        self._closing = self._closing or make_closing(self)
         self._closing.abort()
 
     def vanished(self, how: str) -> None:

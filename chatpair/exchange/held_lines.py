@@ -55,7 +55,7 @@ class HeldLines:
     def give_words(self, user: User) -> None:
         """Give a user a key to keep in mind, if there is none yet, and tell it."""
         if not user.key:
-            user.inbox = RecalledInbox(user.inbox)
+            user.inbox = RecalledInbox(user.inbox, self._clock)
             peer = self._pairs.peer_of(user)
             if peer is not None:
                 peer.inbox.bind()

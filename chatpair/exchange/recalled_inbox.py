@@ -1,6 +1,9 @@
 """The inbox of a plain user with a key, who may come back after a drop with `Back:`."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
+
+from twisted.internet.interfaces import IReactorTime
 
 from chatpair.exchange.kept_events import KeptEvents
 from chatpair.exchange.messages import AnyEvent, Free, Message, Named, Paired, Repeated, Timestamp
@@ -8,6 +11,18 @@ from chatpair.exchange.user import Inbox, LinesTeller, Receipt, User
 
 LATELY_SECONDS = 30.0
 """For how long a line may be on its way to a connection that is dead."""
+
+ARRIVAL_SECONDS = 1.0
+"""How long after a line was told again it is looked whether it has arrived."""
+
+
+class _Told(NamedTuple):
+    """A line that a dead connection may have swallowed."""
+
+    at: float
+    """When it was told first, in seconds, as if the connection had never been lost."""
+    message: Message
+    again: bool
 
 
 def _lines(event: AnyEvent) -> int:
@@ -18,16 +33,18 @@ def _lines(event: AnyEvent) -> int:
 class RecalledInbox(Inbox):
     """Keeps what a dead connection may have swallowed, and what comes while there is none."""
 
-    __slots__ = ("_lately", "_peer", "_pending", "_waiting")
+    __slots__ = ("_clock", "_lately", "_lost_at", "_peer", "_pending", "_waiting")
 
-    def __init__(self, before: Inbox) -> None:
+    def __init__(self, before: Inbox, clock: IReactorTime) -> None:
         """Take the place of the inbox that a user had before the key."""
         super().__init__(before.connection)
         self._receipts = tuple(before.handed())
+        self._clock = clock
+        self._lost_at = 0.0
         self._forget_all()
 
     def _forget_all(self) -> None:
-        self._lately: KeptEvents[tuple[float, Message]] = KeptEvents()  # and when it was told
+        self._lately: KeptEvents[_Told] = KeptEvents()
         self._waiting: KeptEvents[AnyEvent] = KeptEvents()  # since the connection was lost
         self._pending = False  # the kernel has not taken all of it
         self._peer = ""  # when the connection was lost
@@ -46,8 +63,9 @@ class RecalledInbox(Inbox):
             self._waiting.append(event, event, _lines(event))
             return
         if isinstance(event, Message):
-            self._forget(event.time)
-            self._lately.append(event, (event.time, event), _lines(event))
+            now = self._clock.seconds()
+            self._forget(now)
+            self._lately.append(event, _Told(now, event, again=False), _lines(event))
         self._pending = True
         self.connection.tell_for_receipt(event)
 
@@ -66,31 +84,46 @@ class RecalledInbox(Inbox):
     def _forget(self, now: float) -> None:
         """Keep of what was told only what a dead connection may have swallowed."""
         while self._lately and not self._pending:
-            told_at, _ = self._lately.oldest()
-            if told_at >= now - LATELY_SECONDS and not self._lately.full:
+            told = self._lately.oldest()
+            if told.at >= now - LATELY_SECONDS and not self._lately.full:
                 break
             self._lately.popleft()
 
+    def _look_what_arrived(self) -> None:
+        """Forget what was told again if the other end has it.
+
+        Of what was told once that is never sure: a proxy may have taken it, long before the loss
+        was noticed. But who comes back is there at that moment.
+        """
+        if self.connection.delivered and not self._pending:
+            while self._lately and self._lately.oldest().again:
+                self._lately.popleft()
+
     def lose(self, peer: User | None, now: float) -> None:
+        self._look_what_arrived()
         super().lose(peer, now)
+        self._lost_at = now
         self._peer = peer.name.text if peer is not None else ""
         self._forget(now)
 
     def replay(self, user: User, peer: User | None, now: float) -> None:
-        again = [message for _, message in self._lately]
+        away = now - self._lost_at
+        again = [_Told(told.at + away, told.message, again=True) for told in self._lately]
         waiting = list(self._waiting)
         paired_with = self._peer
         self._forget_all()
         self._pending = True
-        for event in (*again, *waiting):
-            if isinstance(event, Message):
-                self._lately.append(event, (now, event), _lines(event))
+        since = [_Told(now, one, again=False) for one in waiting if isinstance(one, Message)]
+        for told in (*again, *since):
+            self._lately.append(told.message, told, _lines(told.message))
         events: list[AnyEvent] = [
             Named(user.name.text, user.key),
-            *(Repeated(message) for message in again),
+            *(Repeated(told.message) for told in again),
             Paired(paired_with) if paired_with else Free(),
             *waiting,
         ]
         for event in events[:-1]:
             self.connection.tell(event)
         self.connection.tell_for_receipt(events[-1])
+        if again:
+            self._clock.callLater(ARRIVAL_SECONDS, self._look_what_arrived)

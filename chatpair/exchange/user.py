@@ -50,11 +50,14 @@ Returns whether there is room for no more, if that is not told by `Pairs.has_roo
 class Connection(Protocol):
     """What an inbox needs of the connection that its user is on: a ChatProtocol has it.
 
-    `tell_for_receipt` says so to `Receipts.handed` when the kernel has this and all before.
+    `tell_for_receipt` says so to `Receipts.handed` when the kernel has this and all before. It is
+    delivered when the other end's kernel is known to have all of it.
     """
 
     @property
     def full(self) -> bool: ...
+    @property
+    def delivered(self) -> bool: ...
     @property
     def host(self) -> str | None: ...
     def tell(self, event: AnyEvent) -> None: ...
@@ -71,7 +74,7 @@ class Connection(Protocol):
 class _Lost:
     """Stands where a connection was that is lost: nobody hears what it is told."""
 
-    full = False
+    full = delivered = False
     host = None
 
     def _ignore(self, *_: object) -> Any:

@@ -150,6 +150,11 @@ class Watch:
         if not reading:
             self.told()
 
+    def is_all_delivered(self) -> bool:
+        """Tell whether the kernel knows that the other end has all that it was given."""
+        sock = self._socket
+        return sock is not None and sock.fileno() != -1 and is_delivered(sock)
+
     def has_unread(self) -> bool:
         """Tell whether the other end has said something that was not read yet."""
         return self._socket is not None and is_unread(self._socket)

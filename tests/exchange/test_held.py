@@ -1,5 +1,7 @@
 """Held lines, of clients that count and of plain users with a key: what is told, and to whom."""
 
+import pytest
+
 from chatpair.exchange.kept_events import KEPT_EVENTS
 from chatpair.exchange.keys import NEAR_MISSES, WRONG_KEYS, words
 from chatpair.exchange.recalled_inbox import LATELY_SECONDS, RecalledInbox
@@ -314,8 +316,48 @@ def test_what_is_repeated_may_be_lost_again(exchange: Exchange) -> None:
     exchange.clock.advance(50)
     second = back(exchange, key)
     second.drops()
-    third = [line.partition(": ")[2] for line in back(exchange, key).heard()]
-    assert third == ["", "(one)", "(two)", ""]
+    third = back(exchange, key)
+    assert [line.partition(": ")[2] for line in third.heard()] == ["", "(one)", "(two)", ""]
+    exchange.clock.advance(LATELY_SECONDS + 1)
+    third.drops()
+    assert back(exchange, key).heard() == ["OK", PAIRED.format("alice")]
+
+
+def test_what_is_repeated_every_few_seconds_is_at_an_end(exchange: Exchange) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    alice.says("one")
+    told = []
+    for _ in range(30):
+        bob.drops()
+        bob = back(exchange, key)
+        told.append(len(bob.heard()) - 2)
+        exchange.clock.advance(2)
+    assert told == [1] * 16 + [0] * 14
+
+
+def test_what_was_repeated_and_has_arrived_is_not_repeated_again(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = exchange.pair()
+    key = key_of(bob)
+    monkeypatch.setattr(type(bob.protocol), "delivered", True)
+    alice.says("one")
+    for repeated in (1, 0):
+        bob.drops()
+        bob = back(exchange, key)
+        assert len(bob.heard()) == 2 + repeated
+        exchange.clock.advance(1)
+
+
+def test_the_clock_of_another_node_does_not_tell_what_may_be_lost(exchange: Exchange) -> None:
+    bob = exchange.enter("bob")
+    key = key_of(bob)
+    for seconds in (-3_600, 3_600):
+        then = exchange.clock.seconds() + seconds
+        exchange.factory.users["bob"].inbox.tell_lines("eve", f"{seconds}\n".encode(), then)
+    bob.drops()
+    assert len(back(exchange, key).heard()) == 4
 
 
 def test_many_wrong_keys_of_one_host(exchange: Exchange) -> None:

@@ -23,7 +23,7 @@ from chatpair.factory import ChatFactory
 class Ear:
     """A connection that takes all at once, and what its user did and was told."""
 
-    full = False
+    full = delivered = False
 
     def __init__(
         self, factory: ChatFactory, name: str, host: str = "", *, counting: bool = False

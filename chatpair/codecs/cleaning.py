@@ -2,19 +2,35 @@
 
 import re
 
+from wcwidth import iter_graphemes
+
+BYTE_ORDER_MARK = "\ufeff".encode()
+"""Means nothing before text, where Windows' programs put it."""
+
 # Bytes of ASCII that are no text: C0 without tab, and DEL.
 _ASCII_CONTROLS = bytes(set(range(0x20)) - {0x09} | {0x7F})
-_CONTROLS_BUT_NEWLINES = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 without tab, DEL, C1
-    "\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional controls
-    "\u2028\u2029]"  # line and paragraph separators
-)
-_SURROGATES = re.compile("[\ud800-\udfff]")  # what some programs make of bytes that are not UTF-8
+_ALL_BUT_NEWLINES = _ASCII_CONTROLS.replace(b"\n", b"")
+_ALL_BUT_ERASING = _ASCII_CONTROLS.translate(None, b"\b\x7f")
 
-# What UTF-8 makes of those controls that are not ASCII; each begins with a byte to look for.
+# UTS 51, annex B.1: a black flag, a region's part as invisible tags, and their end.
+_FLAG = (
+    "\U0001f3f4(?:[\U000e0061-\U000e007a]{2}|[\U000e0030-\U000e0039]{3})"
+    "[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,4}\U000e007f"
+)
+_UNWANTED = re.compile(
+    "[\x00-\x07\x0b-\x1f\x80-\x9f"  # C0 without tab, newline and backspace; C1
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional controls
+    "\u2028\u2029"  # line and paragraph separators
+    "\ufff9-\ufffb]"  # interlinear annotation
+)
+_TAGS = re.compile(f"({_FLAG})|[\U000e0000-\U000e007f]")
+_SURROGATES = re.compile("[\ud800-\udfff]")  # what some programs make of bytes that are not UTF-8
+_ERASED = re.compile("([^\b\x7f]*)([\b\x7f]*)")
+
+# What UTF-8 makes of most of those that are not ASCII.
 _C1_BYTES = re.compile(rb"\xc2[\x80-\x9f]")
 _OTHER_BYTES = re.compile(rb"\xe2(?:\x80[\x8e\x8f\xa8-\xae]|\x81[\xa6-\xa9])")
-_ALL_BUT_NEWLINES = _ASCII_CONTROLS.replace(b"\n", b"")
+_ANNOTATION_BYTES = re.compile(rb"\xef\xbf[\xb9-\xbb]")
 
 
 def is_clean(lines: bytes) -> bool:
@@ -24,19 +40,29 @@ def is_clean(lines: bytes) -> bool:
     if lines.isascii():
         return True
     try:
-        lines.decode()
+        text = lines.decode()
     except UnicodeDecodeError:
         return False
-    return _C1_BYTES.search(lines) is None and _OTHER_BYTES.search(lines) is None
+    # To look for a byte first costs next to nothing.
+    return not (
+        (0xC2 in lines and _C1_BYTES.search(lines))
+        or (0xE2 in lines and _OTHER_BYTES.search(lines))
+        or "\u061c" in text
+        or (0xEF in lines and _ANNOTATION_BYTES.search(lines))
+        or (0xF3 in lines and clean_text(text) != text)  # tags may be those of a flag
+    )
 
 
 def clean(line: bytes) -> str:
     """Decode a line, without what could steer a terminal or pass for a new line.
 
-    Bytes that are not UTF-8 become U+FFFD.
+    A backspace or DEL takes the letter before it along. Bytes that are not UTF-8 become U+FFFD.
     """
     if line.isascii():
-        return line.translate(None, _ASCII_CONTROLS).decode("ascii")
+        cleaned = line.translate(None, _ASCII_CONTROLS)
+        if len(cleaned) == len(line):
+            return cleaned.decode()
+        return erase(line.translate(None, _ALL_BUT_ERASING).decode())
     return clean_line(line.decode("utf-8", "replace"))
 
 
@@ -44,9 +70,21 @@ def clean_text(text: str) -> str:
     """Do the same for text that is decoded and may have several lines."""
     if text.isprintable():
         return text
-    return _SURROGATES.sub("\ufffd", _CONTROLS_BUT_NEWLINES.sub("", text))
+    text = _TAGS.sub(r"\1", _UNWANTED.sub("", text))
+    return _SURROGATES.sub("\ufffd", "\n".join(map(erase, text.split("\n"))))
 
 
 def clean_line(text: str) -> str:
     """Do the same for text that is to be one line."""
-    return clean_text(text).replace("\n", "")
+    return clean_text(text.replace("\n", ""))
+
+
+def erase(text: str) -> str:
+    """Return what is left of keys that were typed, of which some are backspace or DEL."""
+    if "\b" not in text and "\x7f" not in text:
+        return text
+    letters: list[str] = []
+    for typed, erased in _ERASED.findall(text):
+        letters += typed if typed.isascii() else iter_graphemes(typed)
+        del letters[max(0, len(letters) - len(erased)) :]
+    return "".join(letters)

@@ -8,7 +8,7 @@ from msgspec import ValidationError
 from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
-from chatpair.codecs.cleaning import clean_line, clean_text
+from chatpair.codecs.cleaning import BYTE_ORDER_MARK, clean_line, clean_text
 from chatpair.exchange import messages
 
 
@@ -46,6 +46,7 @@ _encoder = Encoder(enc_hook=_as_rfc3339)
 
 def parse(line: bytes) -> messages.JsonCommand | messages.Invalid:
     """Return what a line of a client's means; never raises."""
+    line = line.removeprefix(BYTE_ORDER_MARK)  # RFC 8259, section 8.1
     try:
         command = _commands.decode(line)
         _PAIRS.decode(line.decode())

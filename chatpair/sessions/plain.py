@@ -3,7 +3,7 @@
 import re
 
 from chatpair.codecs import plain
-from chatpair.codecs.cleaning import clean
+from chatpair.codecs.cleaning import clean, erase
 from chatpair.exchange.messages import (
     AskPassword,
     Call,
@@ -55,7 +55,8 @@ class PlainSession(Session):
         """Take the password that was asked for."""
         name, self._asked = self._asked, ""
         self.connection.handle_line = self.unnamed
-        self.password.begin(name, line)
+        typed = erase(line.decode(errors="surrogateescape"))
+        self.password.begin(name, typed.encode(errors="surrogateescape"))
         return False
 
     def idle(self, line: bytes) -> bool:

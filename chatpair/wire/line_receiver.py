@@ -5,6 +5,7 @@ from typing import Any
 
 from twisted.protocols.basic import LineReceiver
 
+from chatpair.codecs.cleaning import BYTE_ORDER_MARK
 from chatpair.wire.telnet import IAC, INTERRUPT, TelnetFilter
 
 LINES_A_TURN = 25
@@ -74,10 +75,12 @@ class TextLineReceiver(LineReceiver):
             return
         if self._fresh:
             data = self.clearLineBuffer() + data
-            if data.startswith(_TLS_HANDSHAKE):
-                self.handshakeReceived()
-                return
-            if _TLS_HANDSHAKE.startswith(data):
+            if data.startswith((_TLS_HANDSHAKE, BYTE_ORDER_MARK)):
+                if data.startswith(_TLS_HANDSHAKE):
+                    self.handshakeReceived()
+                    return
+                data = data.removeprefix(BYTE_ORDER_MARK)
+            elif _TLS_HANDSHAKE.startswith(data) or BYTE_ORDER_MARK.startswith(data):
                 self._buffer = data
                 return
             self._fresh = False

@@ -38,6 +38,7 @@ What counts as the name is the name.
   * alice: Alice | secret | /who -> Password: | OK | Here: alice
   * alice: аlice | secret | /who -> Password: | OK | Here: alice
   * alice: ａｌｉｃｅ | secret | /who -> Password: | OK | Here: alice
+  * alice sends b'alx\bix\x7fce\xcc\x81\x08e\nsekx\x7f\bcret\n' -> Password: | OK
 A password where a name is due is no name at once.
     alice connects from 127.0.0.1
     alice: alice | wrong | secret | also wrong | a b | xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx

@@ -17,6 +17,18 @@ A TLS handshake is refused.
     newcomer connects
     newcomer sends b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03"
         newcomer < This port talks plain text, not TLS. | (closed)
+A byte order mark means nothing, and what counts of keys is what they have left.
+    bob enters
+    alice, carol connect
+    alice sends b'\xef\xbb\xbfbx\x7f\b\balis'
+    alice sends b'\x7fce\nTo:bod\b' -> OK
+    alice sends b'b\n/byf\x7fe\n' -> You are chatting with bob. | You are free.
+        bob < You are chatting with alice. | Quit.
+    carol sends b'\xef\xbb'
+    carol sends b'\xbfMode:json\n' -> {"event":"mode","mode":"json","version":1,"hold":60}
+    dave connects in JSON
+    dave sends b'\xef\xbb\xbf{"do":"name","name":"dax\\b\\u007fave"}\n'
+        dave < named(name=dave, key=[key])
 Calls that no person could read are not told.
     alice talks with bob
     carol: To:bob | To:bob | To:bob | To:bob | To:bob | To:bob | To:bob
@@ -230,7 +242,7 @@ def test_closing_is_patient_only_so_long(exchange: Exchange) -> None:
 
 def test_lines_of_one_who_floods_wait_for_the_turns_of_others(exchange: Exchange) -> None:
     alice, bob = exchange.pair()
-    alice.protocol.dataReceived(b"hello\x7f\n" * 250)  # which takes cleaning, line by line
+    alice.protocol.dataReceived(b"hello\x07\n" * 250)  # which takes cleaning, line by line
     assert bob.heard() == [said(exchange, "hello")] * LINES_A_TURN
     exchange.clock.advance(0)
     assert bob.heard() == [said(exchange, "hello")] * (250 - LINES_A_TURN)

@@ -222,7 +222,7 @@ def test_help_is_the_same_in_every_state(exchange: Exchange) -> None:
         (b"b\xf6b", "Bad name: U+FFFD can't be in a name"),
         ("\u202ebob".encode(), "OK"),  # without what turns it around
         ("аlice".encode(), "Reuse"),  # in Cyrillic
-        (b"b\0o\x7fb\r", "OK"),
+        (b"b\0x\x7fob\r", "OK"),
         (b"\x07", "Say your name first. /help tells the rest."),
     ],
 )

@@ -12,6 +12,7 @@ from chatpair.exchange.messages import Message, Say, Timestamp
 from chatpair.protocol import ChatProtocol
 from chatpair.wire.line_receiver import CHUNK
 from tests.support.exchange import Exchange, Party, said
+from tests.wire.test_text import WALES
 
 
 class LineByLine(ChatProtocol):
@@ -63,7 +64,8 @@ HOSTILE = st.sampled_from(
         *(b"\xff\xfb\x01", b"\xff\xfd\x06", b"\xff\xf4", b"\xff", b"\xff\xfa\x18", b"\xff\xf0"),
         *(b"\x1b[2J", b"\0", b"\x7f", b"\r", b"\r\0", b"x" * 50, b"\x16\x03"),
         *(b"\xc2", b"\xc2\x9b", b"\xe2\x80\xae", b"\xe2\x81\xa7", b"\xe2\x80\xa8", b"\xe2\x80"),
-        b"\xed\xa0\x80",
+        *(b"\xed\xa0\x80", b"\b", b"\x7f\x7f", b"e\xcc\x81\b", b"\xd8\x9c", b"\xef\xbb\xbf"),
+        *(b"\xef\xbf\xb9", b"\xf3\xa0\x81\xa7", WALES.encode(), WALES.encode()[:-4]),
     ]
 )
 ENDS = st.sampled_from([b"\n", b"\n", b"\n", b"\r\n", b"\r\0", b"\r\r\n", b""])

@@ -12,6 +12,7 @@ from chatpair.wire.telnet import TelnetFilter
 
 IAC, DONT, DO, WONT, WILL, SB, SE, IP, DM = b"\xff \xfe \xfd \xfc \xfb \xfa \xf0 \xf4 \xf2".split()
 BRK, SUSP = b"\xf3", b"\xed"
+BOM = "\ufeff".encode()
 ECHO, TIMING_MARK = b"\x01", b"\x06"
 
 
@@ -126,6 +127,10 @@ CASES = {
     ),
     "Ctrl-C after a letter": ("ム".encode() + IAC + IP + b"b\n", ["interrupt", b"b"], b""),
     "CR, IAC, NUL": (b"a\r" + IAC + DM + b"\0b\n", [b"a", b"b"], b""),
+    "byte order mark": (BOM + b"a\n" + BOM + b"b\n", [b"a", BOM + b"b"], b""),
+    "byte order mark alone": (BOM, [], b""),
+    "no byte order mark": (b"\xef\xbb\n", [b"\xef\xbb"], b""),
+    "byte order mark before telnet's": (BOM + IAC + DO + ECHO + b"a\n", [b"a"], IAC + WONT + ECHO),
     "TLS": (b"\x16\x03\x01\x02\0\x01\0\x01\xfc\n\xff\xf4", ["TLS"], b""),
     "a first byte as of TLS": (b"\x16a\n", [b"\x16a"], b""),
     "nothing but that": (b"\x16", [b"\x16"], b""),

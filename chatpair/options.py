@@ -3,7 +3,7 @@
 import re
 import select
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
 from ipaddress import ip_network
@@ -23,6 +23,8 @@ from chatpair.doors.proxied import PREFIX
 from chatpair.extras import how_to_install
 
 if TYPE_CHECKING:
+    from twisted.python.url import URL
+
     from chatpair.doors.tls import Certificates
 
 _KIND = "epoll" if hasattr(select, "epoll") else "tcp"
@@ -73,6 +75,8 @@ _LISTS = {
     "web": "Where to serve a page to chat from with a browser, and its WebSocket: a port number, "
     "which means tcp:, or an endpoint description as for --port. "
     "May be given more than once. [default: none]",
+    "web-origin": "Where browsers find the page, such as https://chat.example.org, if a proxy in "
+    "between asks for another host or port. May be given more than once. [default: none]",
 }
 """Those that may be given more than once; the help would show a docstring's line breaks."""
 
@@ -128,6 +132,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         self.certificates: dict[str, Certificates] = {}
         """Those of endpoints, by their descriptions."""
         self.update({"ports": [], "sources": [], "webs": [], "exempted": [], "motd-text": ""})
+        self["origins"] = []
 
     def opt_port(self, description: str) -> None:
         self["ports"].append(self._endpoint_description("port", _KIND, description))
@@ -161,11 +166,25 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             raise usage.UsageError(f"--exempt {network}: {why}") from None
 
     def opt_web(self, description: str) -> None:
-        try:
-            import chatpair.doors.web  # noqa: F401
-        except ImportError:
-            raise usage.UsageError(f"--web needs more packages: {how_to_install('web')}") from None
+        self._origin_of("--web")
         self["webs"].append(self._endpoint_description("web", "tcp", description))
+
+    def opt_web_origin(self, text: str) -> None:
+        origin = self._origin_of("--web-origin")(text)
+        if origin is None:
+            raise usage.UsageError(f"--web-origin {text}: say http:// or https://, and a host")
+        self["origins"].append(origin)
+
+    @staticmethod
+    def _origin_of(option: str) -> Callable[[str], "URL | None"]:
+        """Return what the web door is asked, which an option needs."""
+        try:
+            from chatpair.doors.web import origin_of
+        except ImportError:
+            raise usage.UsageError(
+                f"{option} needs more packages: {how_to_install('web')}"
+            ) from None
+        return origin_of
 
     def _endpoint_description(self, option: str, kind: str, text: str) -> str:
         """Return the endpoint description that an operator meant, if Twisted can parse it.

@@ -235,7 +235,10 @@ def makeService(options: Options) -> ChatService:
     if options["webs"]:
         from chatpair.doors.web import WebSite
 
-        sites += [(web, WebSite(factory, factory)) for web in options["webs"]]
+        for web in options["webs"]:
+            proxied = web.startswith(PREFIX)
+            page = WebSite(factory, factory, origins=options["origins"], is_proxied=proxied)
+            sites.append((web, page))
     for full, site in sites:
         description = full.removeprefix(PREFIX)
         port = service(description, site if description == full else ProxiedFactory(site, factory))

@@ -21,7 +21,7 @@ WIDTH, HEIGHT = 720, 520
 COLOURS = 64
 """Of the picture: letters are smooth with fewer, and the file is small."""
 
-CONFIRMED = "confirmed by the peer's program"
+ARRIVED = "arrived"
 
 
 def write(file: Path) -> None:
@@ -36,16 +36,16 @@ def write(file: Path) -> None:
         alice.says("To:bob")
         alice.stands("alice", "with bob", "connected")
         alice.says("Hi, Bob. How did the build go?")
-        alice.marked(CONFIRMED)
+        alice.marked(ARRIVED)
         bob.says("See for yourself:")
         bob.says("612 passed, 3 skipped in 9:41\ue008\ue007\ue000<b>and no markup</b>")
-        bob.marked(CONFIRMED, CONFIRMED)
+        bob.marked(ARRIVED, ARRIVED)
         alice.says("Good! I'll tell the others.")
-        alice.marked(CONFIRMED, CONFIRMED)
+        alice.marked(ARRIVED, ARRIVED)
         screen = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
         alice.here().execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
         bob.find("#text").send_keys("Wait")
-        alice.stands("alice", "with bob", "connected", CONFIRMED, "bob is typing")
+        alice.stands("alice", "with bob", "connected", ARRIVED, "bob is typing")
         alice.here().save_screenshot(str(file))
     with Image.open(file) as shot:
         shot.convert("RGB").quantize(COLOURS).save(file, optimize=True)

@@ -78,6 +78,7 @@ def test_every_option_reaches_the_factory(tmp_path: Path) -> None:
         (["--exempt", "192.0.2.7/24"], "--exempt 192.0.2.7/24: 192.0.2.7/24 has host bits set"),
         (["--motd", "/nowhere"], "--motd: can't read /nowhere: No such file or directory"),
         (["--web", "x"], "--web x: no port number, and no endpoint"),
+        (["--web-origin", "chat.example"], "--web-origin chat.example: say http:// or https://"),
         (["--colour"], "option --colour not recognized"),
     ],
 )

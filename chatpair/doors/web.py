@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from http import HTTPStatus
 from importlib.resources import files
@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
+from twisted.python.url import URL
 from twisted.web import http
 from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
@@ -46,7 +47,9 @@ _TEXT = b"text/plain; charset=utf-8"
 _UPGRADE_REQUIRED = 426  # RFC 9110, section 15.5.22; Twisted has no name for it
 
 # RFC 6455, section 4.1: sixteen bytes in base64.
-_KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
+_KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
+
+_FORWARDED = re.compile(r"(?:^|[;,])\s*host=\"?([^\";,\s]+)", re.IGNORECASE)
 
 _CROWDED = b"There are too many connections, or too many from your address.\n"
 _BUSY = (
@@ -55,10 +58,38 @@ _BUSY = (
 )
 
 
-def is_from(origin: str, host: str) -> bool:
-    """Tell whether a page of an origin (RFC 6454) is one of a host with its port, as in Host."""
-    of_host = (f"http://{host}".lower(), f"https://{host}".lower())
-    return host != "" and origin.lower() in of_host
+def origin_of(text: str) -> URL | None:
+    """Return the origin of pages (RFC 6454) that a text is, or None if it is none."""
+    try:
+        url = URL.fromText(text.lower())
+    except ValueError:
+        return None
+    origin = URL(url.scheme, url.host, port=url.port)
+    return origin if url == origin and url.host and url.scheme in ("http", "https") else None
+
+
+def is_from(origin: str, hosts: Iterable[str], others: Sequence[URL] = ()) -> bool:
+    """Tell whether a page of an origin is one of some hosts, as in Host, or of other origins.
+
+    A port that is the scheme's own may be missing.
+    """
+    page = origin_of(origin)
+    if page is None:
+        return False
+    return page in others or any(page == origin_of(f"{page.scheme}://{host}") for host in hosts)
+
+
+def _forwarded_hosts(headers: Headers) -> list[str]:
+    """Return the hosts that a browser asked a proxy for, as the proxy says (RFC 7239)."""
+    values = [
+        *(value for line in _sent(headers, b"Forwarded") for value in _FORWARDED.findall(line)),
+        *(line.split(",")[0].strip() for line in _sent(headers, b"X-Forwarded-Host")),
+    ]
+    return [value for value in values if value]
+
+
+def _sent(headers: Headers, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for value in headers.getRawHeaders(name, [])]
 
 
 class _Answer(Resource):
@@ -94,10 +125,11 @@ _BAD_ORIGIN = _Answer(b"A page of another site may not connect.\n", code=http.FO
 class _Socket(WebSocketResource):
     """The WebSocket, for pages of this site and for programs, which have no origin."""
 
-    def __init__(self, factory: IProtocolFactory, chat: Exchange) -> None:
+    def __init__(self, site: WebSite, factory: IProtocolFactory) -> None:
         super().__init__(self)  # which is its own factory
         self._factory = factory
-        self._chat = chat
+        self._site = site
+        self._chat = site.chat
 
     def getChild(self, path: bytes, request: Request) -> Resource:
         return _NOT_FOUND
@@ -115,13 +147,11 @@ class _Socket(WebSocketResource):
         is checked here, and it sees no more than what a handshake needs.
         """
 
-        def sent(header: bytes) -> Sequence[bytes]:
-            return request.requestHeaders.getRawHeaders(header, [])
-
+        sent = partial(_sent, request.requestHeaders)
         host, origin = sent(b"Host"), sent(b"Origin")
         version, key = sent(b"Sec-WebSocket-Version"), sent(b"Sec-WebSocket-Key")
-        tokens = b",".join(sent(b"Connection")).lower().replace(b" ", b"").split(b",")
-        if request.method != b"GET" or b"upgrade" not in tokens or version != [b"13"]:
+        tokens = ",".join(sent(b"Connection")).lower().replace(" ", "").split(",")
+        if request.method != b"GET" or "upgrade" not in tokens or version != ["13"]:
             request.setHeader(b"Upgrade", b"websocket")
             request.setHeader(b"Sec-WebSocket-Version", b"13")
             return _NO_UPGRADE.render(request)
@@ -129,12 +159,10 @@ class _Socket(WebSocketResource):
             len(host) != 1
             or len(key) != 1
             or not _KEY.fullmatch(key[0])
-            or [value.lower() for value in sent(b"Upgrade")] != [b"websocket"]
+            or [value.lower() for value in sent(b"Upgrade")] != ["websocket"]
         ):
             return _BAD_HANDSHAKE.render(request)
-        if origin and not (
-            len(origin) == 1 and is_from(origin[0].decode("latin-1"), host[0].decode("latin-1"))
-        ):
+        if origin and not (len(origin) == 1 and self._site.may_connect(origin[0], request)):
             self._chat.activity.refused("a page of another site")
             return _BAD_ORIGIN.render(request)
         request.requestHeaders = Headers(
@@ -142,8 +170,8 @@ class _Socket(WebSocketResource):
                 b"Host": [b"chatpair"],
                 b"Upgrade": [b"websocket"],
                 b"Connection": [b"Upgrade"],
-                b"Sec-WebSocket-Version": version,
-                b"Sec-WebSocket-Key": key,
+                b"Sec-WebSocket-Version": [b"13"],
+                b"Sec-WebSocket-Key": [key[0].encode()],
             }
         )
         channel: Any = request.channel
@@ -256,17 +284,38 @@ class WebSite(Site):
     noisy = False
     protocol: Any = _Channel
 
-    def __init__(self, factory: IProtocolFactory, chat: Exchange) -> None:
-        """Take what makes the protocols of WebSockets, and its exchange, which counts them."""
+    def __init__(
+        self,
+        factory: IProtocolFactory,
+        chat: Exchange,
+        *,
+        origins: Sequence[URL] = (),
+        is_proxied: bool = False,
+    ) -> None:
+        """Take what makes the protocols of WebSockets, and its exchange, which counts them.
+
+        Pages of some other origins may connect too. What a proxy says of the host that was asked
+        for counts only if nobody else can reach this.
+        """
+        self.chat = chat
+        self._origins = origins
+        self._is_proxied = is_proxied
         root = _Answer(b"")  # nobody gets that: / is its child of no name
         for name, kind in PAGE.items():
             body = files("chatpair.doors").joinpath("page", name).read_bytes()
             root.putChild(b"" if name == "index.html" else name.encode(), _Answer(body, kind))
-        root.putChild(b"ws", _Socket(factory, chat))
+        root.putChild(b"ws", _Socket(self, factory))
         super().__init__(
             root, _Request, timeout=None, reactor=chat.clock, parsePOSTFormSubmission=False
         )
-        self.chat = chat
+
+    def may_connect(self, origin: str, request: Request) -> bool:
+        """Tell whether a page of an origin may have a WebSocket."""
+        headers = request.requestHeaders
+        hosts = _sent(headers, b"Host")
+        if self._is_proxied:
+            hosts += _forwarded_hosts(headers)
+        return is_from(origin, hosts, self._origins)
 
     def getResourceFor(self, request: Any) -> Any:
         resource = super().getResourceFor(request)

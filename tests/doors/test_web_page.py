@@ -13,24 +13,23 @@ def test_two_pages_talk(web: Server, pages: Pages) -> None:
     alice.stands("alice", "with bob", "connected")
     bob.stands("bob", "with alice", "connected")
     alice.says("Hi, Bob.")
-    alice.marked("confirmed by the peer's program")
-    alice.stands("alice", "with bob", "connected", "confirmed by the peer's program")
+    alice.marked("arrived")
+    alice.stands("alice", "with bob", "connected", "arrived")
     bob.says("two\ue008\ue007\ue000lines")  # Shift+Enter between them
-    bob.marked("confirmed by the peer's program")
+    bob.marked("arrived")
     alice.shows("alice: Hi, Bob.", "bob: two\nlines")
     bob.shows("alice: Hi, Bob.", "bob: two\nlines")
     bob.find("#text").send_keys("Wait")
-    alice.stands(
-        "alice", "with bob", "connected", "confirmed by the peer's program", "bob is typing"
-    )
+    alice.stands("alice", "with bob", "connected", "arrived", "bob is typing")
     bob.says(" for me")
     alice.shows("bob: Wait for me")
-    alice.stands("alice", "with bob", "connected", "confirmed by the peer's program")
+    alice.stands("alice", "with bob", "connected", "arrived")
     bob.find("#bye").click()
     bob.shows("You are free.")
     alice.shows("bob has left.")
     alice.find("#quit").click()
     alice.until(lambda: alice.find("#refusal").text == "You have left.")
+    assert not alice.find("#refusal").get_attribute("class")
     assert alice.shown() == []
     assert alice.run("return sessionStorage.length") == 0
     for page in (alice, bob):
@@ -46,18 +45,18 @@ def test_a_page_talks_with_nc_and_with_the_client(web: Server, pages: Pages) -> 
         alice.shows("You are chatting with bob.")
         alice.says("Hi, nc.")
         nc.wait_for(r"alice: \(Hi, nc.\)")
-        alice.marked("handed to the peer's system")
+        alice.marked("sent")
         nc.write(b"Hi, page.\n")
         alice.shows("bob: Hi, page.")
         nc.write(b"Quit\n")
         alice.shows("bob has left.")
-        alice.stands("alice", "with nobody", "connected", "handed to the peer's system")
+        alice.stands("alice", "with nobody", "connected", "sent")
     with Piped(*at(web, "--name", "carol", "--to", "alice")) as carol:
         carol.write(b"from a pipe\n")
         alice.shows("You are chatting with carol.", "carol: from a pipe")
         alice.says("to a pipe")
         carol.wait_for("to a pipe")
-        alice.marked("handed to the peer's system", "confirmed by the peer's program")
+        alice.marked("sent", "arrived")
         carol.close_input()
         alice.shows("carol has left.")
 
@@ -89,8 +88,8 @@ def test_whatever_is_said_is_shown_as_text(web: Server, pages: Pages) -> None:
     assert alice.run("return document.querySelectorAll('section').length") == 1
     bob.says("\u202egpj.exe\u202c \u2066x\u2069 \x1b[2J\u009b1m")  # what turns the direction
     alice.shows("<b>bob&amp;: gpj.exe x [2J1m")
-    isolation = "return getComputedStyle(document.querySelector('.said')).unicodeBidi"
-    assert alice.run(isolation) == "isolate"
+    style = "const {overflow, unicodeBidi} = getComputedStyle(document.querySelector('.said'));"
+    assert alice.run(f"{style} return [overflow, unicodeBidi]") == ["hidden", "isolate"]
 
 
 def test_64_kib_of_emoji(web: Server, pages: Pages) -> None:
@@ -164,7 +163,7 @@ def test_names_that_can_not_be_had(web: Server, pages: Pages) -> None:
         ("Quit", "Bad name: the server says that itself"),
     ):
         page.enters(name)
-        page.until(lambda: page.find("#refusal").text == why, why)  # noqa: B023
+        page.until(lambda: page.find("#refusal.error").text == why, why)  # noqa: B023
         page.find("#name").clear()
     page.enters("alice")
     page.shows("Welcome, alice.")
@@ -183,7 +182,7 @@ def test_a_peer_who_goes_before_it_has_what_was_said(web: Server, pages: Pages) 
         bob.does("ack", seq=heard[1]["seq"])
         bob.does("quit")
     alice.shows("Not delivered: a message of yours.", "bob has left.")
-    alice.marked("confirmed by the peer's program", "not delivered")
+    alice.marked("arrived", "not delivered")
     assert alice.find(".failed .said").text == "two"
 
 
@@ -214,8 +213,11 @@ def test_a_call_rings_until_it_is_answered_or_in_vain(web: Server, pages: Pages)
     carol.shows("alice's line is ringing.")
     carol.until(lambda: carol.find("#here").is_displayed(), "list")
     alice.shows("carol is calling. To:carol to answer.")
-    alice.says("To:carol", "hello")
+    assert alice.find("#answer").text == "Answer carol"
+    alice.find("#answer").click()
+    alice.says("hello")
     carol.shows("You are chatting with alice.", "alice: hello")
+    assert not alice.find("#answer").is_displayed()
     carol.says("/bye")
     carol.shows("You are free.")
     alice.says("/ring off", "/ring on")

@@ -14,7 +14,7 @@ def test_a_reload_resumes(web: Server, pages: Pages) -> None:
     alice, bob = pages.open(web.web_port, "alice"), web.client("bob")
     alice.says("To:bob", "before")
     assert [bob.line(), bob.text()] == ["You are chatting with alice.", "before"]
-    alice.marked("handed to the peer's system")
+    alice.marked("sent")
     alice.here().get("about:blank")
     assert bob.line() == "alice has lost the connection. What you say is kept for a while."
     bob.says("while you were away")
@@ -31,7 +31,25 @@ def test_a_reload_resumes(web: Server, pages: Pages) -> None:
         assert bob.text() == f"and on {number}"
         held, back = bob.line(), bob.line()
         assert (held[:24], back) == ("alice has lost the conne", "alice is back.")
-    alice.marked(*["handed to the peer's system"] * 4)
+    alice.marked(*["sent"] * 4)
+
+
+def test_a_tab_that_was_closed_may_go_on_in_another(web: Server, pages: Pages) -> None:
+    alice, bob = pages.open(web.web_port, "alice"), web.client("bob")
+    bob.calls("alice")
+    alice.stands("alice", "with bob", "connected")
+    alice.here().close()
+    pages.driver.switch_to.window(pages.driver.window_handles[0])
+    assert bob.line() == "alice has lost the connection. What you say is kept for a while."
+    bob.says("while you were away")
+    again = pages.open(web.web_port, remembers=True)
+    back = again.find("#back")
+    assert back.text == "You were here a moment ago as alice: go on"
+    back.click()
+    again.shows("Connected again.", "bob: while you were away")
+    again.stands("alice", "with bob", "connected")
+    assert bob.line() == "alice is back."
+    assert not pages.open(web.web_port, remembers=True).find("#back").is_displayed()
 
 
 def test_a_dropped_connection_resumes(web: Server, pages: Pages) -> None:
@@ -50,7 +68,7 @@ def test_a_dropped_connection_resumes(web: Server, pages: Pages) -> None:
         alice.stands("alice", "with bob", "not connected", "waiting")
         proxy.mend()
         assert [bob.line(), bob.text(), bob.text()] == ["alice is back.", "three", "four"]
-        alice.marked(*["handed to the peer's system"] * 2)
+        alice.marked(*["sent"] * 2)
         assert sorted(alice.shown()[2:]) == [
             *("Connected again.", "The connection is lost. Trying again."),
             *("alice: four", "alice: three", "bob: one", "bob: two"),
@@ -94,8 +112,8 @@ def test_connections_cut_again_and_again_lose_nothing(web: Server, pages: Pages)
             said.append(f"number {number}")
             alice.says(said[-1])
             bob.says(said[-1])
-        alice.marked(*["confirmed by the peer's program"] * len(said))
-        bob.marked(*["confirmed by the peer's program"] * len(said))
+        alice.marked(*["arrived"] * len(said))
+        bob.marked(*["arrived"] * len(said))
         assert [line for line in bob.shown() if line.startswith("alice: ")] == [
             f"alice: {text}" for text in said
         ]
@@ -121,7 +139,7 @@ def test_a_peer_whose_connection_drops(web: Server, pages: Pages) -> None:
     )
     bob.here().back()  # to a page that the browser has kept
     bob.shows("Connected again.", "alice: are you there?", *comes_and_goes)
-    alice.stands("alice", "with bob", "connected", "confirmed by the peer's program")
+    alice.stands("alice", "with bob", "connected", "arrived")
 
 
 def test_the_server_stops_or_dies_and_returns(pages: Pages) -> None:

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Event, Ping, Request, TextMessage
 
-from chatpair.doors.web import HEADERS, PAGE, WebSite, is_from
+from chatpair.doors.web import HEADERS, PAGE, WebSite, is_from, origin_of
 from tests.support.exchange import Exchange
 from tests.support.web_client import command, pieces
 
@@ -37,10 +37,10 @@ def log() -> Iterator[list[LogEvent]]:
 class Visit:
     """A connection to a site without sockets."""
 
-    def __init__(self, exchange: Exchange, host: str = "127.0.0.1") -> None:
+    def __init__(self, exchange: Exchange, host: str = "127.0.0.1", **more: Any) -> None:
         self.transport = StringTransport(peerAddress=IPv4Address("TCP", host, 40_000))
         self.exchange = exchange
-        self.site = WebSite(exchange.factory, exchange.factory)
+        self.site = WebSite(exchange.factory, exchange.factory, **more)
         self.protocol: Any = self.site.buildProtocol(self.transport.getPeer())
         self.protocol.makeConnection(self.transport)
 
@@ -85,7 +85,7 @@ def test_the_files_of_the_page(name: str) -> None:
 
 
 def test_the_page_is_small() -> None:
-    assert sum(len(text.encode()) for text in FILES.values()) < 30_000
+    assert sum(len(text.encode()) for text in FILES.values()) < 36_000
 
 
 def test_the_page_needs_no_other_host_and_makes_no_html() -> None:
@@ -162,10 +162,14 @@ def test_requests(request_line: str, headers: str, status: int) -> None:
         ("http://a.example", "a.example", True),
         ("https://A.example:1", "a.EXAMPLE:1", True),
         ("http://[::1]:1", "[::1]:1", True),
+        ("https://a.example", "a.example:443", True),
+        ("https://a.example:443", "a.example", True),
+        ("http://a.example", "a.example:443", False),
         ("http://a.example:1", "a.example", False),
         ("http://a.example.b", "a.example", False),
         ("http://a.example@b", "a.example", False),
         ("http://a.example/b", "a.example", False),
+        ("http://[a.example", "[a.example", False),
         ("//a.example", "a.example", False),
         ("ftp://a.example", "a.example", False),
         ("chrome-extension://a.example", "a.example", False),
@@ -175,7 +179,26 @@ def test_requests(request_line: str, headers: str, status: int) -> None:
     ],
 )
 def test_origins(origin: str, host: str, same: bool) -> None:
-    assert is_from(origin, host) == same
+    assert is_from(origin, [host]) == same
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "status"),
+    [
+        ('Forwarded: for=192.0.2.1;proto=https;Host="chat.example", for=x;host=y\n', 101),
+        ("Forwarded: for=x; host=chat.example:443\n", 101),
+        ("X-Forwarded-Host: chat.example, here\n", 101),
+        ('Forwarded: for="chat.example"\nX-Forwarded-Host:\n', 403),
+        ("X-Forwarded-For: chat.example\n", 403),
+    ],
+)
+def test_what_a_proxy_says_counts_where_nobody_else_comes(forwarded: str, status: int) -> None:
+    request = f"GET /ws HTTP/1.1\n{UPGRADE}Origin: https://chat.example\n{forwarded}\n"
+    assert Visit(Exchange(), is_proxied=True).answer(request)[0] == status
+    assert Visit(Exchange()).answer(request)[0] == 403
+    origins = [origin_of("https://chat.example:443")]
+    assert Visit(Exchange(), origins=origins).answer(request)[0] == 101
+    assert Visit(Exchange(), origins=origins).answer(request.replace("//chat", "//x"))[0] == 403
 
 
 def test_one_request_a_connection() -> None:

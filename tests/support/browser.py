@@ -133,8 +133,11 @@ class Pages:
         self.driver = driver
         self._first = driver.current_window_handle
 
-    def open(self, port: int, name: str = "") -> Page:
-        """Open a page, and say a name if there is one."""
+    def open(self, port: int, name: str = "", *, remembers: bool = False) -> Page:
+        """Open a page, and say a name if there is one; it may remember a tab that was closed."""
+        if not remembers:
+            origin = {"origin": f"http://127.0.0.1:{port}", "storageTypes": "local_storage"}
+            self.driver.execute_cdp_cmd("Storage.clearDataForOrigin", origin)
         page = Page(self.driver, port)
         if name:
             page.enters(name)

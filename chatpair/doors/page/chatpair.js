@@ -4,6 +4,7 @@ import { Line } from "./line.js";
 import { MARKS, add, kept, make, restore, settle } from "./log.js";
 
 const STORE = "chatpair"; // in sessionStorage: a tab has a line of its own
+const CLOSED = "chatpair closed"; // in localStorage: the line of the tab that was closed last
 const TYPING = 3_000, TYPED = 6_000; // milliseconds
 
 const HELP = `To:bob or /to bob: talk with bob
@@ -25,6 +26,7 @@ const note = (text) => add({ kind: "note", text });
 const standing = { connected: false, trouble: "", last: "" };
 let typed = 0; // the timer of the peer's typing
 let unread = 0;
+let callers = []; // those whose calls ring, the last of them first
 
 function stand(changes = {}) {
   Object.assign(standing, changes);
@@ -38,11 +40,19 @@ function stand(changes = {}) {
   write("link", connected ? "connected" : `not connected${trouble && `: ${trouble}`}`);
   write("last", last && MARKS[last][1]);
   $("bye").hidden = peer === null;
+  const [caller] = callers;
+  $("answer").hidden = caller === undefined;
+  if (caller) $("answer").querySelector("bdi").textContent = caller;
 }
 
 // A live region that is written again is read out again.
 function write(id, text) {
   if ($(id).textContent !== text) $(id).textContent = text;
+}
+
+function refuse(text, isError = true) {
+  write("refusal", text);
+  $("refusal").classList.toggle("error", isError);
 }
 
 function peerTypes(types) {
@@ -83,12 +93,29 @@ function save() {
   }
 }
 
-function stored() {
+function stored(storage, key) {
   try {
-    return JSON.parse(sessionStorage.getItem(STORE)) ?? {};
+    return JSON.parse(window[storage].getItem(key)) ?? {};
   } catch {
     return {};
   }
+}
+
+// A tab that is closed loses its line only when the server has held it for long enough.
+function close() {
+  const until = Date.now() + 1000 * line.hold;
+  try {
+    const { count } = kept(); // the numbers of what was said go on, though it is shown no more
+    localStorage.setItem(CLOSED, JSON.stringify({ line: line.kept, count, until }));
+  } catch { /* then there is no way back */ }
+}
+
+function reopen() { // what close has left, which no other tab may have too
+  const closed = stored("localStorage", CLOSED);
+  try {
+    localStorage.removeItem(CLOSED);
+  } catch { /* it is not allowed */ }
+  return closed.until > Date.now() ? closed : {};
 }
 
 // What the line tells
@@ -112,6 +139,7 @@ const on = {
 
   event(event) {
     const { says } = line.kept;
+    callers = callers.filter((name) => name !== (event.name ?? event.peer));
     switch (event.event) {
       case "named":
         if (event.motd) note(event.motd);
@@ -145,6 +173,7 @@ const on = {
         note(`${event.name} tried to reach you.`);
         break;
       case "ringing":
+        callers = [event.name, ...callers];
         tell(`${event.name} is calling. To:${event.name} to answer.`);
         break;
       case "unanswered":
@@ -178,13 +207,13 @@ const on = {
   answered: work,
 
   note(text) {
-    write("refusal", text);
+    refuse(text);
     stand({ trouble: text });
   },
 
   refused(text, asksPassword) {
     turn("door");
-    write("refusal", text);
+    refuse(text);
     $("name").value = line.kept.name;
     prove(asksPassword);
     if (asksPassword) $("password").focus();
@@ -193,6 +222,7 @@ const on = {
   forgotten() {
     const { peer } = line.kept;
     line.kept.away = false;
+    callers = [];
     note("The server does not know you any more, so you begin anew.");
     if (peer !== null) note(`${peer} has left.`);
   },
@@ -201,7 +231,7 @@ const on = {
     standing.connected = false;
     if (!why || why === "You have left.") {
       restart();
-      write("refusal", "You have left.");
+      refuse("You have left.", false);
       return;
     }
     note(why);
@@ -289,7 +319,9 @@ $("say").addEventListener("submit", (event) => {
 });
 
 $("text").addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+  // Safari says of the Enter that ends a composition that nothing is composed; its code is 229.
+  const isComposing = event.isComposing || event.keyCode === 229;
+  if (event.key === "Enter" && !event.shiftKey && !isComposing) {
     event.preventDefault();
     $("say").requestSubmit();
   }
@@ -303,7 +335,7 @@ $("text").addEventListener("input", () => {
 
 $("enter").addEventListener("submit", (event) => {
   event.preventDefault();
-  write("refusal", "");
+  refuse("");
   line.start($("name").value.trim(), $("password").value);
 });
 
@@ -343,6 +375,11 @@ function here({ names, more }) {
   fold(false);
 }
 
+$("answer").addEventListener("click", () => {
+  call(callers[0]);
+  $("text").focus();
+});
+
 $("bye").addEventListener("click", () => {
   line.ask({ do: "bye" });
   $("text").focus();
@@ -368,7 +405,7 @@ function offer() {
 }
 
 function lock(isLocked) {
-  for (const control of [$("text"), $("who"), $("bye")]) control.disabled = isLocked;
+  for (const control of [$("text"), $("who"), $("bye"), $("answer")]) control.disabled = isLocked;
 }
 
 function turn(page) {
@@ -386,11 +423,20 @@ function begin(saved) {
   line = new Line(address.href, saved.line, on);
   restore(saved);
   waiting = [];
+  callers = [];
   fold(true);
   peerTypes(false);
   stand({ connected: false, trouble: "", last: "" });
   turn(line.kept.key ? "talk" : "door");
+  $("back").hidden = true;
   if (line.kept.key) line.start();
+}
+
+function offerToGoOn(closed) {
+  $("back").hidden = !closed.line;
+  if (!closed.line) return;
+  $("back").querySelector("bdi").textContent = closed.line.name;
+  $("back").onclick = () => begin(closed);
 }
 
 function restart() {
@@ -409,10 +455,18 @@ document.addEventListener("visibilitychange", () => {
 window.addEventListener("online", () => line.tryNow());
 // A page that the browser keeps for "back" would hold its connection, and be silent on it.
 window.addEventListener("pagehide", () => {
-  if (line.kept.key) save();
+  if (line.kept.key) {
+    save();
+    close();
+  }
   line.rest();
 });
-window.addEventListener("pageshow", () => line.tryNow());
+window.addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) reopen();
+  line.tryNow();
+});
 
 offer();
-begin(stored());
+const closed = reopen(); // of this tab, if it is loaded again
+begin(stored("sessionStorage", STORE));
+if (!line.kept.key) offerToGoOn(closed);

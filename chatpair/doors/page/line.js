@@ -26,6 +26,7 @@ export class Line {
   }
 
   get waits() { return this.#asked.length > 0; }
+  get hold() { return this.#hold; } // seconds for which the server keeps the line after a drop
 
   start(name = this.kept.name, password = this.#password) {
     if (this.#socket !== null) { // whose name would be in the way

@@ -5,8 +5,8 @@ const SHOWN = 1_000, KEPT = 300, KEPT_LENGTH = 400_000; // entries, entries and 
 
 export const MARKS = {
   waiting: ["\u2026", "waiting"],
-  handed: ["\u2713", "handed to the peer's system"],
-  confirmed: ["\u2713\u2713", "confirmed by the peer's program"],
+  handed: ["\u2713", "sent"],
+  confirmed: ["\u2713\u2713", "arrived"],
   failed: ["\u2717", "not delivered"],
 };
 
@@ -25,15 +25,31 @@ const entries = new Map();
 const items = new Map();
 let count = 0;
 
-// Who reads the end goes on to, also when the keyboard of a phone takes half of the room.
-let isAtEnd = true;
+// Who reads the end goes on to, also when the keyboard of a phone takes half of the room. Who reads
+// above it is told how much has come below.
+const more = document.getElementById("new");
+let isAtEnd = true, unseen = 0;
 log.addEventListener("scroll", () => {
   isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+  if (isAtEnd) tellUnseen(0);
 });
 new ResizeObserver(toEnd).observe(log);
+more.addEventListener("click", () => {
+  isAtEnd = true;
+  toEnd();
+  document.getElementById("text").focus();
+});
 
 function toEnd() {
-  if (isAtEnd) log.scrollTop = log.scrollHeight;
+  if (!isAtEnd) return;
+  tellUnseen(0);
+  log.scrollTop = log.scrollHeight;
+}
+
+function tellUnseen(number) {
+  unseen = number;
+  more.textContent = `${number} new`;
+  more.hidden = !number;
 }
 
 export function add(entry) {
@@ -84,6 +100,7 @@ function show(number, entry) {
   list.append(item);
   if (items.size > SHOWN) forget(items.keys().next().value);
   isAtEnd ||= entry.kind === "mine";
+  if (!isAtEnd) tellUnseen(unseen + 1);
   toEnd();
 }
 

@@ -34,8 +34,7 @@ DRAINED_LINES = 2_000
 """Lines that are still handled, and need memory, when nothing can wait any longer."""
 
 _NO_TLS = Notice("This port talks plain text, not TLS.")
-_CROWDED = Notice("There are too many connections from your address.")
-_TOO_OFTEN = Notice("You are connecting too often; try again in a minute.")
+_CROWDED, _TOO_OFTEN = Notice(plain.CROWDED), Notice(plain.TOO_OFTEN)
 _TAKEN_OVER = Error(None, "bad-key", "Another connection has taken this line over.")
 
 

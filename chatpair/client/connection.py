@@ -15,8 +15,7 @@ from twisted.python.failure import Failure
 
 from chatpair.client import json_codec
 from chatpair.client.session import NotJson, Refused
-from chatpair.codecs import json
-from chatpair.codecs.plain import NO_PLAIN_TEXT
+from chatpair.codecs import json, plain
 from chatpair.exchange import messages
 from chatpair.wire.privacy import NEEDS_TLS, is_private
 
@@ -145,7 +144,10 @@ class Connection(LineReceiver):
         if self._handle == self._before_mode:
             self._handle = self._closing
             text = line.decode(errors="replace")
-            self._line.refused(NotJson(SPEAKS_TLS if text == NO_PLAIN_TEXT else text))
+            if text in (plain.FULL, plain.CROWDED, plain.TOO_OFTEN):
+                self._line.refused(Refused("try-later", text))
+            else:
+                self._line.refused(NotJson(SPEAKS_TLS if text == plain.NO_PLAIN_TEXT else text))
         else:  # a later version may say more
             self._log.warn("The server said what means nothing: {line}", line=line[:200])
 

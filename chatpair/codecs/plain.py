@@ -27,6 +27,11 @@ Any other line is said to the one you talk with; one with a space first always i
 NO_PLAIN_TEXT = "This port talks TLS, not plain text."
 """What is said, without TLS, to who begins without TLS where it is due."""
 
+FULL = "The server is full."
+CROWDED = "There are too many connections from your address."
+TOO_OFTEN = "You are connecting too often; try again in a minute."
+"""What is said to who may come later, before it is known whether JSON is spoken."""
+
 _WORDS: dict[str, messages.AnyCommand] = {
     "/bye": messages.HangUp(),
     "/who": messages.AskWho(),

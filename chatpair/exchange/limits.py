@@ -60,8 +60,8 @@ class HostLimit:
     def _is_recent(self, since: float) -> bool:
         return self._clock.seconds() - since < self._seconds
 
-    def spend(self, host: str) -> None:
-        """Count one time."""
+    def spend(self, host: str, count: int = 1) -> None:
+        """Count one time, or give one back."""
         if not self._limit:
             return
         while self._times:  # forget those whose time is up, and the oldest if there are too many
@@ -70,13 +70,7 @@ class HostLimit:
                 break
             del self._times[oldest]
         since, times = self._times.get(host, (self._clock.seconds(), 0))
-        self._times[host] = since, times + 1
-
-    def give_back(self, host: str) -> None:
-        """Count one time less."""
-        if host in self._times:
-            since, times = self._times[host]
-            self._times[host] = since, times - 1
+        self._times[host] = since, times + count
 
 
 @dataclass(slots=True, eq=False, repr=False)

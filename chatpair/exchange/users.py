@@ -55,6 +55,7 @@ class Users(dict[str, User]):
         self._names = NameIndex()  # with those that are being claimed
         self._keys: list[str] = []  # of the same, in their order
         self._new_names = HostLimit(self._clock, self._settings.names_per_minute)
+        self._lost_keys = HostLimit(self._clock, self._settings.names_per_minute)
         self._last = 0.0
 
     def find(self, text: str) -> User | None:
@@ -112,6 +113,15 @@ class Users(dict[str, User]):
         assert self._accounts is not None
         return self._accounts.check(parse(text), password, host)
 
+    def key_refused(self, why: Error, host: str | None) -> None:
+        """Let a host that has shown a key of a line that is gone take one name more: an old one.
+
+        All come back at once after a restart. As nobody can tell if it was a key, there is a limit.
+        """
+        if why.code == "bad-key" and is_stranger(host) and not self._lost_keys.is_spent(host):
+            self._lost_keys.spend(host)
+            self._new_names.spend(host, -1)
+
     def claim(self, text: str, inbox: Inbox, *, proven: bool = False) -> Deferred[User | Error]:
         """Fire with a new user, whose inbox it is, or with why there is none.
 
@@ -131,7 +141,7 @@ class Users(dict[str, User]):
             if outcome == "yours":
                 return self._enter(name, inbox)
             if is_stranger(host):
-                self._new_names.give_back(host)
+                self._new_names.spend(host, -1)
             self._free(name)
             return _taken(name) if outcome == "taken" else not_ready("name")
 

@@ -94,7 +94,7 @@ class Visitors(set[Visitor]):
     def recount(self, host: str | None) -> None:
         """Let a connection be counted once more that was counted as another kind."""
         if is_stranger(host):
-            self._connects.give_back(host)
+            self._connects.spend(host, -1)
 
     def went(self, visitor: Visitor, host: str | None) -> None:
         """Forget a connection that was counted."""

@@ -17,7 +17,7 @@ from chatpair.exchange.visitors import Visitor
 from chatpair.sessions.password import PasswordCheck
 from chatpair.wire.liveness import Watch
 
-FULL = Error("name", "try-later", "The server is full.")
+FULL = Error("name", "try-later", plain.FULL)
 _NOT_HELD = Notice("Lines are not held here.")
 _STOPPING = Error(None, "try-later", "The server is stopping.")
 
@@ -310,6 +310,7 @@ class Session:
     def resumed(self, resume: messages.Resume, answer: User | str | Error) -> None:
         """Go on here, or let another node go on."""
         if isinstance(answer, Error):
+            self.exchange.users.key_refused(answer, self.connection.host)
             self.connection.tell(answer)
         elif isinstance(answer, str):
             self.exchange.directory.carry(self.connection, answer, self.unobeyed(resume))
@@ -391,9 +392,8 @@ class Session:
         if answer is not None:
             answer.cancel()
         self.exchange.visitors.unnamed.stop(self.connection)
-        user = self.connection.user
-        if user is not None and user.pace is not None:
-            self.exchange.paces.leave(user)
+        if self.connection.user is not None:
+            self.exchange.paces.leave(self.connection.user)
 
     def forget(self) -> None:
         """Hold nothing any more that holds this: nobody uses it again."""

@@ -204,6 +204,11 @@ from tests.support.transcript import scenes
     Whoever has said nothing need not wait.
         a line
         settled -> settled = None
+    So does who is told so before there is JSON.
+        a line without a name
+        start -> (connects)
+        accepted, and told There are too many connections from your address. -> (hangs up)
+        the connection is lost, and tried again -> (connects)
     A line that is not patient has one attempt.
         a line without a name
         start once -> (connects)

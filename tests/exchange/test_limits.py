@@ -152,6 +152,17 @@ def test_who_takes_too_many_names_is_told_so_and_may_try_later() -> None:
     assert carol.events()[0]["event"] == "named"
 
 
+def test_who_shows_a_key_of_a_line_that_is_gone_has_an_old_name() -> None:
+    exchange = Exchange(names_per_minute=2)
+    named = []
+    for number in range(6):
+        party = exchange.connect_json(STRANGER)
+        party.does("resume", key=f"{number:08}-00", seen=0)
+        party.does("name", name=f"u{number}")
+        named.append(party.events()[-1]["event"] == "named")
+    assert named == [True] * 4 + [False] * 2  # as anybody could say that it is one
+
+
 def test_a_name_that_is_refused_does_not_count() -> None:
     exchange = Exchange(names_per_minute=2)
     party = named(exchange, "alice")

@@ -338,7 +338,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         """Say why somebody is not let in, and close."""
         self.tell(answer)
         self.factory.activity.refused(reason)
-        self.end(reason, seconds=REFUSED_SECONDS)
+        self.end(reason, seconds=min(REFUSED_SECONDS, self.factory.settings.name_time))
 
     def no_name_came(self) -> None:
         seconds = self.factory.settings.name_time

@@ -319,7 +319,8 @@ class WebSite(Site):
 
     def getResourceFor(self, request: Any) -> Any:
         resource = super().getResourceFor(request)
-        if not request.channel.too_often or isinstance(resource, _Socket):
+        upgrades = isinstance(resource, _Socket) and request.requestHeaders.hasHeader(b"Upgrade")
+        if upgrades or not request.channel.too_often:
             return resource
         self.chat.activity.refused("connecting too often")
         return _TOO_OFTEN

@@ -13,6 +13,7 @@ import select
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from twisted.internet import interfaces, tcp
@@ -35,6 +36,9 @@ ACCEPTS_A_TURN = 100
 REST_SECONDS = 1.0
 """How long nobody is accepted after the process, or the system, has run out of files."""
 
+TOLD_SECONDS = 60.0
+"""Seconds between two lines of the log about that, at least."""
+
 _OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 _DONE = Failure(CONNECTION_DONE)
@@ -43,13 +47,13 @@ _log = Logger()
 
 
 class EpollPort(tcp.Port):
-    """A port that lets in nobody for a second when there are no files left, and says so once."""
+    """A port that lets in nobody for a second when there are no files left, and says so."""
 
     reactor: Any
     poller: EpollPoller
     _spare: int | None = None  # a file that makes room for one connection when there are no others
     _resting: interfaces.IDelayedCall | None = None
-    _full = False
+    _told = -inf  # when the log was last told that there are none
     shared = False
     """Whether other processes of the same user may listen on the same port."""
 
@@ -72,7 +76,6 @@ class EpollPort(tcp.Port):
             try:
                 fileno, client = self.socket._accept()  # type: ignore[union-attr]
             except BlockingIOError:
-                self._full = False
                 return
             except OSError as why:
                 if why.errno in _OUT_OF_FILES:
@@ -82,6 +85,8 @@ class EpollPort(tcp.Port):
             # What socket.accept does, which looks up two enums for it, at twice the cost.
             sock = socket.socket(self.addressFamily, self.socketType, fileno=fileno)
             self._accepted(sock, address_of(client))
+            if self._resting is not None:
+                return
 
     def _accepted(self, sock: socket.socket, peer: Address) -> None:
         assert self.factory is not None
@@ -98,15 +103,16 @@ class EpollPort(tcp.Port):
         try:
             transport = EpollTransport(sock, protocol, peer, self.poller, number)
         except OSError as why:  # the system can't watch so many
-            _log.error("{peer} is turned away: {why}", peer=peer, why=why)
             sock.close()
+            self._rest(why)
         else:
             transport.call(protocol.makeConnection, transport)
 
     def _rest(self, why: OSError) -> None:
         """Turn away those who wait, and look again after a while: there will be more."""
-        if not self._full:
-            self._full = True
+        now = self.reactor.seconds()
+        if now - self._told >= TOLD_SECONDS:
+            self._told = now
             _log.warn(
                 "Nobody can connect to port {port} at the moment: {why}",
                 port=self.poller.port,

@@ -40,6 +40,8 @@ class Source:
     def __init__(self, checker: checkers.ICredentialsChecker) -> None:
         """Take a checker; raises OSError if its file can't be read."""
         self.written = _written_by(checker)
+        self.failing = False
+        """Whether the last time it could not tell, of which the log has one line."""
         self.ask: Callable[[UsernamePassword], Any] = checker.requestAvatarId
         if isinstance(checker, UNIXChecker):  # which makes a hash of the password at once
             turns, answer = DeferredLock(), partial(_answer, checker)
@@ -141,6 +143,7 @@ class Accounts:
     async def _ask(self, owners: Owners, password: bytes, host: str | None) -> str | Error:
         """Ask the checkers, one after another."""
         answer: str | Error = WRONG
+        wrong = False
         try:
             for written, source in owners:
                 credentials = UsernamePassword(written.encode(), password)
@@ -150,15 +153,17 @@ class Accounts:
                     if await asked != checkers.ANONYMOUS:
                         self._wrong.forgive(owners[0][0], host)
                         return written
+                    wrong = True
                 except LoginFailed:
-                    pass
+                    wrong, source.failing = True, False
                 except (defer.TimeoutError, defer.CancelledError):
                     answer = BUSY
                 except Exception as why:
                     # No more of it: what a checker says may hold the password.
-                    _log.error("A checker of passwords failed: {kind}", kind=type(why).__name__)
-                    answer = FAILED
-            if answer is WRONG:
+                    if not source.failing:
+                        _log.error("A checker of passwords failed: {kind}", kind=type(why).__name__)
+                    source.failing, answer = True, FAILED
+            if wrong:
                 self._wrong.count(owners[0][0], host)
             return answer
         finally:

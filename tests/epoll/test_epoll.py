@@ -18,7 +18,13 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
-from chatpair.epoll.endpoint import ACCEPTS_A_TURN, BACKLOG, REST_SECONDS, EpollServerEndpoint
+from chatpair.epoll.endpoint import (
+    ACCEPTS_A_TURN,
+    BACKLOG,
+    REST_SECONDS,
+    TOLD_SECONDS,
+    EpollServerEndpoint,
+)
 from tests.support.turns import Listening, Recorder, Turns, log_of_a_test, read_all
 
 
@@ -59,10 +65,27 @@ def test_without_files_a_port_rests_and_says_so_once(listening: Listening) -> No
             listening.reactor.turn_until(lambda: protocol.data)
         assert complaints(log) == [os.strerror(errno.EMFILE)]
         listening.connect()
+        listening.reactor.advance(TOLD_SECONDS)
         with no_files_left():
             callers[3].connect(listening.address)
             listening.reactor.turn()
         assert len(complaints(log)) == 2
+
+
+def test_without_watches_left_a_port_rests_too(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(listening.port.poller, "add", fail)
+    with log_of_a_test() as log:
+        for _ in range(3):
+            assert listening.dial().recv(0) == b""
+            listening.reactor.turn()
+            assert listening.port not in listening.reactor.readers
+            listening.reactor.advance(REST_SECONDS)
+    assert complaints(log) == [os.strerror(errno.ENOSPC)]
 
 
 def test_a_port_that_rests_can_be_closed(listening: Listening) -> None:

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from chatpair.exchange import limits
+from chatpair.exchange.directory import Claimed
 from chatpair.exchange.limits import HostLimit, host_of, is_stranger
 from tests.support.exchange import Exchange, Party
 
@@ -161,6 +163,25 @@ def test_who_shows_a_key_of_a_line_that_is_gone_has_an_old_name() -> None:
         party.does("name", name=f"u{number}")
         named.append(party.events()[-1]["event"] == "named")
     assert named == [True] * 4 + [False] * 2  # as anybody could say that it is one
+
+
+def test_names_that_are_under_way_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    exchange = Exchange(names_per_minute=2)
+    asked: list[Deferred[Claimed]] = []
+
+    def claim(_: object) -> Deferred[Claimed]:
+        asked.append(Deferred())
+        return asked[-1]
+
+    monkeypatch.setattr(exchange.factory.directory, "claim", claim)
+    alice, bob, carol = (named(exchange, name) for name in ("alice", "bob", "carol"))
+    assert (alice.heard(), bob.heard(), carol.heard()) == ([], [], [TOO_MANY_NAMES])
+    asked[0].callback("taken")
+    asked[1].callback("yours")
+    carol.says("carol", "dave")
+    asked[2].callback("yours")
+    assert (alice.heard(), bob.heard(), carol.heard()) == (["Reuse"], ["OK"], ["OK"])
+    assert named(exchange, "erin").heard() == [TOO_MANY_NAMES]
 
 
 def test_a_name_that_is_refused_does_not_count() -> None:

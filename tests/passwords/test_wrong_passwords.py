@@ -9,6 +9,7 @@ from chatpair.passwords.accounts import Accounts
 from chatpair.passwords.wrong_passwords import WrongPasswords
 from tests.support.accounts import LOOPBACK, Guarded, known, slow
 from tests.support.exchange import Party
+from tests.support.turns import log_of_a_test
 
 OTHER = "127.0.0.2"
 
@@ -185,6 +186,24 @@ def test_any_of_several_may_accept() -> None:
     exchange.enter("dave").says("/who")
     assert sorted(exchange.factory.users) == ["alice", "bob", "carol", "dave"]
     assert exchange.factory.users["alice"].name.text == "Alice"
+
+
+def test_a_checker_that_fails_is_one_line_and_what_others_find_wrong_counts() -> None:
+    def fail(_: object) -> None:
+        raise ZeroDivisionError
+
+    failing = known(alice="one")
+    failing.ask = fail
+    exchange = Guarded(failing, known(alice="two"))
+    said = []
+    with log_of_a_test() as log:
+        for _ in range(4):
+            party = exchange.local()
+            party.says("alice", "wrong")
+            exchange.clock.advance(1)
+            said.append(party.heard()[1:])
+    assert said == [["That password can't be checked now. Try later."]] * 3 + [[]]
+    assert len(log) == 1
 
 
 def test_a_checker_that_can_not_tell_has_all_names() -> None:

@@ -180,7 +180,7 @@ class EngineNames:
         arguments: list[str | int] = [*stay, self._turn, len(releases), *releases]
         for claim in self._sent.values():
             name = claim.name
-            kind = "a" if name.text.isascii() else "u"
+            kind = "a" if name.is_plain else "u"
             arguments += [claim.mode, kind, name.key, len(name.skeletons), *name.skeletons]
         done = self._engine.script(NAMES, KEYS, arguments)
         done.addErrback(lambda _: [b"UNKNOWN"])

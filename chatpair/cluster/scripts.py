@@ -9,7 +9,7 @@ Keys, all in one slot:
     {chatpair}:dead         set: members that were, whose names are to be swept
     {chatpair}:stale        set: members of which another node knows that they were dead before
     {chatpair}:name:KEY     the member that owns the name with this key
-    {chatpair}:look:a:LOOK  hash: key -> owner, of ASCII names with this skeleton
+    {chatpair}:look:a:LOOK  hash: key -> owner, of plain names with this skeleton
     {chatpair}:look:u:LOOK  the same of other names
     {chatpair}:of:MEMBER    hash: key of a name of its -> "a" or "u" and the skeletons, by lines
 

@@ -1,16 +1,20 @@
 """What a name may be, and when two names count as one.
 
 Names follow PRECIS UsernameCaseMapped (RFC 8265). Names that only look alike are kept apart
-by their skeletons (Unicode Technical Standard 39, section 4).
+by their skeletons (Unicode Technical Standard 39, section 4). That takes I and 1 for l, and 0 for
+O; here i is l as well, in the skeletons alone, for it is I to whoever writes the name so.
 """
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from confusable_homoglyphs.categories import alias
 from confusable_homoglyphs.utils import load
 from precis_i18n import get_profile
+from precis_i18n.unicode import UnicodeData
 
 MAX_LENGTH = 32
 """Characters a name may have, after PRECIS."""
@@ -30,7 +34,16 @@ RESERVED = frozenset(
     )
 )
 
+MAX_MARKS = 4
+"""Nonspacing marks that a letter may have (UTS 39, section 5.4)."""
+
 _profile = get_profile("UsernameCaseMapped")
+_unicode = UnicodeData()
+
+_READ_AS = str.maketrans("Ii1|0", "llllo")
+_AMBIGUOUS = frozenset("I1|0")  # in what is ASCII
+_FILLER = "\U00016fe4"  # a mark that nobody sees
+_DOT_ABOVE = re.compile("([ij][\u0300-\u036f]*?)\u0307")  # which the letter has already
 
 
 class BadName(ValueError):
@@ -40,8 +53,7 @@ class BadName(ValueError):
 class Name(NamedTuple):
     """A name that may be claimed.
 
-    Two names are one if their keys are equal or, unless both are ASCII, if they share a
-    skeleton.
+    Two names are one if their keys are equal or, unless both are plain, if they share a skeleton.
     """
 
     text: str
@@ -49,14 +61,19 @@ class Name(NamedTuple):
     key: str
     """What PRECIS makes of it: equal for two that differ in case or width alone."""
     skeletons: tuple[str, ...]
-    """What it looks like, in lower case and as typed."""
+    """What it looks like; after a space, what that is to names that are not ASCII."""
 
     def __str__(self) -> str:
         return self.text
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is ASCII, and no letter of it is read as another."""
+        return self.text.isascii() and _AMBIGUOUS.isdisjoint(self.text)
+
     def is_same(self, other: "Name") -> bool:
         """Tell whether two names are one."""
-        if self.text.isascii() and other.text.isascii():
+        if self.is_plain and other.is_plain:
             return self.key == other.key
         return not set(self.skeletons).isdisjoint(other.skeletons)
 
@@ -93,18 +110,40 @@ def skeleton(text: str) -> str:
     """Return what is equal for two texts that look alike (UTS 39, section 4)."""
     if text.isascii():
         return text.translate(_TRANSLATION)
-    decomposed = unicodedata.normalize("NFD", text).translate(_TRANSLATION)
-    return unicodedata.normalize("NFD", decomposed)
+    decomposed = _seen(unicodedata.normalize("NFD", text)).translate(_TRANSLATION)
+    return _DOT_ABOVE.sub(r"\1", unicodedata.normalize("NFD", decomposed))
 
 
-def _shape(text: str) -> str:
-    """Return what is equal for two texts that look alike as typed, whatever their case."""
-    return skeleton(skeleton(text).lower())
+def _seen(decomposed: str) -> str:
+    """Return a text without what is not seen; no font has a mark on a letter of another script."""
+    seen, letter = "", ""
+    for one in decomposed:
+        if unicodedata.category(one) != "Mn":
+            letter = one
+        elif one == _FILLER or (letter and alias(one) not in (alias(letter), "INHERITED")):
+            continue
+        if not _unicode.default_ignorable(ord(one)):
+            seen += one
+    return seen
 
 
-_ASCII_SHAPES = {code: _shape(chr(code)) for code in range(128)}
+def _looks(text: str, key: str) -> tuple[str, ...]:
+    """Return the skeletons of a name, in lower case and as typed.
 
-_RESERVED_SKELETONS = frozenset(map(skeleton, RESERVED))
+    With names that are not ASCII others share those after a space, if they have such ones.
+    """
+    if text.isascii():
+        look, whole = key.translate(_READ_AS), key.translate(_ASCII_SKELETONS)
+        return (look,) if look == whole else (look, f" {whole}")
+    looks = {_read(skeleton(key)), _read(skeleton(skeleton(text).lower()))}
+    return (*looks, *(f" {look}" for look in looks))
+
+
+def _read(shape: str) -> str:
+    return shape.lower().translate(_READ_AS)
+
+
+_ASCII_SKELETONS = {code: _read(skeleton(chr(code))) for code in range(128)}
 
 
 def fold(text: str) -> str:
@@ -137,8 +176,20 @@ def is_key_of(text: str, name: Name) -> bool:
 def _is_reserved(text: str, key: str) -> bool:
     if text.isascii():
         return key.rstrip(".!?") in RESERVED
-    looks = (skeleton(key), skeleton(text).lower())
-    return not _RESERVED_SKELETONS.isdisjoint(look.rstrip(".!?") for look in looks)
+    looks = (look.rstrip(".!?") for look in _looks(text, key))
+    return not _RESERVED_SKELETONS.isdisjoint(looks)
+
+
+_RESERVED_SKELETONS = frozenset(_read(skeleton(word)) for word in RESERVED)
+
+
+def _has_too_many_marks(key: str) -> bool:
+    marks = ""
+    for one in unicodedata.normalize("NFD", key):
+        marks = marks + one if unicodedata.category(one) == "Mn" else ""
+        if len(marks) > MAX_MARKS or marks[-2:-1] == one:
+            return True
+    return False
 
 
 def parse(text: str) -> Name:
@@ -150,24 +201,26 @@ def parse(text: str) -> Name:
         raise BadName("no space and none of : [ ] ( ) / * , in a name")
     if _is_reserved(text, key):
         raise BadName("the server says that itself")
-    key = text if key == text else key  # one object, as most names are so
-    shape = text.translate(_ASCII_SHAPES) if text.isascii() else _shape(text)
-    return Name(text, key, tuple({skeleton(key), shape}))
+    if not text.isascii() and _has_too_many_marks(key):
+        raise BadName("it has too many marks on a letter")
+    # Most names are one object.
+    key = text if key == text else key
+    return Name(text, key, tuple(key if look == key else look for look in _looks(text, key)))
 
 
 class NameIndex:
     """Names that are taken, or written somewhere, and which of them another counts as."""
 
     def __init__(self) -> None:
-        self._keys: dict[str, str] = {}  # how the ASCII ones are written
-        # Two ASCII names may share a skeleton (bam, barn); with any other name none may.
+        self._keys: dict[str, str] = {}  # how the plain ones are written
+        # Two plain names may share a skeleton (bam, barn); with any other name none may.
         self._ascii: dict[str, str] = {}  # how the first of them is written
         self._more: defaultdict[str, list[str]] = defaultdict(list)  # and the others, if any
         self._others: dict[str, str] = {}
 
     def add(self, name: Name) -> None:
         """Put in a name that counts as none that is in already."""
-        if not name.text.isascii():
+        if not name.is_plain:
             self._others.update(dict.fromkeys(name.skeletons, name.text))
             return
         self._keys[name.key] = name.text
@@ -179,7 +232,7 @@ class NameIndex:
 
     def remove(self, name: Name) -> None:
         """Take out a name that is in."""
-        if not name.text.isascii():
+        if not name.is_plain:
             for look in name.skeletons:
                 del self._others[look]
             return
@@ -197,12 +250,12 @@ class NameIndex:
 
     def find(self, name: Name) -> str | None:
         """Return as it is written the name that another counts as, if there is one."""
+        written = self._keys.get(name.key)  # before any that only looks like it
+        tables = (self._others,) if name.is_plain else (self._others, self._ascii)
         for look in name.skeletons:
-            if look in self._others:
-                return self._others[look]
-        if name.text.isascii():
-            return self._keys.get(name.key)
-        return next((self._ascii[look] for look in name.skeletons if look in self._ascii), None)
+            for table in tables:
+                written = written or table.get(look)
+        return written
 
     def has(self, name: Name) -> bool:
         """Tell whether a name, or one that counts as the same, is in."""

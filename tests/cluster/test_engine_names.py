@@ -17,7 +17,7 @@ from tests.support.cluster_nodes import LEASE, Store, World
 pytestmark = pytest.mark.engine
 
 # Two that are one in many ways: by case, by look, by width; and two that only seem so.
-TEXTS = ["bam", "barn", "bаm", "bаrn", "Bam", "ｂａｍ", "BAM", "alice", "аlice", "ALICE", "аня"]
+TEXTS = ["bam", "barn", "bаm", "bаrn", "Bam", "ｂａｍ", "bam1", "alice", "аlice", "al1ce"]
 NODES = ["a", "b", "c"]
 
 
@@ -63,7 +63,7 @@ def test_names_are_taken_as_in_a_table(
             name = parse(detail)
             if name.key in mine:
                 continue  # a node keeps its own users apart
-            kind = "a" if detail.isascii() else "u"
+            kind = "a" if name.is_plain else "u"
             (outcome,) = names(inc, 0, "new", kind, name.key, len(name.skeletons), *name.skeletons)
             assert outcome == ("taken" if table.has(name) else "yours")
             if outcome == "yours":

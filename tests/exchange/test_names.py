@@ -17,11 +17,12 @@ from tests.support.exchange import Exchange
 
 FORBIDDEN = "no space and none of : [ ] ( ) / * , in a name"
 SAID = "the server says that itself"
+MARKS, FIVE_MARKS = "it has too many marks on a letter", "\u0301\u0302\u0303\u0304\u0305"
 
 
 @pytest.mark.parametrize(
     "text",
-    ["a", "alice", "ALICE", "o'neil", "x" * 32, "élan", "Ωmega", "李", "अनु", "аня", "a.b_c"],
+    ["a", "ALICE", "o'neil", "x" * 32, "ệlan", f"a{FIVE_MARKS[:-1]}", "李", "अनु", "аня", "a.b_c"],
 )
 def test_is_shown_as_typed(text: str) -> None:
     assert str(parse(text)) == text
@@ -41,6 +42,7 @@ def test_is_shown_as_typed(text: str) -> None:
         ("\U0001f600", "U+1F600 can't be in a name"),
         ("ﬁ", "U+FB01 can't be in a name"),
         ("aא", "it mixes directions of writing"),
+        *(("a" + marks, MARKS) for marks in ["\u0301" * 31, "\u0301\u0323\u0301", FIVE_MARKS]),
         *((word, SAID) for word in ["OK", "Reuse", "quit", "Quit.", "quit!", "No?", "ＯＫ"]),
         ("ОК", SAID),  # in Cyrillic
     ],
@@ -63,8 +65,16 @@ ONE_NAME = [
     ("bаm", "barn"),
     ("scope", "ѕсоре"),
     ("bob1", "bоbl"),
+    *(("alice", text) for text in ("aIice", "AIice", "al1ce", "a1ice", "a|ice")),
+    *(("bill", text) for text in ("biIl", "bi11", "BIII")),
+    *(("bob1", "bobl"), ("bob", "b0b"), ("BOB", "B0b"), ("O", "0"), ("modern", "m0dern")),
+    *(("alice", text) for text in ("ali\u0307ce", "al\u0131\u0307ce", "alice\U00016fe4", "а1ice")),
+    *(("राम्", "राम्\u200c"), ("राम्", "राम्\u200d"), ("alice", "ali\u094dce"), ("İzmir", "izmir")),
 ]
-TWO_NAMES = [("bam", "barn"), ("bob1", "bobl"), ("O", "0"), ("alice", "alicé"), ("аня", "анна")]
+TWO_NAMES = [
+    *(("bam", "barn"), ("bam1", "barn1"), ("modern", "modem"), ("bill", "bili"), ("kai", "Kal")),
+    *(("alice", "alicé"), ("alice", "alice."), ("аня", "анна"), ("user1", "user7")),
+]
 
 
 @pytest.mark.parametrize(("one", "other"), ONE_NAME + [(b, a) for a, b in ONE_NAME])

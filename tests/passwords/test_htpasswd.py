@@ -142,7 +142,8 @@ def test_a_file_that_is_just_being_written_holds_as_it_was(path: Path) -> None:
 # Which name is whose
 
 
-NAMES = ["alice", "ALICE", "аlice", "bam", "barn", "bаrn", "O", "0", "bob1", "bobl", "bоbl", "ВОВ"]
+NAMES = ["alice", "ALICE", "аlice", "al1ce", "bam", "BAM1", "barn", "barnl", "bаrn", "bаm1"]
+NAMES += ["O", "0", "bob1", "bobl", "bobi", "bоbl", "ВОВ", "b0b"]
 
 
 @given(st.lists(st.sampled_from(NAMES)))
@@ -240,3 +241,11 @@ class Anonymous:
 
     def requestAvatarId(self, _: Any) -> None:
         raise NotImplementedError
+
+
+def test_a_name_as_it_is_written_comes_before_what_looks_like_it() -> None:
+    index = NameIndex()
+    for text in ("kal", "kai"):
+        index.add(parse(text))
+    assert index.find(parse("KAI")) == "kai"
+    assert index.find(parse("KA1")) == "kal"

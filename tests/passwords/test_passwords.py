@@ -37,6 +37,7 @@ What counts as the name is the name.
   * alice: ALICE | secret | /who -> Password: | OK | Here: alice
   * alice: Alice | secret | /who -> Password: | OK | Here: alice
   * alice: аlice | secret | /who -> Password: | OK | Here: alice
+  * alice: al1ce | secret | /who -> Password: | OK | Here: alice
   * alice: ａｌｉｃｅ | secret | /who -> Password: | OK | Here: alice
   * alice sends b'alx\bix\x7fce\xcc\x81\x08e\nsekx\x7f\bcret\n' -> Password: | OK
 A password where a name is due is no name at once.

@@ -197,10 +197,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
             self._handle_last()
 
     def _handle_last(self) -> None:
-        """Handle the last lines, unless an answer is waited for.
-
-        TLS can also say that the other end does not listen any more.
-        """
+        """Handle the last lines, if they need not wait; with TLS nobody may listen after them."""
         if self.session.last_must_wait():
             return
         self.paused = False

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IAddress, IConsumer, IReactorTime, ISSLTransport, ITransport
 from twisted.logger import Logger
@@ -88,7 +88,7 @@ class FarTransport:
     def getPeer(self) -> IAddress:
         """Return the client's address, as far as it matters."""
         if self._host is None:
-            return UNIXAddress(b"")
+            return HostnameAddress(b"", 0)  # for which there may be limits there, and not here
         address = IPv6Address if ":" in self._host else IPv4Address
         return address("TCP", self._host, 0)
 
@@ -115,7 +115,7 @@ class FarTransport:
         self._deliver()
 
     def _deliver(self) -> None:
-        if not self._reading or self.disconnected:
+        if not self._reading or self.disconnecting or self.disconnected:
             return
         data, self._unread = self._unread, b""
         if data:

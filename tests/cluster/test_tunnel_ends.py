@@ -1,5 +1,7 @@
 """What limits clients that come back at another node, and how their connections end."""
 
+from ipaddress import ip_network
+
 import pytest
 from twisted.internet.interfaces import ISSLTransport
 from zope.interface import alsoProvides
@@ -65,9 +67,16 @@ def test_a_connection_counts_at_the_node_that_it_is_to() -> None:
 
 @pytest.mark.parametrize(
     ("host", "tls", "private"),
-    [("127.0.0.1", False, True), ("10.0.0.1", False, False), ("10.0.0.1", True, True)],
+    [
+        ("127.0.0.1", False, True),
+        ("10.0.0.1", False, False),
+        ("10.0.0.1", True, True),
+        ("10.1.0.1", False, False),
+        ("10.1.0.1", True, True),
+    ],
 )
 def test_what_is_private_stays_so(host: str, tls: bool, private: bool, network: Away) -> None:
+    network.b.factory.settings.exempt = (ip_network("10.1.0.0/16"),)
     again = network.b.connect(host)
     if tls:
         alsoProvides(again.transport, ISSLTransport)

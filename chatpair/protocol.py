@@ -44,10 +44,7 @@ def _tell_nobody(sender: str, lines: bytes, seconds: float) -> bool:
 
 @implementer(IHalfCloseableProtocol)
 class ChatProtocol(TextLineReceiver, TimeoutMixin):
-    """Somebody at the other end, who is unnamed, idle or paired.
-
-    The session has a line handler for each of these states; that of the present one is bound.
-    """
+    """Somebody who is unnamed, idle or paired: the session's line handler of that is bound."""
 
     factory: Exchange
     session: PlainSession | JsonSession | Session
@@ -94,9 +91,8 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
     def handshakeReceived(self) -> None:
         self.refuse(_NO_TLS, "TLS")
 
-    def lineReceived(self, line: bytes) -> bool:
-        """Hand a line to the handler of the present state; return whether it must wait."""
-        return self.handle_line(line)
+    def lineReceived(self, line: bytes) -> None:
+        self.handle_line(line)
 
     def linesReceived(self, lines: bytes) -> bool:
         """Pass lines on as one if all are text for the peer; return whether they are."""
@@ -139,8 +135,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         return self.input_state in ("ending", "ended")
 
     def _read(self) -> Reading:
-        if self._reading is None:
-            self._reading = make_reading(None)
+        self._reading = self._reading or make_reading(None)
         return self._reading
 
     def flow_changed(self) -> None:
@@ -251,12 +246,12 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         self.outgoing.write(self.session.render(event))
         self._hears(event)
 
-    def tell_for_receipt(self, event: AnyEvent) -> None:
-        self.outgoing.write_for_receipt(self.session.render(event))
-        self._hears(event)
+    def tell_for_receipt(self, *events: AnyEvent) -> None:
+        self.outgoing.write_for_receipt(self.session.render_parts(events))
+        self._hears(*events)
 
-    def _hears(self, event: AnyEvent) -> None:
-        if self.timeOut is not None and isinstance(event, Message):
+    def _hears(self, *events: AnyEvent) -> None:
+        if self.timeOut is not None and any(isinstance(event, Message) for event in events):
             self.resetTimeout()
 
     def tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:
@@ -285,7 +280,8 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         """Look up where what is said goes, once for many lines."""
         self.peer = peer
         self._tell_peer = peer.inbox.tell_lines if peer is not None else _tell_nobody
-        self.takes_chunks = peer is not None and self.session.takes_chunks and not self.deaf
+        takes_chunks = peer is not None and peer.inbox.takes_chunks
+        self.takes_chunks = takes_chunks and self.session.takes_chunks and not self.deaf
 
     def speak_json(self) -> None:
         """Speak JSON from now on."""
@@ -349,6 +345,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
 
     def dismissed(self, why: Error) -> None:
         self.user = None
+        self.outgoing.drop()  # it is told again elsewhere
         self.tell(why)
         self.end("dismissed", seconds=CLOSING_SECONDS)
 
@@ -361,7 +358,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         self.end("stopped")
 
     def abort(self) -> None:
-        self.outgoing.close()
+        self.outgoing.lost()
         self._closing = self._closing or make_closing(self)
         self._closing.abort()
 
@@ -381,7 +378,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Handle the lines that flow control kept, and leave."""
-        self.outgoing.close()
+        self.outgoing.lost()
         self.setTimeout(None)
         self.watch.stop()
         self.factory.directory.check()

@@ -82,7 +82,7 @@ class CarriedSession(Session):
         if not more:
             data, self._part = self._part, b""
             self._untold += len(data)
-            self.connection.outgoing.write_for_receipt(data)
+            self.connection.outgoing.write_for_receipt(iter((data,)))
 
     def handed(self) -> None:
         """Tell the other node that the kernel has all."""

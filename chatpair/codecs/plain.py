@@ -5,6 +5,7 @@ They are those of the original article's protocol.
 
 import re
 import time
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from msgspec.structs import replace
@@ -23,6 +24,9 @@ To:bob or /to bob: talk with bob
 /quit or Quit: leave
 /help: these lines
 Any other line is said to the one you talk with; one with a space first always is"""
+
+LINES_A_PART = 50
+"""Lines of a text that are rendered at once, when it may be that they are not all read."""
 
 NO_PLAIN_TEXT = "This port talks TLS, not plain text."
 """What is said, without TLS, to who begins without TLS where it is due."""
@@ -177,6 +181,33 @@ def _lines(event: messages.AnyEvent) -> str:
 def render(event: messages.AnyEvent) -> bytes:
     """Return the lines that tell a user of an event, each with its CR LF."""
     return _lines(event).replace("\n", "\r\n").encode() + b"\r\n"
+
+
+def render_parts(events: Iterable[messages.AnyEvent]) -> Iterator[bytes]:
+    """Yield what tells of several events, little by little: a short text may have many lines."""
+    for event in events:
+        match event:
+            case messages.Message(text=text):
+                for part in _parts(text):
+                    yield render(replace(event, text=part))
+            case messages.Repeated(message):
+                for part in _parts(message.text):
+                    yield render(messages.Repeated(replace(message, text=part)))
+            case _:
+                yield render(event)
+
+
+def _parts(text: str) -> Iterator[str]:
+    start = 0
+    while True:
+        end = start
+        for _ in range(LINES_A_PART):
+            end = text.find("\n", end) + 1
+            if not end:
+                yield text[start:]
+                return
+        yield text[start : end - 1]
+        start = end
 
 
 def render_messages(sender: str, lines: bytes, seconds: float) -> bytes:

@@ -16,6 +16,7 @@ from twisted.python.filepath import FilePath
 from zope.interface import implementer
 
 from chatpair.codecs.plain import NO_PLAIN_TEXT
+from chatpair.wire.turns import TLS_BYTES_A_TURN, read_no_more_at_once
 
 # RFC 8446, section 5.1: the first byte of a handshake record.
 _HANDSHAKE = b"\x16"
@@ -28,6 +29,13 @@ class _Connection(SSL.Connection):
     """
 
     def recv(self, *arguments: Any) -> bytes:
+        """Return what is in all records that have come: each may have a byte, and cost a turn."""
+        data = bytearray()
+        with suppress(SSL.Error):  # or, if nothing has come before it, raise it
+            while True:
+                data += super().recv(*arguments)
+        if data:
+            return bytes(data)
         try:
             return super().recv(*arguments)
         except SSL.ZeroReturnError:
@@ -87,6 +95,10 @@ class TLSTransport(TLSMemoryBIOProtocol):
     def in_handshake(self) -> bool:
         """Whether nothing can be told yet."""
         return not self._handshakeDone
+
+    def makeConnection(self, transport: Any) -> None:
+        super().makeConnection(transport)
+        read_no_more_at_once(transport, TLS_BYTES_A_TURN)
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Let the connection underneath pause and resume a producer.

@@ -22,6 +22,7 @@ from twisted.web.websocket import WebSocketResource
 from chatpair.doors.websocket import WebSocketTransport
 from chatpair.exchange.exchange import Exchange
 from chatpair.exchange.limits import host_of
+from chatpair.wire.turns import WEB_BYTES_A_TURN, read_no_more_at_once
 
 PAGE = {
     "index.html": b"text/html; charset=utf-8",
@@ -210,6 +211,7 @@ class _Channel(http.HTTPChannel):
 
     def connectionMade(self) -> None:
         super().connectionMade()
+        read_no_more_at_once(self.transport, WEB_BYTES_A_TURN)
         chat = self.site.chat
         self._host = host_of(self.transport.getPeer(), chat.settings.exempt)
         chat.visitors.unnamed.start(self)

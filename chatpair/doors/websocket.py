@@ -14,6 +14,8 @@ from wsproto.utilities import LocalProtocolError
 from zope.interface import implementer
 
 from chatpair.exchange.exchange import Exchange
+from chatpair.wire.outgoing import DEFAULT_BUFFER
+from chatpair.wire.turns import WEB_BYTES_A_TURN, read_no_more_at_once
 
 CLOSING_SECONDS = 5.0
 """How long the other end may take to answer that the connection is to be closed."""
@@ -109,8 +111,11 @@ class WebSocketTransport:
         Else those would pile up, because pings are read also then. RFC 6455, section 5.5.3: one
         pong may stand for several.
         """
-        if not (frame[0] == _PONG and self._protocol.full):
-            self.transport.write(frame)
+        if frame[0] == _PONG and self._protocol.full:
+            return
+        read_no_more_at_once(self.transport, DEFAULT_BUFFER)  # for that is when it is full
+        self.transport.write(frame)
+        read_no_more_at_once(self.transport, WEB_BYTES_A_TURN)
 
     def _close_made(self) -> None:
         """Close the connection, or if it was us who asked, wait for the other end's answer.

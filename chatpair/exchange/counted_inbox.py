@@ -22,6 +22,8 @@ class CountedInbox(Inbox):
 
     __slots__ = ("_kept", "_says", "_statuses", "pair", "seq")
 
+    takes_chunks = False  # each line is an event
+
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         self.pair = 0
@@ -34,7 +36,7 @@ class CountedInbox(Inbox):
 
     @property
     def full(self) -> bool:
-        return self._kept.full or self.connection.full
+        return self._kept.is_full_with(self._says.cost) or self.connection.full
 
     def tell(self, event: AnyEvent, receipt: Receipt | None = None) -> None:
         if isinstance(event, messages.CountedEvent):
@@ -105,6 +107,5 @@ class CountedInbox(Inbox):
 
     def replay(self, user: User, peer: User | None, now: float) -> None:
         name, pair = (peer.name.text, self.pair) if peer is not None else (None, UNSET)
-        self.connection.tell(messages.Resumed(user.name.text, name, self._says.got, pair))
-        for _, event, _ in self._kept:
-            self.connection.tell(event)
+        resumed = messages.Resumed(user.name.text, name, self._says.got, pair)
+        self.connection.tell_for_receipt(resumed, *(event for _, event, _ in self._kept))

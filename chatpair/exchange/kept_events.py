@@ -1,18 +1,30 @@
-"""Events that are kept for a user, and how much that is."""
+"""Events that are kept for a user, and how much that is.
+
+A user may cost a mebibyte in all: half for events that are kept, and half for what it has said that
+waits (or, if it is plain, for what it was told that may be lost).
+"""
 
 from collections import deque
 from collections.abc import Iterator
+from sys import getsizeof
 from typing import Generic, TypeVar
 
-from chatpair.exchange.messages import AnyEvent
+from msgspec.structs import astuple
 
-KEPT_EVENTS, KEPT_BYTES = 1_000, 2**20
-"""Events, or bytes of them, that are kept for a user before whoever speaks to it must wait."""
+from chatpair.exchange.messages import AnyCommand, AnyEvent
 
-EVENT_BYTES = 200
-"""Bytes that an event is taken for, beside its text."""
+KEPT_EVENTS, KEPT_BYTES = 1_000, 2**19
+"""Events, or bytes that they take, that are kept for a user before who speaks to it must wait."""
+
+OBJECT_BYTES = 400
+"""Bytes that an event or a command takes in memory at most, with what keeps it, but its texts."""
 
 Entry = TypeVar("Entry")
+
+
+def cost_of(said: AnyEvent | AnyCommand) -> int:
+    """Return how many bytes an event or a command takes: a letter may take four."""
+    return OBJECT_BYTES + sum(map(getsizeof, astuple(said)))
 
 
 class KeptEvents(Generic[Entry]):
@@ -27,11 +39,15 @@ class KeptEvents(Generic[Entry]):
     @property
     def full(self) -> bool:
         """Whether no more should be kept."""
-        return self._events >= KEPT_EVENTS or self._bytes >= KEPT_BYTES
+        return self.is_full_with(0)
+
+    def is_full_with(self, others: int) -> bool:
+        """Tell the same if something else takes so many bytes."""
+        return self._events >= KEPT_EVENTS or self._bytes + others >= KEPT_BYTES
 
     def append(self, event: AnyEvent, entry: Entry, events: int = 1) -> None:
         """Keep what stands for an event, which counts as so many."""
-        size = EVENT_BYTES * events + len(getattr(event, "text", "").encode())
+        size = OBJECT_BYTES * events + getsizeof(getattr(event, "text", ""))
         self._entries.append((entry, events, size))
         self._events += events
         self._bytes += size

@@ -116,14 +116,11 @@ class RecalledInbox(Inbox):
         since = [_Told(now, one, again=False) for one in waiting if isinstance(one, Message)]
         for told in (*again, *since):
             self._lately.append(told.message, told, _lines(told.message))
-        events: list[AnyEvent] = [
+        self.connection.tell_for_receipt(
             Named(user.name.text, user.key),
             *(Repeated(told.message) for told in again),
             Paired(paired_with) if paired_with else Free(),
             *waiting,
-        ]
-        for event in events[:-1]:
-            self.connection.tell(event)
-        self.connection.tell_for_receipt(events[-1])
+        )
         if again:
             self._clock.callLater(ARRIVAL_SECONDS, self._look_what_arrived)

@@ -11,6 +11,9 @@ RUNS = 1_000
 OPEN = 1_000
 """Says that may wait for their status before no more are taken."""
 
+SAY_BYTES = 160
+"""Bytes that what is known of a say, or of a run of them, takes in memory."""
+
 
 class Says:
     """A client's says, by the ids that it counts them with.
@@ -35,6 +38,11 @@ class Says:
     def full(self) -> bool:
         """Whether no more should be taken until some are settled, and their statuses told."""
         return len(self._open) >= OPEN or len(self._due) >= OPEN
+
+    @property
+    def cost(self) -> int:
+        """The bytes that all this takes."""
+        return SAY_BYTES * (len(self._open) + len(self._due) + len(self._runs))
 
     def take(self, say: int) -> bool:
         """Note that the server has a say; return whether it is new.

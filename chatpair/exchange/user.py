@@ -50,7 +50,7 @@ Returns whether there is room for no more, if that is not told by `Pairs.has_roo
 class Connection(Protocol):
     """What an inbox needs of the connection that its user is on: a ChatProtocol has it.
 
-    `tell_for_receipt` says so to `Receipts.handed` when the kernel has this and all before. It is
+    `tell_for_receipt` says so to `Receipts.handed` when the kernel has these and all before. It is
     delivered when the other end's kernel is known to have all of it.
     """
 
@@ -61,7 +61,7 @@ class Connection(Protocol):
     @property
     def host(self) -> str | None: ...
     def tell(self, event: AnyEvent) -> None: ...
-    def tell_for_receipt(self, event: AnyEvent) -> None: ...
+    def tell_for_receipt(self, *events: AnyEvent) -> None: ...
     def tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool: ...
     def pair_changed(self) -> None: ...
     def bind(self) -> None: ...
@@ -107,6 +107,8 @@ class Inbox:
 
     pair = 0
     """How many pairs the user has been in, if the client is told."""
+    takes_chunks = True
+    """Whether to be told many lines as one costs little more than one of them."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection

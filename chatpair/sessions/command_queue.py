@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from chatpair.exchange.kept_events import KEPT_BYTES, KEPT_EVENTS, cost_of
 from chatpair.exchange.messages import AnyCommand
 
-WAITING_COMMANDS, WAITING_BYTES = 1_000, 2**20
-"""Commands, or bytes of them, that are read though they must wait.
+WAITING_COMMANDS, WAITING_BYTES = KEPT_EVENTS, KEPT_BYTES
+"""Commands, or bytes that they take, that are read though they must wait.
 
 The acknowledgements that make room may be behind them: two who say much to each other at the
 same time would wait for each other for ever.
@@ -39,11 +40,12 @@ class CommandQueue:
         """Whether no more should be read."""
         return len(self._waiting) >= WAITING_COMMANDS or self._bytes >= WAITING_BYTES
 
-    def append(self, command: AnyCommand, size: int) -> None:
-        """Obey a command, which was that many bytes, now or when those before it are obeyed."""
+    def append(self, command: AnyCommand) -> None:
+        """Obey a command, now or when those before it are obeyed."""
         if self._waiting or self._is_blocked(command):
-            self._waiting.append((command, size))
-            self._bytes += size
+            cost = cost_of(command)
+            self._waiting.append((command, cost))
+            self._bytes += cost
         else:
             self._obey(command)
 
@@ -80,6 +82,6 @@ class CommandQueue:
         self._all_obeyed()
 
     def _obey_next(self) -> None:
-        command, size = self._waiting.popleft()
-        self._bytes -= size
+        command, cost = self._waiting.popleft()
+        self._bytes -= cost
         self._obey(command)

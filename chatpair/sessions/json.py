@@ -33,15 +33,14 @@ class JsonSession(Session):
         )
         self.exchange.visitors.silent.start(self)
 
-    def unnamed(self, line: bytes) -> bool:
+    def unnamed(self, line: bytes) -> None:
         """Take a command, whatever the state is."""
         self.exchange.visitors.silent.start(self)
-        self._take(json.parse(line), len(line))
-        return False
+        self._take(json.parse(line))
 
     idle = paired = unnamed
 
-    def _take(self, command: AnyCommand, size: int) -> None:
+    def _take(self, command: AnyCommand) -> None:
         """Obey a command once there is room for what it causes, but acknowledgements at once."""
         user = self.connection.user
         done = (
@@ -50,7 +49,7 @@ class JsonSession(Session):
         if done or (isinstance(command, messages.Ping) and not self.connection.full):
             self.obey(command)
         else:
-            self._queue.append(command, size)
+            self._queue.append(command)
             if self._queue.full:
                 self.connection.check_flow()
 
@@ -142,7 +141,9 @@ class JsonSession(Session):
         return json.render(event)  # type: ignore[arg-type]  # the others are for plain users
 
     def must_wait(self) -> bool:
-        return self._queue.full or self._may_move
+        if self._queue.full or self._may_move:
+            return True
+        return self.connection.full and self.connection.user is None  # who acknowledges nothing
 
     def wake(self) -> None:
         self._queue.wake()
@@ -176,12 +177,13 @@ class JsonSession(Session):
 
     def line_too_long(self, text: str) -> None:
         """Tell that a line is dropped, after what those before it cause."""
-        self._take(messages.Invalid(Error(None, "too-long", text)), 0)
+        self._take(messages.Invalid(Error(None, "too-long", text)))
 
     def last_line(self, line: bytes, *, was_cut: bool) -> bytes:
         """Return a line that has no end if it is a whole object; else it was cut in the middle."""
-        cut = was_cut or isinstance(json.parse(line), messages.Invalid)
-        return b"" if cut else line
+        command = json.parse(line)
+        is_object = not isinstance(command, messages.Invalid) or command.is_object
+        return line if is_object and not was_cut else b""
 
     def last_handled(self) -> None:
         self._queue.obey_all()

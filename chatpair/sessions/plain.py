@@ -1,10 +1,12 @@
 """The session of a person with nc or telnet, or a program of the original article's protocol."""
 
 import re
+from collections.abc import Iterable, Iterator
 
 from chatpair.codecs import plain
 from chatpair.codecs.cleaning import clean, erase
 from chatpair.exchange.messages import (
+    AnyEvent,
     AskPassword,
     Call,
     Claim,
@@ -27,17 +29,16 @@ _CUT = Error("say", "bad-line", "That line was not sent: it has no end.")
 class PlainSession(Session):
     """Has a line handler for each state: unnamed, idle and paired; and for a password."""
 
-    __slots__ = ("_asked", "_command_waits", "_line_was_cut")
+    __slots__ = ("_asked", "_line_was_cut")
 
     def __init__(self, connection: Speaker) -> None:
         super().__init__(connection)
         self._asked = ""  # the name whose password the next line is
-        self._command_waits = False  # until what was told before is taken
         self._line_was_cut = False  # the last one
 
     # The states
 
-    def unnamed(self, line: bytes) -> bool:
+    def unnamed(self, line: bytes) -> None:
         """Take a name, or a command that needs none."""
         text = clean(line)
         command = plain.parse_unnamed(text)
@@ -49,38 +50,23 @@ class PlainSession(Session):
             self.connection.tell(Error("name", "bad-name", PERHAPS_A_PASSWORD))
         else:
             self.obey(command)
-        return False
 
-    def password_line(self, line: bytes) -> bool:
+    def password_line(self, line: bytes) -> None:
         """Take the password that was asked for."""
         name, self._asked = self._asked, ""
         self.connection.handle_line = self.unnamed
         typed = erase(line.decode(errors="surrogateescape"))
         self.password.begin(name, typed.encode(errors="surrogateescape"))
-        return False
 
-    def idle(self, line: bytes) -> bool:
-        """Take a command; there is nobody to talk to."""
-        self.obey(plain.parse(clean(line)))
-        return False
-
-    def paired(self, line: bytes) -> bool:
-        """Take a text for the peer, or a command.
-
-        Whoever does not read may go on speaking, but asks for no more answers.
-        """
+    def idle(self, line: bytes) -> None:
+        """Take a text for the peer, if there is one, or a command."""
         command = plain.parse(clean(line))
-        waits = self.connection.full and not isinstance(command, Say | Quit | EndInput)
-        if waits and self.connection.input_state == "ending":  # nothing can wait any more
-            waits = False
-            if not isinstance(command, Call | HangUp):
-                return False
-        self._command_waits = waits
-        if waits:
-            self.connection.flow_changed()
-            return True
+        # When the input has ended nothing can wait any more: who does not read is not answered.
+        if self.connection.full and not isinstance(command, Say | Quit | EndInput | Call | HangUp):
+            return
         self.obey(command)
-        return False
+
+    paired = idle
 
     # What the dialect decides
 
@@ -89,12 +75,11 @@ class PlainSession(Session):
         return not self.exchange.settings.rate
 
     def must_wait(self) -> bool:
-        connection = self.connection
-        if self.last_must_wait():
-            return True
-        if connection.peer is None:
-            return connection.full
-        return connection.peer.full or (connection.full and self._command_waits)
+        peer = self.connection.peer
+        return super().must_wait() or (peer is not None and peer.full)
+
+    def render_parts(self, events: Iterable[AnyEvent]) -> Iterator[bytes]:
+        return plain.render_parts(events)
 
     def last_must_wait(self) -> bool:
         return self.awaits_answer or self.too_fast()
@@ -154,14 +139,13 @@ class LastLines(Session):
         """Take the place of a session."""
         super().__init__(before.connection)
 
-    def unnamed(self, line: bytes) -> bool:
+    def unnamed(self, line: bytes) -> None:
         """Take what is said, if that is not too much, and that somebody leaves."""
         command = plain.parse(clean(line))
         user = self.connection.user
         if isinstance(command, Say) and user is not None and self.exchange.paces.owes_much(user):
-            return False
+            return
         if isinstance(command, Say | Quit | EndInput):
             self.obey(command)
-        return False
 
     idle = paired = unnamed

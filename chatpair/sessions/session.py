@@ -1,6 +1,6 @@
 """What the commands of a connection do, in whichever dialect they came."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from msgspec import UNSET
@@ -24,9 +24,7 @@ _STOPPING = Error(None, "try-later", "The server is stopping.")
 _log = Logger()
 
 Answer = TypeVar("Answer")
-
-LineHandler: TypeAlias = Callable[[bytes], bool]
-"""Handles a line; returns whether it must wait, and be handled again."""
+LineHandler: TypeAlias = Callable[[bytes], object]
 
 
 class Speaker(Connection, Visitor, Protocol):
@@ -326,9 +324,8 @@ class Session:
 
     # What the connection tells
 
-    def unnamed(self, line: bytes) -> bool:
+    def unnamed(self, line: bytes) -> None:
         """Take a line of whoever has no name: of no interest here."""
-        return False
 
     idle = paired = unnamed
 
@@ -350,9 +347,12 @@ class Session:
         """Return what tells of an event."""
         return plain.render(event)
 
+    def render_parts(self, events: Iterable[AnyEvent]) -> Iterator[bytes]:
+        return map(self.render, events)
+
     def must_wait(self) -> bool:
-        """Tell whether no more should be read."""
-        return self.last_must_wait()
+        """Tell whether no more should be read: who does not read is not read."""
+        return self.connection.full or self.last_must_wait()
 
     def last_must_wait(self) -> bool:
         """Tell whether no more should be handled, though nothing else will come."""

@@ -7,9 +7,7 @@ from twisted.protocols.basic import LineReceiver
 
 from chatpair.codecs.cleaning import BYTE_ORDER_MARK
 from chatpair.wire.telnet import IAC, INTERRUPT, TelnetFilter
-
-LINES_A_TURN = 25
-"""Lines that are handled before others have their turn, unless one costs more than its share."""
+from chatpair.wire.turns import LINES_A_TURN, TELNET_BYTES_A_TURN, read_no_more_at_once
 
 CHUNK = 8_192
 """Bytes of whole lines that are handled as one at most."""
@@ -25,9 +23,6 @@ LINES_FOR_ONE = 20
 
 TELNET_COMMANDS_A_TURN = 200
 """Telnet commands that a client may send at once; who sends more is no telnet."""
-
-TELNET_BYTES_A_TURN = 1_024
-"""Bytes that are read at once from a client that has sent telnet commands."""
 
 # RFC 8446, section 5.1: the first bytes of a handshake record.
 _TLS_HANDSHAKE = b"\x16\x03"
@@ -98,7 +93,7 @@ class TextLineReceiver(LineReceiver):
         if self._telnet is None:
             self._telnet = TelnetFilter(self.answerTelnet, self._buffer)
             # Its commands cost far more than text: others have their turns more often.
-            self.transport.bufferSize = TELNET_BYTES_A_TURN
+            read_no_more_at_once(self.transport, TELNET_BYTES_A_TURN)
         return self._telnet.feed(data)
 
     def end_of_input(self) -> None:
@@ -133,8 +128,7 @@ class TextLineReceiver(LineReceiver):
                         start = refused
                         continue
                 self.turn -= 1
-                if self._handle(self._buffer[begin:end].removesuffix(b"\r")):
-                    start = begin
+                self._handle(self._buffer[begin:end].removesuffix(b"\r"))
         finally:
             self._buffer = b"" if self.deaf else self._buffer[start:]
             self._busyReceiving = False
@@ -158,17 +152,16 @@ class TextLineReceiver(LineReceiver):
         self.turn -= 1 + lines.count(b"\n") // LINES_FOR_ONE
         return True
 
-    def _handle(self, line: bytes) -> bool:
-        """Hand on a line; return whether it must wait, because this was paused before it."""
+    def _handle(self, line: bytes) -> None:
+        """Hand on a line, if it is not too long."""
         skipped, self._skipping = self._skipping, False
         interrupted = line.endswith(INTERRUPT)
         if not skipped and len(line) - interrupted > self.MAX_LENGTH:
             self.lineLengthExceeded(line)
         elif not (skipped or interrupted):
-            return bool(self.lineReceived(line))
+            self.lineReceived(line)
         if interrupted:
             self.interruptReceived()
-        return False
 
     def _limit_buffer(self) -> None:
         """Keep nothing of a line that is too long but its end, which what comes may complete."""

@@ -1,12 +1,16 @@
 """What is written to a connection: who waits for it, and when the kernel has it."""
 
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from chatpair.wire.liveness import Watch, innermost
+from chatpair.wire.turns import PORTION
 
 DEFAULT_BUFFER = 65_536
 """Bytes that may wait in a transport which does not say how many."""
@@ -17,6 +21,8 @@ class Writer(Protocol):
 
     transport: Any
     watch: Watch
+
+    def callLater(self, period: float, func: Callable[[], object]) -> object: ...
 
     def room_changed(self) -> None:
         """It got full, or empty."""
@@ -41,30 +47,65 @@ class Outgoing:
     _asks: bool = False  # whether the kernel takes what is being written
     _taken: bool = False  # and it does
     _unhanded: int = 0  # bytes that wait in the transport at most, of which somebody wants to know
+    _later: deque[Iterator[bytes]] | None = None  # what is still to be made, or waits for that
 
     def write(self, data: bytes) -> None:
         """Write, and see to it that a silent end is noticed."""
         writer = self.writer
-        if writer is not None:
-            writer.transport.write(data)
-            if not writer.watch.waiting:
-                writer.watch.told()
+        if writer is None:
+            return
+        if self._later is not None:
+            self._later.append(iter((data,)))
+            return
+        writer.transport.write(data)
+        if not writer.watch.waiting:
+            writer.watch.told()
 
-    def write_for_receipt(self, data: bytes) -> None:
-        """Write, and say handed as soon as the kernel has this and all before it.
+    def write_for_receipt(self, parts: Iterator[bytes]) -> None:
+        """Write a text, and say handed as soon as the kernel has all of it and all before it.
+
+        The other end may ask for much with little: so what is long is made while it is written, a
+        portion at a time, each in a turn of its own and when the kernel has those before.
+        """
+        if self.writer is None:
+            return
+        if self._later is not None:
+            self._later.append(parts)
+            return
+        later = deque((parts,))
+        portion = _next_portion(later)
+        if later:
+            self._later = later
+            self._filled(True)
+        self._ask(portion)
+
+    def _go_on(self) -> None:
+        later = self._later
+        if later is None:
+            return
+        portion = _next_portion(later)
+        if not later:
+            self._later = None
+        self._ask(portion)
+        if self._later is None and self._taken:
+            self._filled(False)
+
+    def _ask(self, data: bytes) -> None:
+        """Write, and learn when the kernel has taken it.
 
         A transport tells that it is empty only after it has paused its producer. So it is made
         to, for this write, unless the kernel takes all at once.
         """
-        if self.writer is None:
-            return
+        assert self.writer is not None
         transport = innermost(self.writer.transport)
         limit = getattr(transport, "bufferSize", DEFAULT_BUFFER)
         self._asks = self._taken = True
         self._unhanded += len(data)
         try:
             transport.bufferSize = 0
-            self.write(data)
+            self.writer.transport.write(data)
+            if not self.writer.watch.waiting:
+                self.writer.watch.told()
         finally:
             transport.bufferSize = limit
             self._asks = False
@@ -74,9 +115,21 @@ class Outgoing:
         elif self._unhanded > limit:
             self._filled(True)
 
+    def drop(self) -> None:
+        """Write nothing of what is still to be made."""
+        self._later = None
+
+    def lost(self) -> None:
+        """Write nothing more at all."""
+        self.drop()
+        self.close()
+
     def close(self) -> None:
         """Write nothing more; what was written is still on its way."""
         if self.writer is not None:
+            later, self._later = self._later, None
+            if later is not None:
+                self.writer.transport.write(b"".join(chain.from_iterable(later)))
             self.writer.transport.unregisterProducer()
             self.writer = None
 
@@ -86,8 +139,12 @@ class Outgoing:
             self.writer.room_changed()
 
     def _say_handed(self) -> None:
-        if self.writer is not None:
+        if self.writer is None:
+            return
+        if self._later is None:
             self.writer.handed()
+        else:
+            self.writer.callLater(0, self._go_on)
 
     # The transport tells
 
@@ -99,9 +156,27 @@ class Outgoing:
 
     def resumeProducing(self) -> None:
         unhanded, self._unhanded = self._unhanded, 0
-        self._filled(False)
+        if self._later is None:
+            self._filled(False)
         if unhanded:
             self._say_handed()
 
     def stopProducing(self) -> None:
         """Do nothing: the connection is told by itself that it is lost."""
+
+
+def _next_portion(parts: deque[Iterator[bytes]]) -> bytes:
+    """Make what comes next; nothing is left in the deque when that is all."""
+    portion: list[bytes] = []
+    size = 0
+    while parts:
+        part = next(parts[0], None)
+        if part is None:
+            parts.popleft()
+        elif portion and size + len(part) > PORTION:
+            parts.appendleft(iter((part,)))
+            break
+        else:
+            portion.append(part)
+            size += len(part)
+    return b"".join(portion)

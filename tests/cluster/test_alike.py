@@ -11,6 +11,7 @@ OTHERWISE = {
     # A name that another node has is blocked as it was typed.
     "test_blocks_of_one_node",
     # They look into one factory, or want another one.
+    "test_a_text_is_told_whole_when_its_listener_leaves",
     "test_json_of_one_node",
     "test_many_wrong_keys_of_one_host",
     "test_nothing_rings_when_the_server_stops",
@@ -22,6 +23,7 @@ OTHERWISE = {
     # It takes seconds, and nothing of it is between nodes.
     "test_many_held_users_cost_one_timer",
     # They look before the next turn.
+    "test_a_text_of_many_lines_is_told_as_the_kernel_takes_them_and_others_have_turns",
     "test_the_speaker_reads_on_when_the_full_peer_is_gone",
 }
 

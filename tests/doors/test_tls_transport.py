@@ -1,13 +1,16 @@
 """The transport of TLS on a connection without a socket, and on one that has one."""
 
 import socket
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from OpenSSL import SSL
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from chatpair.doors.tls import Certificates, TLSTransport
 from chatpair.wire import liveness
+from chatpair.wire.turns import LINES_A_TURN
 from tests.support.certificates import usual
 from tests.support.exchange import Exchange, Transport
 
@@ -44,6 +47,33 @@ def test_who_closes_before_the_handshake_is_gone() -> None:
     transport.connectionLost = lost.append  # type: ignore[attr-defined]
     protocol.readConnectionLost()
     assert len(lost) == 1
+
+
+@pytest.mark.parametrize("ends", [b"", b"\x17\x03\x03\0\x01x"])
+def test_many_records_at_once_are_one_turn_and_a_bad_one_ends_it(ends: bytes) -> None:
+    exchange = Exchange()
+    bob = exchange.enter("bob")
+    transport, protocol = connect(exchange)
+    transport._lenient = True
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    client = SSL.Connection(context, None)
+    client.set_connect_state()
+    for _ in range(2):
+        with suppress(SSL.WantReadError):
+            client.do_handshake()
+        protocol.dataReceived(client.bio_read(2**16))
+        client.bio_write(transport.value())
+        transport.clear()
+    for line in (b"alice\n", b"To:bob\n", *[b"hi\x7f\n"] * 100):
+        client.send(line)
+    records = client.bio_read(2**16)
+    assert transport.bufferSize < len(records)
+    protocol.dataReceived(records + ends)
+    told = len(bob.heard())
+    assert told <= LINES_A_TURN
+    exchange.clock.advance(0)
+    assert told + len(bob.heard()) == 101
+    assert transport.disconnecting == bool(ends)
 
 
 def test_the_socket_under_tls_is_watched() -> None:

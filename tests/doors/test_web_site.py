@@ -17,6 +17,7 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Event, Ping, Request, TextMessage
 
 from chatpair.doors.web import HEADERS, PAGE, WebSite, is_from, origin_of
+from chatpair.wire.turns import WEB_BYTES_A_TURN
 from tests.support.exchange import Exchange
 from tests.support.web_client import command, pieces
 
@@ -46,6 +47,7 @@ class Visit:
 
     def sends(self, data: bytes) -> None:
         """Send bytes; TLS hands on also what comes after the server has closed."""
+        assert self.transport.bufferSize == WEB_BYTES_A_TURN  # type: ignore[attr-defined]
         self.protocol.dataReceived(data)
         self.exchange.clock.advance(0)
 

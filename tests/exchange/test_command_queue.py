@@ -18,14 +18,14 @@ class Obedient:
 
 
 def test_no_more_is_read_than_may_wait_until_it_is_obeyed() -> None:
-    for size, count in ((0, WAITING_COMMANDS), (WAITING_BYTES // 4, 4)):
+    for text, count in (("x", WAITING_COMMANDS), ("\U0001f600" * (WAITING_BYTES // 16), 4)):
         obedient = Obedient()
-        says = [Say(number, "x") for number in range(count)]
+        says = [Say(number, text) for number in range(count)]
         for _ in range(2):
             obedient.is_blocked = True
             for say in says:
                 assert not obedient.queue.full
-                obedient.queue.append(say, size)
+                obedient.queue.append(say)
             assert obedient.queue.full
             obedient.is_blocked = False
             obedient.queue.obey_all()

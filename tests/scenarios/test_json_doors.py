@@ -79,6 +79,16 @@ def test_one_who_speaks_json_and_one_who_does_not(server: Server) -> None:
     assert alice.events("left")[0]["why"] == "quit"
 
 
+@through(*LINES[:1], *WEB[:1])
+def test_who_neither_reads_nor_acknowledges_costs_little(server: Server) -> None:
+    clients = pair(server)[:2]
+    before = server.resident_kib()
+    for client in clients:
+        texts = (client.encoded("say", id=at, text="\U0001f600" + "x" * 60_000) for at in count(1))
+        client.fills(texts, lambda: None)
+    assert server.resident_kib() - before < 2 * 2_000
+
+
 @through_every_door
 def test_a_peer_that_never_reads_pauses_the_speaker_and_nobody_else(server: Server) -> None:
     alice, bob, _ = pair(server)

@@ -152,6 +152,11 @@ Half closed and unpaired.
     alice connects in JSON
     alice sends b'{"do":"name","name":"alice"}\n{"do":"who"}' -> named(name=alice, key=[key])
     alice ends the input -> who(names=[{"name": "alice", "paired": false}], more=0) | (closed)
+Half closed after something else.
+    alice enters in JSON
+  * alice sends b'{"do":"foo"}'
+    alice ends the input
+        alice < error(of=foo, code=no-such, text=No such command: foo) | (closed)
 """
 
 

@@ -8,7 +8,8 @@ import pytest
 from chatpair.exchange.users import MAX_LISTED
 from chatpair.protocol import FLUSHING_SECONDS
 from chatpair.wire.closing import CLOSING_SECONDS
-from chatpair.wire.line_receiver import CHUNK, LINES_A_TURN, LINES_FOR_ONE, SHORT_CHUNK
+from chatpair.wire.line_receiver import CHUNK, LINES_FOR_ONE, SHORT_CHUNK
+from chatpair.wire.turns import LINES_A_TURN
 from tests.support.exchange import Exchange, Party, said
 from tests.support.transcript import play, scenes
 

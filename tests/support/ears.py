@@ -81,9 +81,10 @@ class Ear:
         self.said.append([])
         self.heard.append([])
 
-    def tell_for_receipt(self, event: AnyEvent) -> None:
-        """Take an event, and tell that the kernel has it."""
-        self.tell(event)
+    def tell_for_receipt(self, *events: AnyEvent) -> None:
+        """Take events, and tell that the kernel has them."""
+        for event in events:
+            self.tell(event)
         if self.user is not None:
             self.factory.receipts.handed(self.user)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chatpair.codecs import plain
 from chatpair.codecs.cleaning import clean, is_clean
-from chatpair.exchange.messages import Message, Say, Timestamp
+from chatpair.exchange.messages import AnyEvent, Free, Message, Repeated, Say, Timestamp
 from chatpair.protocol import ChatProtocol
 from chatpair.wire.line_receiver import CHUNK
 from tests.support.exchange import Exchange, Party, said
@@ -73,6 +73,19 @@ LINES = st.lists(
     st.tuples(st.one_of(TEXT, TEXT, COMMANDS, HOSTILE, st.binary(max_size=5)), ENDS).map(b"".join),
     max_size=25,
 ).map(b"".join)
+
+
+@given(
+    st.lists(st.text(st.sampled_from("\n\n\nx")).map(lambda text: 20 * text), max_size=3),
+    st.booleans(),
+)
+def test_a_text_in_parts_is_the_same_text(texts: list[str], again: bool) -> None:
+    events: list[AnyEvent] = [Message("alice", text, Timestamp(0)) for text in texts]
+    if again:
+        events = [Repeated(event) for event in events if isinstance(event, Message)]
+    parts = list(plain.render_parts([*events, Free()]))
+    assert b"".join(parts) == b"".join(map(plain.render, [*events, Free()]))
+    assert max(part.count(b"\n") for part in parts) <= plain.LINES_A_PART
 
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:

@@ -1,6 +1,9 @@
 """Flow control: who waits for whom, and that nothing is lost by it."""
 
-from tests.support.exchange import NOBODY, PAIRED, Exchange, said
+import pytest
+
+from chatpair.wire.turns import PORTION
+from tests.support.exchange import NOBODY, PAIRED, Exchange, said, status
 from tests.support.transcript import play, scenes
 
 SCENES = r"""
@@ -9,7 +12,7 @@ A full peer pauses the speaker alone.
     carol talks with dave
     bob takes no more
     alice waits
-    bob is read
+    bob waits
     carol is read
     dave is read
     carol: hello ; dave < [now] carol: (hello)
@@ -20,12 +23,17 @@ Lines that came before the pause wait in order.
     bob takes all -> [now] alice: (one) | [now] alice: (two) | Quit. ; alice < You are free.
     alice is read
     bob is read
-Whoever does not read the answers is not read.
+Whoever does not read is not read, with a peer or without.
+    bob enters
     alice takes no more
     alice waits
-    alice: hello
-    alice takes all -> [nobody]
+    alice: hello | To:bob
+    alice takes all -> [nobody] | You are chatting with bob. ; bob < You are chatting with alice.
     alice is read
+    alice takes no more
+    alice waits
+    alice: hello | Quit
+    alice takes all -> Quit | (closed) ; bob < [now] alice: (hello) | Quit.
 Lines of a speaker who is gone are said.
     alice talks with bob
     bob takes no more
@@ -44,17 +52,6 @@ Closing reads on to see the end.
     bob takes no more
     alice: Quit
     bob takes all -> Quit. ; alice < Quit | (closed)
-Whoever does not read may speak but gets no answers.
-    alice talks with bob
-    bob takes no more
-    bob: one | /who | two ; alice < [now] bob: (one)
-    bob waits
-    bob takes all -> Here: alice*, bob* ; alice < [now] bob: (two)
-    bob is read
-Whoever does not read may quit.
-    alice talks with bob
-    bob takes no more
-    bob: Quit -> Quit | (closed) ; alice < Quit.
 A command that waits is obeyed once the pair has ended.
     alice talks with bob
     bob takes no more
@@ -127,11 +124,73 @@ def test_what_waited_is_said_though_its_sender_has_vanished(exchange: Exchange) 
     assert bob.heard() == [*(said(exchange, text) for text in texts), "Quit."]
 
 
-def test_telnet_is_not_answered_that_does_not_read(exchange: Exchange) -> None:
-    alice, _ = exchange.pair()
+@pytest.mark.parametrize(
+    ("flood", "answer"),
+    [
+        (b"\xff\xfd\x06", b"\xff\xfc\x06"),  # DO TIMING-MARK
+        (b"x" * 70_000 + b"\n", b"That line was not sent: it has over 65536 bytes.\r\n"),
+        (b"x" * 70_000, b"That line was not sent: it has over 65536 bytes.\r\n"),
+    ],
+)
+def test_nothing_is_answered_to_who_does_not_read(
+    exchange: Exchange, flood: bytes, answer: bytes
+) -> None:
+    for alice in (exchange.enter("alone"), exchange.pair()[0]):
+        alice.fills()
+        alice.sends(flood * 3)
+        assert alice.transport.value() == b""
+        alice.drains()
+        alice.sends(flood)
+        told = alice.transport.value()
+        assert told == answer * told.count(answer) != b""
+
+
+def test_json_is_not_read_before_a_name_from_who_does_not_read(exchange: Exchange) -> None:
+    alice = exchange.connect_json()
     alice.fills()
-    alice.sends(b"\xff\xfd\x06" * 100)  # DO TIMING-MARK
-    assert alice.transport.value() == b""
+    assert alice.paused
+    alice.does("name", name="alice")
     alice.drains()
-    alice.sends(b"\xff\xfd\x06")
-    assert alice.transport.value() == b"\xff\xfc\x06"
+    assert [event["event"] for event in alice.events()] == ["named"]
+    alice.fills()
+    assert not alice.paused  # what it acknowledges must be read
+
+
+def test_a_text_of_many_lines_is_told_as_the_kernel_takes_them_and_others_have_turns(
+    exchange: Exchange,
+) -> None:
+    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
+    alice.does("to", name="bob")
+    alice.events(), bob.heard()
+    lines = [str(number % 10) for number in range(20_000)]
+    text = "\\n".join(lines)
+    alice.protocol.dataReceived(f'{{"do":"say","id":1,"text":"{text}"}}\n'.encode())
+    alice.protocol.dataReceived(b'{"do":"say","id":2,"text":"last"}\n{"do":"bye"}\n')
+    assert 0 < len(bob.transport.value()) < PORTION
+    assert bob.protocol.full
+    bob.transport.full = True
+    exchange.clock.advance(0)
+    assert len(bob.transport.value()) < 2 * PORTION
+    assert alice.events() == []
+    bob.drains()
+    exchange.clock.advance(0)
+    expected = [said(exchange, line) for line in [*lines, "last"]]
+    assert bob.heard() == [*expected, "Quit."]
+    assert [event["event"] for event in alice.events()] == ["status", "status", "free"]
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_text_is_told_whole_when_its_listener_leaves(exchange: Exchange, ends: bool) -> None:
+    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
+    alice.does("to", name="bob")
+    alice.events(), bob.heard()
+    alice.protocol.dataReceived(b'{"do":"say","id":1,"text":"%s"}\n' % (rb"\n" * 30_000))
+    told = len(bob.transport.value())
+    if ends:
+        exchange.factory.stop()
+        assert len(bob.heard()) == 30_002
+    else:
+        bob.drops()
+        assert len(bob.transport.value()) == told
+    exchange.clock.advance(0)
+    assert alice.uncounted()[0] == status(1, "failed", why="stopped" if ends else "lost")

@@ -2,13 +2,11 @@
 
 import re
 from collections import Counter
-from typing import cast
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from chatpair.sessions.plain import PlainSession
 from tests.exchange.test_model import NAMES, calls, check_tables
 from tests.support.exchange import NOBODY, Exchange
 
@@ -75,10 +73,7 @@ class FlowModel(RuleBasedStateMachine):
             protocol = self.parties[name].protocol
             assert protocol.user is not None
             peer = factory.pairs.peer_of(protocol.user)
-            asks = protocol.full and (
-                peer is None or cast(PlainSession, protocol.session)._command_waits
-            )
-            must_wait = asks or (peer is not None and peer.full)
+            must_wait = protocol.full or (peer is not None and peer.full)
             assert protocol.paused == self.parties[name].paused == must_wait
 
     def read(self) -> None:

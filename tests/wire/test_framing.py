@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.testing import StringTransport
 
-from chatpair.wire.line_receiver import LINES_A_TURN, TextLineReceiver
+from chatpair.wire.line_receiver import TextLineReceiver
 from chatpair.wire.telnet import TelnetFilter
+from chatpair.wire.turns import LINES_A_TURN
 
 IAC, DONT, DO, WONT, WILL, SB, SE, IP, DM = b"\xff \xfe \xfd \xfc \xfb \xfa \xf0 \xf4 \xf2".split()
 BRK, SUSP = b"\xf3", b"\xed"

@@ -10,6 +10,7 @@ from chatpair.exchange.names import is_key_of
 from chatpair.exchange.receipts import Receipts
 from chatpair.exchange.user import Receipt, User
 
+FIRST_CALL = "Nobody is chatting with you. To:bob calls bob; /who tells who is here."
 NOBODY = "Nobody is chatting with you. Maybe the one you talked with is talking with someone else."
 
 
@@ -27,7 +28,7 @@ class Pairs(dict[User, User]):
         """Make a pair of two who are free."""
         self[caller], self[callee] = callee, caller
         for user, peer in ((caller, callee), (callee, caller)):
-            user.away_told = False
+            user.away_told, user.can_call = False, True
             user.inbox.pair_changed()
             user.tell(messages.Paired(peer.name.text))
         self.tell_whether_away(caller)
@@ -56,8 +57,11 @@ class Pairs(dict[User, User]):
             now = messages.Timestamp(self._time_of_day())
             peer.tell(messages.Message(user.name.text, say.text, now), receipt)
             return
-        text = "That pair is over." if is_over else f"You talk with {peer}."
-        user.tell(Error("say", "nobody", NOBODY if peer is None else text))
+        if peer is None:
+            text, user.can_call = NOBODY if user.can_call else FIRST_CALL, True
+        else:
+            text = "That pair is over." if is_over else f"You talk with {peer}."
+        user.tell(Error("say", "nobody", text))
         if receipt is not None:
             self._receipts.settle([receipt], "failed", "nobody")
 

@@ -49,7 +49,7 @@ Who is not disturbed can be called back.
     bob: To:alice -> You are chatting with alice. ; alice < You are chatting with bob.
 A call rings until it is answered.
     carol's call rings at alice
-    alice: hello? -> [nobody]
+    alice: hello? -> [first call]
     29 seconds pass
     alice: To:carol -> You are chatting with carol. ; carol < You are chatting with alice.
     30 seconds pass

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from chatpair.exchange.ringing import RING_SECONDS
 from chatpair.exchange.settings import Settings
 from chatpair.exchange.user import MAX_TRIED
-from tests.support.exchange import NOBODY, PAIRED, Exchange, Party, said
+from tests.support.exchange import FIRST_CALL, NOBODY, PAIRED, Exchange, Party, said
 
 NAMES = ["ann", "ben", "cat", "dan", "eve"]
 PARTIES = 7
@@ -37,6 +37,7 @@ class Modelled:
     party: Party
     name: str = ""
     peer: "Modelled | None" = None
+    can_call: bool = False
     listens: bool = False
     gone: bool = False
     rest: str = ""
@@ -175,7 +176,9 @@ class ExchangeModel(RuleBasedStateMachine):
             self.part(one)
             one.expected.append("You are free.")
         elif one.peer is None:
-            one.expected.append(NOBODY)
+            is_first = not (one.can_call or line.startswith("/bye"))
+            one.expected.append(FIRST_CALL if is_first else NOBODY)
+            one.can_call |= is_first
         else:
             one.peer.expected.append(said(self.exchange, line, one.name))
 
@@ -281,6 +284,7 @@ class ExchangeModel(RuleBasedStateMachine):
                 del self.ringing[user]
             else:
                 self.take_back(user)
+            user.can_call = True
             user.expected.append(PAIRED.format(peer.name))
 
     def part(self, one: Modelled) -> None:

@@ -97,7 +97,7 @@ The mode may come after a name that was refused.
         newcomer < Bad name: no space and none of : [ ] ( ) / * , in a name
         newcomer < {"event":"mode","mode":"json","version":1,"hold":60}
 A name of JSON is no mode.
-    alice: Mode:json -> [nobody]
+    alice: Mode:json -> [first call]
 Whoever is silent is closed.
     newcomer connects in JSON
     30 seconds pass

@@ -76,7 +76,7 @@ Half closed and unpaired.
     other hangs up
     third connects
     third sends b'al\n/who\nhi' -> OK | Here: al
-    third ends the input -> [nobody] | (closed)
+    third ends the input -> [first call] | (closed)
     third hangs up
 Half closed and paired.
     alice talks with bob

@@ -99,13 +99,15 @@ Who talks with nobody.
             {"name": "ben", "paired": false}, {"name": "bob", "paired": false}, {"name": "dave",
             "paired": true}, {"name": "erin", "paired": true}], more=0)
   * alice: / -> No such command: /. Type /help, or put a space first to say it.
-  * alice: hello -> [nobody]
+  * alice: hello -> [first call]
+  * alice: hello | you? -> [first call] | [nobody]
   * ann: say(id=1, text=hello)
-        ann < error(of=say, code=nobody, text=[nobody]) | status(id=1, status=failed, why=nobody)
-  * alice:  -> [nobody]
-  * alice:  To:bob -> [nobody]
-  * alice: quit -> [nobody]
-  * alice: Quit now -> [nobody]
+        ann < error(of=say, code=nobody, text=[first call]) |
+            status(id=1, status=failed, why=nobody)
+  * alice:  -> [first call]
+  * alice:  To:bob -> [first call]
+  * alice: quit -> [first call]
+  * alice: Quit now -> [first call]
   * ann: typing()
   * alice: Quit -> Quit | (closed)
   * ann: quit() -> quit() | (closed)

@@ -18,6 +18,7 @@ from chatpair.factory import ChatFactory
 from chatpair.protocol import ChatProtocol
 
 PAIRED = "You are chatting with {}."
+FIRST_CALL = "Nobody is chatting with you. To:bob calls bob; /who tells who is here."
 NOBODY = "Nobody is chatting with you. Maybe the one you talked with is talking with someone else."
 
 

@@ -14,8 +14,8 @@ them is a scene of its own. Whoever is not said to come in is there from the beg
 
 Who speaks JSON sends commands and is told events: {"do":"to","name":"bob"} is to(name=bob), and
 numbers of events are checked but left out. [now] is the time, [nobody] what is answered to one
-who talks with nobody, [long] longer than a line may be, and "bob's key" the key of bob. A line
-that is too long goes on in the next, further to the right.
+who talks with nobody, [first call] the same before any call, [long] longer than a line may be, and
+"bob's key" the key of bob. A line that is too long goes on in the next, further to the right.
 """
 
 import json
@@ -28,7 +28,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.exchange import NOBODY, Exchange, JsonParty, Party, said
+from tests.support.exchange import FIRST_CALL, NOBODY, Exchange, JsonParty, Party, said
 
 Told = dict[str, list[str]]
 BETWEEN = " | "
@@ -90,7 +90,7 @@ class Scene:
         for sender, key in self._keys.items():
             lines = [line.replace(key, f"{sender}'s key") for line in lines]
         now = said(self.exchange, "").partition("]")[0] + "]"
-        return [line.replace(now, "[now]").replace(NOBODY, "[nobody]") for line in lines]
+        return [_short(line.replace(now, "[now]")) for line in lines]
 
     def _count(self, name: str, events: list[dict[str, Any]]) -> None:
         """Check that what is numbered has the number after the last one, and pairs have theirs."""
@@ -236,7 +236,11 @@ def written(event: dict[str, Any]) -> str:
         for word, what in event.items()
         if word not in ("event", "seq", "pair")
     ]
-    return f"{event['event']}({', '.join(fields)})".replace(NOBODY, "[nobody]")
+    return _short(f"{event['event']}({', '.join(fields)})")
+
+
+def _short(line: str) -> str:
+    return line.replace(NOBODY, "[nobody]").replace(FIRST_CALL, "[first call]")
 
 
 def _bare(value: object) -> str:

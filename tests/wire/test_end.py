@@ -29,7 +29,7 @@ Who has no name is let go.
     newcomer: /end | too late -> (closed)
 Who is unpaired is answered and let go.
     newcomer connects
-    newcomer: alice | /who | hi | /end | too late -> OK | Here: alice | [nobody] | (closed)
+    newcomer: alice | /who | hi | /end | too late -> OK | Here: alice | [first call] | (closed)
 Whoever does not read may end.
     alice talks with bob
     alice takes no more

@@ -28,7 +28,8 @@ Whoever does not read is not read, with a peer or without.
     alice takes no more
     alice waits
     alice: hello | To:bob
-    alice takes all -> [nobody] | You are chatting with bob. ; bob < You are chatting with alice.
+    alice takes all -> [first call] | You are chatting with bob.
+        bob < You are chatting with alice.
     alice is read
     alice takes no more
     alice waits

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.exchange.test_model import NAMES, calls, check_tables
-from tests.support.exchange import NOBODY, Exchange
+from tests.support.exchange import FIRST_CALL, NOBODY, Exchange
 
 
 class FlowModel(RuleBasedStateMachine):
@@ -79,7 +79,7 @@ class FlowModel(RuleBasedStateMachine):
     def read(self) -> None:
         for reader, party in self.parties.items():
             for line in party.heard():
-                if line in (NOBODY, "You are free."):
+                if line in (FIRST_CALL, NOBODY, "You are free."):
                     self.answered[reader] += 1
                 elif match := re.fullmatch(r"\[.*\] (\w+): \((\d+)\)", line):
                     self.got.append((match[1], reader, int(match[2])))

@@ -22,6 +22,11 @@ from chatpair.wire.privacy import NEEDS_TLS, is_private
 PING_SECONDS = 30.0
 """How long until the next ping, and until a server that says nothing after one is given up."""
 
+SHOWN = 200
+"""Bytes of what a server says that are shown where it is none of what it should say."""
+
+NO_SENSE = "The server says what makes no sense: "
+
 SPEAKS_TLS = "The server speaks TLS: try --tls."
 
 # RFC 8446, section 5.1: the first bytes of a record that says what is wrong.
@@ -64,6 +69,7 @@ class Owner(Protocol):
     def forgotten(self) -> None: ...
     def heard(self, event: messages.JsonEvent) -> None: ...
     def refused(self, why: Refused | NotJson) -> None: ...
+    def puzzled(self, why: NotJson) -> None: ...
     def connection_lost(self, claimed: bool) -> None: ...
 
 
@@ -125,6 +131,13 @@ class Connection(LineReceiver):
         if self._introduction is not None:
             self.send(messages.Quit())
 
+    def reads(self, wanted: bool) -> None:
+        """Hear more from the server from now on, or let it wait."""
+        if wanted and self.paused:
+            self.resumeProducing()
+        elif not wanted and not self.paused:
+            self.pauseProducing()
+
     # From the server
 
     def lineReceived(self, line: bytes) -> None:
@@ -132,6 +145,9 @@ class Connection(LineReceiver):
         self._heard = True
         try:
             event = json_codec.parse_event(line)
+        except json_codec.NotUnderstood:  # a later version may say more
+            self._log.warn("The server said what means nothing: {line}", line=line[:200])
+            return
         except ValueError:
             self._puzzled(line)
             return
@@ -141,19 +157,19 @@ class Connection(LineReceiver):
             answered()
 
     def _puzzled(self, line: bytes) -> None:
-        if self._handle == self._before_mode:
-            self._handle = self._closing
-            text = line.decode(errors="replace")
-            if text in (plain.FULL, plain.CROWDED, plain.TOO_OFTEN):
-                self._line.refused(Refused("try-later", text))
-            else:
-                self._line.refused(NotJson(SPEAKS_TLS if text == plain.NO_PLAIN_TEXT else text))
-        else:  # a later version may say more
-            self._log.warn("The server said what means nothing: {line}", line=line[:200])
+        handle, self._handle = self._handle, self._closing
+        text = line[:SHOWN].decode(errors="replace")
+        if handle != self._before_mode:
+            if handle != self._closing:
+                self._line.puzzled(NotJson(NO_SENSE + text))
+        elif text in (plain.FULL, plain.CROWDED, plain.TOO_OFTEN):
+            self._line.refused(Refused("try-later", text))
+        else:
+            self._line.refused(NotJson(SPEAKS_TLS if text == plain.NO_PLAIN_TEXT else text))
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """Give up on a server that sends such lines."""
-        self.transport.abortConnection()
+        self._puzzled(line)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Let the line find another."""
@@ -176,13 +192,12 @@ class Connection(LineReceiver):
 
     def _before_name(self, event: messages.JsonEvent) -> None:
         match event:
-            case messages.Named() | messages.Resumed():
-                self._introduction = None
-                self._handle = self._line.heard
-                if isinstance(event, messages.Named):
-                    self._line.named(event)
-                else:
-                    self._line.resumed(event.got)
+            case messages.Named() if isinstance(self._introduction, messages.Claim):
+                self._is_in()
+                self._line.named(event)
+            case messages.Resumed(got=got) if isinstance(self._introduction, messages.Resume):
+                self._is_in()
+                self._line.resumed(got)
             case messages.Error(of="resume", code="bad-key"):
                 self._line.forgotten()
                 self._introduce(self._line.introduction())
@@ -191,6 +206,14 @@ class Connection(LineReceiver):
             case messages.Error(of="name" | "resume", code=code, text=text):
                 self._introduction = None
                 self._line.refused(Refused(code, text))
+
+    def _is_in(self) -> None:
+        self._introduction = None
+        self._handle = self._after_name
+
+    def _after_name(self, event: messages.JsonEvent) -> None:
+        if not isinstance(event, messages.Mode | messages.Named | messages.Resumed):
+            self._line.heard(event)
 
     def _needs_password(self, text: str) -> None:
         claim, password = self._introduction, self._line.password

@@ -6,15 +6,20 @@ So a peer could make the rest of a long line look like a line of the program's o
 from collections.abc import Iterator
 from itertools import groupby
 
-from wcwidth import iter_graphemes, width
+from wcwidth import iter_graphemes, wcwidth, width
 
 WORD = 20
 """Columns that a word may have to stay whole even where that is more than half a row."""
 
 
+def _columns(letter: str) -> int:
+    # Terminals differ on whether what joins, as a skin tone does, has columns of its own.
+    return max(width(letter), sum(map(wcwidth, letter)))
+
+
 def _parts(text: str) -> Iterator[tuple[bool, list[tuple[str, int]]]]:
     """Yield words and the spaces between them as letters and their widths, and which they are."""
-    letters = ((letter, width(letter)) for letter in iter_graphemes(text.expandtabs()))
+    letters = ((letter, _columns(letter)) for letter in iter_graphemes(text.expandtabs()))
     for is_space, part in groupby(letters, lambda letter: letter[0] == " "):
         yield is_space, list(part)
 

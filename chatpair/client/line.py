@@ -37,10 +37,6 @@ NOTICED_SECONDS = 90.0
 """How long a server may take to notice that a connection is lost."""
 
 
-def _ignore(_: object) -> None:
-    """Do nothing."""
-
-
 class Line:
     """A name at a server, and the conversation held under it.
 
@@ -60,8 +56,8 @@ class Line:
         self,
         endpoint: IStreamClientEndpoint,
         name: str,
-        on_event: Callable[[messages.JsonEvent], object] = _ignore,
-        on_link: Callable[[bool], object] = _ignore,
+        on_event: Callable[[messages.JsonEvent], object] = lambda _: None,
+        on_link: Callable[[bool], object] = lambda _: None,
         *,
         password: str = "",
         clock: IReactorTime | None = None,
@@ -289,11 +285,14 @@ class Line:
         else:
             self._end(why)
 
+    def puzzled(self, why: NotJson) -> None:
+        """End: what it says next may mean anything."""
+        self._end(why)
+
     def connection_lost(self, claimed: bool) -> None:
         """Keep everything for the next connection, if there is to be one."""
         if claimed:
-            wait = NOTICED_SECONDS + (self._hold or 0)
-            self._ghost_until = self._clock.seconds() + wait
+            self._ghost_until = self._clock.seconds() + NOTICED_SECONDS + (self._hold or 0)
         was_connected, self.connected = self.connected, False
         self._connection = None
         self._flowing = False
@@ -342,6 +341,7 @@ class Line:
 
     def _pump(self) -> None:
         """Send what may be sent at this moment."""
+        self._flush_soon()
         if not self._flowing:
             return
         for say in self._outbox.take():
@@ -349,8 +349,6 @@ class Line:
         command = self._commands.take()
         if command is not None:
             self._send(command)
-        if self._quitting:
-            self._flush_soon()
 
     def _flush_soon(self) -> None:
         # In a turn of its own: so one acknowledgement serves all that came at once, and whoever
@@ -360,6 +358,8 @@ class Line:
 
     def _flush(self) -> None:
         self._flushing = None
+        if self._connection is not None:
+            self._connection.reads(not self._inbox.is_full)
         if not self.connected or self._said_quit:
             return
         seq = self._inbox.due()

@@ -4,11 +4,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
-from chatpair.client.waiters import Waiters
+from chatpair.client.waiters import UNSETTLED_BYTES, UNSETTLED_SAYS, Load, Waiters
 from chatpair.codecs import json
 from chatpair.exchange import messages
 from chatpair.exchange.names import BadName, fold
@@ -16,8 +16,10 @@ from chatpair.exchange.names import BadName, fold
 MAX_LINE = 65_536
 """Bytes that a line of a client's may have, without its end: a server drops a longer one."""
 
-UNSETTLED_SAYS, UNSETTLED_BYTES = 256, 65_536
-"""Says, or bytes of their texts, that may be on their way at once; one always may."""
+UNHANDLED_EVENTS, UNHANDLED_BYTES = 4_096, 2**22
+"""Events, or letters in them, that may wait for the program before the server has to: more than a
+server tells without an acknowledgement, as the program may wait for an answer behind them.
+"""
 
 
 class Refused(Exception):
@@ -68,29 +70,6 @@ def fits(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-class Load:
-    """How much was said of which nothing is known yet: no more than the line lets go at once."""
-
-    def __init__(self) -> None:
-        self._says = self._bytes = 0
-        self.is_full = False
-        """Whether to say no more; once it is so, until half of it is gone."""
-
-    def add(self, size: int) -> None:
-        """Count a text of so many bytes that was said."""
-        self._change(1, size)
-
-    def remove(self, size: int) -> None:
-        """Count one no more."""
-        self._change(-1, -size)
-
-    def _change(self, says: int, size: int) -> None:
-        self._says += says
-        self._bytes += size
-        share = max(self._says / UNSETTLED_SAYS, self._bytes / UNSETTLED_BYTES)
-        self.is_full = share >= 1 or (self.is_full and share > 0.5)
 
 
 class _Said(NamedTuple):
@@ -285,6 +264,10 @@ def is_same_name(name: str, other: str) -> bool:
         return name == other
 
 
+def _size(event: messages.JsonEvent) -> int:
+    return sum(len(value) for value in astuple(event) if isinstance(value, str))
+
+
 class _Tally:
     """How far the events of one key have come, by their seq."""
 
@@ -304,8 +287,14 @@ class Inbox:
         self._handle = handle
         self._done = done
         self._events: deque[tuple[messages.JsonEvent, bool, _Tally]] = deque()
+        self._load = Load(UNHANDLED_EVENTS, UNHANDLED_BYTES)
         self._busy = False
         self._tally = _Tally()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits for the program that no more should come."""
+        return self._load.is_full
 
     def is_new(self, event: messages.JsonEvent) -> bool:
         """Note that an event has come; return whether it has not come before."""
@@ -319,7 +308,10 @@ class Inbox:
         """Let the program handle an event once it is done with those before, or pass it over."""
         if isinstance(event, messages.PeerTyping) and self._busy:
             return  # it would be news of yesterday, and anybody can send very many
+        if not (shown or isinstance(event, messages.CountedEvent)):
+            return
         self._events.append((event, shown, self._tally))
+        self._load.add(_size(event))
         if not self._busy:
             self._busy = True
             Deferred.fromCoroutine(self._work())
@@ -331,7 +323,8 @@ class Inbox:
                 await self._show(event)
             if isinstance(event, messages.CountedEvent) and event.seq:
                 tally.done = event.seq
-                self._done()
+            self._load.remove(_size(event))
+            self._done()
         self._busy = False
 
     async def _show(self, event: messages.JsonEvent) -> None:

@@ -4,6 +4,7 @@ import sys
 import termios
 from codecs import getincrementaldecoder
 from contextlib import AbstractContextManager, nullcontext, suppress
+from shutil import get_terminal_size
 from time import time
 from typing import Any
 
@@ -15,6 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chatpair.client import screen
+from chatpair.client.fold import fold
 from chatpair.client.screen import Speaker, Standing
 from chatpair.codecs import json
 from chatpair.codecs.cleaning import clean_line, clean_text
@@ -32,6 +34,9 @@ tqdm.monitor_interval = 0  # a thread that would look after bars which are updat
 
 LONGEST = 65_536
 """Characters of a line after which no more of it is awaited."""
+
+INDENT = 4
+"""Columns in front of what goes on in the next row."""
 
 SHOWN_SECONDS = 1.0
 """How long it takes until progress is shown."""
@@ -184,11 +189,17 @@ class PlainScreen(StandardScreen):
     def show(self, event: AnyEvent) -> None:
         """Show what the server tells."""
         for line in screen.lines(event):
-            self.write(line)
+            self._fold(line)
 
     def notice(self, text: str) -> None:
         """Show a line about the conversation."""
-        self.write(clean_line(text))
+        self._fold(clean_line(text))
+
+    def _fold(self, line: str) -> None:
+        # All rows but the first are indented: none can pass for a line of the server's.
+        columns = get_terminal_size().columns - 1  # the terminal's own folding never comes
+        indent = " " * min(INDENT, columns // 4)
+        self.write(f"\n{indent}".join(fold(line, columns - len(indent), columns)))
 
     def ask_name(self) -> None:
         """Ask for a name."""
@@ -305,7 +316,7 @@ class PipeScreen(StandardScreen):
         if self._errors is not None:
             # What is said matters more than what is told of it.
             with suppress(OSError), self._beside_progress():
-                print(text, file=self._errors, flush=True)
+                print(clean_line(text), file=self._errors, flush=True)
 
     def ask_name(self) -> None:
         """Do nothing: the next line is one."""

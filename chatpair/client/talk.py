@@ -16,8 +16,8 @@ from chatpair.client.ending import CONNECTION_LOST, DONE, Ending, ExitStatus, in
 from chatpair.client.line import Line
 from chatpair.client.plain_line import PlainLine, Sent
 from chatpair.client.screen import Screen, Standing
-from chatpair.client.session import MAX_LINE, Ended, Load, NotDelivered, NotJson, Refused
-from chatpair.client.waiters import Room
+from chatpair.client.session import MAX_LINE, Ended, NotDelivered, NotJson, Refused
+from chatpair.client.waiters import Load, Room
 from chatpair.client.waiting import AnyLine, call_when_free
 from chatpair.codecs import plain
 from chatpair.codecs.cleaning import clean_line

@@ -10,6 +10,9 @@ from zope.interface import implementer
 
 T = TypeVar("T")
 
+UNSETTLED_SAYS, UNSETTLED_BYTES = 256, 65_536
+"""Says, or bytes of their texts, that may be on their way at once; one always may."""
+
 
 class Waiters(Generic[T]):
     """Deferreds that fire together."""
@@ -74,3 +77,27 @@ class Room:
     def close(self, why: BaseException) -> None:
         """Fail those who wait."""
         self._waiting.fail(why)
+
+
+class Load:
+    """How much there is of what others have yet to deal with, or this program."""
+
+    def __init__(self, most: int = UNSETTLED_SAYS, most_bytes: int = UNSETTLED_BYTES) -> None:
+        self._most, self._most_bytes = most, most_bytes
+        self._count = self._bytes = 0
+        self.is_full = False
+        """Whether to take no more; once it is so, until half of it is gone."""
+
+    def add(self, size: int) -> None:
+        """Count another one, of so many bytes."""
+        self._change(1, size)
+
+    def remove(self, size: int) -> None:
+        """Count one no more."""
+        self._change(-1, -size)
+
+    def _change(self, count: int, size: int) -> None:
+        self._count += count
+        self._bytes += size
+        share = max(self._count / self._most, self._bytes / self._most_bytes)
+        self.is_full = share >= 1 or (self.is_full and share > 0.5)

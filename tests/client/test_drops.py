@@ -1,9 +1,12 @@
 """How a program's line outlives its connections."""
 
+import pytest
 from twisted.logger import capturedLogs
 
 from chatpair.client import json_codec
+from chatpair.client.connection import NO_SENSE
 from chatpair.client.line import Line
+from chatpair.client.session import UNHANDLED_BYTES
 from chatpair.exchange.messages import (
     Acknowledge,
     Message,
@@ -11,6 +14,7 @@ from chatpair.exchange.messages import (
     Ping,
     Resume,
     Resumed,
+    Timestamp,
 )
 from tests.support.lines import play
 from tests.support.played import (
@@ -217,7 +221,28 @@ def test_attempts_back_off_until_one_leads_to_a_name() -> None:
     play.resumes(1, 0, peer=None)
 
 
-def test_a_line_without_end_is_given_up() -> None:
+@pytest.mark.parametrize("said", [b"x" * (json_codec.MAX_LENGTH + 100), b"[]\r\nOK\r\n"])
+def test_a_server_that_makes_no_sense_is_given_up(said: bytes) -> None:
     play = named()
-    play.remote.protocol.dataReceived(b"x" * (json_codec.MAX_LENGTH + 100))
+    play.remote.protocol.dataReceived(said)
     assert play.remote.transport.disconnecting
+    play.remote.drops()
+    assert [str(why) for why in play.finished] == [f"{NO_SENSE}{said.split()[0].decode()[:200]}"]
+
+
+def test_a_server_that_tells_more_than_is_done_with_must_wait() -> None:
+    slow = Slow(Message)
+    play = paired(slow)
+    transport = play.remote.transport
+    waits = 0
+    while transport.producerState == "producing":
+        play.tells(Message("bob", "x" * 60_000, Timestamp(0.0)))
+        play.said()
+        waits += 1
+    assert UNHANDLED_BYTES <= waits * 60_000 < UNHANDLED_BYTES + 60_000
+    play.remote.protocol.dataReceived(b"[]\r\n")  # which was on its way
+    while transport.producerState == "paused":
+        slow.is_done(-1)
+        play.clock.advance(0)
+    assert 0.4 * waits < len(slow.waits) < 0.6 * waits
+    assert transport.disconnecting

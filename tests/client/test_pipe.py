@@ -4,7 +4,7 @@ import pytest
 
 from chatpair.client.ending import Ending, ExitStatus
 from chatpair.client.pipe import NO_NAME, PIECE, PipeTalk
-from chatpair.client.session import UNSETTLED_BYTES, UNSETTLED_SAYS
+from chatpair.client.waiters import UNSETTLED_BYTES, UNSETTLED_SAYS
 from chatpair.exchange.messages import (
     Paired,
     Say,

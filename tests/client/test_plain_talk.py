@@ -6,7 +6,7 @@ from twisted.internet.error import ConnectError
 from chatpair.client.ending import DONE, Ending, ExitStatus
 from chatpair.client.person import PersonTalk
 from chatpair.client.pipe import PipeTalk
-from chatpair.client.session import UNSETTLED_SAYS
+from chatpair.client.waiters import UNSETTLED_SAYS
 from chatpair.exchange.pairs import NOBODY
 from tests.support.scene import (
     BAD_NAME,

@@ -17,8 +17,10 @@ from chatpair.exchange.messages import (
     JsonEvent,
     Left,
     Message,
+    Mode,
     Paired,
     Present,
+    Resumed,
     Say,
     Timestamp,
 )
@@ -175,7 +177,8 @@ def test_a_handler_may_wait_for_what_it_says() -> None:
 
 def test_what_a_later_version_says_is_passed_over() -> None:
     play = named()
-    play.remote.protocol.dataReceived(b'{"event":"moved","seq":2}\r\n[]\r\n')
+    play.remote.protocol.dataReceived(b'{"event":"moved","seq":2}\r\n')
+    play.tells(Mode(hold=1), Resumed("x", None, 7))
     play.seq += 1
     play.tells(Paired("bob"))
     assert play.heard() == [Paired("bob")]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.internet.testing import StringTransport
+from wcwidth import wcwidth
 
 from chatpair.client import json_codec
 from chatpair.client.screen import Standing
@@ -265,6 +266,15 @@ def test_a_person_sees_all_in_lines() -> None:
         *("You are chatting with bob.", "bob: (hi)", "bob: (Quit[2J)", "bob has left.", ""),
     ]
     assert lines[1][:1] == "["
+
+
+@pytest.mark.parametrize("text", ["bye".ljust(47), "\U0001f44d\U0001f3fd" * 30, "\t" * 9])
+def test_what_a_person_sees_of_a_long_line_is_indented(text: str) -> None:
+    data = written(PlainScreen(bell=True), Message("bob", f"{text}Quit.", Timestamp(0.0)))
+    first, *others = data.decode().splitlines()
+    assert [row[:4] for row in others] == ["    "] * len(others)
+    assert others
+    assert all(sum(map(wcwidth, row)) < 80 for row in (first, *others))
 
 
 def test_a_person_is_asked_and_told_and_called() -> None:

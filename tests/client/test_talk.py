@@ -37,7 +37,7 @@ from tests.support.transcript import scenes
         said x*65536 | To:x*65536 -> [too long] | [too long]
     The peer's lines are shown apart from the rest.
         a person with bob -> (reads)
-        told message(bob, hi\\nOK\\e[2J) | typing(bob) | held(bob) -> bob: (hi\\nOK\\e[2J) | bob has
+        told message(bob, hi\\nOK\\e[2J) | typing(bob) | held(bob) -> bob: (hi\\nOK[2J) | bob has
             lost the connection. What you say is kept for a while.
         told back(bob) | tried(carol) | error(-, try-later, The server is stopping.) -> bob is back.
             | carol tried to reach you. | The server is stopping.

@@ -14,6 +14,9 @@ MOMENTS = st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1)).map(
 )
 st.register_type_strategy(Timestamp, MOMENTS)
 st.register_type_strategy(UnsetType, st.just(UNSET))
+st.register_type_strategy(
+    str, st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=1)
+)
 
 # What hypothesis makes nothing of is the bounds of an integer.
 NUMBERS = st.integers(1, 2**53 - 1)

@@ -130,7 +130,7 @@ class Terminal(OnTerminal):
 
     def __init__(self, *arguments: str) -> None:
         self._seen = ""
-        super().__init__(*COMMAND, "--plain", *arguments, echoes=False)
+        super().__init__(*COMMAND, "--plain", *arguments, columns=1_000, echoes=False)
 
     def shows(self, text: str) -> None:
         """Wait until this, and nothing else, is on the screen below what was shown before."""

@@ -1,5 +1,6 @@
 """The options of "twistd chatpair", read and checked."""
 
+import os
 import re
 import select
 import sys
@@ -239,12 +240,11 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         if not self["ports"]:
             self["ports"].append(f"{_KIND}:9999:interface=127.0.0.1")
         if self["motd"] is not None:
-            path = Path(self["motd"])
+            path = self["motd"] = Path(self["motd"]).absolute()  # --rundir comes later
             try:
-                lines = path.read_bytes().splitlines()
+                self["motd-text"] = read_motd(path)
             except OSError as why:
                 raise usage.UsageError(f"--motd: can't read {path}: {why.strerror}") from None
-            self["motd-text"] = "\n".join(plain.quote(clean(line)) for line in lines)
         if self["cluster"] is None:
             for option in ("cluster-auth", "node", "lease"):
                 if self[option] is not None:
@@ -263,10 +263,16 @@ def _command() -> str:
     return command if command == "chatpair-server" else "twistd chatpair"
 
 
+def read_motd(path: Path) -> str:
+    """Return what a file says, as lines that can't be taken for others of the server."""
+    return "\n".join(plain.quote(clean(line)) for line in path.read_bytes().splitlines())
+
+
 def explain(why: Exception) -> str:
     """Return what is wrong with an endpoint, a certificate or a key, in one line."""
     if why.args and isinstance(why.args[0], list):  # OpenSSL's
         return ", ".join(reason for _, _, reason in why.args[0]) or type(why).__name__
     if isinstance(why, OSError) and why.strerror:
-        return f"{why.filename}: {why.strerror}"
+        to = f" to user {os.geteuid()}" if isinstance(why, PermissionError) else ""
+        return f"{why.filename}: {why.strerror}{to}"
     return f"{type(why).__name__}: {why}"

@@ -238,10 +238,6 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
     def full(self) -> bool:
         return self.outgoing.full
 
-    @property
-    def delivered(self) -> bool:
-        return self.watch.is_all_delivered()
-
     def tell(self, event: AnyEvent) -> None:
         self.outgoing.write(self.session.render(event))
         self._hears(event)

@@ -3,7 +3,6 @@
 import atexit
 import os
 import resource
-import signal
 import socket
 import sys
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.application.service import MultiService
 from twisted.application.strports import service
 from twisted.internet import tcp
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
@@ -26,7 +26,9 @@ from chatpair.doors.unix import remove_stale
 from chatpair.exchange.activity_log import ActivityLog
 from chatpair.exchange.settings import Settings
 from chatpair.factory import ChatFactory
-from chatpair.options import Options, explain
+from chatpair.handing_over import HandingOver
+from chatpair.options import Options, explain, read_motd
+from chatpair.signals import Signals
 from chatpair.wire.liveness import set_options
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class _Endpoint:
     of: IStreamServerEndpoint
     certificates: "Certificates | None"
     activity: ActivityLog
+    handing_over: HandingOver
 
     def listen(self, protocolFactory: IProtocolFactory) -> "Deferred[IListeningPort]":
         return Deferred.fromCoroutine(self._listen(protocolFactory))
@@ -67,6 +70,9 @@ class _Endpoint:
         sock = getattr(port, "socket", None)
         if isinstance(sock, socket.socket):
             set_options(sock)
+        address = port.getHost()
+        if isinstance(address, UNIXAddress) and address.name:
+            self.handing_over.give_socket(Path(os.fsdecode(address.name)))
         if isinstance(port, tcp.Port):  # Twisted would write a line for each that it turns away
             observer: Any = self._turned_away
             port._logger = Logger(observer=observer)
@@ -82,17 +88,25 @@ class _Endpoint:
 class ChatService(MultiService):
     """The exchange and the ports that it listens on."""
 
-    def __init__(self, factory: ChatFactory, mesh: "EngineMesh | None" = None) -> None:
+    def __init__(
+        self,
+        factory: ChatFactory,
+        signals: Signals,
+        handing_over: HandingOver,
+        mesh: "EngineMesh | None" = None,
+    ) -> None:
         super().__init__()
         self.factory = factory
+        self._signals = signals
+        self._handing_over = handing_over
         self._mesh = mesh
-        self.certificates: list[Certificates] = []
-        self._before_hangup: Any = None  # what SIGHUP did
 
     def privilegedStartService(self) -> None:
         """Listen, or let twistd end with one line that says why not."""
+        self._signals.heed()
         try:
             super().privilegedStartService()
+            self._handing_over.give_files()
         except Exception as why:  # each kind of endpoint raises what it likes
             _log.critical("{why}", why=why)
             # twistd tells a waiting parent and removes its files, and then lets Python end with
@@ -103,16 +117,10 @@ class ChatService(MultiService):
     def startService(self) -> None:
         """Make room for as many files as there may be users, and for some without a name."""
         super().startService()
+        self._handing_over.complain()
         files = _allow_open_files(self.factory.settings.max_users + 2 * SPARE_FILES)
         # To run out of files would cost three lines in the log for each connection.
         self.factory.settings.max_connections = max(files - SPARE_FILES, files // 2)
-        if self.certificates:
-            from twisted.internet import reactor
-
-            def hung_up(*_: object) -> None:
-                reactor.callFromThread(self.read_certificates)  # type: ignore[attr-defined]
-
-            self._before_hangup = signal.signal(signal.SIGHUP, hung_up)
         if self._mesh is not None:
             self._mesh.start(self.fail)
         _log.info("chatpair {version} is ready", version=__version__)
@@ -131,24 +139,13 @@ class ChatService(MultiService):
 
         reactor.callWhenRunning(stop)
 
-    def read_certificates(self) -> None:
-        """Read the certificates anew, for whoever connects from now on."""
-        for certificates in self.certificates:
-            of = certificates.description
-            try:
-                certificates.read()
-            except Exception as error:  # OpenSSL and each kind of endpoint raise what they like
-                why = explain(error)
-                _log.error("The certificates of {of} stay as they were: {why}", of=of, why=why)
-            else:
-                _log.info("Read the certificates of {of} anew", of=of)
-
     def stopService(self) -> "Deferred[Any]":
-        """Listen no more, and let everybody read what was said before."""
-        if self._before_hangup is not None:
-            signal.signal(signal.SIGHUP, self._before_hangup)
+        """Listen no more, read what has come, and let everybody read what was said before."""
+        self._signals.stop()
         _notify("STOPPING=1")
-        stopping = gatherResults([super().stopService(), self.factory.stop()])
+        read = self.factory.visitors.all_read()
+        stopped = read.addCallback(lambda _: self.factory.stop())
+        stopping = gatherResults([super().stopService(), stopped])
         mesh = self._mesh
         return stopping if mesh is None else stopping.addCallback(lambda _: mesh.stop())
 
@@ -229,8 +226,19 @@ def makeService(options: Options) -> ChatService:
         mesh.listener = directory = ClusterDirectory(mesh)
         factory = ChatFactory(clock, settings, accounts=accounts, directory=directory)
         directory.serve(factory)
-    chat = ChatService(factory, mesh)
-    chat.certificates += options.certificates.values()
+    signals = Signals(reactor, explain)
+    for where, of_port in options.certificates.items():
+        signals.reads(f"the certificates of {where}", of_port.read)
+    for source in options["sources"]:
+        if source.file is not None:
+            signals.reads(f"--auth {source.file.path}", source.file.read_anew)
+    if options["motd"] is not None:
+        signals.reads(
+            f"--motd {options['motd']}",
+            lambda: setattr(settings, "motd", read_motd(options["motd"])),
+        )
+    handing_over = HandingOver(options.parent)
+    chat = ChatService(factory, signals, handing_over, mesh)
     sites: list[tuple[str, IProtocolFactory]] = [(port, factory) for port in options["ports"]]
     if options["webs"]:
         from chatpair.doors.web import WebSite
@@ -243,6 +251,6 @@ def makeService(options: Options) -> ChatService:
         description = full.removeprefix(PREFIX)
         port = service(description, site if description == full else ProxiedFactory(site, factory))
         certificates = options.certificates.get(description)
-        port.endpoint = _Endpoint(port.endpoint, certificates, factory.activity)
+        port.endpoint = _Endpoint(port.endpoint, certificates, factory.activity, handing_over)
         port.setServiceParent(chat)
     return chat

@@ -19,7 +19,7 @@ ORDER = (
     ("sessions",),
     ("protocol",),
     ("factory",),
-    ("doors", "cluster"),
+    ("doors", "cluster", "signals", "handing_over"),
     ("options",),
     ("tap", "server"),
 )

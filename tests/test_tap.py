@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from twisted.application.service import Service
 from twisted.internet.error import CannotListenError
+from twisted.internet.testing import MemoryReactorClock
 
 from chatpair import tap
 from chatpair.extras import how_to_install
+from chatpair.handing_over import HandingOver
+from chatpair.signals import Signals
 from tests.support.exchange import Exchange
 from tests.support.options import parsed, refusal
 from tests.support.server import TIMEOUT
@@ -151,6 +154,13 @@ def test_room_is_made_for_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(asked) == 2
 
 
+@pytest.fixture
+def service(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> tap.ChatService:
+    """The service of an exchange, which heeds no signals of this process."""
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    return tap.ChatService(exchange.factory, Signals(MemoryReactorClock(), str), HandingOver(None))
+
+
 class Port(Service):
     """A service that can't listen."""
 
@@ -159,10 +169,11 @@ class Port(Service):
 
 
 def test_what_can_not_listen_ends_without_a_traceback(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    service: tap.ChatService,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    service = tap.ChatService(Exchange().factory)
     Port().setServiceParent(service)
     with pytest.raises(CannotListenError) as ending:
         service.privilegedStartService()
@@ -170,9 +181,9 @@ def test_what_can_not_listen_ends_without_a_traceback(
     assert capsys.readouterr().err == ""
 
 
-def test_stopping_waits_for_the_last_connection() -> None:
-    exchange = Exchange()
-    service = tap.ChatService(exchange.factory)
+def test_stopping_waits_for_the_last_connection(
+    exchange: Exchange, service: tap.ChatService
+) -> None:
     service.privilegedStartService()
     service.startService()
     alice = exchange.enter("alice")

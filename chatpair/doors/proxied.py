@@ -116,6 +116,7 @@ class ProxiedConnection(ProtocolWrapper):
     factory: ProxiedFactory
     transport: Any
     wrappedProtocol: Any
+    paused, watch = False, None
     _header: bytes | None = b""  # or what has come of it
     _peer: IAddress
     _kept: list[bytes] | None = None  # of the answer to the end of input

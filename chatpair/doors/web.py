@@ -206,6 +206,7 @@ class _Channel(http.HTTPChannel):
     too_often = False
     """Whether there is nothing for it, but that the chat says so over a WebSocket."""
 
+    watch = None
     _receive: Callable[[bytes], object] | None = None
     _host: str | None = None
 

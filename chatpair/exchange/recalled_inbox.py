@@ -95,7 +95,8 @@ class RecalledInbox(Inbox):
         Of what was told once that is never sure: a proxy may have taken it, long before the loss
         was noticed. But who comes back is there at that moment.
         """
-        if self.connection.delivered and not self._pending:
+        watch = self.connection.watch
+        if watch is not None and watch.is_all_delivered() and not self._pending:
             while self._lately and self._lately.oldest().again:
                 self._lately.popleft()
 

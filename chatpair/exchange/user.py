@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from chatpair.exchange.limits import Pace
 from chatpair.exchange.messages import AnyEvent, Error, Failing, Outcome, Ringing, Tried
 from chatpair.exchange.names import Name
+from chatpair.exchange.visitors import Watching
 
 MAX_TRIED = 5
 """Calls in a second that somebody who does not take them is told of."""
@@ -50,14 +51,13 @@ Returns whether there is room for no more, if that is not told by `Pairs.has_roo
 class Connection(Protocol):
     """What an inbox needs of the connection that its user is on: a ChatProtocol has it.
 
-    `tell_for_receipt` says so to `Receipts.handed` when the kernel has these and all before. It is
-    delivered when the other end's kernel is known to have all of it.
+    `tell_for_receipt` says so to `Receipts.handed` when the kernel has these and all before.
     """
 
     @property
     def full(self) -> bool: ...
     @property
-    def delivered(self) -> bool: ...
+    def watch(self) -> Watching | None: ...
     @property
     def host(self) -> str | None: ...
     def tell(self, event: AnyEvent) -> None: ...
@@ -74,8 +74,8 @@ class Connection(Protocol):
 class _Lost:
     """Stands where a connection was that is lost: nobody hears what it is told."""
 
-    full = delivered = False
-    host = None
+    full = False
+    host = watch = None
 
     def _ignore(self, *_: object) -> Any:
         return False

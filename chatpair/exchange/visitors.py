@@ -1,6 +1,7 @@
 """Connections, with a user or without: how many there are, and which are waited for."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
@@ -16,12 +17,35 @@ SILENT_SECONDS = 90.0
 DELIVERY_CHECK = 5.0
 """Seconds until it is looked whether what was told has arrived."""
 
+LAST_READING_SECONDS, LAST_READING_STEP = 0.5, 0.01
+"""For how long what has come is still read when the server stops, and between two looks."""
+
 STOPPING_SECONDS = 4.0
 """How long users have to read their last lines when the server stops."""
 
 
+class Watching(Protocol):
+    """What asks the kernel about a connection."""
+
+    def look(self) -> None:
+        """Look whether all that it was told has arrived."""
+
+    def is_all_delivered(self) -> bool:
+        """Tell whether the kernel knows that the other end has all that it was given."""
+
+    def has_unread(self) -> bool:
+        """Tell whether the other end has said something that was not read yet."""
+
+
 class Visitor(Protocol):
     """A connection that may have no user yet."""
+
+    paused: bool
+    """Whether what has come waits for room, or for the turns of others."""
+
+    @property
+    def watch(self) -> Watching | None:
+        """What asks the kernel, if it can tell anything."""
 
     def no_name_came(self) -> None:
         """Close, because a name is overdue."""
@@ -34,12 +58,6 @@ class Visitor(Protocol):
 
     def abort(self) -> None:
         """Close at once."""
-
-
-class Watching(Protocol):
-    """What looks whether all that a connection was told has arrived."""
-
-    def look(self) -> None: ...
 
 
 class Pinging(Protocol):
@@ -109,6 +127,21 @@ class Visitors(set[Visitor]):
 
     # The end
 
+    def all_read(self) -> Deferred[None]:
+        """Fire when what has come is handled, at the latest after LAST_READING_SECONDS."""
+        read: Deferred[None] = Deferred()
+        latest = self._clock.seconds() + LAST_READING_SECONDS
+
+        def look(visitors: Iterable[Visitor]) -> None:
+            unread = [one for one in visitors if one in self and _has_unread(one)]
+            if unread and self._clock.seconds() < latest:
+                self._clock.callLater(LAST_READING_STEP, look, unread)
+            else:
+                read.callback(None)
+
+        look(self)
+        return read
+
     def drain(self) -> None:
         """Let all handle what has come."""
         for visitor in list(self):
@@ -129,3 +162,7 @@ class Visitors(set[Visitor]):
     def _abort(self) -> None:
         for visitor in list(self):
             visitor.abort()
+
+
+def _has_unread(visitor: Visitor) -> bool:
+    return visitor.paused or (visitor.watch is not None and visitor.watch.has_unread())

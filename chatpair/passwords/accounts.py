@@ -39,7 +39,9 @@ class Source:
 
     def __init__(self, checker: checkers.ICredentialsChecker) -> None:
         """Take a checker; raises OSError if its file can't be read."""
-        self.written = _written_by(checker)
+        self.file: WatchedFile[Any] | None = None
+        """The file that it reads, if it is known."""
+        self.written = self._written_by(checker)
         self.failing = False
         """Whether the last time it could not tell, of which the log has one line."""
         self.ask: Callable[[UsernamePassword], Any] = checker.requestAvatarId
@@ -49,29 +51,29 @@ class Source:
                 turns, partial(deferToThread, answer, credentials)
             )
 
+    def _written_by(self, checker: checkers.ICredentialsChecker) -> Callable[[Name], str | None]:
+        """Return what tells how a checker writes a name, or the one it counts as, if it has it.
+
+        One that can't tell has all names.
+        """
+        if isinstance(checker, HtpasswdChecker):
+            self.file = checker.file
+            return checker.written
+        if isinstance(checker, checkers.InMemoryUsernamePasswordDatabaseDontUse):
+            # memory: has them as text, though its checker wants bytes.
+            checker.users = {_as_bytes(name): _as_bytes(of) for name, of in checker.users.items()}
+            return _index(checker.users).find
+        if isinstance(checker, checkers.FilePasswordDB):
+            self.file = file = WatchedFile(Path(checker.filename), partial(_in_file, checker))
+            return lambda name: file.read().find(name)
+        return lambda name: name.text
+
 
 def _answer(checker: UNIXChecker, credentials: UsernamePassword) -> Any:
     """Return what a Deferred has fired with, which a thread can't return itself."""
     answers: list[Any] = []
     checker.requestAvatarId(credentials).addBoth(answers.append)
     return answers[0]
-
-
-def _written_by(checker: checkers.ICredentialsChecker) -> Callable[[Name], str | None]:
-    """Return what tells how a checker writes a name, or the one that it counts as, if it has it.
-
-    One that can't tell has all names.
-    """
-    if isinstance(checker, HtpasswdChecker):
-        return checker.written
-    if isinstance(checker, checkers.InMemoryUsernamePasswordDatabaseDontUse):
-        # memory: has them as text, though its checker wants bytes.
-        checker.users = {_as_bytes(name): _as_bytes(of) for name, of in checker.users.items()}
-        return _index(checker.users).find
-    if isinstance(checker, checkers.FilePasswordDB):
-        file = WatchedFile(Path(checker.filename), partial(_in_file, checker))
-        return lambda name: file.read().find(name)
-    return lambda name: name.text
 
 
 def _as_bytes(text: str | bytes) -> bytes:

@@ -71,16 +71,16 @@ class HtpasswdChecker:
         import bcrypt
 
         self._is_right = bcrypt.checkpw
-        self._file = WatchedFile(path, partial(_parse, path))
+        self.file = WatchedFile(path, partial(_parse, path))
         self._turns = DeferredLock()
 
     def written(self, name: Name) -> str | None:
         """Return how the file writes a name, or the one that it counts as; None without any."""
-        return self._file.read().names.find(name)
+        return self.file.read().names.find(name)
 
     def requestAvatarId(self, credentials: IUsernamePassword) -> Deferred[bytes | tuple[()]]:
         username = bytes(credentials.username)
-        hashed = self._file.read().hashes.get(username.decode(errors="replace"))
+        hashed = self.file.read().hashes.get(username.decode(errors="replace"))
         if not hashed:
             return fail(UnauthorizedLogin())
         check = partial(self._check, username, credentials.password, hashed)

@@ -22,25 +22,29 @@ class WatchedFile(Generic[T]):
 
     def __init__(self, path: Path, parse: Callable[[bytes], T]) -> None:
         """Read it; raises OSError if that fails."""
-        self._path = path
+        self.path = path
         self._parse = lru_cache(maxsize=1)(parse)  # which may log what is wrong: once
         self._failing = False
         self._look, data = _read(path)
         self._said = self._parse(data)
 
+    def read_anew(self) -> None:
+        """Read it again; raises OSError if that fails."""
+        look, data = _read(self.path)
+        self._failing = False
+        if look or data.endswith(b"\n"):  # some write it in place, htpasswd among them
+            self._look, self._said = look, self._parse(data)
+
     def read(self) -> T:
         """Return what it says."""
         try:
-            if self._failing or not self._look or _look(self._path.stat()) != self._look:
-                look, data = _read(self._path)
-                self._failing = False
-                if look or data.endswith(b"\n"):  # some write it in place, htpasswd among them
-                    self._look, self._said = look, self._parse(data)
+            if self._failing or not self._look or _look(self.path.stat()) != self._look:
+                self.read_anew()
         except OSError as why:
             if not self._failing:
                 self._failing = True
                 text = "Can't read {path}: {why}. What it said before holds."
-                self._log.error(text, path=self._path, why=why.strerror)
+                self._log.error(text, path=self.path, why=why.strerror)
         return self._said
 
 

@@ -13,9 +13,8 @@ from chatpair.exchange import messages
 from chatpair.exchange.exchange import Exchange
 from chatpair.exchange.messages import AnyCommand, AnyEvent, Error, Notice
 from chatpair.exchange.user import Connection, Inbox, User
-from chatpair.exchange.visitors import Visitor
+from chatpair.exchange.visitors import Visitor, Watching
 from chatpair.sessions.password import PasswordCheck
-from chatpair.wire.liveness import Watch
 
 FULL = Error("name", "try-later", plain.FULL)
 _NOT_HELD = Notice("Lines are not held here.")
@@ -35,10 +34,10 @@ class Speaker(Connection, Visitor, Protocol):
     user: User | None
     peer: User | None
     handle_line: LineHandler
-    watch: Watch
-    paused: bool
     turn: int
 
+    @property
+    def watch(self) -> Watching: ...
     @property
     def closed(self) -> bool: ...
     @property

@@ -88,10 +88,8 @@ def is_gone(sock: socket.socket, *, all_read: bool) -> bool:
 
 
 def is_unread(sock: socket.socket) -> bool:
-    """Tell whether something has come that was not read."""
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    return bool(poll.poll(0))
+    """Tell whether something has come that was not read; an end alone is nothing."""
+    return fcntl.ioctl(sock, termios.FIONREAD, bytes(4)) != bytes(4)
 
 
 def is_delivered(sock: socket.socket) -> bool:
@@ -151,13 +149,15 @@ class Watch:
             self.told()
 
     def is_all_delivered(self) -> bool:
-        """Tell whether the kernel knows that the other end has all that it was given."""
-        sock = self._socket
-        return sock is not None and sock.fileno() != -1 and is_delivered(sock)
+        return self._open is not None and is_delivered(self._open)
 
     def has_unread(self) -> bool:
-        """Tell whether the other end has said something that was not read yet."""
-        return self._socket is not None and is_unread(self._socket)
+        return self._open is not None and is_unread(self._open)
+
+    @property
+    def _open(self) -> socket.socket | None:
+        sock = self._socket
+        return sock if sock is not None and sock.fileno() != -1 else None
 
     def input_ended(self) -> None:
         """Look out for a reset from now on, which comes within a round trip if at all."""

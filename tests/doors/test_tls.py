@@ -202,17 +202,17 @@ def test_certificates_are_read_anew_unless_they_are_wrong_and_everybody_stays(ki
                 refusals += 1
                 server.kill(signal.SIGHUP)
                 server.wait_for(
-                    rf"(?s)(The certificates of \S* stay as they were.*?){{{refusals}}}\n"
+                    rf"(?s)(Can't read the certificates of \S* anew, .*?){{{refusals}}}\n"
                 )
                 assert serial_of(server) == first
             alice.says("still here")
             assert bob.text() == "still here"
-        lines = [line for line in server.output.decode().splitlines() if "stay as" in line]
+        lines = [line for line in server.output.decode().splitlines() if "Can't read" in line]
         assert len(lines) == refusals
         replace(had, new)
         assert serial_of(server) == first
         server.kill(signal.SIGHUP)
-        server.wait_for("Read the certificates of .* anew")
+        server.wait_for("Read the certificates of .* anew\n")
         assert serial_of(server) == second
         alice.says("still here")
         assert bob.text() == "still here"
@@ -240,7 +240,7 @@ def test_a_certificate_is_picked_by_name() -> None:
         assert log_of(server) == before
         three = made().issues("by-name", "three.example", name="three")
         server.kill(signal.SIGHUP)
-        server.wait_for("Read the certificates of .* anew")
+        server.wait_for("Read the certificates of .* anew\n")
         assert serial_of(server, "three.example") == serial_in(three)
 
 

@@ -5,6 +5,7 @@ import pytest
 from chatpair.exchange.kept_events import KEPT_EVENTS
 from chatpair.exchange.keys import NEAR_MISSES, WRONG_KEYS, words
 from chatpair.exchange.recalled_inbox import LATELY_SECONDS, RecalledInbox
+from chatpair.wire.liveness import Watch
 from tests.support.exchange import PAIRED, Exchange, Party, said
 from tests.support.transcript import play, scenes
 
@@ -341,7 +342,7 @@ def test_what_was_repeated_and_has_arrived_is_not_repeated_again(
 ) -> None:
     alice, bob = exchange.pair()
     key = key_of(bob)
-    monkeypatch.setattr(type(bob.protocol), "delivered", True)
+    monkeypatch.setattr(Watch, "is_all_delivered", lambda _: True)
     alice.says("one")
     for repeated in (1, 0):
         bob.drops()

@@ -38,7 +38,7 @@ def write(path: Path, *lines: str, at: float = PAST) -> None:
 
 def opens(checker: HtpasswdChecker, name: str, password: str) -> bool:
     """Tell whether a password is that of a name, without a thread."""
-    hashed = checker._file.read().hashes[name]
+    hashed = checker.file.read().hashes[name]
     try:
         checker._check(name.encode(), password.encode(), hashed)
     except UnauthorizedLogin:

@@ -209,7 +209,7 @@ def test_a_checker_that_fails_is_one_line_and_what_others_find_wrong_counts() ->
 def test_a_checker_that_can_not_tell_has_all_names() -> None:
     exchange, checker = slow()
     [source] = exchange.accounts._sources
-    source.written = accounts._written_by(checker)
+    source.written = accounts.Source(checker).written
     bob = exchange.local()
     bob.says("Bob", "secret")
     assert checker.answers(True) == ("Bob", "secret")

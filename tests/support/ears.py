@@ -23,7 +23,8 @@ from chatpair.factory import ChatFactory
 class Ear:
     """A connection that takes all at once, and what its user did and was told."""
 
-    full = delivered = False
+    full = False
+    watch = None
 
     def __init__(
         self, factory: ChatFactory, name: str, host: str = "", *, counting: bool = False

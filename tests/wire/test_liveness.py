@@ -5,6 +5,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from functools import partial
+from unittest.mock import Mock
 
 import pytest
 from twisted.internet.task import Clock
@@ -199,7 +200,7 @@ class Kernel:
             name = f"is_{question}"
             answer = partial(lambda question, *_, **__: getattr(self, question), question)
             monkeypatch.setattr(liveness, name, answer)
-        party.protocol.watch._socket = object()  # type: ignore[assignment]
+        party.protocol.watch._socket = Mock()
 
 
 def test_a_silent_end_is_noticed(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.cred import checkers
 from twisted.cred.credentials import UsernamePassword
@@ -12,7 +12,6 @@ from twisted.cred.error import LoginFailed
 from twisted.internet import defer
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 from twisted.plugins.cred_unix import UNIXChecker
@@ -30,6 +29,8 @@ MAX_HOSTS = 50
 WRONG = Error("name", "password", "Wrong password.")
 BUSY = Error("name", "try-later", "There are too many passwords to check. Try later.")
 FAILED = Error("name", "try-later", "That password can't be checked now. Try later.")
+
+T = TypeVar("T")
 
 _log = Logger()
 
@@ -105,6 +106,7 @@ class Accounts:
         self._sources = sources
         self._clock = clock
         self._wrong = WrongPasswords(clock)
+        self._waiting: dict[tuple[str, str | None], Deferred[bool]] = {}  # of a name and a host
         self._turns: dict[str | None, list[Deferred[None]]] = {}  # who waits while one is checked
 
     def has(self, name: Name) -> bool:
@@ -127,7 +129,8 @@ class Accounts:
         while True:  # what was true before a wait may not be so after it
             wait = self._wrong.wait(owners[0][0], host)
             if wait:
-                await deferLater(self._clock, wait)
+                if not await self._wait((owners[0][0], host), wait):
+                    return BUSY
             elif host in self._turns:
                 turn: Deferred[None] = Deferred()
                 self._turns[host].append(turn)
@@ -141,6 +144,24 @@ class Accounts:
                 asked = Deferred.fromCoroutine(self._ask(owners, password, host))
                 asked.chainDeferred(answer)
                 return await answer
+
+    def _wait(self, key: tuple[str, str | None], seconds: float) -> Deferred[bool]:
+        """Fire when it is time, or with False as soon as a newer one waits for the same.
+
+        So who guesses leaves no queue behind for the owner who comes from the same host.
+        """
+        if key in self._waiting:
+            self._waiting[key].callback(False)
+        waiting = self._waiting[key] = Deferred()
+        timer = self._clock.callLater(seconds, waiting.callback, True)
+
+        def over(in_time: T) -> T:
+            if timer.active():
+                timer.cancel()
+            del self._waiting[key]
+            return in_time
+
+        return waiting.addBoth(over)
 
     async def _ask(self, owners: Owners, password: bytes, host: str | None) -> str | Error:
         """Ask the checkers, one after another."""

@@ -200,8 +200,7 @@ class JsonSession(Session):
         acknowledge can't do so: the acknowledgements are behind commands that wait for them. To
         resume on another connection helps then.
         """
-        user = self.connection.user
-        is_full = user is not None and user.full
+        is_full = (self.connection.user or self.connection).full
         if not is_full if self.connection.paused else self.connection.watch.has_unread():
             self.exchange.visitors.silent.start(self)
         else:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chatpair.exchange.visitors import SILENT_SECONDS
 from chatpair.wire.turns import PORTION
 from tests.support.exchange import NOBODY, PAIRED, Exchange, said, status
 from tests.support.transcript import play, scenes
@@ -155,6 +156,10 @@ def test_json_is_not_read_before_a_name_from_who_does_not_read(exchange: Exchang
     assert [event["event"] for event in alice.events()] == ["named"]
     alice.fills()
     assert not alice.paused  # what it acknowledges must be read
+    bob = exchange.connect_json()
+    bob.fills()
+    exchange.clock.advance(SILENT_SECONDS)
+    assert bob.closed
 
 
 def test_a_text_of_many_lines_is_told_as_the_kernel_takes_them_and_others_have_turns(

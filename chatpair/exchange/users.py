@@ -7,7 +7,7 @@ from itertools import islice
 from math import inf, nextafter
 from typing import Protocol
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -145,14 +145,15 @@ class Users(dict[str, User]):
             self._free(name)
             return _taken(name) if outcome == "taken" else not_ready("name")
 
-        def failed(why: Failure) -> Failure | Error:
-            self._free(name)
+        def failed(why: Failure) -> Failure | User | Error:
             if why.check(CancelledError):
+                self._free(name)
                 return why
             _log.failure("A name can't be claimed", failure=why)
-            return not_ready("name")
+            return claimed("later")
 
-        return self._directory.claim(name).addCallbacks(claimed, failed)
+        asked: Deferred[Claimed] = maybeDeferred(self._directory.claim, name)
+        return asked.addCallbacks(claimed, failed)
 
     def _may_claim(self, text: str, host: str | None, *, proven: bool) -> Name | Error:
         """Return the name of a text, if somebody at a host may have it, or say why not."""

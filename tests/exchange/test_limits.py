@@ -1,12 +1,13 @@
 """What strangers may do how often, how long without a name, and how fast a user may speak."""
 
 from ipaddress import ip_network
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 
 from chatpair.exchange import limits
@@ -182,6 +183,18 @@ def test_names_that_are_under_way_count(monkeypatch: pytest.MonkeyPatch) -> None
     asked[2].callback("yours")
     assert (alice.heard(), bob.heard(), carol.heard()) == (["Reuse"], ["OK"], ["OK"])
     assert named(exchange, "erin").heard() == [TOO_MANY_NAMES]
+
+
+@pytest.mark.parametrize("claim", [Mock(side_effect=OSError), lambda _: fail(OSError())])
+def test_a_name_is_free_again_when_it_can_not_be_claimed(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch, claim: object
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(exchange.factory.directory, "claim", claim)
+        alice = named(exchange, "alice")
+        assert alice.heard() == ["The switchboard is not ready."]
+    alice.says("alice")
+    assert alice.heard() == ["OK"]
 
 
 def test_a_name_that_is_refused_does_not_count() -> None:

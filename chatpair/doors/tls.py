@@ -16,6 +16,7 @@ from twisted.python.filepath import FilePath
 from zope.interface import implementer
 
 from chatpair.codecs.plain import NO_PLAIN_TEXT
+from chatpair.wire.liveness import innermost
 from chatpair.wire.turns import TLS_BYTES_A_TURN, read_no_more_at_once
 
 # RFC 8446, section 5.1: the first byte of a handshake record.
@@ -40,6 +41,10 @@ class _Connection(SSL.Connection):
             return super().recv(*arguments)
         except SSL.ZeroReturnError:
             raise SSL.WantReadError from None
+
+
+MOST_UNHEARD = 2**20
+"""Bytes that are read from who reads nothing. TLS answers some by itself (RFC 8446, KeyUpdate)."""
 
 
 @implementer(interfaces.IPushProducer)
@@ -90,6 +95,7 @@ class TLSTransport(TLSMemoryBIOProtocol):
     _fresh = True  # nothing has come
     _paused = False
     _ends_output = False  # when the handshake is done
+    _unheard = 0  # bytes that have come since what is written is not taken
 
     @property
     def in_handshake(self) -> bool:
@@ -132,7 +138,9 @@ class TLSTransport(TLSMemoryBIOProtocol):
         if self._ends_output and not self._appSendBuffer:
             self._ends_output = False
             self._end_output()
-        if self._lostTLSConnection:  # by what came, which is not the other end's
+        takes_nothing = getattr(innermost(self), "producerPaused", False)
+        self._unheard = self._unheard + len(data) if takes_nothing else 0
+        if self._unheard > MOST_UNHEARD or self._lostTLSConnection:  # not by the other end
             self.transport.abortConnection()
         else:
             self._tell_end()

@@ -8,7 +8,7 @@ import pytest
 from OpenSSL import SSL
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from chatpair.doors.tls import Certificates, TLSTransport
+from chatpair.doors.tls import MOST_UNHEARD, Certificates, TLSTransport
 from chatpair.wire import liveness
 from chatpair.wire.turns import LINES_A_TURN
 from tests.support.certificates import usual
@@ -49,14 +49,11 @@ def test_who_closes_before_the_handshake_is_gone() -> None:
     assert len(lost) == 1
 
 
-@pytest.mark.parametrize("ends", [b"", b"\x17\x03\x03\0\x01x"])
-def test_many_records_at_once_are_one_turn_and_a_bad_one_ends_it(ends: bytes) -> None:
-    exchange = Exchange()
-    bob = exchange.enter("bob")
+def handshake(exchange: Exchange) -> tuple[Transport, TLSTransport, SSL.Connection]:
+    """Connect somebody who has done the handshake."""
     transport, protocol = connect(exchange)
     transport._lenient = True
-    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-    client = SSL.Connection(context, None)
+    client = SSL.Connection(SSL.Context(SSL.TLS_CLIENT_METHOD), None)
     client.set_connect_state()
     for _ in range(2):
         with suppress(SSL.WantReadError):
@@ -64,6 +61,25 @@ def test_many_records_at_once_are_one_turn_and_a_bad_one_ends_it(ends: bytes) ->
         protocol.dataReceived(client.bio_read(2**16))
         client.bio_write(transport.value())
         transport.clear()
+    return transport, protocol, client
+
+
+def test_who_reads_nothing_is_not_read_for_ever() -> None:
+    transport, protocol, client = handshake(Exchange())
+    for takes_nothing, times in ((True, 60), (False, 1), (True, 60), (True, 10)):
+        assert not transport.disconnecting
+        transport.producerPaused = takes_nothing  # type: ignore[attr-defined]
+        for _ in range(times):
+            client.send(b"\n" * (MOST_UNHEARD // 64))
+            protocol.dataReceived(client.bio_read(2**16))
+    assert transport.disconnecting
+
+
+@pytest.mark.parametrize("ends", [b"", b"\x17\x03\x03\0\x01x"])
+def test_many_records_at_once_are_one_turn_and_a_bad_one_ends_it(ends: bytes) -> None:
+    exchange = Exchange()
+    bob = exchange.enter("bob")
+    transport, protocol, client = handshake(exchange)
     for line in (b"alice\n", b"To:bob\n", *[b"hi\x7f\n"] * 100):
         client.send(line)
     records = client.bio_read(2**16)

@@ -324,31 +324,21 @@ def test_what_is_repeated_may_be_lost_again(exchange: Exchange) -> None:
     assert back(exchange, key).heard() == ["OK", PAIRED.format("alice")]
 
 
-def test_what_is_repeated_every_few_seconds_is_at_an_end(exchange: Exchange) -> None:
+@pytest.mark.parametrize(("has_arrived", "times"), [(False, 16), (True, 1)])
+def test_what_is_repeated_every_few_seconds_is_at_an_end(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch, has_arrived: bool, times: int
+) -> None:
     alice, bob = exchange.pair()
     key = key_of(bob)
     alice.says("one")
+    monkeypatch.setattr(Watch, "is_all_delivered", lambda _: has_arrived)
     told = []
-    for _ in range(30):
+    for _ in range(20):
         bob.drops()
         bob = back(exchange, key)
         told.append(len(bob.heard()) - 2)
         exchange.clock.advance(2)
-    assert told == [1] * 16 + [0] * 14
-
-
-def test_what_was_repeated_and_has_arrived_is_not_repeated_again(
-    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    alice, bob = exchange.pair()
-    key = key_of(bob)
-    monkeypatch.setattr(Watch, "is_all_delivered", lambda _: True)
-    alice.says("one")
-    for repeated in (1, 0):
-        bob.drops()
-        bob = back(exchange, key)
-        assert len(bob.heard()) == 2 + repeated
-        exchange.clock.advance(1)
+    assert told == [1] * times + [0] * (20 - times)
 
 
 def test_the_clock_of_another_node_does_not_tell_what_may_be_lost(exchange: Exchange) -> None:

@@ -1,5 +1,8 @@
 """A clock that is set moves no timer, and is what people read."""
 
+import os
+import subprocess
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -9,14 +12,27 @@ from tests.support.clients import spins_until
 from tests.support.cluster import SHORT, Node
 from tests.support.engine import Engine
 from tests.support.json_people import json_client
-from tests.support.server import Client, Server
-from tests.support.set_clock import SetClock
+from tests.support.server import Client, Server, require
 
 
 @pytest.fixture
-def time_of_day(tmp_path: Path) -> SetClock:
-    """The time of day of what is started with it."""
-    return SetClock(tmp_path)
+def set_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], object]:
+    """Let programs that are started have a time of day that is off by so many seconds."""
+    file = tmp_path / "offset"
+
+    def off_by(offset: str) -> None:
+        new = file.with_suffix(".new")
+        new.write_text(f"{offset}\n")
+        new.replace(file)
+
+    off_by("+0")
+    command = [require("faketime"), "-f", "+0", "printenv", "LD_PRELOAD"]
+    library = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    monkeypatch.setenv("LD_PRELOAD", library)
+    monkeypatch.setenv("FAKETIME_TIMESTAMP_FILE", os.fspath(file))
+    for setting in ("NO_CACHE", "DONT_FAKE_MONOTONIC"):
+        monkeypatch.setenv(f"FAKETIME_{setting}", "1")
+    return off_by
 
 
 def _time_read(speaker: Client, listener: Client) -> datetime:
@@ -25,9 +41,10 @@ def _time_read(speaker: Client, listener: Client) -> datetime:
     return datetime.strptime(listener.line()[1:25], "%a %b %d %H:%M:%S %Y")
 
 
-def test_nobody_waits_longer_when_it_is_set_back(port: str, time_of_day: SetClock) -> None:
-    options = ("--name-time", "1", "--hold", "1", "--rate", "1")
-    with Server(*options, port=port, env=time_of_day.env) as server:
+def test_nobody_waits_longer_when_it_is_set_back(
+    port: str, set_clock: Callable[[str], object]
+) -> None:
+    with Server("--name-time", "1", "--hold", "1", "--rate", "1", port=port) as server:
         alice, bob = server.pair()
         before = _time_read(alice, bob)
         held, _ = json_client(server, "carol")
@@ -36,33 +53,37 @@ def test_nobody_waits_longer_when_it_is_set_back(port: str, time_of_day: SetCloc
         unnamed = server.client()
         held.close()
         assert "carol" in caller.line()
-        time_of_day.set("-3600")
+        set_clock("-3600")
         assert _time_read(alice, bob) < before - timedelta(minutes=50)
         assert unnamed.line() == "No name came within 1 seconds."
         assert caller.line() == "Quit."
 
 
-def test_nobody_is_late_when_it_is_set_forward(port: str, time_of_day: SetClock) -> None:
-    with Server(port=port, env=time_of_day.env) as server:
+def test_nobody_is_late_when_it_is_set_forward(
+    port: str, set_clock: Callable[[str], object]
+) -> None:
+    with Server(port=port) as server:
         alice, bob = server.pair()
         before = _time_read(alice, bob)
         held, _ = json_client(server, "carol")
         held.close()
         unnamed = server.client()
-        time_of_day.set("+86400")
-        for _ in range(2):  # with a turn after the first
+        set_clock("+86400")
+        for _ in range(5):  # with turns after the first
             assert _time_read(alice, bob) > before + timedelta(hours=20)
         unnamed.says("carol")
         assert unnamed.line() == "Reuse"
 
 
-def test_a_node_goes_on_with_its_heartbeats(shared_engine: Engine, time_of_day: SetClock) -> None:
+def test_a_node_goes_on_with_its_heartbeats(
+    shared_engine: Engine, set_clock: Callable[[str], object]
+) -> None:
     def beats() -> int:
         [value] = shared_engine.command("HVALS", "{chatpair}:nodes")
         return int(value.split(b":")[1])
 
-    with Node("n1", shared_engine.url, lease=SHORT, env=time_of_day.env) as node:
+    with Node("n1", shared_engine.url, lease=SHORT) as node:
         node.joins()
-        time_of_day.set("-3600")
+        set_clock("-3600")
         before = beats()
         spins_until(lambda: beats() > before + 2)

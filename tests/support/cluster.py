@@ -29,19 +29,12 @@ SHORT = 5.0
 class Node(Server):
     """A server that shares an engine with others."""
 
-    def __init__(
-        self,
-        name: str,
-        url: str,
-        *options: str,
-        lease: float = LEASE,
-        env: dict[str, str] | None = None,
-    ) -> None:
+    def __init__(self, name: str, url: str, *options: str, lease: float = LEASE) -> None:
         self.name = name
         self._mark = 0
         self.is_frozen = False
         cluster = ("--cluster", url, "--node", name, "--lease", f"{lease:g}")
-        super().__init__(*cluster, *options, env=env)
+        super().__init__(*cluster, *options)
 
     def logs(self, pattern: str) -> re.Match[bytes]:
         """Wait until the log has a match after the last one that was waited for so."""

@@ -39,13 +39,13 @@ _MEANINGS = {
     "max-users": "Users that may be here at a time; a newcomer is told that the server is full.",
     "max-per-host": "Connections that one address may have at a time; an IPv6 network (/64) "
     "counts as one.",
-    "max-connects-per-minute": "Connections that one address may make in a minute; 0 for no "
-    "limit. This machine's own may make any number.",
+    "max-connects-per-minute": "Connections that one address may make in a minute, requests for "
+    "the page among them; 0 for no limit. This machine's own may make any number.",
     "max-names-per-minute": "New names that one address may take in a minute; 0 for no limit. "
     "This machine's own may take any number.",
     "name-time": "Seconds that a connection may go without a name.",
-    "rate": "Lines a second that a user may say, after as many at once; a faster one is slowed "
-    "and loses nothing. 0 for no limit.",
+    "rate": "Lines a second that a user may say, after as many at once, over all its connections; "
+    "a faster one is slowed and loses nothing. 0 for no limit.",
     "motd": "A file of UTF-8 text to send to whoever has said a name.",
     "cluster": "The Valkey, or Redis 6.2 or newer, over which this server shares names and calls "
     "with others that are given the same: redis://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE], "
@@ -72,7 +72,8 @@ _LISTS = {
     "checker that can't tell its names, as unix, has all. May be given more than once.",
     "exempt": "A network, such as 192.0.2.0/24 or 2001:db8::/48, or an address, whose addresses "
     "have no limits of their own: many people share one of them, as behind a company's router or "
-    "a carrier's. May be given more than once. [default: none]",
+    "a carrier's. Who blocks somebody there blocks nobody else. May be given more than once. "
+    "[default: none]",
     "web": "Where to serve a page to chat from with a browser, and its WebSocket: a port number, "
     "which means tcp:, or an endpoint description as for --port. "
     "May be given more than once. [default: none]",

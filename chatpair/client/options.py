@@ -71,7 +71,11 @@ def sections(settings: str) -> tuple[Section, ...]:
                 ("/who", "who is here"),
                 ("/dnd on, /dnd off", "be called by nobody, or by everybody again"),
                 ("/ring on, /ring off", "let calls ring until you answer with To:, or no more"),
-                ("/block bob, /unblock bob", "be busy whenever bob calls, or no more"),
+                (
+                    "/block bob, /unblock bob",
+                    "be busy whenever bob calls, and ten minutes for newcomers from his address; "
+                    "or no more",
+                ),
                 ("/help", "the commands"),
                 ("/quit", "leave"),
             ),

@@ -113,19 +113,6 @@ Somebody who is away may be called, and the caller knows.
         carol < bob is back.
         again < resumed(name=bob, peer=carol, got=0) | paired(peer=carol)
         again < message(from=carol, text=hi, time=[time])
-What is said again after a drop does not go to who has taken the peer's name and calls.
-    alice talks with bob in JSON
-    alice is lost ; bob < held(peer=alice)
-    bob: quit() -> quit() | (closed)
-    eve connects in JSON
-    eve: name(name=Bob) -> named(name=Bob, key=[key])
-    eve: to(name=alice) -> paired(peer=alice) | held(peer=alice)
-    alice comes back as again, having seen 2
-        eve < back(peer=alice)
-        again < resumed(name=alice, peer=Bob, got=0) | left(peer=bob, why=quit) | paired(peer=Bob)
-    again: say(id=1, text=a secret for bob, to=bob, pair=1)
-        again < error(of=say, code=nobody, text=That pair is over.)
-        again < status(id=1, status=failed, why=nobody)
 Two who are both away.
     alice talks with bob in JSON
     alice is lost ; bob < held(peer=alice)

@@ -82,6 +82,19 @@ What is meant for one goes to nobody else.
         alice < status(id=7, status=failed, why=nobody)
     alice: say(id=8, text=?, pair=0)
         alice < error(of=say, code=bad-line, text=Expected `int` >= 1 - at `$.pair`)
+What is said again after a drop does not go to who has taken the peer's name and calls.
+    alice talks with bob in JSON
+    alice is lost ; bob < held(peer=alice)
+    bob: quit() -> quit() | (closed)
+    eve connects in JSON
+    eve: name(name=Bob) -> named(name=Bob, key=[key])
+    eve: to(name=alice) -> paired(peer=alice) | held(peer=alice)
+    alice comes back as again, having seen 2
+        eve < back(peer=alice)
+        again < resumed(name=alice, peer=Bob, got=0) | left(peer=bob, why=quit) | paired(peer=Bob)
+    again: say(id=1, text=a secret for bob, to=bob, pair=1)
+        again < error(of=say, code=nobody, text=That pair is over.)
+        again < status(id=1, status=failed, why=nobody)
 No status speaks for one that is on its way.
     alice, bob enter in JSON
     alice talks with bob

@@ -25,8 +25,8 @@ def test_a_program_takes_its_line_back_on_any_node(
     bob, _ = json_client(shared_cluster.nodes[where])
     bob.does("resume", key=key, seen=2)
     (resumed,) = bob.events("resumed")
-    told = resumed["name"], resumed["peer"], resumed["got"]
-    assert told == (f"bob{mark}", f"alice{mark}", 0)
+    told = resumed["name"], resumed["peer"], resumed["got"], resumed["pair"]
+    assert told == (f"bob{mark}", f"alice{mark}", 0, 1)
     assert [bob.hears()["text"] for _ in range(100)] == [str(n) for n in range(1, 101)]
     alice.events("back")
     bob.does("ack", seq=102)

@@ -115,12 +115,15 @@ def skeleton(text: str) -> str:
 
 
 def _seen(decomposed: str) -> str:
-    """Return a text without what is not seen; no font has a mark on a letter of another script."""
+    """Return a text without what is not seen, or not as a part of a letter.
+
+    No font has a mark on a letter of another script, and before the first letter it is on a space.
+    """
     seen, letter = "", ""
     for one in decomposed:
         if unicodedata.category(one) != "Mn":
             letter = one
-        elif one == _FILLER or (letter and alias(one) not in (alias(letter), "INHERITED")):
+        elif not letter or one == _FILLER or alias(one) not in (alias(letter), "INHERITED"):
             continue
         if not _unicode.default_ignorable(ord(one)):
             seen += one
@@ -203,9 +206,11 @@ def parse(text: str) -> Name:
         raise BadName("the server says that itself")
     if not text.isascii() and _has_too_many_marks(key):
         raise BadName("it has too many marks on a letter")
-    # Most names are one object.
-    key = text if key == text else key
-    return Name(text, key, tuple(key if look == key else look for look in _looks(text, key)))
+    looks = _looks(text, key)
+    if not looks[0]:
+        raise BadName("it has no letter")
+    key = text if key == text else key  # one object, as most names are so
+    return Name(text, key, tuple(key if look == key else look for look in looks))
 
 
 class NameIndex:

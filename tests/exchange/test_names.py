@@ -42,6 +42,7 @@ def test_is_shown_as_typed(text: str) -> None:
         ("\U0001f600", "U+1F600 can't be in a name"),
         ("ﬁ", "U+FB01 can't be in a name"),
         ("aא", "it mixes directions of writing"),
+        ("\u0301\u0302", "it has no letter"),
         *(("a" + marks, MARKS) for marks in ["\u0301" * 31, "\u0301\u0323\u0301", FIVE_MARKS]),
         *((word, SAID) for word in ["OK", "Reuse", "quit", "Quit.", "quit!", "No?", "ＯＫ"]),
         ("ОК", SAID),  # in Cyrillic
@@ -69,7 +70,13 @@ ONE_NAME = [
     *(("bill", text) for text in ("biIl", "bi11", "BIII")),
     *(("bob1", "bobl"), ("bob", "b0b"), ("BOB", "B0b"), ("O", "0"), ("modern", "m0dern")),
     *(("alice", text) for text in ("ali\u0307ce", "al\u0131\u0307ce", "alice\U00016fe4", "а1ice")),
-    *(("राम्", "राम्\u200c"), ("राम्", "राम्\u200d"), ("alice", "ali\u094dce"), ("İzmir", "izmir")),
+    *(
+        ("राम्", "राम्\u200c"),
+        ("राम्", "राम्\u200d"),
+        ("alice", "ali\u094dce"),
+        ("alice", "\u0301alice"),
+        ("İzmir", "izmir"),
+    ),
 ]
 TWO_NAMES = [
     *(("bam", "barn"), ("bam1", "barn1"), ("modern", "modem"), ("bill", "bili"), ("kai", "Kal")),

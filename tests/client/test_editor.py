@@ -242,7 +242,7 @@ def test_nor_when_the_terminal_has_become_narrower_or_wider(server: Server) -> N
 def test_nothing_that_comes_steers_the_terminal() -> None:
     with played() as (alice, host):
         bad = "\x1b[31m\x9b2J\u202e\x07\r"
-        host.tells(Message(f"bo{bad}b\nx", f"a{bad}b\x7f", Timestamp(0.0), seq=3))
+        host.tells(Message(f"bo{bad}b\nx", f"a{bad}bx\x7f", Timestamp(0.0), seq=3))
         alice.waits_until(lambda lines: " bo[31m2Jbx: a[31m2Jb" in "\n".join(lines))
         alice.types("To:carol\r")
         assert host.hears() == Call("carol")

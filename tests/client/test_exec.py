@@ -188,7 +188,7 @@ def test_a_command_may_be_given_events(server: Server) -> None:
         alice.ends(ExitStatus.OK, LEFT)
         paired, message = map(json_codec.parse_event, alice.output.splitlines())
         assert isinstance(message, Message)
-        assert (plain(paired), message.text) == (Paired("alice"), "grüß dich")
+        assert (plain(paired), message.text) == (Paired("alice", 1), "grüß dich")
         tool.ends(ExitStatus.OK)
 
 

@@ -64,11 +64,11 @@ def test_what_happens_is_written_as_events(server: Server) -> None:
             alice.wait_for(b'"back"')
             alice.close_input("größer\n".encode())
             alice.ends(ExitStatus.OK)
-            assert events(alice) == [Paired("bob"), Tried("carol"), Held("bob"), Back("bob")]
+            assert events(alice) == [Paired("bob", 1), Tried("carol"), Held("bob"), Back("bob")]
             assert bob.wait() == ExitStatus.OK
             said = [event.text for event in events(bob) if isinstance(event, Message)]
             assert "\n".join(said) == "one\ntwo\ngrößer"
-            assert events(bob)[0] == Paired("alice")
+            assert events(bob)[0] == Paired("alice", 1)
             assert events(bob)[-1] == Left("alice", "quit")
             assert len(events(bob)) == 2 + len(said)
 
@@ -85,7 +85,7 @@ def test_that_the_server_stops_is_an_event_and_a_problem_if_more_is_to_be_said(
         stopped = "The server stopped before all was said."
         alice.ends(ExitStatus.NOT_DELIVERED, WELCOME, stopped)
         stopping = Error(None, "try-later", "The server is stopping.")
-        assert events(alice) == [Paired("bob"), Left("bob", "stopped"), stopping]
+        assert events(alice) == [Paired("bob", 1), Left("bob", "stopped"), stopping]
 
 
 # Lingering, and progress

@@ -330,7 +330,7 @@ def test_a_factory_that_wants_nobody(exchange: Exchange) -> None:
 @pytest.mark.parametrize("port", ["haproxy:tcp:0", "haproxy:epoll:0", "haproxy:0"])
 def test_limits_and_strangers_on_real_sockets(port: str) -> None:
     options = ["--max-connects-per-minute", "3", "--max-names-per-minute", "2", "--rate", "20"]
-    with Server(*options, port=port) as behind:
+    with Server(*options, "--exempt", "198.51.100.0/24", port=port) as behind:
         for data in WRONG:
             with Client(behind.port) as stranger:
                 stranger.sends(data)
@@ -343,6 +343,7 @@ def test_limits_and_strangers_on_real_sockets(port: str) -> None:
         behind.client("carol", source="2001:db8:0:1::1")
         for number in range(5):
             behind.client(f"u{number}", source="127.0.0.1")
+            behind.client(f"e{number}", source="198.51.100.7")
 
         one, two, three = (behind.client(source="192.0.2.7") for _ in range(3))
         for client, name in ((one, "dave"), (two, "erin")):

@@ -4,6 +4,7 @@ import os
 import pwd
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,11 @@ _log = Logger()
 
 
 class HandingOver:
-    """Gives that user the log, the pid file and unix sockets, to rotate or remove them."""
+    """Gives that user the log and unix sockets, and complains of what it can't remove for all that.
+
+    Who may remove a file is decided by its folder. So the pid file, by which root may kill, stays
+    root's.
+    """
 
     def __init__(self, twistd: Mapping[str, Any] | None) -> None:
         """Take twistd's own options, if it is twistd that runs this."""
@@ -23,38 +28,34 @@ class HandingOver:
             gid = pwd.getpwuid(uid).pw_gid
         self._owner = (-1 if uid is None else uid, -1 if gid is None else gid)
         self._files: list[Path] = []
-        if twistd and not twistd["chroot"]:
+        self._logs: list[Path] = []
+        if twistd and self._wanted:
+            if twistd["pidfile"]:
+                self._files.append(Path(twistd["pidfile"]))
             log = twistd["logfile"] or ("-" if twistd["nodaemon"] else "twistd.log")
-            if log != "-" and not twistd["syslog"]:
-                self._add(Path(log).absolute())  # --rundir comes later
-        if twistd and twistd["pidfile"]:
-            self._add(Path(twistd["pidfile"]))
-
-    def _add(self, path: Path) -> None:
-        if self._wanted:
-            self._files.append(path)
+            if log != "-" and not (twistd["syslog"] or twistd["chroot"]):
+                self._logs.append(Path(log).absolute())  # --rundir comes later
 
     def give_socket(self, path: Path) -> None:
         """Give away a socket that is there by now, and the lock that Twisted has beside it."""
-        self._add(path.absolute())
         if self._wanted:
+            self._files.append(path.absolute())
             for each in (path, path.with_name(f"{path.name}.lock")):
-                if each.is_symlink() or each.is_socket():
+                with suppress(FileNotFoundError, PermissionError):  # twistd tells who is no root
                     os.chown(each, *self._owner, follow_symlinks=False)
 
-    def give_files(self) -> None:
-        """Give away the others, if they are what root has made and nothing else."""
-        for path in self._files:
-            if path.is_file():
-                file = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
-                status = os.fstat(file)
+    def give_log(self) -> None:
+        """Give away the log, if it is what root has made and nothing else."""
+        for path in self._logs:
+            with suppress(OSError), open(path, "rb", opener=_no_link) as file:
+                status = os.fstat(file.fileno())
                 if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
-                    os.fchown(file, *self._owner)
-                os.close(file)
+                    os.fchown(file.fileno(), *self._owner)
 
     def complain(self) -> None:
         """Log, as that user, what can't be removed nor made again for all that."""
-        stuck = [str(path) for path in self._files if not os.access(path.parent, os.W_OK)]
+        files = [*self._logs, *self._files]
+        stuck = [str(path) for path in files if not os.access(path.parent, os.W_OK)]
         if stuck:
             _log.warn(
                 "User {uid} can't remove, rotate or make again {files}: the folder must be that "
@@ -62,3 +63,7 @@ class HandingOver:
                 uid=os.geteuid(),
                 files=", ".join(stuck),
             )
+
+
+def _no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -106,7 +106,7 @@ class ChatService(MultiService):
         self._signals.heed()
         try:
             super().privilegedStartService()
-            self._handing_over.give_files()
+            self._handing_over.give_log()
         except Exception as why:  # each kind of endpoint raises what it likes
             _log.critical("{why}", why=why)
             # twistd tells a waiting parent and removes its files, and then lets Python end with

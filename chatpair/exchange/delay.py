@@ -7,6 +7,9 @@ from typing import Generic, TypeVar
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+LATE_SECONDS, LATE_TURNS = 5.0, 100
+"""How late it must be for the process to have stood still, and turns for what came meanwhile."""
+
 Item = TypeVar("Item")
 
 _log = Logger()
@@ -43,8 +46,12 @@ class Delay(Generic[Item]):
         """Yield the items that wait."""
         return iter(self._due)
 
-    def _run(self) -> None:
+    def _run(self, turns: int = LATE_TURNS) -> None:
         now = self._clock.seconds()
+        if turns and now - next(iter(self._due.values())) > LATE_SECONDS:
+            # What waits in the sockets is perhaps what is waited for, and was there in time.
+            self._timer = self._clock.callLater(0, self._run, turns - 1)
+            return
         due = []
         self._timer = None
         for item, when in self._due.items():

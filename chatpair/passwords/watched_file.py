@@ -22,7 +22,7 @@ class WatchedFile(Generic[T]):
 
     def __init__(self, path: Path, parse: Callable[[bytes], T]) -> None:
         """Read it; raises OSError if that fails."""
-        self.path = path
+        self.path = path = path.absolute()  # --rundir comes later
         self._parse = lru_cache(maxsize=1)(parse)  # which may log what is wrong: once
         self._failing = False
         self._look, data = _read(path)

@@ -196,12 +196,10 @@ class JsonSession(Session):
     def no_line_came(self) -> None:
         """End a connection that is silent, if it is not just not read.
 
-        It is read late when the process stood still. One that is not read because it does not
-        acknowledge can't do so: the acknowledgements are behind commands that wait for them. To
-        resume on another connection helps then.
+        One that is not read because it does not acknowledge can't do so: the acknowledgements
+        are behind commands that wait for them. To resume on another connection helps then.
         """
-        is_full = (self.connection.user or self.connection).full
-        if not is_full if self.connection.paused else self.connection.watch.has_unread():
+        if self.connection.paused and not (self.connection.user or self.connection).full:
             self.exchange.visitors.silent.start(self)
         else:
             self.answer(_SILENT)

@@ -46,6 +46,16 @@ def test_who_starts_again_waits_again() -> None:
     assert waiting.done == ["b", "a"]
 
 
+def test_what_came_while_the_process_stood_still_comes_first() -> None:
+    waiting = Waiting()
+    waiting.start("a")
+    waiting.start("b")
+    waiting.clock.rightNow += 20
+    waiting.clock.callLater(0, waiting.stop, "a")
+    waiting.clock.advance(0)
+    assert waiting.done == ["b"]
+
+
 def test_nobody_waits_without_a_timer_nor_a_timer_for_nobody() -> None:
     waiting = Waiting()
     waiting.start("a")

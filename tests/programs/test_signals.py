@@ -89,7 +89,7 @@ def test_where_that_user_may_not_is_told(tmp_path: Path, logged: list[str]) -> N
     logs = {"nodaemon": True, "syslog": False, "logfile": "-"}
     user = {"uid": os.getuid(), "gid": None, "chroot": None}
     giving = HandingOver({**logs, **user, "pidfile": tmp_path / "gone" / "pid"})
-    giving.give_files()
+    giving.give_log()
     giving.complain()
     [line] = logged
     assert f"can't remove, rotate or make again {tmp_path}/gone/pid: the folder must be" in line

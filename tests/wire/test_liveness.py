@@ -193,10 +193,10 @@ class Kernel:
     """What the kernel says of a connection, for the time of a test."""
 
     delivered = True
-    gone = silent = unread = False
+    gone = silent = False
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, party: Party) -> None:
-        for question in ("delivered", "gone", "silent", "unread"):
+        for question in ("delivered", "gone", "silent"):
             name = f"is_{question}"
             answer = partial(lambda question, *_, **__: getattr(self, question), question)
             monkeypatch.setattr(liveness, name, answer)
@@ -232,17 +232,6 @@ def test_an_end_that_was_told_something_just_now_is_not_silent(
     exchange.clock.pump([1] * 60)
     assert not bob.transport.disconnected
     assert exchange.clock.getDelayedCalls() == []
-
-
-def test_what_came_while_the_process_stood_still_is_no_silence(
-    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    alice = exchange.enter_json("alice")
-    kernel = Kernel(monkeypatch, alice)
-    for kernel.unread in (True, False):
-        assert not alice.transport.disconnecting
-        exchange.clock.advance(90)
-    assert alice.transport.disconnecting
 
 
 def test_a_reset_is_noticed_though_nothing_is_read(

@@ -19,8 +19,15 @@ from chatpair.codecs import json, plain
 from chatpair.exchange import messages
 from chatpair.wire.privacy import NEEDS_TLS, is_private
 
-PING_SECONDS = 30.0
-"""How long until the next ping, and until a server that says nothing after one is given up."""
+PING_SECONDS = 20.0
+"""How long at most until the next ping, and until a server that says nothing after one is given up.
+
+That is known while the server still holds the line, which it does at least for 20 seconds and as
+long as it says, from when it was lost.
+"""
+
+LOOK_SECONDS = 5.0
+"""How often to look; and how long an answer may take when the machine has just slept."""
 
 SHOWN = 200
 """Bytes of what a server says that are shown where it is none of what it should say."""
@@ -84,7 +91,6 @@ class Connection(LineReceiver):
     def __init__(self, line: Owner, clock: IReactorTime) -> None:
         self._line = line
         self._clock = clock
-        self._heard = False  # a line since the last ping
         self._pongs: deque[Callable[[], object] | None] = deque()
         self._handle: Callable[[messages.JsonEvent], None] = self._before_mode
         self._introduction: messages.JsonCommand | None = None  # which has no answer yet
@@ -93,7 +99,10 @@ class Connection(LineReceiver):
         """Ask for JSON."""
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
-        self._watch = self._clock.callLater(PING_SECONDS, self._look)
+        self._patience = PING_SECONDS
+        self._looked_at = self._clock.seconds()
+        self._expect(PING_SECONDS)
+        self._watch = self._clock.callLater(LOOK_SECONDS, self._look)
         self.transport.write(b"Mode:json\r\n")
         self._line.connection_made(self)
 
@@ -109,12 +118,22 @@ class Connection(LineReceiver):
         self.send(messages.Ping())
 
     def _look(self) -> None:
-        if not self._heard:
+        self._watch = self._clock.callLater(LOOK_SECONDS, self._look)
+        now = self._clock.seconds()
+        is_late = now > self._looked_at + LOOK_SECONDS + 1  # the machine has slept, or was busy
+        self._looked_at = now
+        if is_late:
+            self._expect(LOOK_SECONDS)
+            self.ping()
+        elif now >= self._due and not (self._heard or self.paused):
             self.transport.abortConnection()
-            return
+        elif now >= self._due:
+            self._expect(self._patience)
+            self.ping()
+
+    def _expect(self, seconds: float) -> None:
         self._heard = False
-        self._watch = self._clock.callLater(PING_SECONDS, self._look)
-        self.ping()
+        self._due = self._clock.seconds() + seconds
 
     def _introduce(self, introduction: messages.JsonCommand) -> None:
         self._introduction = introduction
@@ -184,6 +203,7 @@ class Connection(LineReceiver):
     def _before_mode(self, event: messages.JsonEvent) -> None:
         match event:
             case messages.Mode(hold=hold):
+                self._patience = min(PING_SECONDS, LOOK_SECONDS + hold / 4)
                 self._introduce(self._line.introduction(hold))
             case messages.Error(code="try-later" as code, text=text):
                 self._line.refused(Refused(code, text))

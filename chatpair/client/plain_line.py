@@ -1,6 +1,7 @@
 """A line to a server that speaks no JSON: the original's, or an old one."""
 
 from collections.abc import Callable
+from socket import socket
 from typing import Any, Literal, TypeAlias
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
@@ -17,10 +18,12 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 
 from chatpair.client import plain_codec
+from chatpair.client.connection import LOOK_SECONDS
 from chatpair.client.session import Ended, NotDelivered, Refused, is_same_name
 from chatpair.client.waiters import Room
 from chatpair.codecs.cleaning import clean, clean_line
 from chatpair.exchange import messages
+from chatpair.wire.liveness import is_silent, set_options, socket_of
 from chatpair.wire.privacy import NEEDS_TLS, is_private
 
 Sent: TypeAlias = Literal["sent"]
@@ -162,9 +165,18 @@ class PlainLine(LineReceiver):
         self.connected = False  # Twisted means something else by that
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
-            self.transport.setTcpKeepAlive(True)
+        if sock := socket_of(self.transport):
+            set_options(sock)
+            self._look(sock)
         self.transport.registerProducer(self._room, True)
         self._send(messages.Claim(self.name))
+
+    def _look(self, sock: socket) -> None:
+        if self._ended:
+            return
+        self._clock.callLater(LOOK_SECONDS, self._look, sock)
+        if is_silent(sock):
+            self.transport.abortConnection()
 
     def lineReceived(self, line: bytes) -> None:
         """Act upon a line, and tell of it."""

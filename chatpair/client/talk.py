@@ -198,7 +198,7 @@ class Talk(ABC):
         self._flow()
 
     def _claim(self, name: str) -> None:
-        if isinstance(plain.parse_unnamed(name), messages.Quit):
+        if not name or isinstance(plain.parse_unnamed(name), messages.Quit):
             self._no_name_came()
             return
         try:

@@ -10,6 +10,7 @@ from chatpair.client.session import UNHANDLED_BYTES
 from chatpair.exchange.messages import (
     Acknowledge,
     Message,
+    Mode,
     Named,
     Ping,
     Resume,
@@ -143,23 +144,41 @@ from tests.support.transcript import scenes
         quit -> quit = None
     A server that says nothing is given up.
         a line
-        just 30 seconds pass -> ping()
-        29 seconds pass
+        just 20 seconds pass -> ping()
         told paired(bob) -> heard paired(bob)
-        1 second passes -> ping()
-        just 30 seconds pass -> (hangs up)
+        just 20 seconds pass -> ping()
+        just 20 seconds pass -> (hangs up)
         the connection is lost, and tried again -> (down) | (connects)
         back, having seen 2 and said 0, with bob -> (up)
         it is connected, with bob
+    Who wakes asks at once whether the server is there.
+        a line
+        6.25 seconds pass -> ping()
+      * just 5 seconds pass -> (hangs up)
+      * 6.25 seconds pass -> ping()
+        told paired(bob) -> heard paired(bob)
+        just 5 seconds pass -> ping()
     A server that does not greet is given up.
         a line without a name
         start -> (connects)
         accepted
-        just 30 seconds pass -> (hangs up)
+        just 20 seconds pass -> (hangs up)
     """
 )
 def test_a_line_outlives_its_connections(scene: str) -> None:
     play(scene)
+
+
+def test_a_server_that_holds_no_line_for_long_is_given_up_sooner() -> None:
+    play = Play()
+    play.line.start()
+    play.remote = play.endpoint.accept()
+    assert play.remote.lines() == [b"Mode:json"]
+    play.remote.says(Mode(hold=20))
+    play.clock.pump([5.0] * 4)
+    assert Ping() in play.said()
+    play.clock.pump([5.0] * 2)
+    assert play.remote.transport.disconnecting
 
 
 def test_what_was_done_with_while_a_resume_was_asked_for_is_acknowledged() -> None:

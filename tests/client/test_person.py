@@ -164,9 +164,9 @@ def test_the_peer_s_typing_ends_with_its_message() -> None:
     Who has typed nothing for a while is called once.
         a person with bob -> (reads)
         a key is pressed -> typing()
-        29.75 seconds pass
+        29.75 seconds pass -> ping()
         told message(bob, hi) -> bob: (hi)
-        0.25 seconds pass -> ping()
+        0.25 seconds pass
         told message(bob, hi) | message(bob, hi) -> (rings) | bob: (hi) | bob: (hi)
         60 seconds pass -> ping()
         told message(bob, hi) | left(bob, quit) | paired(carol) -> bob: (hi) | bob has left. |
@@ -191,7 +191,7 @@ def test_the_peer_s_typing_ends_with_its_message() -> None:
         told message(bob, hi) -> (rings) | bob: (hi)
     Whoever calls somebody is there until the answer takes a while.
         a person for bob -> to(bob)
-      * 29.75 seconds pass
+      * 29.75 seconds pass -> ping()
         told paired(bob) -> You are chatting with bob. | (reads)
       * 30 seconds pass -> ping()
         told paired(bob) -> (rings) | You are chatting with bob. | (reads)
@@ -209,7 +209,7 @@ def test_the_peer_s_typing_ends_with_its_message() -> None:
             bob has lost the connection. What you say is kept for a while. | bob is back.
     A pipe rings no bell.
         a pipe with bob -> (reads many)
-        29 seconds pass
+        29 seconds pass -> ping()
         told message(bob, hi) -> bob: (hi)
         29 seconds pass -> ping()
         told message(bob, hi) -> bob: (hi)

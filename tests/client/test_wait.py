@@ -46,7 +46,7 @@ EITHER_KIND = pytest.mark.parametrize("kind", ["person", "pipe"])
         just 1 seconds pass -> who()
         told who(bob, 0) -> to(bob)
         told error(to, ringing, bob's line is ringing.) -> bob's line is ringing.
-        20 seconds pass
+        15 seconds pass -> ping()
         told paired(bob) -> You are chatting with bob.
     Who is waited for may call.
         somebody for bob, waiting for them -> who()

@@ -152,7 +152,7 @@ async def main(reactor: Any, port: str, cuts: str, seed: str) -> None:
     random.seed(int(seed))
     # A connection that was of no use, or is silent, costs seconds else.
     connection._delay = lambda _: 0.01
-    connection.PING_SECONDS = 0.5
+    connection.PING_SECONDS = connection.LOOK_SECONDS = 0.5
     factory = portforward.ProxyFactory("127.0.0.1", int(port))
     factory.protocol = BadServer
     factory.noisy = False

@@ -220,7 +220,7 @@ class Script:
 
     def _passes(self, just: str | None, seconds: str) -> None:
         if just:
-            self.stage.clock.advance(float(seconds) - 0.25)
+            self.stage.clock.pump([0.25] * int(4 * float(seconds) - 1))
             assert list(self.follows()) == []
         self.stage.clock.advance(0.25 if just else float(seconds))
 

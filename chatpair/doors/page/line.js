@@ -1,7 +1,9 @@
 // A line to the server that outlives its connections, and the page if what it keeps is saved: it
 // does what chatpair/client/line.py does, and docs/protocol.rst says why.
 
-const PING = 30_000, SILENCE = 90_000; // milliseconds
+// Milliseconds: how often to look; until the next ping at most, and until a server that says nothing
+// after one is given up, which is before it gives up the line; how long it may take to notice a loss.
+const LOOK = 5_000, PING = 20_000, NOTICED = 90_000;
 const MAX_LINE = 65_536; // bytes that a server takes, if it has no other limit
 const NEEDS_TLS = "This needs TLS."; // the text instead of a question for the password
 const ANSWERS = { to: "paired", bye: "free", block: "blocked", unblock: "unblocked" };
@@ -12,7 +14,8 @@ const bytes = (text) => new TextEncoder().encode(text).length;
 export class Line {
   #address; #on; #socket = null; #state = "closed"; #hold = 0;
   #flowing = false; #acknowledged = 0; #flushing = false; #ended = true;
-  #failures = 0; #retry = 0; #watch = 0; #heardAt = 0; #ghostUntil = 0;
+  #failures = 0; #retry = 0; #watch = 0; #ghostUntil = 0;
+  #isHeard = false; #due = 0; #lookedAt = 0; // when an answer is due, and when that was looked at
   #asked = []; #isAsked = false; #quitting = false;
   #password = ""; #isProving = false; // kept nowhere else
 
@@ -73,7 +76,9 @@ export class Line {
   }
 
   tryNow() {
-    if (this.#socket === null && !this.#ended) this.#connect();
+    if (this.#ended) return;
+    if (this.#socket === null) this.#connect();
+    else this.#ping(LOOK); // it may only look alive
   }
 
   // Connecting
@@ -82,16 +87,30 @@ export class Line {
     clearTimeout(this.#retry);
     clearInterval(this.#watch);
     this.#state = "closed";
-    this.#heardAt = Date.now();
+    this.#expect(PING);
+    this.#lookedAt = Date.now();
     const socket = this.#socket = new WebSocket(this.#address);
     socket.onmessage = ({ data }) => this.#heard(data);
     socket.onclose = () => this.#lost();
-    this.#watch = setInterval(() => this.#look(), PING);
+    this.#watch = setInterval(() => this.#look(), LOOK);
   }
 
   #look() {
-    if (Date.now() - this.#heardAt >= SILENCE) this.#drop();
-    else if (this.#socket.readyState === WebSocket.OPEN) this.#send({ do: "ping" });
+    const now = Date.now(), isDue = now >= this.#due, hasSlept = now - this.#lookedAt > 2 * LOOK;
+    this.#lookedAt = now;
+    if (isDue && !this.#isHeard) this.#drop();
+    else if (hasSlept) this.#ping(LOOK);
+    else if (isDue) this.#ping(Math.min(PING, LOOK + 250 * this.#hold));
+  }
+
+  #ping(patience) {
+    this.#expect(patience);
+    this.#send({ do: "ping" });
+  }
+
+  #expect(patience) {
+    this.#isHeard = false;
+    this.#due = Date.now() + patience;
   }
 
   #drop() { // and do not wait for an answer, which may take minutes
@@ -104,7 +123,7 @@ export class Line {
     clearInterval(this.#watch);
     const wasOpen = this.#state === "open";
     // The server may have got the name before the connection was lost, and hold it.
-    if (this.#state === "name") this.#ghostUntil = Date.now() + SILENCE + 1000 * this.#hold;
+    if (this.#state === "name") this.#ghostUntil = Date.now() + NOTICED + 1000 * this.#hold;
     this.#socket = null;
     this.#state = "closed";
     this.#flowing = false;
@@ -137,10 +156,11 @@ export class Line {
   // Listening
 
   #heard(data) {
-    this.#heardAt = Date.now();
+    this.#isHeard = true;
     let event;
     try {
       event = JSON.parse(data);
+      if (typeof event?.event !== "string") return;
     } catch { // a server that lets nobody in says so in plain text
       this.#on.note(data);
       return;

@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 from msgspec import UNSET
 from twisted.application.internet import backoffPolicy
-from twisted.internet.interfaces import IReactorTime, ITCPTransport
+from twisted.internet.abstract import isIPv6Address
+from twisted.internet.endpoints import HostnameEndpoint, TCP6ClientEndpoint
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
@@ -41,6 +43,13 @@ _TLS_ALERT = b"\x15\x03"
 
 # From 0.2 s to 30 s once it has been varied by a quarter, which keeps many clients apart.
 _delay = backoffPolicy(0.1, 24.0, 2.0, jitter=lambda: 0.0)
+
+
+def endpoint_at(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:
+    """Return the way to a host, or to an address; a link-local one has its zone behind a %."""
+    if "%" in host and isIPv6Address(host):
+        return TCP6ClientEndpoint(reactor, host, port)  # the other loses the zone
+    return HostnameEndpoint(reactor, host, port)
 
 
 class Backoff:

@@ -219,6 +219,9 @@ def _host(text: str) -> str:
     except ValidationError:
         raise ArgumentTypeError(f"must be {HOST.words}, not {text!r}") from None
     host, colon, port = text.partition(":")
+    if text.startswith("["):
+        host, _, port = text[1:].partition("]")
+        text, colon, port = host, port[:1], port[1:]
     if colon and ":" not in port:  # else it is an address of IPv6
         raise ArgumentTypeError(f"a port has an option of its own: {host} --port {port}")
     return text

@@ -11,7 +11,6 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
-from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.fdesc import setBlocking
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.stdio import StandardIO
@@ -19,6 +18,7 @@ from twisted.internet.task import deferLater, react
 
 from chatpair import boot_clock
 from chatpair.client.command import CommandScreen
+from chatpair.client.connection import endpoint_at
 from chatpair.client.ending import DONE, Ending, ExitStatus, interrupted
 from chatpair.client.options import Options
 from chatpair.client.person import PersonTalk
@@ -39,7 +39,7 @@ def _input_size() -> int | None:
 def _endpoint(reactor: Any, options: Options) -> IStreamClientEndpoint:
     """Return where the server is; raises ValueError if that can't be."""
     if not options.tls:
-        return HostnameEndpoint(reactor, options.host, options.port)
+        return endpoint_at(reactor, options.host, options.port)
     if not (find_spec("OpenSSL") and find_spec("service_identity")):
         raise ValueError(f"--tls needs more packages: {how_to_install('tls')}")
     from chatpair.client.tls import TLSEndpoint

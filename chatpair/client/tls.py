@@ -8,7 +8,7 @@ from typing import Any
 from OpenSSL import SSL, crypto
 from service_identity import VerificationError
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.endpoints import wrapClientTLS
 from twisted.internet.interfaces import (
     IHandshakeListener,
     IProtocol,
@@ -25,6 +25,8 @@ from twisted.internet.ssl import (
 )
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from chatpair.client.connection import endpoint_at
 
 HANDSHAKE_SECONDS = 30.0
 """How long a server may take to answer in TLS."""
@@ -150,11 +152,11 @@ class TLSEndpoint:
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """Connect; fails with NoTLS, or as HostnameEndpoint does."""
         try:
-            options = optionsForClientTLS(self._host, self._trust)
+            options = optionsForClientTLS(self._host.partition("%")[0], self._trust)
         except Exception as why:  # a host that is no host name raises what it likes
             return fail(why)
         handshake = _Handshake(protocolFactory, self._host, self._reactor)
-        endpoint = HostnameEndpoint(self._reactor, self._host, self._port)
+        endpoint = endpoint_at(self._reactor, self._host, self._port)
         connecting = wrapClientTLS(options, endpoint).connect(
             Factory.forProtocol(lambda: handshake)
         )

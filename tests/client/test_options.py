@@ -4,8 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from twisted.internet.protocol import Factory
+from twisted.internet.testing import MemoryReactorClock
 
 from chatpair import __version__
+from chatpair.client.connection import endpoint_at
 from chatpair.client.options import Options, parse
 from chatpair.client.settings import settings_path
 
@@ -123,6 +126,13 @@ def test_a_simple_terminal_is_beaten_by_all(
     assert parse(["--plain"]).plain
 
 
+def test_an_address_may_be_in_brackets_and_keeps_its_zone() -> None:
+    host = parse(["[fe80::1%eth0]"]).host
+    reactor = MemoryReactorClock()
+    endpoint_at(reactor, host, 9_999).connect(Factory())
+    assert reactor.tcpClients[0][:2] == ("fe80::1%eth0", 9_999)
+
+
 # What is wrong
 
 
@@ -146,6 +156,10 @@ def test_a_simple_terminal_is_beaten_by_all(
         (["--no-tls", "--ca", "x"], "--ca needs --tls"),
         (["--wait"], "--wait needs --to: whom to wait for"),
         (["--nam", "alice"], "unrecognized arguments: --nam"),
+        *(
+            ([f"{written}:99"], f"argument HOST: a port has an option of its own: {host} --port 99")
+            for written, host in (("a.org", "a.org"), ("[fe80::1%eth0]", "fe80::1%eth0"))
+        ),
         (["localhost", "9999"], "unrecognized arguments: 9999"),
     ],
 )

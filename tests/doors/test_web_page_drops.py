@@ -99,6 +99,23 @@ def test_what_is_on_its_way_is_for_no_other_of_that_name(web: Server, pages: Pag
     assert eve.text() == "hello again"
 
 
+def test_a_connection_that_only_looks_alive_is_given_up(web: Server, pages: Pages) -> None:
+    alice = pages.open(web.web_port, "alice")
+    alice.run(
+        """const { send } = WebSocket.prototype, { now } = Date;
+        window.lost = [];
+        WebSocket.prototype.send = function (data) {
+          window.dead ??= this;
+          if (this === dead) lost.push(data);
+          else send.call(this, data);
+        };
+        dispatchEvent(new Event("online"));
+        Date.now = () => now.call(Date) + 6_000; // the answer is due, as soon as it looks"""
+    )
+    assert '{"do":"ping"}' in alice.run("return lost")
+    alice.shows("Welcome, alice.", "The connection is lost. Trying again.", "Connected again.")
+
+
 def test_connections_cut_again_and_again_lose_nothing(web: Server, pages: Pages) -> None:
     # The first ones carry the page.
     with Proxy(web.web_port, *[100_000] * 5, 1_200, 1_700, 2_200) as proxy:

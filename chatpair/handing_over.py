@@ -28,13 +28,15 @@ class HandingOver:
             gid = pwd.getpwuid(uid).pw_gid
         self._owner = (-1 if uid is None else uid, -1 if gid is None else gid)
         self._files: list[Path] = []
-        self._logs: list[Path] = []
-        if twistd and self._wanted:
+        self.log: Path | None = None
+        """Where the log is, if it is in a file."""
+        if twistd:
             if twistd["pidfile"]:
                 self._files.append(Path(twistd["pidfile"]))
             log = twistd["logfile"] or ("-" if twistd["nodaemon"] else "twistd.log")
             if log != "-" and not (twistd["syslog"] or twistd["chroot"]):
-                self._logs.append(Path(log).absolute())  # --rundir comes later
+                self.log = Path(log).absolute()  # --rundir comes later
+                self._files.append(self.log)
 
     def give_socket(self, path: Path) -> None:
         """Give away a socket that is there by now, and the lock that Twisted has beside it."""
@@ -46,17 +48,16 @@ class HandingOver:
 
     def give_log(self) -> None:
         """Give away the log, if it is what root has made and nothing else."""
-        for path in self._logs:
-            with suppress(OSError), open(path, "rb", opener=_no_link) as file:
+        if self._wanted and self.log is not None:
+            with suppress(OSError), open(self.log, "rb", opener=_no_link) as file:
                 status = os.fstat(file.fileno())
                 if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
                     os.fchown(file.fileno(), *self._owner)
 
     def complain(self) -> None:
         """Log, as that user, what can't be removed nor made again for all that."""
-        files = [*self._logs, *self._files]
-        stuck = [str(path) for path in files if not os.access(path.parent, os.W_OK)]
-        if stuck:
+        stuck = [str(path) for path in self._files if not os.access(path.parent, os.W_OK)]
+        if self._wanted and stuck:
             _log.warn(
                 "User {uid} can't remove, rotate or make again {files}: the folder must be that "
                 "user's own",

@@ -2,8 +2,10 @@
 
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall
@@ -23,6 +25,7 @@ class Signals:
 
     _reactor: Any
     _explain: Callable[[Exception], str]
+    _log_file: Path | None
     _files: list[tuple[str, Callable[[], object]]] = field(default_factory=list)
     _retry: IDelayedCall | None = None
 
@@ -33,9 +36,16 @@ class Signals:
     def heed(self) -> None:
         """Heed them from now on; whoever ends the reactor installs handlers when it runs."""
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.read_anew))
-        if signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:  # twistd has no log file to rotate
-            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        signal.signal(signal.SIGUSR1, partial(self._rotate, signal.getsignal(signal.SIGUSR1)))
         self._reactor.callWhenRunning(self._heed_ends)
+
+    def _rotate(self, rotate: Any, *arguments: Any) -> None:
+        """Begin a new log file, if there is any: twistd does, but not if it has been moved away."""
+        if self._log_file is not None:
+            with suppress(OSError):
+                self._log_file.touch()
+        if callable(rotate):
+            rotate(*arguments)
 
     def _heed_ends(self) -> None:
         for number in _ENDS:

@@ -226,7 +226,8 @@ def makeService(options: Options) -> ChatService:
         mesh.listener = directory = ClusterDirectory(mesh)
         factory = ChatFactory(clock, settings, accounts=accounts, directory=directory)
         directory.serve(factory)
-    signals = Signals(reactor, explain)
+    handing_over = HandingOver(options.parent)
+    signals = Signals(reactor, explain, handing_over.log)
     for where, of_port in options.certificates.items():
         signals.reads(f"the certificates of {where}", of_port.read)
     for source in options["sources"]:
@@ -237,7 +238,6 @@ def makeService(options: Options) -> ChatService:
             f"--motd {options['motd']}",
             lambda: setattr(settings, "motd", read_motd(options["motd"])),
         )
-    handing_over = HandingOver(options.parent)
     chat = ChatService(factory, signals, handing_over, mesh)
     sites: list[tuple[str, IProtocolFactory]] = [(port, factory) for port in options["ports"]]
     if options["webs"]:

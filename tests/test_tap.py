@@ -158,7 +158,9 @@ def test_room_is_made_for_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
 def service(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> tap.ChatService:
     """The service of an exchange, which heeds no signals of this process."""
     monkeypatch.setattr("signal.signal", lambda *_: None)
-    return tap.ChatService(exchange.factory, Signals(MemoryReactorClock(), str), HandingOver(None))
+    return tap.ChatService(
+        exchange.factory, Signals(MemoryReactorClock(), str, None), HandingOver(None)
+    )
 
 
 class Port(Service):

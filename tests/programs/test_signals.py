@@ -46,7 +46,7 @@ def test_what_had_come_is_said_before_the_end_which_is_once() -> None:
 
 def test_a_file_that_is_wrong_is_looked_at_again(logged: list[str]) -> None:
     reactor = MemoryReactorClock()
-    signals = Signals(reactor, str)
+    signals = Signals(reactor, str, None)
     wrong = ["no key"] * 3
 
     def read() -> None:
@@ -79,10 +79,13 @@ def test_the_user_of_uid_may_rotate_and_remove_what_root_has_made() -> None:
             spins_until(lambda: b"is ready" in (folder / "log").read_bytes())
             server.kill(signal.SIGUSR1)
             spins_until((folder / "log.1").exists)
+            (folder / "log").rename(folder / "log.0")  # as logrotate does
+            server.kill(signal.SIGUSR1)
+            spins_until((folder / "log").exists)
             server.kill(signal.SIGTERM)
             server.wait()
-        assert {path.name for path in folder.iterdir()} == {"log", "log.1"}
-        assert b"can't remove" not in (folder / "log.1").read_bytes()
+        assert {path.name for path in folder.iterdir()} == {"log", "log.0", "log.1", "log.2"}
+        assert b"can't remove" not in (folder / "log.2").read_bytes()
 
 
 def test_where_that_user_may_not_is_told(tmp_path: Path, logged: list[str]) -> None:

@@ -150,18 +150,21 @@ class Accounts:
 
         So who guesses leaves no queue behind for the owner who comes from the same host.
         """
-        if key in self._waiting:
-            self._waiting[key].callback(False)
+        older = self._waiting.pop(key, None)
         waiting = self._waiting[key] = Deferred()
         timer = self._clock.callLater(seconds, waiting.callback, True)
 
         def over(in_time: T) -> T:
             if timer.active():
                 timer.cancel()
-            del self._waiting[key]
+            if self._waiting.get(key) is waiting:
+                del self._waiting[key]
             return in_time
 
-        return waiting.addBoth(over)
+        waiting.addBoth(over)
+        if older is not None:
+            older.callback(False)  # whose connection may try again at once
+        return waiting
 
     async def _ask(self, owners: Owners, password: bytes, host: str | None) -> str | Error:
         """Ask the checkers, one after another."""

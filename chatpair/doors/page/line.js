@@ -96,7 +96,8 @@ export class Line {
   }
 
   #look() {
-    const now = Date.now(), isDue = now >= this.#due, hasSlept = now - this.#lookedAt > 2 * LOOK;
+    const now = Date.now(), isDue = now >= this.#due;
+    const hasSlept = Math.abs(now - this.#lookedAt) > 2 * LOOK; // or the clock was set
     this.#lookedAt = now;
     if (isDue && !this.#isHeard) this.#drop();
     else if (hasSlept) this.#ping(LOOK);

@@ -7,6 +7,12 @@ from wcwidth import iter_graphemes
 BYTE_ORDER_MARK = "\ufeff".encode()
 """Means nothing before text, where Windows' programs put it."""
 
+MOST_ERASING = 500
+"""Backspaces and DELs in a line, or in a text of several, that a person may have typed.
+
+More take nothing along: to find what each of thirty thousand takes would hold up others.
+"""
+
 # Bytes of ASCII that are no text: C0 without tab, and DEL.
 _ASCII_CONTROLS = bytes(set(range(0x20)) - {0x09} | {0x7F})
 _ALL_BUT_NEWLINES = _ASCII_CONTROLS.replace(b"\n", b"")
@@ -71,7 +77,9 @@ def clean_text(text: str) -> str:
     if text.isprintable():
         return text
     text = _TAGS.sub(r"\1", _UNWANTED.sub("", text))
-    return _SURROGATES.sub("\ufffd", "\n".join(map(erase, text.split("\n"))))
+    if 0 < _count_erasing(text) <= MOST_ERASING:
+        text = "\n".join(map(erase, text.split("\n")))
+    return _SURROGATES.sub("\ufffd", erase(text))
 
 
 def clean_line(text: str) -> str:
@@ -79,10 +87,17 @@ def clean_line(text: str) -> str:
     return clean_text(text.replace("\n", ""))
 
 
+def _count_erasing(text: str) -> int:
+    return text.count("\b") + text.count("\x7f")
+
+
 def erase(text: str) -> str:
     """Return what is left of keys that were typed, of which some are backspace or DEL."""
-    if "\b" not in text and "\x7f" not in text:
+    count = _count_erasing(text)
+    if not count:
         return text
+    if count > MOST_ERASING:
+        return text.replace("\b", "").replace("\x7f", "")
     letters: list[str] = []
     for typed, erased in _ERASED.findall(text):
         letters += typed if typed.isascii() else iter_graphemes(typed)

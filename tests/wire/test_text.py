@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatpair.codecs.cleaning import clean
+from chatpair.codecs.cleaning import MOST_ERASING, clean, clean_text
 
 WALES = "🏴\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f"
 TEXAS = "\U000e0075\U000e0073\U000e0074\U000e0078\U000e007f"  # without the flag
@@ -18,6 +18,8 @@ TEXAS = "\U000e0075\U000e0073\U000e0074\U000e0078\U000e007f"  # without the flag
         (b"\x1b[2Jcls", "[2Jcls"),
         (b"a\0b\x07cd", "abcd"),
         (b"helo\b\bllo", "hello"),
+        (b"x\b" * MOST_ERASING + b"y", "y"),
+        (b"x\x7f" + b"x\b" * MOST_ERASING, "x" * (1 + MOST_ERASING)),  # nobody has typed so many
         (b"\x7fx\x1b\x7fy\x7f\x7f\x7fz", "z"),
         ("gru\u0308\bü 👨\u200d👩\u200d👧\x7f😀".encode(), "grü 😀"),
         (b"lone\rreturn", "lonereturn"),
@@ -62,6 +64,11 @@ def test_every_control_goes_and_nothing_else() -> None:
             assert clean("".join(map(chr, codes)).encode()) == kept
 
 
+def test_letters_are_taken_within_a_line_of_a_text() -> None:
+    assert clean_text("ab\n\bcd\b\ne") == "ab\nc\ne"
+    assert clean_text("\n\b" * (1 + MOST_ERASING)) == "\n" * (1 + MOST_ERASING)
+
+
 @given(st.binary())
 def test_any_bytes_become_text(line: bytes) -> None:
     text = clean(line)
@@ -71,7 +78,7 @@ def test_any_bytes_become_text(line: bytes) -> None:
 
 @given(
     st.binary().filter(bytes.isascii),
-    st.text(st.characters(exclude_characters="\b\x7f"), min_size=1).filter(
+    st.text(st.characters(codec="utf-8", exclude_characters="\b\x7f"), min_size=1).filter(
         lambda text: not text.isascii()
     ),
 )

@@ -114,7 +114,7 @@ def test_commands(web: Server, pages: Pages) -> None:
     alice.says("hello?")
     alice.shows(
         "alice: hello?",
-        "Nobody is chatting with you. Maybe the one you talked with is talking with someone else.",
+        "Nobody is chatting with you. To:bob calls bob; /who tells who is here.",
     )
     alice.marked("not delivered")
     alice.says("To:dave", "to:", "/to alice", "/to ALICE", "/foo", "/quit it")

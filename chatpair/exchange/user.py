@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from chatpair.exchange.limits import Pace
 from chatpair.exchange.messages import AnyEvent, Error, Failing, Outcome, Ringing, Tried
 from chatpair.exchange.names import Name
-from chatpair.exchange.visitors import Watching
+from chatpair.exchange.watching import Watching
 
 MAX_TRIED = 5
 """Calls in a second that somebody who does not take them is told of."""

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from chatpair.exchange.delay import Delay
 from chatpair.exchange.limits import HostLimit, is_stranger
 from chatpair.exchange.settings import Settings
+from chatpair.exchange.watching import Watching
 
 SILENT_SECONDS = 90.0
 """How long a connection that speaks JSON may say nothing; clients ping every 30 seconds."""
@@ -22,19 +23,6 @@ LAST_READING_SECONDS, LAST_READING_STEP = 0.5, 0.01
 
 STOPPING_SECONDS = 4.0
 """How long users have to read their last lines when the server stops."""
-
-
-class Watching(Protocol):
-    """What asks the kernel about a connection."""
-
-    def look(self) -> None:
-        """Look whether all that it was told has arrived."""
-
-    def is_all_delivered(self) -> bool:
-        """Tell whether the kernel knows that the other end has all that it was given."""
-
-    def has_unread(self) -> bool:
-        """Tell whether the other end has said something that was not read yet."""
 
 
 class Visitor(Protocol):

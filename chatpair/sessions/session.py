@@ -13,7 +13,8 @@ from chatpair.exchange import messages
 from chatpair.exchange.exchange import Exchange
 from chatpair.exchange.messages import AnyCommand, AnyEvent, Error, Notice
 from chatpair.exchange.user import Connection, Inbox, User
-from chatpair.exchange.visitors import Visitor, Watching
+from chatpair.exchange.visitors import Visitor
+from chatpair.exchange.watching import Watching
 from chatpair.sessions.password import PasswordCheck
 
 FULL = Error("name", "try-later", plain.FULL)

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.protocols.policies import ProtocolWrapper
 
 from chatpair.exchange.delay import Delay
-from chatpair.exchange.visitors import Watching
+from chatpair.exchange.watching import Watching
 
 KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_TRIES = 15, 5, 3
 """Seconds of silence before the first probe, and between probes; probes without an answer."""

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from chatpair.exchange.delay import Delay
-from chatpair.exchange.visitors import Watching
+from chatpair.exchange.watching import Watching
 from chatpair.wire import liveness
 from tests.support.exchange import Exchange, Party
 from tests.support.server import TIMEOUT

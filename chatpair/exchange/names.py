@@ -139,7 +139,8 @@ def _looks(text: str, key: str) -> tuple[str, ...]:
         look, whole = key.translate(_READ_AS), key.translate(_ASCII_SKELETONS)
         return (look,) if look == whole else (look, f" {whole}")
     looks = {_read(skeleton(key)), _read(skeleton(skeleton(text).lower()))}
-    return (*looks, *(f" {look}" for look in looks))
+    shared = (look for look in looks if any(part in look for part in _MERGED))
+    return (*looks, *(f" {look}" for look in shared))
 
 
 def _read(shape: str) -> str:
@@ -147,6 +148,7 @@ def _read(shape: str) -> str:
 
 
 _ASCII_SKELETONS = {code: _read(skeleton(chr(code))) for code in range(128)}
+_MERGED = {look for code, look in _ASCII_SKELETONS.items() if look != _read(chr(code))}  # as rn
 
 
 def fold(text: str) -> str:

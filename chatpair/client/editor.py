@@ -30,6 +30,7 @@ from twisted.python.failure import Failure
 from chatpair.client import screen
 from chatpair.client.ending import interrupted
 from chatpair.client.entries import STYLE, Entry, standing_line
+from chatpair.client.letters import Redrawing, add_keys, letter_after
 from chatpair.client.person import COMMANDS, PersonTalk
 from chatpair.client.screen import Standing
 from chatpair.client.session import MAX_LINE, fits
@@ -126,6 +127,7 @@ class EditorScreen:
         self._fitting = buffer.document  # the last that could be said
         app = self._session.app
         app.before_render += self._fit_columns
+        self._redrawing = Redrawing(app)
         app.key_processor.after_key_press += self._key_pressed
         self._running: Future[Any] = ensure_future(
             self._session.prompt_async(set_exception_handler=False, handle_sigint=False)
@@ -154,6 +156,7 @@ class EditorScreen:
     def _keys(self) -> KeyBindings:
         keys = KeyBindings()
         typing = has_focus(DEFAULT_BUFFER)
+        add_keys(keys, typing)
         hidden = Condition(lambda: self._asks_password)
 
         @keys.add("c-c", filter=typing)
@@ -166,7 +169,7 @@ class EditorScreen:
         @keys.add("c-d", filter=typing)
         def _(event: KeyPressEvent) -> None:
             if event.current_buffer.text:
-                event.current_buffer.delete()
+                event.current_buffer.delete(letter_after(event.current_buffer))
             elif self._quits:
                 self._talk.input_ended()  # whatever is still to be said
             else:
@@ -283,7 +286,7 @@ class EditorScreen:
         self._seen += unseen
         self._seen_at = get_running_loop().time()
         # Not by way of run_in_terminal: that would echo keys which are typed meanwhile.
-        self._session.app.renderer.erase()
+        self._redrawing.erase()
         self._print([row for entry in unseen for row in entry.rows(self._columns)])
         self._draw()
 

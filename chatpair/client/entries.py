@@ -40,10 +40,11 @@ class Entry(NamedTuple):
     style: str = ""
 
     def rows(self, columns: int) -> list[StyleAndTextTuples]:
-        """Return it in rows of so many columns, each with its newline.
+        """Return it in rows of fewer than so many columns, each with its newline.
 
         All but the first are indented: none can pass for another entry, or the program's own.
         """
+        columns -= 1  # to spare, as terminals differ on widths, and on the end of a row
         clock = f"{_clock(self.seconds)} "
         indent = " " * min(len(clock), columns // 4)
         room = columns - len(indent)

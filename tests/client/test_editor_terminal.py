@@ -113,7 +113,13 @@ def test_wide_letters_leave_the_line_in_one_row(server: Server) -> None:
         alice.types("日本語")
         bob.says("一")
         shown.append("HH:MM 漢字: 一")
-        alice.shows(*shown, status("日本", "with 漢字", "connected"), "> 日本語", column=8)
+        stands = status("日本", "with 漢字", "connected")
+        alice.shows(*shown, stands, "> 日本語", column=8)
+        # Letters of several characters, of which this terminal finds the tone as wide as the hand.
+        alice.types("\x01cafe\u0301\U0001f44d\U0001f3fd\x1b[D\x1b[D-\x7f\x7f\x1b[3~")
+        alice.shows(*shown, stands, "> ca\U0001f44d\U0001f3fd日本語", column=4)
+        alice.types("\x06!\x1b[C\x7f")
+        alice.shows(*shown, stands, "> ca\U0001f44d\U0001f3fd!本語", column=9)
 
 
 # Jobs

@@ -21,7 +21,7 @@ class ExitStatus(IntEnum):
         return status
 
     OK = 0, "all that was said has arrived"
-    USAGE = 1, "the command line, the settings or the input are wrong"
+    USAGE = 1, "the command line, the settings, the input or the output are wrong"
     NO_CONNECTION = 2, "no server could be reached, or it was full, or it went away"
     NAME = 3, "the name was refused, or its password"
     UNKNOWN = 4, "nobody has the name to call"
@@ -47,6 +47,17 @@ _SIGNALS = {SIGINT: "Interrupted.", SIGPIPE: "The output was closed."}
 def interrupted(number: int) -> Ending:
     """Return how it ends after a signal."""
     return Ending(128 + number, _SIGNALS.get(Signals(number), "Terminated."))
+
+
+def unanswered(number: int, unsettled: int) -> Ending:
+    """Return how it ends after a signal to one who waits to leave, with texts of no known fate."""
+    more = f" What is not known to have arrived: {unsettled}." if unsettled else ""
+    return Ending(128 + number, f"The server did not answer.{more}")
+
+
+def unwritten(why: str) -> Ending:
+    """Return how it ends when nothing more can be written."""
+    return Ending(ExitStatus.USAGE, f"The output can't be written: {why}.")
 
 
 _STATUSES = {

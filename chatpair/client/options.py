@@ -120,6 +120,10 @@ def sections(settings: str) -> tuple[Section, ...]:
             "The command line and the settings override it.",
             (
                 (PASSWORD, "the password of the name, for a pipe above all"),
+                (
+                    "XDG_CONFIG_HOME",
+                    "where the folder of the settings is, ~/.config if it is not set",
+                ),
                 ("NO_COLOR", "set and not empty, it means --no-color"),
                 ("TERM", 'unset, empty, "dumb" or "unknown", it means --plain'),
             ),
@@ -137,7 +141,7 @@ def sections(settings: str) -> tuple[Section, ...]:
                     "write what arrives from whoever calls to a file",
                 ),
                 (
-                    "chatpair --name python --exec 'python3 -i'",
+                    "chatpair --name python --exec 'python3 -i 2>&1'",
                     "let whoever calls talk with a program",
                 ),
             ),
@@ -213,18 +217,27 @@ class _Parser(ArgumentParser):
         self.exit(ExitStatus.USAGE, f"{self.prog}: {message}\n")
 
 
-def _host(text: str) -> str:
-    try:
-        convert(text, HOST.type)
-    except ValidationError:
-        raise ArgumentTypeError(f"must be {HOST.words}, not {text!r}") from None
-    host, colon, port = text.partition(":")
-    if text.startswith("["):
-        host, _, port = text[1:].partition("]")
-        text, colon, port = host, port[:1], port[1:]
-    if colon and ":" not in port:  # else it is an address of IPv6
-        raise ArgumentTypeError(f"a port has an option of its own: {host} --port {port}")
-    return text
+class _Server(NamedTuple):
+    """Where a server is, as it was written: HOST, HOST:PORT, [ADDRESS] or [ADDRESS]:PORT."""
+
+    host: str
+    port: int | None
+
+    @classmethod
+    def parse(cls, text: str) -> "_Server":
+        host, port = text, ""
+        if text.startswith("["):
+            host, bracket, rest = text[1:].partition("]")
+            port = rest.removeprefix(":")
+            if not bracket or (rest and port == rest):
+                host = ""
+        elif text.count(":") == 1:  # with more it is an address of IPv6
+            host, port = text.split(":")
+        try:
+            convert(host, HOST.type)
+        except ValidationError:
+            raise ArgumentTypeError(f"must be {HOST.words}, not {text!r}") from None
+        return cls(host, _port(port) if port else None)
 
 
 def _port(text: str) -> int:
@@ -266,7 +279,7 @@ def make_parser() -> ArgumentParser:
     """Return the parser of the command line; what is not given is not in its result."""
     parser = _Parser(
         prog="chatpair",
-        usage="%(prog)s [HOST] [OPTION ...], or %(prog)s --help",
+        usage="%(prog)s [HOST [PORT]] [OPTION ...], or %(prog)s --help",
         description="\n\n".join(map(_fill, (ABOUT, *DESCRIPTION))),
         epilog="\n\n".join(map(_in_help, sections(_settings_from_home()))),
         formatter_class=lambda prog: RawDescriptionHelpFormatter(prog, width=WIDTH),
@@ -276,8 +289,17 @@ def make_parser() -> ArgumentParser:
     )
     default = Options()
     add = parser.add_argument_group("options").add_argument
-    add("host", nargs="?", type=_host, metavar="HOST", help=f"the server ({default.host})")
-    add("--port", type=_port, help=f"its port, 1 to 65535 ({default.port})")
+    add(
+        "server",
+        nargs="?",
+        type=_Server.parse,
+        default=None,
+        metavar="HOST",
+        help=f"the server ({default.host}); HOST:PORT and [ADDRESS]:PORT will do as well",
+    )
+    at_port = f"its port, 1 to 65535 ({default.port})"
+    add("port_after", nargs="?", type=_port, default=None, metavar="PORT", help=at_port)
+    add("--port", type=_port, help="the same")
     add("--tls", action=BooleanOptionalAction, help="speak TLS, and make sure who the server is")
     add(
         "--ca",
@@ -354,6 +376,14 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     """
     parser = make_parser()
     given = vars(parser.parse_args(arguments))
+    server = given.pop("server") or _Server("", None)
+    ports = {server.port, given.pop("port_after"), given.pop("port", None)} - {None}
+    if len(ports) > 1:
+        parser.error(f"which port? {' or '.join(map(str, sorted(ports)))}")
+    if server.host:
+        given["host"] = server.host
+    if ports:
+        given["port"] = ports.pop()
     if "wait" in given and "to" not in given:
         parser.error("--wait needs --to: whom to wait for")
     try:

@@ -14,7 +14,7 @@ from chatpair.client.settings import settings_path
 
 THERE_ARE = "there are host, port, tls, ca, name, plain, color, bell"
 Ended = Callable[..., tuple[object, str, str]]
-USAGE = "usage: chatpair [HOST] [OPTION ...], or chatpair --help"
+USAGE = "usage: chatpair [HOST [PORT]] [OPTION ...], or chatpair --help"
 
 
 @pytest.fixture(autouse=True)
@@ -126,6 +126,23 @@ def test_a_simple_terminal_is_beaten_by_all(
     assert parse(["--plain"]).plain
 
 
+@pytest.mark.parametrize(
+    ("arguments", "host", "port"),
+    [
+        (["a.org", "99"], "a.org", 99),
+        (["a.org:99"], "a.org", 99),
+        (["a.org:99", "--port", "99"], "a.org", 99),
+        (["::1", "99"], "::1", 99),
+        (["[::1]:99"], "::1", 99),
+        (["[::1]"], "::1", 9_999),
+        (["--port", "99"], "localhost", 99),
+    ],
+)
+def test_where_the_server_is(arguments: list[str], host: str, port: int) -> None:
+    options = parse(arguments)
+    assert (options.host, options.port) == (host, port)
+
+
 def test_an_address_may_be_in_brackets_and_keeps_its_zone() -> None:
     host = parse(["[fe80::1%eth0]"]).host
     reactor = MemoryReactorClock()
@@ -134,6 +151,8 @@ def test_an_address_may_be_in_brackets_and_keeps_its_zone() -> None:
 
 
 # What is wrong
+
+AS = ', as "localhost", not'
 
 
 @pytest.mark.parametrize(
@@ -157,10 +176,12 @@ def test_an_address_may_be_in_brackets_and_keeps_its_zone() -> None:
         (["--wait"], "--wait needs --to: whom to wait for"),
         (["--nam", "alice"], "unrecognized arguments: --nam"),
         *(
-            ([f"{written}:99"], f"argument HOST: a port has an option of its own: {host} --port 99")
-            for written, host in (("a.org", "a.org"), ("[fe80::1%eth0]", "fe80::1%eth0"))
+            ([server], f"argument HOST: must be the name or address of a server{AS} {server!r}")
+            for server in (":99", "[::1", "[::1]99")
         ),
-        (["localhost", "9999"], "unrecognized arguments: 9999"),
+        (["a.org:no"], "argument HOST: must be a number from 1 to 65535, not 'no'"),
+        (["a.org", "98", "--port", "99"], "which port? 98 or 99"),
+        (["a.org", "99", "bob"], "unrecognized arguments: bob"),
     ],
 )
 def test_a_wrong_command_line_is_told(arguments: list[str], message: str, ended: Ended) -> None:

@@ -69,7 +69,7 @@ def test_groff_understands_the_page_and_shows_what_is_to_be_typed_so() -> None:
     # Bold is by escapes of the terminal.
     shown = re.sub(r"\x1b\[[\d;]*m|.\x08", "", ran.stdout.decode())
     for typed in (
-        "chatpair --name python --exec 'python3 -i'",
+        "chatpair --name python --exec 'python3 -i 2>&1'",
         "~/.config/chatpair/settings.toml",
         'host = "chat.example.org"',
     ):

@@ -8,11 +8,11 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
-from twisted.internet.stdio import StandardIO
 from twisted.python.failure import Failure
 
 from chatpair.client.ending import DONE, Ending, ExitStatus
 from chatpair.client.stdio import PipeScreen
+from chatpair.client.streams import Streams
 
 ENDING_SECONDS = 5.0
 """How long a command may take to end when it has said all, or was told to."""
@@ -44,10 +44,12 @@ class CommandScreen(PipeScreen):
     def open(self, reactor: Any) -> Any:
         """Make the pipes that stand for the command's input and output."""
         self._reactor = reactor
-        self._input, self._to_command = os.pipe()
+        self._input, to_command = os.pipe()
         ours_to_read, self._output = os.pipe()
-        make: Any = StandardIO  # the one that is not for Windows
-        return make(self, stdin=ours_to_read, stdout=self._to_command, reactor=reactor)
+        streams = Streams(reactor, self, ours_to_read, to_command)
+        os.close(ours_to_read)
+        os.close(to_command)
+        return streams
 
     def take_lines(self, wanted: bool, many: bool) -> None:
         """Start the command, at the first time."""
@@ -80,11 +82,6 @@ class CommandScreen(PipeScreen):
     def stopProducing(self) -> None:
         """Go on: a command need not read what the peer says."""
         self.resumeProducing()
-
-    def writeConnectionLost(self) -> None:
-        """Let the command see the end of its input: StandardIO leaves what it had open."""
-        os.close(self._to_command)
-        super().writeConnectionLost()
 
     def peer_left(self) -> None:
         """End the command's input."""

@@ -19,6 +19,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import Condition, has_focus
 from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
@@ -31,6 +32,7 @@ from chatpair.client import screen
 from chatpair.client.ending import interrupted
 from chatpair.client.entries import STYLE, Entry, standing_line
 from chatpair.client.letters import Redrawing, add_keys, letter_after
+from chatpair.client.pastes import Pastes
 from chatpair.client.person import COMMANDS, PersonTalk
 from chatpair.client.screen import Standing
 from chatpair.client.session import MAX_LINE, fits
@@ -128,6 +130,8 @@ class EditorScreen:
         app = self._session.app
         app.before_render += self._fit_columns
         self._redrawing = Redrawing(app)
+        if isinstance(app.input, Vt100Input):
+            Pastes(app.input, app)
         app.key_processor.after_key_press += self._key_pressed
         self._running: Future[Any] = ensure_future(
             self._session.prompt_async(set_exception_handler=False, handle_sigint=False)
@@ -251,13 +255,13 @@ class EditorScreen:
     # What is shown
 
     def _prompt(self) -> StyleAndTextTuples:
-        standing = standing_line(
+        hint = f"{QUIT_HINT} | " if self._interrupted or self._interrupts else ""
+        standing = hint + standing_line(
             replace(self._standing, leaving=self._standing.leaving or self._quits),
             len(self._typed),
             self._asks_name or self._asks_password,
+            self._output.get_size().columns - 3 - len(hint),
         )
-        if self._interrupted or self._interrupts:
-            standing = f"{QUIT_HINT} | {standing}"  # first: a narrow terminal cuts the end
         question = "> "
         if self._asks_name:
             question = "Your name: "

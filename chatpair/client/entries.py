@@ -63,8 +63,11 @@ class Entry(NamedTuple):
         return rows
 
 
-def standing_line(standing: Standing, kept: int, asks_name: bool) -> str:
-    """Return how things stand, and how many lines wait to be sent or for an answer."""
+def standing_line(standing: Standing, kept: int, asks_name: bool, columns: int) -> str:
+    """Return how things stand, and how many lines wait to be sent or for an answer.
+
+    What is known longest goes first, where there are too few columns for all.
+    """
     if not standing.name:
         return "no name yet" if asks_name else "connecting"
     parts = [standing.name]
@@ -78,7 +81,7 @@ def standing_line(standing: Standing, kept: int, asks_name: bool) -> str:
         parts.append("leaving")
     else:
         parts.append("connected" if standing.connected else "not connected")
-    waiting = standing.waiting + kept
+    waiting = standing.waiting + standing.kept + kept
     if waiting:
         parts.append(f"{waiting} waiting")
     elif standing.last == "failed":
@@ -87,4 +90,6 @@ def standing_line(standing: Standing, kept: int, asks_name: bool) -> str:
         parts.append(standing.last)
     if standing.peer_is_typing:
         parts.append(f"{standing.peer} is typing")
+    while len(parts) > 1 and width(" | ".join(parts)) > columns:
+        del parts[0]
     return " | ".join(parts)

@@ -23,6 +23,9 @@ COMMANDS = (
 AWAY_SECONDS = 30.0
 """Who has typed nothing for so long looks elsewhere, and is called with a bell."""
 
+KEPT_LINES = 1_000
+"""Lines that are read though they must wait."""
+
 TYPING_SECONDS = 3.0
 """How often the peer is told at most that something is being typed."""
 
@@ -33,13 +36,29 @@ TYPED_SECONDS = 6.0
 class PersonTalk(Talk):
     """The talk of somebody who types, and reads what became of it."""
 
+    _kept: list[str]  # lines that wait for an answer, as it decides whom they are for
     _active = _told_typing = float("-inf")  # seconds, by the clock
     _rang = False  # since the last key
     _peer_types: IDelayedCall | None = None
 
+    def __init__(self, *arguments: Any, **common: Any) -> None:
+        super().__init__(*arguments, **common)
+        self._kept = []
+
     def input_ended(self) -> None:
-        """Quit."""
-        self.quit()
+        """Quit, once what waits is said."""
+        if self._kept and self._standing.connected:
+            self._kept.append("/quit")
+        else:
+            self.quit()
+
+    def quit(self) -> None:
+        """Leave, and tell what was typed and can't be done any more."""
+        kept, self._kept = self._kept, []
+        for line in kept:
+            if not _quits(line):
+                self._screen.notice(f"Not delivered: {line}")
+        super().quit()
 
     def typed(self, text: str) -> None:
         """Take a line, or several with newlines between them, which are one text."""
@@ -94,6 +113,12 @@ class PersonTalk(Talk):
         else:
             self._ask_name()
 
+    def _claim(self, name: str) -> None:
+        if name:
+            super()._claim(name)
+        else:
+            self._ask_name()
+
     def _no_name_came(self) -> None:
         self.quit()
 
@@ -104,7 +129,38 @@ class PersonTalk(Talk):
         self._takes_lines = True  # no sooner: what is typed is for who is called
         self._flow()
 
+    def _flow(self) -> None:
+        """Read on, or wait; but to leave need not wait for a connection."""
+        waits = self._waits if self._standing.connected else len(self._kept) >= KEPT_LINES
+        takes = self._takes_lines and not (waits or self._quitting)
+        self._screen.take_lines(takes, self._many_lines)
+
+    def _went_on(self) -> None:
+        while self._kept and not self._waits:
+            self._obey(self._kept.pop(0))
+            self._stands(kept=len(self._kept))
+        super()._went_on()
+
+    def _linked(self, up: bool) -> None:
+        super()._linked(up)
+        self._quit_at_once()
+        self._flow()
+
+    def _quit_at_once(self) -> None:
+        """Leave, if that was typed and an answer that it waits for may never come."""
+        if not self._standing.connected and any(map(_quits, self._kept)):
+            self.quit()
+
     def _said(self, text: str) -> None:
+        if self._waits and not self._standing.connected:
+            self._kept.append(text)
+            self._stands(kept=len(self._kept))
+            self._quit_at_once()
+            self._flow()
+        else:
+            self._obey(text)
+
+    def _obey(self, text: str) -> None:
         if "\n" in text:
             self._say(text)
             return
@@ -168,3 +224,7 @@ class PersonTalk(Talk):
         if why != "nobody" or self._line.peer is not None:  # else the server has said so
             known = "Not delivered" if why != "ended" else "Not delivered, as far as is known"
             self._screen.notice(f"{known}: {text}")
+
+
+def _quits(line: str) -> bool:
+    return isinstance(plain.parse(line), messages.Quit)

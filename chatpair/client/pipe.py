@@ -202,7 +202,12 @@ class PipeTalk(Talk):
             self.fail(refusal(why.code, why.text))
 
     def _not_delivered(self, text: str, why: str) -> None:
-        self._undeliverable(why, why == "lost" and not self._line.connected)
+        left = why in ("quit", "bye", "switched", "lost")
+        if left and self._input_ended and self._line.connected:
+            text = f"{self._peer} left before all had arrived."
+            self.fail(Ending(ExitStatus.NOT_DELIVERED, text))
+        else:
+            self._undeliverable(why, why == "lost" and not self._line.connected)
 
     def _undeliverable(self, why: str, is_forgotten: bool) -> None:
         if is_forgotten:

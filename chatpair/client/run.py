@@ -11,9 +11,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
-from twisted.internet.fdesc import setBlocking
 from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.internet.stdio import StandardIO
 from twisted.internet.task import deferLater, react
 
 from chatpair import boot_clock
@@ -24,6 +22,7 @@ from chatpair.client.options import Options
 from chatpair.client.person import PersonTalk
 from chatpair.client.pipe import PipeTalk
 from chatpair.client.stdio import PipeScreen, PlainScreen, StandardScreen
+from chatpair.client.streams import Streams
 from chatpair.client.talk import Talk
 from chatpair.extras import how_to_install
 
@@ -76,7 +75,7 @@ class _Client:
     async def _run_plain(self) -> Ending:
         screen = PlainScreen(bell=self._options.bell)
         talk = PersonTalk(screen, **self._common)
-        return await self._talk_on(StandardIO(screen, reactor=self._reactor), screen, talk)
+        return await self._talk_on(Streams(self._reactor, screen), screen, talk)
 
     async def _run_command(self, command: str) -> Ending:
         screen = CommandScreen(command, json=self._options.json)
@@ -94,7 +93,7 @@ class _Client:
             **self._common,
         )
         try:
-            return await self._talk_on(StandardIO(screen, reactor=self._reactor), screen, talk)
+            return await self._talk_on(Streams(self._reactor, screen), screen, talk)
         finally:
             screen.close()
 
@@ -110,18 +109,15 @@ class _Client:
         finally:
             await screen.stop()
 
-    async def _talk_on(self, stdio: StandardIO, screen: StandardScreen, talk: Talk) -> Ending:
+    async def _talk_on(self, streams: Streams, screen: StandardScreen, talk: Talk) -> Ending:
         screen.speaker = talk
-        stdio.registerProducer(screen, True)
+        streams.registerProducer(screen)
         try:
             return await self._talk(talk, screen.give_up)
         finally:
-            stdio.unregisterProducer()
-            stdio.loseConnection()
+            streams.loseConnection()
             await screen.closed
-            # Both may be the terminal, and the shell wants it back as it was.
-            for stream in (sys.stdin, sys.stdout):
-                setBlocking(stream.fileno())
+            streams.close()
 
     async def _talk(self, talk: Talk, give_up: Callable[[], object]) -> Ending:
         self._heed_signals(talk, give_up)

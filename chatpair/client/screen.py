@@ -3,11 +3,18 @@
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
+from chatpair.client.session import MAX_LINE
 from chatpair.codecs import plain
 from chatpair.codecs.cleaning import clean, clean_line
 from chatpair.exchange import messages
 from chatpair.exchange.messages import AnyEvent, Left, Outcome
 
+TOO_LONG = f"That line was not sent: it has over {MAX_LINE} bytes in JSON."
+LINK_LOST = "The connection is lost. Trying again; what is typed meanwhile waits."
+NO_JSON = (
+    "The server speaks no JSON: a lost connection ends the talk, what is sent may not arrive, "
+    "and it may take commands other than To: and Quit for text."
+)
 FORGOTTEN = "the connection was lost for too long, or the server was restarted"
 
 
@@ -32,6 +39,9 @@ class Standing:
 
     waiting: int = 0
     """How many texts were said of which nothing is known yet."""
+
+    kept: int = 0
+    """How many lines wait for an answer before they are obeyed."""
 
     last: Outcome | Literal["waiting", "sent"] | None = None
     """What became of the last text, if any was said."""
@@ -98,13 +108,12 @@ class Speaker(Protocol):
     def pauseProducing(self) -> None: ...
     def resumeProducing(self) -> None: ...
     def stopProducing(self) -> None: ...
+    def output_failed(self, why: str) -> None: ...
 
 
 def lines(event: AnyEvent) -> list[str]:
     """Return the lines that tell of an event, clean whatever the server says."""
     match event:
-        case Left(why="stopped"):
-            return []  # the server says so next
         case Left(peer, "lost", seq=seq) if not seq:  # what the server itself tells is counted
             return [f"The talk with {clean_line(peer)} is over: {FORGOTTEN}."]
         case Left(peer):

@@ -4,7 +4,7 @@ import sys
 import termios
 from codecs import getincrementaldecoder
 from contextlib import AbstractContextManager, nullcontext, suppress
-from shutil import get_terminal_size
+from os import get_terminal_size
 from time import time
 from typing import Any
 
@@ -34,6 +34,9 @@ tqdm.monitor_interval = 0  # a thread that would look after bars which are updat
 
 LONGEST = 65_536
 """Characters of a line after which no more of it is awaited."""
+
+USUAL_COLUMNS = 80
+"""Columns of a terminal that does not tell how many it has."""
 
 INDENT = 4
 """Columns in front of what goes on in the next row."""
@@ -147,6 +150,10 @@ class StandardScreen(Protocol):
         """Write a line to standard output."""
         self.transport.write(text.encode() + b"\n")
 
+    def output_failed(self, why: str) -> None:
+        """Tell the speaker why nothing can be written, as that the disk is full."""
+        self.speaker.output_failed(why)
+
     def writeConnectionLost(self) -> None:
         """Wait for no more output; the speaker has been told, as its producer."""
         self.give_up()
@@ -197,7 +204,7 @@ class PlainScreen(StandardScreen):
 
     def _fold(self, line: str) -> None:
         # All rows but the first are indented: none can pass for a line of the server's.
-        columns = get_terminal_size().columns - 1  # the terminal's own folding never comes
+        columns = _columns() - 1  # the terminal's own folding never comes
         indent = " " * min(INDENT, columns // 4)
         self.write(f"\n{indent}".join(fold(line, columns - len(indent), columns)))
 
@@ -227,6 +234,13 @@ class PlainScreen(StandardScreen):
             self.transport.write(b"\a")
 
 
+def _columns() -> int:
+    """Return how wide the terminal is, whatever the environment says that it was."""
+    with suppress(OSError, ValueError):
+        return get_terminal_size(sys.stdout.fileno()).columns or USUAL_COLUMNS
+    return USUAL_COLUMNS
+
+
 class _OneTerminal:
     """The terminal that standard output and standard error both are.
 
@@ -254,6 +268,10 @@ class _OneTerminal:
         """Tell that it is a terminal."""
         return True
 
+    def fileno(self) -> int:
+        """Return what tells how wide it is."""
+        return sys.stderr.fileno()
+
 
 class PipeScreen(StandardScreen):
     """Programs at both ends: what the peer says goes to one, all else to standard error."""
@@ -266,22 +284,11 @@ class PipeScreen(StandardScreen):
         super().__init__()
         self._json = json
         self._errors: Any = sys.stderr
-        self._progress: tqdm[Any] | None = None
-        # It is for a terminal.
-        if size != 0 and sys.stderr is not None and sys.stderr.isatty():
-            if sys.stdout.isatty():
-                self._errors = _OneTerminal(self)
-            self._progress = tqdm(
-                total=size,
-                desc="Arrived",
-                unit="B",
-                unit_scale=True,
-                unit_divisor=1024,
-                delay=SHOWN_SECONDS,
-                mininterval=0.5,
-                leave=False,
-                file=self._errors,
-            )
+        self._size = size
+        self._progress: tqdm[Any] | None = None  # once something has arrived
+        self._shows_progress = size != 0 and sys.stderr is not None and sys.stderr.isatty()
+        if self._shows_progress and sys.stdout.isatty():
+            self._errors = _OneTerminal(self)
 
     def _beside_progress(self) -> AbstractContextManager[None]:
         """Return what keeps the progress, once there is some, below what is written."""
@@ -325,7 +332,20 @@ class PipeScreen(StandardScreen):
         """Do nothing: no pipe is asked for one."""
 
     def arrived(self, size: int) -> None:
-        """Show progress."""
+        """Show progress, on a terminal."""
+        if self._shows_progress and self._progress is None:
+            self._progress = tqdm(
+                total=self._size,
+                desc="Arrived",
+                unit="B",
+                unit_scale=True,
+                unit_divisor=1024,
+                delay=SHOWN_SECONDS,
+                mininterval=0.5,
+                leave=False,
+                file=self._errors,
+                dynamic_ncols=True,
+            )
         if self._progress is not None:
             self._progress.update(size + 1)
 

@@ -12,11 +12,20 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.python.failure import Failure
 
 from chatpair.client import plain_codec
-from chatpair.client.ending import CONNECTION_LOST, DONE, Ending, ExitStatus, interrupted, refusal
+from chatpair.client.ending import (
+    CONNECTION_LOST,
+    DONE,
+    Ending,
+    ExitStatus,
+    interrupted,
+    refusal,
+    unanswered,
+    unwritten,
+)
 from chatpair.client.line import Line
 from chatpair.client.plain_line import PlainLine, Sent
-from chatpair.client.screen import Screen, Standing
-from chatpair.client.session import MAX_LINE, Ended, NotDelivered, NotJson, Refused
+from chatpair.client.screen import LINK_LOST, NO_JSON, TOO_LONG, Screen, Standing
+from chatpair.client.session import Ended, NotDelivered, NotJson, Refused
 from chatpair.client.waiters import Load, Room
 from chatpair.client.waiting import AnyLine, call_when_free
 from chatpair.codecs import plain
@@ -25,13 +34,6 @@ from chatpair.exchange import messages, names
 from chatpair.wire.privacy import NEEDS_TLS
 
 T = TypeVar("T")
-
-TOO_LONG = f"That line was not sent: it has over {MAX_LINE} bytes in JSON."
-LINK_LOST = "The connection is lost. Trying again; what is typed meanwhile waits."
-NO_JSON = (
-    "The server speaks no JSON: a lost connection ends the talk, what is sent may not arrive, "
-    "and it may take commands other than To: and Quit for text."
-)
 
 
 class Talk(ABC):
@@ -74,9 +76,8 @@ class Talk(ABC):
         self._room = Room()  # in the output
         self._standing = Standing()
         self._has_line = False
-        self._next_line: Callable[[str], None] | None = None  # what takes it, if it was asked for
-        self.is_named = False
-        """Whether there is a name, so that what is typed is text or a command."""
+        self._next_line: Callable[[str], None] | None = None  # what alone takes it, if asked for
+        self.is_named = False  # so that what is typed is text or a command
         self._link_lost = False
         self._takes_lines = False
         self._asked = 0  # commands without an answer
@@ -125,9 +126,7 @@ class Talk(ABC):
         if self._name:
             self._claim(self._name)
         else:
-            # Nobody can be that. So the answer tells whether there is a server for programs,
-            # before anybody is asked for a name.
-            self._open("")
+            self._open("")  # nobody can be that: it tells whether the server is for programs
 
     def typed(self, text: str) -> None:
         """Take a line, or several with newlines between them."""
@@ -156,11 +155,7 @@ class Talk(ABC):
     def interrupt(self, number: int) -> None:
         """Quit because of a signal, or if that is under way already, end at once."""
         if self._quitting:
-            text = "The server did not answer."
-            if unsettled := self._standing.waiting:
-                text += f" What is not known to have arrived: {unsettled}."
-            self._ending = self._ending or Ending(128 + number, text)
-            self._finish()
+            self._end_with(unanswered(number, self._standing.waiting))
         else:
             self.fail(interrupted(number))
 
@@ -169,14 +164,12 @@ class Talk(ABC):
         self._ending = self._ending or ending
         self.quit()
 
-    # The producer of the output
+    # The producer of the output: until that takes more, the server keeps what it has
 
     def pauseProducing(self) -> None:
-        """Let the server keep what it has, until the output takes more."""
         self._room.pauseProducing()
 
     def resumeProducing(self) -> None:
-        """Go on."""
         self._room.resumeProducing()
         self._went_on()
 
@@ -184,13 +177,16 @@ class Talk(ABC):
         """Quit: nobody reads the output any more."""
         self.fail(interrupted(SIGPIPE))
 
+    def output_failed(self, why: str) -> None:
+        """Quit: the output takes no more."""
+        self.fail(unwritten(why))
+
     # The name
 
     def _ask_name(self) -> None:
         self._ask_for(self._screen.ask_name, self._claim)
 
     def _ask_for(self, ask: Callable[[], None], answer: Callable[[str], None]) -> None:
-        """Ask for what is not to be said: the next line goes to `answer` alone."""
         self._next_line = answer
         self._takes_lines = True
         self._stands(name="", last=None)
@@ -229,8 +225,7 @@ class Talk(ABC):
             password=self._password,
             clock=self._clock,
         )
-        self._line.finished.addCallback(self._line_ended)
-        # It fails for the same reason as the line ends.
+        self._line.finished.addCallback(self._line_ended)  # start fails for the same reason
         self._line.start(patient=False).addErrback(lambda _: None)
 
     def _welcome(self, motd: str) -> None:
@@ -324,8 +319,7 @@ class Talk(ABC):
         return bool(self._to) and not self._quitting
 
     def _ask(self, asked: Deferred[T], answered: Callable[[T], object]) -> None:
-        # What is said next is meant for whoever the answer leads to. So no more is read.
-        self._asked += 1
+        self._asked += 1  # what is said next is meant for whoever the answer leads to
         self._flow()
         asked.addCallbacks(answered, self._not_done).addBoth(self._answered)
 
@@ -373,10 +367,15 @@ class Talk(ABC):
         """Act upon an answer, a status or room in the output."""
         self._flow()
 
+    @property
+    def _waits(self) -> bool:
+        """Whether what is said next must wait for answers."""
+        return bool(self._asked) or self._load.is_full
+
     def _flow(self) -> None:
         """Read on, or wait."""
-        waits = self._asked or self._load.is_full or self._quitting
-        self._screen.take_lines(self._takes_lines and not waits, self._many_lines)
+        takes = self._takes_lines and not (self._waits or self._quitting)
+        self._screen.take_lines(takes, self._many_lines)
 
     def _stands(self, **changes: object) -> None:
         self._stands_as(replace(self._standing, **changes))  # type: ignore[arg-type]
@@ -393,8 +392,9 @@ class Talk(ABC):
         self._finish()
 
     def _finish(self) -> None:
-        if not self.finished.called:
-            self._quitting = True
-            self._flow()
-            status, text = self._ending or DONE
-            self.finished.callback(Ending(status, clean_line(text)))
+        if self.finished.called:
+            return
+        self._quitting = True
+        self._flow()
+        status, text = self._ending or DONE
+        self.finished.callback(Ending(status, clean_line(text)))

@@ -6,8 +6,8 @@ from signal import SIGHUP, SIGINT, SIGTERM, Signals
 
 import pytest
 
+from chatpair.client.screen import NO_JSON
 from chatpair.client.stdio import LOSSY
-from chatpair.client.talk import NO_JSON
 from chatpair.exchange.messages import Call, Message, Paired, Quit, Timestamp
 from tests.support.clients import (
     COMMAND,

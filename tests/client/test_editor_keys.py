@@ -3,7 +3,7 @@
 import pytest
 
 from chatpair.exchange.messages import Say
-from tests.support.clients import at
+from tests.support.clients import at, sleeps, spins_until
 from tests.support.emulator import ALONE, PAIRED, WELCOME, WITH_BOB, Emulator, pair, played, status
 from tests.support.server import Server
 
@@ -203,3 +203,21 @@ def test_who_gives_no_name_leaves(server: Server, keys: str) -> None:
         alice.types(keys)
         alice.ends(0)
         alice.shows("")
+
+
+@pytest.mark.parametrize(
+    "key", ["", "\r", CTRL_D, CTRL_C], ids=["none", "Enter", "Ctrl-D", "Ctrl-C"]
+)
+def test_a_paste_that_is_torn_ends_by_itself_or_at_a_key(key: str) -> None:
+    with played() as (alice, host):
+        alice.types("\x1b[200~torn")
+        spins_until(lambda: sleeps(alice.popen))  # it has read that before the key is pressed
+        if key == CTRL_C:
+            alice.types(key)
+            alice.shows(WELCOME, PAIRED, HINT, ">", column=2)
+        else:
+            alice.types(key)
+            if key != "\r":
+                alice.shows(WELCOME, PAIRED, WITH_BOB, "> torn", column=6)
+                alice.types("\r")
+            assert host.hears() == Say(1, "torn", "bob")

@@ -83,7 +83,8 @@ def test_a_peer_leaves_a_pipe_at_either_server(server: type[Scene], scene: str) 
     A server that stops with lines still to come is the problem.
         a pipe with bob -> (reads many)
         said one -> say(1, one, bob)
-        told status(1, confirmed) | left(bob, stopped) -> quit() | (the peer is gone)
+        told status(1, confirmed) | left(bob, stopped) -> quit() | (the peer is gone) | bob
+            has left.
       * said two -> (waits)
         let go -> (ends 7: The server stopped before all was said.)
       * the connection is lost
@@ -134,7 +135,7 @@ def test_a_peer_leaves_a_pipe_at_either_server(server: type[Scene], scene: str) 
         the input ends
         told left(bob, quit) | status(1, failed, quit) -> quit() | (the peer is gone) | bob has
             left. | (waits)
-        let go -> (ends 6: bob left before all was said.)
+        let go -> (ends 7: bob left before all had arrived.)
     A refusal is a problem for who lingers too.
         a pipe for bob, lingering -> to(bob)
         the input ends

@@ -39,7 +39,7 @@ def test_a_name_is_asked_for_and_asked_again_when_it_is_taken_or_bad(server: typ
 @pytest.mark.parametrize(
     "leave",
     [
-        *(lambda scene, name=name: scene.types(name) for name in ("", "Quit", "/quit")),
+        *(lambda scene, name=name: scene.types(name) for name in ("Quit", "/quit")),
         lambda scene: scene.talk.input_ended(),
         lambda scene: scene.talk.interrupt(SIGINT),
     ],

@@ -7,7 +7,7 @@ import pytest
 
 from chatpair.client.ending import ExitStatus
 from chatpair.client.pipe import ENDED_EARLY
-from chatpair.client.talk import LINK_LOST
+from chatpair.client.screen import LINK_LOST
 from tests.support.clients import PAIRED, TO_BOB, WELCOME, Piped, at, fill, spins_until, two
 from tests.support.emulator import Terminal
 from tests.support.proxy import Proxy

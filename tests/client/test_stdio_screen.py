@@ -61,6 +61,9 @@ class Talk:
     def stopProducing(self) -> None:
         self.calls.append("stop")
 
+    def output_failed(self, why: str) -> None:
+        self.calls.append(why)
+
 
 def opened(
     screen: StandardScreen, takes: int = 1_000_000, many: bool = False
@@ -315,13 +318,13 @@ def test_a_pipe_s_output_is_what_the_peer_says(capsys: pytest.CaptureFixture[str
     )
 
 
-def test_a_server_that_stops_is_told_of_by_its_own_words(
+def test_a_server_that_stops_and_one_of_a_peer_are_told_of(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     stopping = Error(None, "try-later", "The server is stopping.")
     screen = PipeScreen(json=False, size=0)
     assert written(screen, Left("bob", "stopped"), stopping) == b""
-    assert capsys.readouterr().err == "The server is stopping.\n"
+    assert capsys.readouterr().err == "bob has left.\nThe server is stopping.\n"
 
 
 def test_a_pipe_s_output_may_be_events(capsys: pytest.CaptureFixture[str]) -> None:

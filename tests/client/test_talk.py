@@ -68,6 +68,12 @@ from tests.support.transcript import scenes
         back, having seen 2 and said 1, with bob, told status(1, confirmed) -> say(2, two, bob) |
             [again]
         told status(2, confirmed)
+    Whoever leaves without a connection waits for no answer.
+        a person with bob -> (reads)
+        said one | /who -> say(1, one, bob) | who() | (waits)
+        the connection is lost -> [link lost] | (reads)
+        said two | /who | /quit -> Not delivered: two | Not delivered: /who |
+            Not delivered, as far as is known: one | (waits) | (ends 0)
     Who was held no longer learns what is lost.
         a person with bob -> (reads)
         said one -> say(1, one, bob)

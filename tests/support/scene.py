@@ -7,7 +7,7 @@ import pytest
 from chatpair.client.ending import Ending, ExitStatus
 from chatpair.client.person import PersonTalk
 from chatpair.client.pipe import PipeTalk
-from chatpair.client.talk import NO_JSON
+from chatpair.client.screen import NO_JSON
 from chatpair.codecs import plain
 from chatpair.exchange.messages import (
     AnyCommand,

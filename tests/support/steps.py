@@ -26,7 +26,7 @@ from typing import Any, ClassVar, get_args
 
 from msgspec import UNSET
 
-from chatpair.client.talk import LINK_LOST, TOO_LONG
+from chatpair.client.screen import LINK_LOST, TOO_LONG
 from chatpair.exchange.messages import (
     Acknowledge,
     Error,

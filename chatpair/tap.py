@@ -100,6 +100,7 @@ class ChatService(MultiService):
         self._signals = signals
         self._handing_over = handing_over
         self._mesh = mesh
+        self._errors = os.dup(2)  # for who has started this
 
     def privilegedStartService(self) -> None:
         """Listen, or let twistd end with one line that says why not."""
@@ -109,10 +110,13 @@ class ChatService(MultiService):
             self._handing_over.give_log()
         except Exception as why:  # each kind of endpoint raises what it likes
             _log.critical("{why}", why=why)
+            if not os.path.sameopenfile(self._errors, 2):  # in the background
+                os.write(self._errors, f"chatpair: {why}\n".encode())  # twistd cuts what is long
             # twistd tells a waiting parent and removes its files, and then lets Python end with
             # a traceback, which has no more to tell.
             sys.excepthook = lambda *_: None
             raise
+        os.close(self._errors)
 
     def startService(self) -> None:
         """Make room for as many files as there may be users, and for some without a name."""

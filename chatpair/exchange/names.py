@@ -78,6 +78,23 @@ class Name(NamedTuple):
         return not set(self.skeletons).isdisjoint(other.skeletons)
 
 
+# UTS 39, section 5.2, "highly restrictive", as browsers have it for domains.
+_MIXED_SCRIPTS = tuple(
+    frozenset(("COMMON", "INHERITED", "LATIN", *others))
+    for others in (("HAN", "HIRAGANA", "KATAKANA"), ("HAN", "BOPOMOFO"), ("HAN", "HANGUL"))
+)
+
+
+def mixes_scripts(text: str) -> bool:
+    """Tell whether a text has letters of scripts that nobody writes together."""
+    if text.isascii():
+        return False
+    scripts = set(map(alias, text))
+    if len(scripts - {"COMMON", "INHERITED"}) <= 1:
+        return False
+    return not any(scripts <= together for together in _MIXED_SCRIPTS)
+
+
 def _prototypes() -> Iterator[tuple[str, str]]:
     """Yield each character that has a prototype in UTS 39, and that prototype.
 
@@ -205,7 +222,7 @@ def parse(text: str) -> Name:
     if not _FORBIDDEN.isdisjoint(text + key):  # wide ones become narrow in the key
         raise BadName("no space and none of : [ ] ( ) / * , in a name")
     if _is_reserved(text, key):
-        raise BadName("the server says that itself")
+        raise BadName("that word is the server's own")
     if not text.isascii() and _has_too_many_marks(key):
         raise BadName("it has too many marks on a letter")
     looks = _looks(text, key)

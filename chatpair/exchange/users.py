@@ -16,7 +16,7 @@ from chatpair.exchange.activity_log import ActivityLog
 from chatpair.exchange.directory import Claimed, Directory
 from chatpair.exchange.limits import HostLimit, is_stranger
 from chatpair.exchange.messages import Error
-from chatpair.exchange.names import BadName, Name, NameIndex, fold, parse
+from chatpair.exchange.names import BadName, Name, NameIndex, fold, mixes_scripts, parse
 from chatpair.exchange.settings import Settings
 from chatpair.exchange.user import Inbox, User
 
@@ -26,6 +26,7 @@ MAX_LISTED = 200
 HOST_SECONDS = 600.0
 """For how long who comes from where somebody blocked was is taken for the same one."""
 
+MIXED = "it mixes letters of several scripts"
 ONLY_REGISTERED = "only registered names are here"
 _TOO_MANY_NAMES = "You are taking names too often; try again in a minute."
 
@@ -171,6 +172,8 @@ class Users(dict[str, User]):
             return _taken(name)
         if not proven and self.has_account(name):
             return Error("name", "password", f"{name} needs its password.")
+        if not proven and mixes_scripts(name.text):
+            return Error("name", "bad-name", MIXED)
         if not proven and self._settings.registered_only:
             return Error("name", "bad-name", ONLY_REGISTERED)
         return name

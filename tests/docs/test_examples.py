@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from signal import SIGCHLD, SIGTERM
 
+from chatpair.exchange.names import RESERVED
 from chatpair.tap import Options
 from tests.support.clients import spins_until
 from tests.support.server import Client, Process, Server, require
@@ -87,6 +88,11 @@ def tries(program: Process) -> bool:
     status = Path(f"/proc/{program.popen.pid}/status").read_text()
     handled = int(re.findall(r"SigCgt:\s+(\w+)", status)[0], 16)
     return bool(handled & 1 << SIGCHLD - 1 and not handled & 1 << SIGTERM - 1)
+
+
+def test_the_words_that_are_no_names_are_told() -> None:
+    told = set(re.findall(r"``(\w+)``", (DOCS / "by-hand.rst").read_text()))
+    assert told >= RESERVED
 
 
 LIMIT = re.compile(r"   \* - ``--([\w-]+)``\n     - ([\d,]+)\n")

@@ -160,7 +160,7 @@ def test_names_that_can_not_be_had(web: Server, pages: Pages) -> None:
     for name, why in (
         ("bob", "The name bob is taken."),
         ("b b", "Bad name: no space and none of : [ ] ( ) / * , in a name"),
-        ("Quit", "Bad name: the server says that itself"),
+        ("Quit", "Bad name: that word is the server's own"),
     ):
         page.enters(name)
         page.until(lambda: page.find("#refusal.error").text == why, why)  # noqa: B023

@@ -25,8 +25,8 @@ What can't be blocked.
   * alice: /block xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx -> Bad name: 1 to 32 characters
   * ann: block(name=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx)
         ann < error(of=block, code=bad-name, text=1 to 32 characters)
-  * alice: /unblock OK -> Bad name: the server says that itself
-  * ann: unblock(name=OK) -> error(of=unblock, code=bad-name, text=the server says that itself)
+  * alice: /unblock OK -> Bad name: that word is the server's own
+  * ann: unblock(name=OK) -> error(of=unblock, code=bad-name, text=that word is the server's own)
   * alice: /unblock bob -> You have not blocked bob.
   * ann: unblock(name=bob) -> error(of=unblock, code=unknown, text=You have not blocked bob.)
 Who is blocked is told what a busy one's caller is.
@@ -79,11 +79,11 @@ A name can be blocked before somebody has it.
     bob enters
     bob: To:alice -> alice is talking with someone else.
     bob is lost
-    bоb enters
-    bоb: To:alice -> alice is talking with someone else.
-    alice: /unblock bоb -> You have unblocked BOB.
-    bоb: To:alice -> You are chatting with alice. ; alice < You are chatting with bоb.
-    bоb: /bye -> You are free. ; alice < Quit.
+    ВОВ enters
+    ВОВ: To:alice -> alice is talking with someone else.
+    alice: /unblock ВОВ -> You have unblocked BOB.
+    ВОВ: To:alice -> You are chatting with alice. ; alice < You are chatting with ВОВ.
+    ВОВ: /bye -> You are free. ; alice < Quit.
 Coming back under another name does not help.
     bob enters from bobs
     alice: /block bob -> You have blocked bob.
@@ -159,7 +159,7 @@ A name is blocked and unblocked in JSON as it is written.
     alice: block(name=BOB) -> blocked(name=bob)
     alice: unblock(name=Bob) -> unblocked(name=bob)
     alice: block(name=nobody\\u001b)
-        alice < error(of=block, code=bad-name, text=the server says that itself)
+        alice < error(of=block, code=bad-name, text=that word is the server's own)
     bob: To:alice -> You are chatting with alice. ; alice < paired(peer=bob)
 Who only listens on blocks and leaves.
     alice talks with bob

@@ -111,7 +111,7 @@ Only registered names come in.
     carol connects from 127.0.0.1
     alice connects in JSON from 127.0.0.1
     carol: carol | Quit. | bob | hunter2
-        carol < Bad name: only registered names are here | Bad name: the server says that itself
+        carol < Bad name: only registered names are here | Bad name: that word is the server's own
         carol < Password: | OK
     alice: name(name=carol, password=secret)
         alice < error(of=name, code=bad-name, text=only registered names are here)

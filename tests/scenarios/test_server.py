@@ -249,7 +249,8 @@ def test_in_the_background(tmp_path: Path) -> None:
         elsewhere.mkdir()
         with Process(daemon, cwd=elsewhere) as process:
             assert process.wait() == 1
-            assert b"Couldn't listen on" in process.output
+            why = f"chatpair: Couldn't listen on any:{bytes(tmp_path / 'socket')!r}: "
+            assert f"{why}Cannot acquire lock.\n".encode() in process.output
             assert b"Traceback" not in process.output
         # It removes its twistd.pid after it has told the one who waits.
         spins_until(lambda: [path.name for path in elsewhere.iterdir()] == ["twistd.log"])

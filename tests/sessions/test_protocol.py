@@ -215,7 +215,7 @@ def test_a_client_that_does_not_take_the_last_answer(exchange: Exchange) -> None
 
 
 def test_nothing_is_left_of_those_who_went(exchange: Exchange) -> None:
-    parties: list[Party] = [*exchange.pair(), exchange.connect(), exchange.enter("сarol")]
+    parties: list[Party] = [*exchange.pair(), exchange.connect(), exchange.enter("кира")]
     parties[0].says("Quit")
     for party in parties:
         party.drops()

@@ -25,8 +25,11 @@ Who has no name.
   * carol:  dave -> Bad name: no space and none of : [ ] ( ) / * , in a name
   * dave: name(name= dave)
         dave < error(of=name, code=bad-name, text=no space and none of : [ ] ( ) / * , in a name)
-  * carol: OK -> Bad name: the server says that itself
-  * dave: name(name=OK) -> error(of=name, code=bad-name, text=the server says that itself)
+  * carol: OK -> Bad name: that word is the server's own
+  * dave: name(name=OK) -> error(of=name, code=bad-name, text=that word is the server's own)
+  * carol: аdam -> Bad name: it mixes letters of several scripts
+  * carol: адам -> OK
+  * carol: アダムadam亜 -> OK
   * carol: Quit -> Quit | (closed)
   * dave: quit() -> quit() | (closed)
   * carol: /quit -> Quit | (closed)

@@ -21,7 +21,8 @@ class HandingOver:
     """
 
     def __init__(self, twistd: Mapping[str, Any] | None) -> None:
-        """Take twistd's own options, if it is twistd that runs this."""
+        """Take the options of the command that runs this, which count if it is twistd."""
+        twistd = twistd if twistd and "pidfile" in twistd else None
         uid, gid = (twistd["uid"], twistd["gid"]) if twistd else (None, None)
         self._wanted = uid is not None or gid is not None
         if uid is not None and gid is None:

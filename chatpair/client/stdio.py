@@ -284,17 +284,29 @@ class PipeScreen(StandardScreen):
         super().__init__()
         self._json = json
         self._errors: Any = sys.stderr
-        self._size = size
-        self._progress: tqdm[Any] | None = None  # once something has arrived
-        self._shows_progress = size != 0 and sys.stderr is not None and sys.stderr.isatty()
-        if self._shows_progress and sys.stdout.isatty():
-            self._errors = _OneTerminal(self)
+        self._progress: tqdm[Any] | None = None
+        # It is for a terminal.
+        if size != 0 and sys.stderr is not None and sys.stderr.isatty():
+            if sys.stdout.isatty():
+                self._errors = _OneTerminal(self)
+            self._progress = tqdm(
+                total=size,
+                desc="Arrived",
+                unit="B",
+                unit_scale=True,
+                unit_divisor=1024,
+                delay=SHOWN_SECONDS,
+                mininterval=0.5,
+                leave=False,
+                file=self._errors,
+                dynamic_ncols=True,
+            )
 
     def _beside_progress(self) -> AbstractContextManager[None]:
         """Return what keeps the progress, once there is some, below what is written."""
         bar = self._progress
-        # It would show itself otherwise, before its time has come.
-        if bar is None or time() < bar.start_t + SHOWN_SECONDS:
+        # It would show itself otherwise, before its time has come or to who says nothing.
+        if bar is None or bar.n == 0 or time() < bar.start_t + SHOWN_SECONDS:
             return nullcontext()
         return tqdm.external_write_mode(self._errors)
 
@@ -332,20 +344,7 @@ class PipeScreen(StandardScreen):
         """Do nothing: no pipe is asked for one."""
 
     def arrived(self, size: int) -> None:
-        """Show progress, on a terminal."""
-        if self._shows_progress and self._progress is None:
-            self._progress = tqdm(
-                total=self._size,
-                desc="Arrived",
-                unit="B",
-                unit_scale=True,
-                unit_divisor=1024,
-                delay=SHOWN_SECONDS,
-                mininterval=0.5,
-                leave=False,
-                file=self._errors,
-                dynamic_ncols=True,
-            )
+        """Show progress."""
         if self._progress is not None:
             self._progress.update(size + 1)
 

@@ -153,8 +153,10 @@ class Talk(ABC):
             self._finish()
 
     def interrupt(self, number: int) -> None:
-        """Quit because of a signal, or if that is under way already, end at once."""
-        if self._quitting:
+        """Quit because of a signal, or if that was asked for already, end at once."""
+        if self._ending == interrupted(SIGPIPE):  # Ctrl-C has ended who reads this, too
+            self._ending = interrupted(number)
+        elif self._quitting:
             self._end_with(unanswered(number, self._standing.waiting))
         else:
             self.fail(interrupted(number))
@@ -174,11 +176,9 @@ class Talk(ABC):
         self._went_on()
 
     def stopProducing(self) -> None:
-        """Quit: nobody reads the output any more."""
         self.fail(interrupted(SIGPIPE))
 
     def output_failed(self, why: str) -> None:
-        """Quit: the output takes no more."""
         self.fail(unwritten(why))
 
     # The name

@@ -140,3 +140,13 @@ def test_a_file_is_said_and_then_listened_on_without_progress_where_there_is_no_
         bob.says("Quit")
         assert bob.line() == "Quit"  # and not that alice has left
         alice.ends(ExitStatus.OK, PAIRED, LEFT)
+
+
+def test_ctrl_c_that_ends_the_reader_too_leaves_the_name_to_others(server: Server) -> None:
+    with Emulator(
+        *at(server, "--name", "boo"), command=["sh", "-c", '"$0" "$@" | cat', *COMMAND]
+    ) as boo:
+        boo.waits_until(lambda lines: lines[0] == "Welcome, boo.")
+        boo.types("hello\n\x03")
+        boo.wait()
+        server.client("boo")

@@ -35,7 +35,7 @@ _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", r
 
 # OpenSSL's X509_V_ERR_*.
 _OF_DATES = {9: "its certificate is not valid yet", 10: "its certificate has expired"}
-_NOT_TRUSTED = "its certificate is from nobody who is trusted here; --ca FILE trusts others"
+_NOT_TRUSTED = "nobody who is trusted here has signed its certificate; --ca FILE trusts others"
 
 _REASONS = {
     "wrong version number": "it speaks no TLS",

@@ -168,7 +168,7 @@ def _lines(event: messages.AnyEvent) -> str:
         case messages.Error(code="bad-name", text=text):
             return f"Bad name: {text}"
         case messages.DndSet(on):
-            return "You are not disturbed now." if on else "You can be called again."
+            return "Nobody can call you now." if on else "You can be called again."
         case messages.RingSet(on):
             return f"Your line {'rings when somebody calls' if on else 'does not ring any more'}."
         case messages.Here(names, more):

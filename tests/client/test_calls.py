@@ -33,7 +33,7 @@ DND = Error("to", "dnd", "bob does not want to be disturbed.")
 
 # What is set, how the server confirms it, what a person types for it, and the line that says so.
 SETTINGS: list[tuple[Setting, AnyEvent, str, str]] = [
-    (SetDnd(True), DndSet(True), "/dnd", "You are not disturbed now."),
+    (SetDnd(True), DndSet(True), "/dnd", "Nobody can call you now."),
     (SetDnd(False), DndSet(False), "/DND off", "You can be called again."),
     (SetRing(True), RingSet(True), "/ring on", "Your line rings when somebody calls."),
     (SetRing(False), RingSet(False), "/ring off", "Your line does not ring any more."),
@@ -163,7 +163,7 @@ def test_a_person_s_line_rings(server: Server) -> None:
         alice.shows("You are chatting with carol.\n")
         assert carol.line() == "You are chatting with alice."
         alice.types("/block carol\n/dnd\n")
-        alice.shows("You are free.\nYou have blocked carol.\nYou are not disturbed now.\n")
+        alice.shows("You are free.\nYou have blocked carol.\nNobody can call you now.\n")
         assert carol.line() == "Quit."
         carol.says("To:alice")
         assert carol.line() == "alice is talking with someone else."

@@ -47,7 +47,7 @@ def test_a_name_is_asked_for_until_it_is_right_and_is_no_line(server: Server) ->
         alice.types("\x7f\x7falice\r")
         alice.shows(taken, bad, WELCOME, ALONE, ">", column=2)
         alice.types("/dnd on\r")
-        alice.shows_last("HH:MM * You are not disturbed now.", ALONE, ">")
+        alice.shows_last("HH:MM * Nobody can call you now.", ALONE, ">")
         alice.types(UP + UP)
         alice.shows_last(ALONE, "> /dnd on")
 

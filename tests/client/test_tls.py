@@ -17,7 +17,7 @@ from tests.support.certificates import made, usual
 from tests.support.clients import Piped, at
 from tests.support.server import TIMEOUT, Server
 
-NOT_TRUSTED = "its certificate is from nobody who is trusted here; --ca FILE trusts others"
+NOT_TRUSTED = "nobody who is trusted here has signed its certificate; --ca FILE trusts others"
 
 
 @pytest.fixture

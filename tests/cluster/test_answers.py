@@ -128,7 +128,7 @@ def test_where_somebody_is_is_known_before_the_next_line_is_handled() -> None:
     alice.says("/block bob", "/dnd on")
     assert alice.heard() == ["You have blocked bob."]
     network.settle()
-    assert alice.heard() == ["You are not disturbed now."]
+    assert alice.heard() == ["Nobody can call you now."]
 
 
 def test_who_asks_who_is_here_all_the_time_is_answered_at_intervals() -> None:

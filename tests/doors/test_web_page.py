@@ -189,14 +189,14 @@ def test_a_peer_who_goes_before_it_has_what_was_said(web: Server, pages: Pages) 
 def test_do_not_disturb(web: Server, pages: Pages) -> None:
     alice, bob = pages.open(web.web_port, "alice"), web.client("bob")
     alice.says("/dnd on")
-    alice.shows("You are not disturbed now.")
+    alice.shows("Nobody can call you now.")
     bob.says("To:alice")
     assert bob.line() == "alice does not want to be disturbed."
     alice.says("/DND  Off ")
     alice.shows("You can be called again.")
     alice.says("/dnd", "/dnd maybe", "/ring off it", "/dnd off")
     alice.shows(
-        "You are not disturbed now.",
+        "Nobody can call you now.",
         "Say /dnd on or /dnd off.",
         "Say /ring on or /ring off.",
         "You can be called again.",

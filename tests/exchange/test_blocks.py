@@ -147,7 +147,7 @@ SCENES_OF_ONE_NODE = """
 To whom somebody blocks they are busy, whatever they are.
   * alice: /block Bob -> You have blocked bob.
     bob: To:alice -> alice is talking with someone else.
-  * alice: /dnd | /block Bob -> You are not disturbed now. | You have blocked bob.
+  * alice: /dnd | /block Bob -> Nobody can call you now. | You have blocked bob.
     bob: To:alice -> alice is talking with someone else.
   * alice: /ring | /block Bob -> Your line rings when somebody calls. | You have blocked bob.
     bob: To:alice -> alice is talking with someone else.

@@ -7,13 +7,13 @@ from tests.support.transcript import play, scenes
 
 SCENES = """
 What is set decides whether others can call.
-  * alice: /dnd -> You are not disturbed now.
+  * alice: /dnd -> Nobody can call you now.
     carol: To:alice -> alice does not want to be disturbed.
-  * alice: /dnd on -> You are not disturbed now.
+  * alice: /dnd on -> Nobody can call you now.
     carol: To:alice -> alice does not want to be disturbed.
-  * alice: /DND  On  -> You are not disturbed now.
+  * alice: /DND  On  -> Nobody can call you now.
     carol: To:alice -> alice does not want to be disturbed.
-  * alice: /dnd | /dnd off -> You are not disturbed now. | You can be called again.
+  * alice: /dnd | /dnd off -> Nobody can call you now. | You can be called again.
     carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
   * alice: /dnd off -> You can be called again.
     carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
@@ -29,21 +29,21 @@ What is set decides whether others can call.
   * alice: /ring ring -> Say /ring on or /ring off.
     carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
   * alice: /ring on | /dnd on
-        alice < Your line rings when somebody calls. | You are not disturbed now.
+        alice < Your line rings when somebody calls. | Nobody can call you now.
     carol: To:alice -> alice does not want to be disturbed.
 Who is not disturbed is told of no call and keeps the pair.
     alice talks with bob
-    alice: /dnd -> You are not disturbed now.
+    alice: /dnd -> Nobody can call you now.
     carol enters
     carol: To:alice -> alice does not want to be disturbed.
     bob: hi ; alice < [now] bob: (hi)
 Who is not disturbed may call.
-    alice: /dnd | To:bob -> You are not disturbed now. | You are chatting with bob.
+    alice: /dnd | To:bob -> Nobody can call you now. | You are chatting with bob.
         bob < You are chatting with alice.
 Who is not disturbed can be called back.
     bob: /ring on -> Your line rings when somebody calls.
     alice: /dnd on | /ring on | To:bob
-        alice < You are not disturbed now. | Your line rings when somebody calls.
+        alice < Nobody can call you now. | Your line rings when somebody calls.
         alice < bob's line is ringing.
         bob < alice is calling. To:alice to answer.
     bob: To:alice -> You are chatting with alice. ; alice < You are chatting with bob.
@@ -150,7 +150,7 @@ Who does not want to be rung any more is paired by the next call.
     carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
 Who is not disturbed any more hears of no end of ringing.
     carol's call rings at alice
-    alice: /dnd -> You are not disturbed now.
+    alice: /dnd -> Nobody can call you now.
     30 seconds pass ; carol < alice does not answer.
 Both settings in JSON.
     alice, carol enter in JSON
@@ -186,7 +186,7 @@ What is set outlasts a drop and a call rings meanwhile.
     again: to(name=carol) -> paired(peer=carol) ; again2 < paired(peer=alice)
 Do not disturb outlasts a drop of a plain user.
     alice: /dnd | /key
-        alice < You are not disturbed now.
+        alice < Nobody can call you now.
         alice < Your key is alice's key. After a drop, say Back:alice's key instead of a name.
     alice is lost
     carol: To:alice -> alice does not want to be disturbed.
@@ -219,7 +219,7 @@ Who comes back too late reads that the ringing is over.
 A new owner of a name has set nothing.
     alice enters
     alice: /dnd | /ring | /block carol
-        alice < You are not disturbed now. | Your line rings when somebody calls.
+        alice < Nobody can call you now. | Your line rings when somebody calls.
         alice < You have blocked carol.
     alice is lost
     alice enters

@@ -196,7 +196,7 @@ class ExchangeModel(RuleBasedStateMachine):
         on = not line.endswith("off")
         if line.startswith("/dnd"):
             one.dnd = on
-            one.expected.append("You are not disturbed now." if on else "You can be called again.")
+            one.expected.append("Nobody can call you now." if on else "You can be called again.")
         else:
             one.rings = on
             what = "rings when somebody calls" if on else "does not ring any more"

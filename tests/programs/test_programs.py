@@ -168,13 +168,13 @@ def test_calls_that_are_answered_and_such_as_are_not(start: Start) -> None:
     carol.types("To:alice")
     carol.shows("alice is talking with someone else.")
     alice.types("/unblock carol", "/dnd")
-    alice.shows("You are not disturbed now.")
+    alice.shows("Nobody can call you now.")
     carol.types("To:alice")
     carol.shows("alice does not want to be disturbed.")
     carol.leaves()
     assert carol.shown()[2:5] == ["You are chatting with alice.", "[] alice: (Hi, Carol.)", "Quit."]
     answers = ["You are free.", "You have blocked carol.", "You have unblocked carol."]
-    assert alice.shown()[4:] == [*answers, "You are not disturbed now."]
+    assert alice.shown()[4:] == [*answers, "Nobody can call you now."]
 
 
 def test_who_trusts_the_wrong_authority_is_not_let_on(server: Server) -> None:

@@ -180,7 +180,7 @@ const on = {
         note(`${event.name} does not answer.`);
         break;
       case "dnd":
-        note(event.on ? "You are not disturbed now." : "You can be called again.");
+        note(event.on ? "Nobody can call you now." : "You can be called again.");
         break;
       case "ring":
         note(`Your line ${event.on ? "rings when somebody calls" : "does not ring any more"}.`);

@@ -139,11 +139,15 @@ class Users(dict[str, User]):
             self._new_names.spend(host)  # at once: others may be under way
 
         def claimed(outcome: Claimed) -> User | Error:
-            if outcome == "yours":
+            is_mixed = not proven and mixes_scripts(name.text)
+            if outcome == "yours" and not is_mixed:
                 return self._enter(name, inbox)
             if is_stranger(host):
                 self._new_names.spend(host, -1)
             self._free(name)
+            if outcome == "yours":  # who looks like somebody at another node is told that before
+                self._directory.release(name)
+                return Error("name", "bad-name", MIXED)
             return _taken(name) if outcome == "taken" else not_ready("name")
 
         def failed(why: Failure) -> Failure | User | Error:
@@ -172,8 +176,6 @@ class Users(dict[str, User]):
             return _taken(name)
         if not proven and self.has_account(name):
             return Error("name", "password", f"{name} needs its password.")
-        if not proven and mixes_scripts(name.text):
-            return Error("name", "bad-name", MIXED)
         if not proven and self._settings.registered_only:
             return Error("name", "bad-name", ONLY_REGISTERED)
         return name

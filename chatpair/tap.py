@@ -127,8 +127,9 @@ class ChatService(MultiService):
         self.factory.settings.max_connections = max(files - SPARE_FILES, files // 2)
         if self._mesh is not None:
             self._mesh.start(self.fail)
-        _log.info("chatpair {version} is ready", version=__version__)
-        _notify("READY=1")
+        from twisted.internet import reactor
+
+        reactor.callWhenRunning(_tell_ready)  # SIGTERM has a handler by then
 
     def fail(self, why: str) -> None:
         """Log one line, and end twistd with exit status 1 after all has stopped in its order."""
@@ -152,6 +153,11 @@ class ChatService(MultiService):
         stopping = gatherResults([super().stopService(), stopped])
         mesh = self._mesh
         return stopping if mesh is None else stopping.addCallback(lambda _: mesh.stop())
+
+
+def _tell_ready() -> None:
+    _log.info("chatpair {version} is ready", version=__version__)
+    _notify("READY=1")
 
 
 def _notify(state: str) -> None:

@@ -114,6 +114,8 @@ class Speaker(Protocol):
 def lines(event: AnyEvent) -> list[str]:
     """Return the lines that tell of an event, clean whatever the server says."""
     match event:
+        case Left(peer, "stopped"):
+            return [f"The talk with {clean_line(peer)} is over: a server is stopping."]
         case Left(peer, "lost", seq=seq) if not seq:  # what the server itself tells is counted
             return [f"The talk with {clean_line(peer)} is over: {FORGOTTEN}."]
         case Left(peer):

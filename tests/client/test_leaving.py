@@ -83,8 +83,8 @@ def test_a_peer_leaves_a_pipe_at_either_server(server: type[Scene], scene: str) 
     A server that stops with lines still to come is the problem.
         a pipe with bob -> (reads many)
         said one -> say(1, one, bob)
-        told status(1, confirmed) | left(bob, stopped) -> quit() | (the peer is gone) | bob
-            has left.
+        told status(1, confirmed) | left(bob, stopped) -> quit() | (the peer is gone) | The talk
+            with bob is over: a server is stopping.
       * said two -> (waits)
         let go -> (ends 7: The server stopped before all was said.)
       * the connection is lost

@@ -324,7 +324,8 @@ def test_a_server_that_stops_and_one_of_a_peer_are_told_of(
     stopping = Error(None, "try-later", "The server is stopping.")
     screen = PipeScreen(json=False, size=0)
     assert written(screen, Left("bob", "stopped"), stopping) == b""
-    assert capsys.readouterr().err == "bob has left.\nThe server is stopping.\n"
+    told = ["The talk with bob is over: a server is stopping.", "The server is stopping."]
+    assert capsys.readouterr().err.splitlines() == told
 
 
 def test_a_pipe_s_output_may_be_events(capsys: pytest.CaptureFixture[str]) -> None:

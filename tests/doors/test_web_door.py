@@ -155,6 +155,14 @@ def test_pings_and_no_message_for_too_long(web: Server) -> None:
         assert event == CloseConnection(1009, "")
 
 
+def test_the_page_may_be_found_elsewhere() -> None:
+    with (
+        Server("--web-origin", "https://chat.example", port=WEB) as web,
+        WebClient(web.web_port, "https://chat.example") as client,
+    ):
+        client.enters("alice")
+
+
 def test_only_pages_of_this_site_and_programs_may_connect(web: Server) -> None:
     port = web.web_port
     for origin in (f"http://127.0.0.1:{port}", f"https://127.0.0.1:{port}", None):

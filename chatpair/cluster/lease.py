@@ -244,6 +244,7 @@ class Lease:
                 self._other_lease.forget()
                 self._former.clear()
             self._validity.extend(sent)
+            self._ask_again |= self._validity.is_cut_off
             self._hear(rest, sent, now, joined=stay is None)
         elif kind == "RESET":
             self._lose_data()
@@ -316,6 +317,7 @@ class Lease:
             _log.warn("Cut off: no answer from the engine for most of a lease")
             self._validity.cut_off()
             self._update()
+            self.heartbeat_soon()
             return True
         _log.warn("This process stood still for so long that all its users are ended")
         self._lose_membership()

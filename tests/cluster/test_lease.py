@@ -241,6 +241,29 @@ def test_an_answer_that_is_too_late_proves_nothing(world: World, one: Node, othe
     assert one.users == {}
 
 
+def test_who_is_cut_off_beside_an_engine_that_answers_asks_at_once(
+    world: World, one: Node, other: Node
+) -> None:
+    one.wire.is_slow = True
+    world.wait_until(lambda: one.wire.sent)
+    world.wait(LEASE * (VALID - INTERVAL) - 4 * STEP)
+    one.wire.lose()
+    one.wire.answer()  # an error: the next heartbeat is due in a while
+    assert one.lease.ready
+    assert not one.wire.sent
+    world.wait_until(lambda: not one.lease.ready)
+    one.wire.is_slow_no_more()
+    assert one.lease.ready
+    # An answer that is too old has the engine asked again at once, too.
+    one.wire.is_slow = True
+    world.wait_until(lambda: one.wire.sent)
+    world.wait(LEASE * VALID)
+    one.wire.is_slow_no_more()
+    world.wait(STEP)
+    assert one.lease.ready
+    assert "reborn" not in one.told
+
+
 def test_a_claim_that_is_answered_when_the_node_is_cut_off_gives_no_name(
     world: World, one: Node, other: Node
 ) -> None:

@@ -64,6 +64,7 @@ class ClusterDirectory:
             frames.Settled: users.settled,
             frames.Ask: questions.asked,
             frames.Answer: questions.answered,
+            frames.WrongKey: questions.key_was_wrong,
             frames.TunnelOpened: tunnels.opened,
             frames.TunnelData: tunnels.told,
             frames.TunnelTaken: tunnels.told,

@@ -123,10 +123,16 @@ class Ask(Frame, frozen=True, tag=22):
 
 
 class Answer(Frame, frozen=True, tag=23):
-    """Who is here, or whether it is, or the user's host, if it is known."""
+    """Who is here, or whether it is, or the user's host; None for what can't be told."""
 
     ask: int
     answer: List | bool | str | None
+
+
+class WrongKey(Frame, frozen=True, tag=24):
+    """A key that somebody at a host has shown is nobody's at any node."""
+
+    host: str
 
 
 # Connections to one node whose user is at another. The number of such a tunnel is that which the
@@ -172,7 +178,18 @@ class TunnelEnded(Frame, frozen=True, tag=43):
 
 Tunnel: TypeAlias = TunnelData | TunnelTaken | TunnelEnded
 AnyFrame: TypeAlias = (
-    Call | Cancel | Answered | Told | Flow | Lines | Settled | Ask | Answer | TunnelOpened | Tunnel
+    Call
+    | Cancel
+    | Answered
+    | Told
+    | Flow
+    | Lines
+    | Settled
+    | Ask
+    | Answer
+    | WrongKey
+    | TunnelOpened
+    | Tunnel
 )
 
 # A Timestamp is a kind of float, which msgspec knows nothing of.

@@ -143,8 +143,8 @@ class Questions:
     ) -> Deferred[str | Error | None]:
         """Fire with the inc of the other node that has the user of a key, if one has.
 
-        Somebody at the host says so: wrong keys are counted against it at each node that is asked.
-        If none has the user, and one that is alive does not answer, nobody can tell.
+        Somebody at the host says so: a key that is nobody's is counted against it at each node. If
+        none has the user, and one that is alive does not say so, nobody can tell.
         """
         if not self._mesh.ready:
             return succeed(not_ready("resume"))
@@ -155,19 +155,28 @@ class Questions:
 
         def found(answers: Answers) -> str | Error | None:
             members = self._mesh.members
-            where = next((inc for inc, is_there in answers.items() if is_there), None)
-            if where is None and incs & members - answers.keys():
+            where = next((inc for inc, is_there in answers.items() if is_there is True), None)
+            if where in members:
+                return where
+            if any(answers.get(inc) is None for inc in incs & members):
                 return not_ready("resume")
-            return where if where in members else None
+            if host is not None and not counting:
+                for inc in incs:
+                    self._mesh.send(inc, frames.WrongKey(host))
+            return None
 
         return self._ask(incs, frames.IsKey(key, host, counting)).addCallback(found)
 
-    def _is_key(self, asked: frames.IsKey) -> bool:
+    def _is_key(self, asked: frames.IsKey) -> bool | None:
         held = self._exchange.held
         try:
             return held.owner_of(asked.key, asked.host, counting=asked.counting) is not None
         except keys.TooManyTries:
-            return False
+            return None
+
+    def key_was_wrong(self, inc: str, frame: frames.WrongKey) -> None:
+        """Count a key that is nobody's at any node."""
+        self._exchange.held.key_was_wrong(frame.host, counting=False)
 
     def host_of(self, name: Name) -> Deferred[str | None]:
         if not self._mesh.ready:

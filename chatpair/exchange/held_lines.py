@@ -74,7 +74,14 @@ class HeldLines:
 
     def owner_of(self, key: str, host: str | None, *, counting: bool) -> User | None:
         """Return whose key it is; raises TooManyTries to a host that has guessed too often."""
-        return (self._tokens if counting else self._words).owner_of(key, host)
+        return self._keyring(counting).owner_of(key, host)
+
+    def key_was_wrong(self, host: str | None, *, counting: bool) -> None:
+        """Count a key that is nobody's at any node against the host that has shown it."""
+        self._keyring(counting).was_wrong(host)
+
+    def _keyring(self, counting: bool) -> keys.Keyring[User]:
+        return self._tokens if counting else self._words
 
     # Away and back
 
@@ -117,13 +124,20 @@ class HeldLines:
         Fires with the user, welcome is next; or with the node that has it; or with why not. A
         connection that the user is on already is closed.
         """
+        host = connection.host
+
+        def found(where: str | Error | None) -> str | Error:
+            if where is None:
+                self.key_was_wrong(host, counting=counting)
+            return _UNKNOWN if where is None else where
+
         try:
-            user = self.owner_of(key, connection.host, counting=counting)
+            user = self.owner_of(key, host, counting=counting)
         except keys.TooManyTries:
             return succeed(_TOO_MANY_TRIES)
         if user is None:
-            found = self._directory.find_key(key, connection, counting=counting)
-            return found.addCallback(lambda where: _UNKNOWN if where is None else where)
+            asked = self._directory.find_key(key, connection, counting=counting)
+            return asked.addCallback(found)
         if not user.inbox.is_told(seen):
             return succeed(Error("resume", "bad-line", f"You can't have seen {seen} events."))
         if not user.inbox.away:

@@ -91,9 +91,12 @@ class Keyring(Generic[Owner]):
             if self._near_misses[owner] >= NEAR_MISSES and self._spoilt is not None:
                 self.remove(right.decode(), owner)
                 self._spoilt(owner)
+        return None
+
+    def was_wrong(self, host: str | None) -> None:
+        """Count a key that is nobody's, here or elsewhere, against the host that has shown it."""
         if self._spoilt is not None and host is not None:
             self._wrong.spend(host)
-        return None
 
 
 def _handle(key: str) -> str:

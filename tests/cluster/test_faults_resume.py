@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from chatpair.exchange.keys import WRONG_KEYS
 from tests.support.clients import Piped
-from tests.support.cluster import Cluster, Listener
+from tests.support.cluster import NOT_READY, Cluster, Listener
 from tests.support.json_people import json_client
 from tests.support.proxy import Proxy
 from tests.support.server import Connection
@@ -39,6 +40,27 @@ def test_a_program_takes_its_line_back_on_any_node(
     alice.events("free")
     # The status of what was not acknowledged, and the end, come the same way.
     assert bob.hears()["event"] in ("left", "status")
+
+
+def test_keys_of_a_frozen_node_are_no_wrong_ones(shared_cluster: Cluster) -> None:
+    first, second, third = shared_cluster.nodes
+    name = f"alice{shared_cluster.mark}"
+    alice = first.client(name)
+    alice.says("/key")
+    key = alice.line().split()[3].rstrip(".")
+    alice.resets()
+    first.freeze()
+    tries = [node.client() for node in (second, third) for _ in range(WRONG_KEYS + 1)]
+    for person in tries:
+        person.says(f"Back:{key}")
+    assert {person.line() for person in tries} == {NOT_READY}
+    first.thaw()
+    for node in (second, third):
+        again = node.client()
+        again.says(f"Back:{key}")
+        while (answer := again.line()) == NOT_READY:  # on a slow machine
+            again.says(f"Back:{key}")
+        assert answer == "OK"
 
 
 def test_the_client_goes_on_through_another_node(shared_cluster: Cluster) -> None:

@@ -33,6 +33,7 @@ FRAMES: list[Frame] = [
     frames.Ask(1, "bob"),
     frames.Answer(1, "192.0.2.1"),
     frames.Answer(1, None),
+    frames.WrongKey("192.0.2.1"),
     frames.TunnelOpened(-1, "192.0.2.1", True, False),
     frames.TunnelData(-1, b"Back:a-b-c\n"),
     frames.TunnelData(1, b"OK\r\n", True),

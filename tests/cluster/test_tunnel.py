@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatpair.cluster.questions import ASKING_SECONDS
 from chatpair.exchange.keys import WRONG_KEYS
 from tests.exchange.test_answers import JSON, PLAIN, in_json
+from tests.support.cluster import NOT_READY
+from tests.support.cluster_exchange import Network
 from tests.support.exchange import PAIRED, said
 from tests.support.tunnels import (
     NO_LINE,
@@ -37,6 +40,32 @@ def test_wrong_keys_are_counted_at_both_nodes() -> None:
         assert back(network, node, key, "host").heard() == [
             "There were too many wrong keys. Try later."
         ]
+    assert back(network, b, key, "other").heard()[0] == "OK"
+
+
+def test_a_key_of_a_node_that_does_not_answer_yet_is_no_wrong_one() -> None:
+    network = Network("a", "b", "c")
+    a, b, c = map(network.node, "abc")
+    _, key = with_key(a)
+    for node in (b, c):
+        network.link(node.inc[0], "a").held = True
+        for _ in range(2 * WRONG_KEYS):
+            again = node.connect("host")
+            again.says(f"Back:{key}")
+            network.clock.advance(ASKING_SECONDS)
+            assert again.heard() == [NOT_READY]
+    network.settle()
+    for _ in range(2 * WRONG_KEYS):  # nor is one that is right at one of the others
+        for node in (b, c):
+            assert back(network, node, key, "host").heard()[0] == "OK"
+
+
+def test_a_node_at_which_a_host_has_guessed_too_often_tells_of_no_key() -> None:
+    network, a, b = two()
+    _, key = with_key(a)
+    for _ in range(WRONG_KEYS):
+        a.factory.held.key_was_wrong("host", counting=False)
+    assert back(network, b, key, "host").heard() == [NOT_READY]
     assert back(network, b, key, "other").heard()[0] == "OK"
 
 

@@ -53,6 +53,7 @@ def test_a_host_that_guesses_is_to_wait() -> None:
     ring.add("blue-fox-nine", "alice")
     for number in range(WRONG_KEYS):
         assert ring.owner_of(f"guess-{number}", "bad") is None
+        ring.was_wrong("bad")
     for key in ("guess", "blue-fox-nine"):
         with pytest.raises(TooManyTries):
             ring.owner_of(key, "bad")
@@ -88,6 +89,7 @@ def test_this_machine_is_no_host_to_guess_from() -> None:
     ring: Keyring[str] = Keyring(Clock(), pytest.fail)
     for _ in range(WRONG_KEYS + 1):
         assert ring.owner_of("wrong", None) is None
+        ring.was_wrong(None)
 
 
 def test_nothing_is_kept_of_wrong_tokens() -> None:
@@ -98,5 +100,6 @@ def test_nothing_is_kept_of_wrong_tokens() -> None:
     for _ in range(1_000):
         assert ring.owner_of(token(), "host") is None
         assert ring.owner_of(f"{handle}-{token()}", "host") is None
+        ring.was_wrong("host")
     assert not ring._wrong._times
     assert ring.owner_of(right, "host") == "alice"

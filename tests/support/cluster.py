@@ -29,12 +29,14 @@ SHORT = 5.0
 class Node(Server):
     """A server that shares an engine with others."""
 
-    def __init__(self, name: str, url: str, *options: str, lease: float = LEASE) -> None:
+    def __init__(
+        self, name: str, url: str, *options: str, lease: float = LEASE, port: str = "0"
+    ) -> None:
         self.name = name
         self._mark = 0
         self.is_frozen = False
         cluster = ("--cluster", url, "--node", name, "--lease", f"{lease:g}")
-        super().__init__(*cluster, *options)
+        super().__init__(*cluster, *options, port=port)
 
     def logs(self, pattern: str) -> re.Match[bytes]:
         """Wait until the log has a match after the last one that was waited for so."""
@@ -120,8 +122,11 @@ def settle(engine: Engine) -> None:
 class Cluster:
     """Nodes n1, n2, ..., each with a way of its own to the engine that can be cut."""
 
-    def __init__(self, engine: Engine, size: int, *options: str, lease: float = LEASE) -> None:
+    def __init__(
+        self, engine: Engine, size: int, *options: str, lease: float = LEASE, port: str = "0"
+    ) -> None:
         self.engine = engine
+        self._port = port
         self._options = options
         self._lease = lease
         self._stack = ExitStack()
@@ -165,7 +170,7 @@ class Cluster:
     def begin(self, number: int) -> Node:
         """Start a node, and do not wait until it has joined."""
         url = f"redis://127.0.0.1:{self.ways[number].port}"
-        node = Node(f"n{number + 1}", url, *self._options, lease=self._lease)
+        node = Node(f"n{number + 1}", url, *self._options, lease=self._lease, port=self._port)
         self._stack.enter_context(node)
         self._started.append(node)
         return node

@@ -8,12 +8,9 @@ whichever reactor it is. And a write waits for no more than that all who are rea
 """
 
 import errno
-import os
 import select
 import socket
-from contextlib import suppress
 from dataclasses import dataclass
-from math import inf
 from typing import Any
 
 from twisted.internet import interfaces, tcp
@@ -33,12 +30,6 @@ BACKLOG = 1_024
 ACCEPTS_A_TURN = 100
 """Connections that are accepted before the reactor's other descriptors and timers have a turn."""
 
-REST_SECONDS = 1.0
-"""How long nobody is accepted after the process, or the system, has run out of files."""
-
-TOLD_SECONDS = 60.0
-"""Seconds between two lines of the log about that, at least."""
-
 _OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 _DONE = Failure(CONNECTION_DONE)
@@ -47,13 +38,10 @@ _log = Logger()
 
 
 class EpollPort(tcp.Port):
-    """A port that lets in nobody for a second when there are no files left, and says so."""
+    """A port whose connections share an epoll."""
 
     reactor: Any
     poller: EpollPoller
-    _spare: int | None = None  # a file that makes room for one connection when there are no others
-    _resting: interfaces.IDelayedCall | None = None
-    _told = -inf  # when the log was last told that there are none
     shared = False
     """Whether other processes of the same user may listen on the same port."""
 
@@ -67,7 +55,6 @@ class EpollPort(tcp.Port):
     def startListening(self) -> None:
         """Begin to listen."""
         super().startListening()
-        self._reserve()
         self.poller = EpollPoller(self.reactor, self.getHost().port)
 
     def doRead(self) -> None:
@@ -79,14 +66,12 @@ class EpollPort(tcp.Port):
                 return
             except OSError as why:
                 if why.errno in _OUT_OF_FILES:
-                    self._rest(why)
+                    super().doRead()  # which has a file in reserve, to turn away those who wait
                     return
                 continue  # whoever it was is gone already, or a firewall turned it away
             # What socket.accept does, which looks up two enums for it, at twice the cost.
             sock = socket.socket(self.addressFamily, self.socketType, fileno=fileno)
             self._accepted(sock, address_of(client))
-            if self._resting is not None:
-                return
 
     def _accepted(self, sock: socket.socket, peer: Address) -> None:
         assert self.factory is not None
@@ -104,59 +89,17 @@ class EpollPort(tcp.Port):
             transport = EpollTransport(sock, protocol, peer, self.poller, number)
         except OSError as why:  # the system can't watch so many
             sock.close()
-            self._rest(why)
+            text = "Could not watch new connection ({acceptError})"  # as Twisted tells the others
+            self._logger.info(text, acceptError=why.strerror)
         else:
             transport.call(protocol.makeConnection, transport)
-
-    def _rest(self, why: OSError) -> None:
-        """Turn away those who wait, and look again after a while: there will be more."""
-        now = self.reactor.seconds()
-        if now - self._told >= TOLD_SECONDS:
-            self._told = now
-            _log.warn(
-                "Nobody can connect to port {port} at the moment: {why}",
-                port=self.poller.port,
-                why=why.strerror,
-            )
-        if self._spare is not None:
-            self._give_spare()
-            with suppress(OSError):
-                for _ in range(BACKLOG):
-                    self.socket.accept()[0].close()
-        self._reserve()
-        self.stopReading()
-        self._resting = self.reactor.callLater(REST_SECONDS, self._rested)
-
-    def _rested(self) -> None:
-        self._resting = None
-        self.startReading()
-
-    def _reserve(self) -> None:
-        with suppress(OSError):
-            self._spare = os.open(os.devnull, os.O_RDONLY)
-
-    def _give_spare(self) -> None:
-        if self._spare is not None:
-            os.close(self._spare)
-            self._spare = None
 
     def connectionLost(self, reason: Failure) -> None:
         """Listen no more; connections stay."""
         try:
             super().connectionLost(reason)
         finally:
-            self._give_spare()
             self.poller.close_when_empty()
-
-    def loseConnection(self, connDone: Failure = _DONE) -> "Deferred[None] | None":
-        """Listen no more from the reactor's next turn on, when what this returns fires."""
-        if self._resting is not None:
-            self._resting.cancel()
-            self._resting = None
-        closed: Deferred[None] | None = super().loseConnection(connDone)
-        return closed
-
-    stopListening = loseConnection
 
 
 @implementer(interfaces.IStreamServerEndpoint)

@@ -3,13 +3,9 @@
 import errno
 import gc
 import os
-import resource
 import select
 import socket
 import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,84 +14,23 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
-from chatpair.epoll.endpoint import (
-    ACCEPTS_A_TURN,
-    BACKLOG,
-    REST_SECONDS,
-    TOLD_SECONDS,
-    EpollServerEndpoint,
-)
+from chatpair.epoll.endpoint import ACCEPTS_A_TURN, BACKLOG, EpollServerEndpoint
 from tests.support.turns import Listening, Recorder, Turns, log_of_a_test, read_all
 
 
-@contextmanager
-def no_files_left() -> Iterator[None]:
-    """Let the process open no more files."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
-    fillers = [os.dup(0)]
-    while fillers[-1] < highest:
-        fillers.append(os.dup(0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (fillers[-1] + 1, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
-        for filler in fillers:
-            os.close(filler)
-
-
-def complaints(log: list[dict[str, Any]]) -> list[str]:
-    return [event["why"] for event in log if "Nobody can connect" in str(event.get("log_format"))]
-
-
-def test_without_files_a_port_rests_and_says_so_once(listening: Listening) -> None:
-    alice, protocol = listening.connect()
-    with ExitStack() as sockets, log_of_a_test() as log:
-        callers = [sockets.enter_context(socket.socket()) for _ in range(4)]
-        with no_files_left():
-            for caller in callers[:3]:
-                caller.connect(listening.address)
-                listening.reactor.turn()
-                assert listening.port not in listening.reactor.readers
-                assert caller.recv(1) == b""  # rather than left to wait
-                listening.reactor.advance(REST_SECONDS)
-                assert listening.port in listening.reactor.readers
-            alice.sendall(b"hello")
-            listening.reactor.turn_until(lambda: protocol.data)
-        assert complaints(log) == [os.strerror(errno.EMFILE)]
-        listening.connect()
-        listening.reactor.advance(TOLD_SECONDS)
-        with no_files_left():
-            callers[3].connect(listening.address)
-            listening.reactor.turn()
-        assert len(complaints(log)) == 2
-
-
-def test_without_watches_left_a_port_rests_too(
+def test_without_watches_left_who_connects_is_turned_away(
     listening: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(listening.port.poller, "add", fail)
-    with log_of_a_test() as log:
-        for _ in range(3):
-            assert listening.dial().recv(0) == b""
-            listening.reactor.turn()
-            assert listening.port not in listening.reactor.readers
-            listening.reactor.advance(REST_SECONDS)
-    assert complaints(log) == [os.strerror(errno.ENOSPC)]
-
-
-def test_a_port_that_rests_can_be_closed(listening: Listening) -> None:
-    listening.dial()
-    with no_files_left():
+    with log_of_a_test() as log, monkeypatch.context() as patch:
+        patch.setattr(listening.port.poller, "add", fail)
+        stranger = listening.dial()
         listening.reactor.turn()
-    listening.port.stopListening()
-    listening.reactor.advance(REST_SECONDS)
-    assert listening.reactor.readers == []
-    assert listening.reactor.getDelayedCalls() == []
+        assert stranger.recv(1) == b""
+    assert [event["acceptError"] for event in log] == [os.strerror(errno.ENOSPC)]
+    listening.connect()
 
 
 def test_many_who_connect_at_once_leave_turns_to_others(listening: Listening) -> None:

@@ -302,8 +302,9 @@ def test_more_connections_than_files(port: str) -> None:
         assert b"EMFILE" not in server.output
 
 
-def test_without_files_left_it_is_one_line_for_all_who_are_turned_away() -> None:
-    with Server(port="tcp:0:interface=127.0.0.1") as server, ExitStack() as sockets:
+@pytest.mark.parametrize("kind", ["tcp", "epoll"])
+def test_without_files_left_it_is_one_line_for_all_who_are_turned_away(kind: str) -> None:
+    with Server(port=f"{kind}:0:interface=127.0.0.1") as server, ExitStack() as sockets:
         pid, limit = server.popen.pid, resource.RLIMIT_NOFILE
         before = resource.prlimit(pid, limit)
         opened = len(list(Path(f"/proc/{pid}/fd").iterdir()))

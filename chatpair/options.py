@@ -4,13 +4,14 @@ import os
 import re
 import select
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.cred import strcred
 from twisted.cred.credentials import IUsernamePassword
@@ -21,11 +22,10 @@ from chatpair import __version__
 from chatpair.codecs import plain
 from chatpair.codecs.cleaning import clean
 from chatpair.doors.proxied import PREFIX
+from chatpair.exchange.settings import Settings
 from chatpair.extras import how_to_install
 
 if TYPE_CHECKING:
-    from twisted.python.url import URL
-
     from chatpair.doors.tls import Certificates
 
 _KIND = "epoll" if hasattr(select, "epoll") else "tcp"
@@ -82,19 +82,22 @@ _LISTS = {
 }
 """Those that may be given more than once; the help would show a docstring's line breaks."""
 
-_NUMBERS: dict[str, tuple[int | None, int, type[int] | type[float]]] = {
-    "max-line": (65_536, 1, int),
-    "linger": (60, 0, float),
-    "hold": (60, 0, int),
-    "max-users": (10_000, 1, int),
-    "max-per-host": (100, 1, int),
-    "max-connects-per-minute": (300, 0, int),
-    "max-names-per-minute": (100, 0, int),
-    "name-time": (30, 1, float),
-    "rate": (0, 0, int),
-    "lease": (None, 1, float),
+_NUMBERS: dict[str, tuple[int, type[int] | type[float]]] = {
+    "max-line": (1, int),
+    "linger": (0, float),
+    "hold": (0, int),
+    "max-users": (1, int),
+    "max-per-host": (1, int),
+    "max-connects-per-minute": (0, int),
+    "max-names-per-minute": (0, int),
+    "name-time": (1, float),
+    "rate": (0, int),
+    "lease": (1, float),
 }
-"""Those that are numbers: the default, the least that one may be, and whether it is whole."""
+"""Those that are numbers: the least that one may be, and whether it is whole."""
+
+_ATTRIBUTES = {option: option.replace("-", "_") for option in _NUMBERS if option != "lease"}
+"""Where the settings have them, and their defaults."""
 
 
 def _value(option: str, text: str) -> str | float:
@@ -103,7 +106,7 @@ def _value(option: str, text: str) -> str | float:
         raise ValueError(f"--node {text}: not 1 to 32 of A-Z, a-z, 0-9, _ and -")
     if option not in _NUMBERS:
         return text
-    _, minimum, number = _NUMBERS[option]
+    minimum, number = _NUMBERS[option]
     try:
         value = number(text)
     except ValueError:
@@ -123,8 +126,9 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         "client that the command chatpair starts."
     )
     optParameters = tuple(
-        (option, None, _NUMBERS.get(option, [None])[0], meaning, partial(_value, option))
+        (option, None, default, meaning, partial(_value, option))
         for option, meaning in _MEANINGS.items()
+        for default in (getattr(Settings, _ATTRIBUTES.get(option, ""), None),)
     )
     optFlags = (("registered-only", None, "Let nobody in but those whose name has a password."),)
 
@@ -168,25 +172,14 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             raise usage.UsageError(f"--exempt {network}: {why}") from None
 
     def opt_web(self, description: str) -> None:
-        self._origin_of("--web")
+        _web_door("--web")
         self["webs"].append(self._endpoint_description("web", "tcp", description))
 
     def opt_web_origin(self, text: str) -> None:
-        origin = self._origin_of("--web-origin")(text)
+        origin = _web_door("--web-origin").origin_of(text)
         if origin is None:
             raise usage.UsageError(f"--web-origin {text}: say http:// or https://, and a host")
         self["origins"].append(origin)
-
-    @staticmethod
-    def _origin_of(option: str) -> Callable[[str], "URL | None"]:
-        """Return what the web door is asked, which an option needs."""
-        try:
-            from chatpair.doors.web import origin_of
-        except ImportError:
-            raise usage.UsageError(
-                f"{option} needs more packages: {how_to_install('web')}"
-            ) from None
-        return origin_of
 
     def _endpoint_description(self, option: str, kind: str, text: str) -> str:
         """Return the endpoint description that an operator meant, if Twisted can parse it.
@@ -226,6 +219,15 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             why = str(error).removeprefix("Parameter type enforcement failed: ")
             sys.exit(f"chatpair: {why}\n{_command()} --help tells the options.")
 
+    def settings(self) -> Settings:
+        """Return what the exchange is to heed."""
+        return Settings(
+            **{attribute: self[option] for option, attribute in _ATTRIBUTES.items()},
+            exempt=tuple(self["exempted"]),
+            motd=self["motd-text"],
+            registered_only=self["registered-only"],
+        )
+
     def getSynopsis(self) -> str:
         return f"Usage: {_command()} [options]"
 
@@ -256,6 +258,14 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             self["cluster"] = engine_address(self["cluster"], self["cluster-auth"])
             self["node"] = self["node"] or token_hex(4)
             self["lease"] = self["lease"] or 10.0
+
+
+def _web_door(option: str) -> Any:
+    """Return the module of the web door, which an option needs."""
+    try:
+        return import_module("chatpair.doors.web")
+    except ImportError:
+        raise usage.UsageError(f"{option} needs more packages: {how_to_install('web')}") from None
 
 
 def _command() -> str:

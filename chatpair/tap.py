@@ -24,7 +24,6 @@ from chatpair import __version__, boot_clock
 from chatpair.doors.proxied import PREFIX, ProxiedFactory
 from chatpair.doors.unix import remove_stale
 from chatpair.exchange.activity_log import ActivityLog
-from chatpair.exchange.settings import Settings
 from chatpair.factory import ChatFactory
 from chatpair.handing_over import HandingOver
 from chatpair.options import Options, explain, read_motd
@@ -212,20 +211,7 @@ def makeService(options: Options) -> ChatService:
         from chatpair.passwords.accounts import Accounts
 
         accounts = Accounts(options["sources"], clock)
-    settings = Settings(
-        max_line=options["max-line"],
-        linger=options["linger"],
-        hold=options["hold"],
-        max_users=options["max-users"],
-        max_per_host=options["max-per-host"],
-        connects_per_minute=options["max-connects-per-minute"],
-        names_per_minute=options["max-names-per-minute"],
-        name_time=options["name-time"],
-        rate=options["rate"],
-        exempt=tuple(options["exempted"]),
-        motd=options["motd-text"],
-        registered_only=options["registered-only"],
-    )
+    settings = options.settings()
     if options["cluster"] is None:
         factory, mesh = ChatFactory(clock, settings, accounts=accounts), None
     else:

@@ -6,7 +6,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from chatpair.exchange import messages
-from chatpair.exchange.kept_events import KeptEvents
+from chatpair.exchange.kept_events import Kept, text_bytes
 from chatpair.exchange.messages import AnyEvent, Failing, Outcome
 from chatpair.exchange.says import Says
 from chatpair.exchange.user import Connection, Inbox, LinesTeller, Receipt, User
@@ -32,7 +32,7 @@ class CountedInbox(Inbox):
         self._says = Says()
         self._statuses = 0  # of what was not acknowledged
         # What was not acknowledged: its number, and who is to know when it is.
-        self._kept: KeptEvents[tuple[int, AnyEvent, Receipt | None]] = KeptEvents()
+        self._kept: Kept[tuple[int, AnyEvent, Receipt | None]] = Kept()
 
     @property
     def full(self) -> bool:
@@ -45,7 +45,7 @@ class CountedInbox(Inbox):
                 self.pair += 1
                 event = replace(event, pair=self.pair)
             event = replace(event, seq=self.seq)
-            self._kept.append(event, (self.seq, event, receipt))
+            self._kept.append((self.seq, event, receipt), text_bytes(event))
             self._statuses += isinstance(event, messages.Status)
         self.connection.tell(event)
 

@@ -1,4 +1,4 @@
-"""Events that are kept for a user, and how much that is.
+"""What is kept for a user, events and commands, and how much that is.
 
 A user may cost a mebibyte in all: half for events that are kept, and half for what it has said that
 waits (or, if it is plain, for what it was told that may be lost).
@@ -22,13 +22,18 @@ OBJECT_BYTES = 400
 Entry = TypeVar("Entry")
 
 
-def cost_of(said: AnyEvent | AnyCommand) -> int:
-    """Return how many bytes an event or a command takes: a letter may take four."""
-    return OBJECT_BYTES + sum(map(getsizeof, astuple(said)))
+def text_bytes(event: AnyEvent) -> int:
+    """Return how many bytes the text of an event takes, if it has one: a letter may take four."""
+    return getsizeof(getattr(event, "text", ""))
 
 
-class KeptEvents(Generic[Entry]):
-    """Events that are kept, the oldest first, and how much that is."""
+def all_bytes(command: AnyCommand) -> int:
+    """Return how many bytes all that a command says takes."""
+    return sum(map(getsizeof, astuple(command)))
+
+
+class Kept(Generic[Entry]):
+    """What is kept, the oldest first, and how much that is."""
 
     __slots__ = ("_bytes", "_entries", "_events")
 
@@ -45,9 +50,9 @@ class KeptEvents(Generic[Entry]):
         """Tell the same if something else takes so many bytes."""
         return self._events >= KEPT_EVENTS or self._bytes + others >= KEPT_BYTES
 
-    def append(self, event: AnyEvent, entry: Entry, events: int = 1) -> None:
-        """Keep what stands for an event, which counts as so many."""
-        size = OBJECT_BYTES * events + getsizeof(getattr(event, "text", ""))
+    def append(self, entry: Entry, text: int, events: int = 1) -> None:
+        """Keep something whose texts take so many bytes, and which counts as so many events."""
+        size = OBJECT_BYTES * events + text
         self._entries.append((entry, events, size))
         self._events += events
         self._bytes += size

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
 
-from chatpair.exchange.kept_events import KeptEvents
+from chatpair.exchange.kept_events import Kept, text_bytes
 from chatpair.exchange.messages import AnyEvent, Free, Message, Named, Paired, Repeated, Timestamp
 from chatpair.exchange.user import Inbox, LinesTeller, Receipt, User
 
@@ -44,8 +44,8 @@ class RecalledInbox(Inbox):
         self._forget_all()
 
     def _forget_all(self) -> None:
-        self._lately: KeptEvents[_Told] = KeptEvents()
-        self._waiting: KeptEvents[AnyEvent] = KeptEvents()  # since the connection was lost
+        self._lately: Kept[_Told] = Kept()
+        self._waiting: Kept[AnyEvent] = Kept()  # since the connection was lost
         self._pending = False  # the kernel has not taken all of it
         self._peer = ""  # when the connection was lost
 
@@ -60,12 +60,12 @@ class RecalledInbox(Inbox):
         if receipt is not None:
             self._receipts += (receipt,)
         if self.away:
-            self._waiting.append(event, event, _lines(event))
+            self._waiting.append(event, text_bytes(event), _lines(event))
             return
         if isinstance(event, Message):
             now = self._clock.seconds()
             self._forget(now)
-            self._lately.append(event, _Told(now, event, again=False), _lines(event))
+            self._keep(_Told(now, event, again=False))
         self._pending = True
         self.connection.tell_for_receipt(event)
 
@@ -80,6 +80,9 @@ class RecalledInbox(Inbox):
     def handed(self) -> Sequence[Receipt]:
         self._pending = False
         return super().handed()
+
+    def _keep(self, told: _Told) -> None:
+        self._lately.append(told, text_bytes(told.message), _lines(told.message))
 
     def _forget(self, now: float) -> None:
         """Keep of what was told only what a dead connection may have swallowed."""
@@ -116,7 +119,7 @@ class RecalledInbox(Inbox):
         self._pending = True
         since = [_Told(now, one, again=False) for one in waiting if isinstance(one, Message)]
         for told in (*again, *since):
-            self._lately.append(told.message, told, _lines(told.message))
+            self._keep(told)
         self.connection.tell_for_receipt(
             Named(user.name.text, user.key),
             *(Repeated(told.message) for told in again),

@@ -8,22 +8,25 @@ from chatpair.exchange.limits import Network
 
 @dataclass
 class Settings:
-    """The options of "twistd chatpair" that the exchange and its connections heed."""
+    """The options of "twistd chatpair" that the exchange and its connections heed.
+
+    Their names are those of the options, and so are their defaults and kinds of numbers.
+    """
 
     max_line: int = 65_536
     """Bytes of a line."""
-    linger: float = 60.0
+    linger: float = 60
     """Seconds that a user stays who has half-closed the connection and is told nothing."""
     hold: int = 60
     """Seconds for which a line with a key is held whose connection is lost."""
     max_users: int = 10_000
     max_per_host: int = 100
     """Connections of a host at a time, and held lines."""
-    connects_per_minute: int = 300
+    max_connects_per_minute: int = 300
     """Of each host but this one; 0 for any number."""
-    names_per_minute: int = 100
+    max_names_per_minute: int = 100
     """Of each host but this one; 0 for any number."""
-    name_time: float = 30.0
+    name_time: float = 30
     """Seconds that a connection may go without a name."""
     rate: int = 0
     """Lines a second that a user may say, or 0 for as many as there are."""

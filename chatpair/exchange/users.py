@@ -55,8 +55,8 @@ class Users(dict[str, User]):
         """How many lines of each host are held."""
         self._names = NameIndex()  # with those that are being claimed
         self._keys: list[str] = []  # of the same, in their order
-        self._new_names = HostLimit(self._clock, self._settings.names_per_minute)
-        self._lost_keys = HostLimit(self._clock, self._settings.names_per_minute)
+        self._new_names = HostLimit(self._clock, self._settings.max_names_per_minute)
+        self._lost_keys = HostLimit(self._clock, self._settings.max_names_per_minute)
         self._last = 0.0
 
     def find(self, text: str) -> User | None:

@@ -62,7 +62,7 @@ class Visitors(set[Visitor]):
         self._clock = clock
         self._settings = settings
         self._of_host: defaultdict[str, int] = defaultdict(int)
-        self._connects = HostLimit(clock, settings.connects_per_minute)
+        self._connects = HostLimit(clock, settings.max_connects_per_minute)
         self._when_all_closed: Deferred[None] | None = None
         self.unnamed: Delay[Visitor] = Delay(
             clock, settings.name_time, lambda visitor: visitor.no_name_came()

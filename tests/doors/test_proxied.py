@@ -142,7 +142,7 @@ class Behind:
 
 
 def test_limits_count_whom_the_header_names() -> None:
-    exchange = Exchange(max_per_host=1, connects_per_minute=2)
+    exchange = Exchange(max_per_host=1, max_connects_per_minute=2)
     first, second, third = (Behind(exchange) for _ in range(3))
     for behind in (first, second):
         behind.sends(TCP4 + b"alice\n")
@@ -168,7 +168,7 @@ def test_a_header_may_come_byte_by_byte(exchange: Exchange) -> None:
 
 
 def test_the_proxys_own_checks_are_no_strangers() -> None:
-    exchange = Exchange(max_per_host=1, connects_per_minute=1)
+    exchange = Exchange(max_per_host=1, max_connects_per_minute=1)
     for header in (b"PROXY UNKNOWN\r\n", v2(0, 0), b""):
         for _ in range(5):
             behind = Behind(exchange)

@@ -237,7 +237,7 @@ def test_each_connection_counts_once_and_until_it_ends() -> None:
 
 
 def test_requests_for_the_page_count_as_connections_and_a_websocket_as_one() -> None:
-    exchange = Exchange(connects_per_minute=3)
+    exchange = Exchange(max_connects_per_minute=3)
     request = "GET / HTTP/1.1\nHost: x\n\n"
     assert Visit(exchange, "192.0.2.1").answer(request)[0] == 200
     assert Visit(exchange, "192.0.2.1").answer(f"GET /ws HTTP/1.1\n{UPGRADE}\n")[0] == 101

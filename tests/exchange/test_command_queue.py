@@ -2,8 +2,9 @@
 
 from twisted.internet.task import Clock
 
+from chatpair.exchange.kept_events import KEPT_BYTES, KEPT_EVENTS
 from chatpair.exchange.messages import AnyCommand, Say
-from chatpair.sessions.command_queue import WAITING_BYTES, WAITING_COMMANDS, CommandQueue
+from chatpair.sessions.command_queue import CommandQueue
 
 
 class Obedient:
@@ -18,7 +19,7 @@ class Obedient:
 
 
 def test_no_more_is_read_than_may_wait_until_it_is_obeyed() -> None:
-    for text, count in (("x", WAITING_COMMANDS), ("\U0001f600" * (WAITING_BYTES // 16), 4)):
+    for text, count in (("x", KEPT_EVENTS), ("\U0001f600" * (KEPT_BYTES // 16), 4)):
         obedient = Obedient()
         says = [Say(number, text) for number in range(count)]
         for _ in range(2):

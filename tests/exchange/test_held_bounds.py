@@ -194,7 +194,7 @@ def test_one_host_can_not_fill_the_server_with_held_users() -> None:
 
 
 def test_many_held_users_cost_one_timer(exchange: Exchange) -> None:
-    exchange = Exchange(max_per_host=500, connects_per_minute=0, names_per_minute=0)
+    exchange = Exchange(max_per_host=500, max_connects_per_minute=0, max_names_per_minute=0)
     parties = [exchange.connect_json("host") for _ in range(500)]
     for number, party in enumerate(parties):
         party.does("name", name=f"user{number}")

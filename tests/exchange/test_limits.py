@@ -104,7 +104,7 @@ def test_nobody_has_more_than_the_limit_from_the_first_time_on(
 
 
 def test_who_connects_too_often_is_told_so() -> None:
-    exchange = Exchange(connects_per_minute=2)
+    exchange = Exchange(max_connects_per_minute=2)
     first, second, third = (exchange.connect(STRANGER) for _ in range(3))
     assert [party.closed for party in (first, second, third)] == [False, False, True]
     assert third.heard() == [TOO_OFTEN]
@@ -117,7 +117,7 @@ def test_who_connects_too_often_is_told_so() -> None:
 
 
 def test_one_network_counts_as_one_host_for_every_limit() -> None:
-    exchange = Exchange(connects_per_minute=2)
+    exchange = Exchange(max_connects_per_minute=2)
     parties = [exchange.connect(f"2001:db8::{number}") for number in range(3)]
     assert [party.closed for party in parties] == [False, False, True]
     exchange = Exchange(max_per_host=2)
@@ -126,7 +126,7 @@ def test_one_network_counts_as_one_host_for_every_limit() -> None:
 
 
 def test_this_machine_may_connect_as_often_as_it_likes() -> None:
-    exchange = Exchange(connects_per_minute=1, names_per_minute=1)
+    exchange = Exchange(max_connects_per_minute=1, max_names_per_minute=1)
     for number in range(5):
         party = exchange.connect("127.0.0.1")
         party.says(f"u{number}")
@@ -140,7 +140,7 @@ def named(exchange: Exchange, name: str) -> Party:
 
 
 def test_who_takes_too_many_names_is_told_so_and_may_try_later() -> None:
-    exchange = Exchange(names_per_minute=2)
+    exchange = Exchange(max_names_per_minute=2)
     for name in ("alice", "bob"):
         assert named(exchange, name).heard() == ["OK"]
     carol = exchange.connect_json(STRANGER)
@@ -156,7 +156,7 @@ def test_who_takes_too_many_names_is_told_so_and_may_try_later() -> None:
 
 
 def test_who_shows_a_key_of_a_line_that_is_gone_has_an_old_name() -> None:
-    exchange = Exchange(names_per_minute=2)
+    exchange = Exchange(max_names_per_minute=2)
     named = []
     for number in range(6):
         party = exchange.connect_json(STRANGER)
@@ -167,7 +167,7 @@ def test_who_shows_a_key_of_a_line_that_is_gone_has_an_old_name() -> None:
 
 
 def test_names_that_are_under_way_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    exchange = Exchange(names_per_minute=2)
+    exchange = Exchange(max_names_per_minute=2)
     asked: list[Deferred[Claimed]] = []
 
     def claim(_: object) -> Deferred[Claimed]:
@@ -198,7 +198,7 @@ def test_a_name_is_free_again_when_it_can_not_be_claimed(
 
 
 def test_a_name_that_is_refused_does_not_count() -> None:
-    exchange = Exchange(names_per_minute=2)
+    exchange = Exchange(max_names_per_minute=2)
     party = named(exchange, "alice")
     other = exchange.connect(STRANGER)
     for name in ("alice", "OK", "alice", "x" * 33):
@@ -219,11 +219,11 @@ def test_the_time_without_a_name() -> None:
 
 
 def test_each_refusal_is_counted_in_the_log() -> None:
-    exchange = Exchange(connects_per_minute=2, names_per_minute=1, max_per_host=2)
+    exchange = Exchange(max_connects_per_minute=2, max_names_per_minute=1, max_per_host=2)
     named(exchange, "alice")
     named(exchange, "bob")
     exchange.connect(STRANGER)
-    alone = Exchange(connects_per_minute=1)
+    alone = Exchange(max_connects_per_minute=1)
     alone.connect(STRANGER)
     alone.connect(STRANGER)
     assert exchange.factory.activity._tallies["refused"].reasons == {

@@ -12,15 +12,18 @@ from twisted.internet.protocol import Factory
 from txredisapi import ResponseError
 
 from chatpair.cluster.address import EngineAddress
-from chatpair.cluster.engine_connection import Connection, EngineAway, EngineRefuses, explain
+from chatpair.cluster.engine_connection import (
+    Connection,
+    EngineAway,
+    EngineRefuses,
+    explain,
+    shown,
+)
 
 T = TypeVar("T")
 
 CONNECT_SECONDS = 3.0
 """How long a try to connect may take."""
-
-_PASSING = ("BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "OOM", "READONLY")
-"""Errors that go away in time, or with no word from us."""
 
 _NEEDS = "chatpair needs Valkey, or Redis 6.2 or newer"
 _LACKS = f"does not do what is needed ({_NEEDS})"
@@ -104,7 +107,7 @@ async def _ask_sentinel(sentinel: Connection, address: EngineAddress) -> tuple[s
             await sentinel.send("AUTH", *_credentials(address))
             found = await sentinel.send(*question)
     except ResponseError as why:
-        raise EngineAway(_shown(why)) from None
+        raise EngineAway(shown(why)) from None
     match found:
         case [bytes(host), bytes(port)] if port.isdigit():
             return host.decode("utf-8", "replace"), int(port)
@@ -151,11 +154,4 @@ async def _must(connection: Connection, refusal: str, *command: str | int) -> An
     try:
         return await connection.send(*command)
     except ResponseError as why:
-        if str(why).startswith(_PASSING) or "max number of clients" in str(why):
-            raise EngineAway(_shown(why)) from None
-        raise EngineRefuses(f"{refusal}: {_shown(why)}") from None
-
-
-def _shown(why: ResponseError) -> str:
-    """Return what an engine says; an unknown command's arguments, perhaps a password, are not."""
-    return " ".join(str(why).split(", with args")[0].split()).rstrip(".")
+        raise EngineRefuses(f"{refusal}: {shown(why)}") from None

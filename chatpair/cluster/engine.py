@@ -14,7 +14,8 @@ from txredisapi import ResponseError
 
 from chatpair.cluster.address import EngineAddress
 from chatpair.cluster.connect import connect
-from chatpair.cluster.engine_connection import Connection, EngineAway, EngineRefuses
+from chatpair.cluster.engine_connection import Connection, EngineAway, EngineRefuses, shown
+from chatpair.cluster.seldom import Seldom
 
 __all__ = ["Engine", "EngineAway", "EngineRefuses", "Script"]
 
@@ -55,6 +56,7 @@ class Engine:
         """Milliseconds that a read may wait for data (BLOCK)."""
         self._reactor = reactor
         self._patience = patience
+        self._seldom = Seldom(reactor, _log)
         self._connections: list[Connection] = []
         self._told: set[type] = set()  # what is in the log since the last success
         self._was_connected = self._stopped = False
@@ -111,7 +113,13 @@ class Engine:
     def _send(self, which: int, arguments: tuple[bytes | str | int, ...]) -> "Deferred[Any]":
         if not self.connected:
             return defer.fail(EngineAway("The engine is away."))
-        return self._connections[which].send(*arguments)
+        return self._connections[which].send(*arguments).addErrback(self._refused)
+
+    def _refused(self, why: Failure) -> Failure:
+        if why.check(ResponseError) and not str(why.value).startswith("NOSCRIPT"):
+            text = "The engine at {address} refuses what the cluster asks: {why}"
+            self._seldom.warn(text, address=self.address, why=shown(why.value))
+        return why
 
     async def _keep(self, connected: _Told, lost: _Told, refused: _ToldWhy) -> None:
         tries = 0

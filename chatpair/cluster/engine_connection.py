@@ -1,6 +1,7 @@
 """One connection to an engine: commands and their replies, and an end to waiting in vain."""
 
 import os
+import re
 from typing import Any
 
 import hiredis
@@ -11,9 +12,16 @@ from twisted.internet.protocol import connectionDone
 from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
 
+_PASSING = re.compile(
+    r"(?:ERR Error running script .*: -)?"  # as Redis 6.2 says what a command in a script was told
+    r"(BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOREPLICAS|OOM|READONLY|TRYAGAIN|UNBLOCKED)\b"
+    r"|ERR max number of clients"
+)
+"""Errors that go away in time, or with no word from us."""
+
 
 class EngineAway(Exception):
-    """Not connected, or lost before the reply: whether it was done is unknown."""
+    """Not connected, or lost before the reply, or it can't do it now: it may be done or not."""
 
 
 class EngineRefuses(Exception):
@@ -36,13 +44,24 @@ class Connection(TimeoutMixin, txredisapi.RedisProtocol):  # type: ignore[misc]
         self._patience = patience
 
     def send(self, *arguments: bytes | str | int) -> "Deferred[Any]":
-        """Send a command; the reply may be txredisapi.ResponseError, or EngineAway for none."""
+        """Send a command; the reply may be txredisapi.ResponseError, or EngineAway for none.
+
+        An error that will pass ends the connection, and is none: the next one tells when it has.
+        """
         if not self.connected:
             return fail(EngineAway("The connection to the engine has ended."))
         if not self.replyQueue.waiting:
             self.setTimeout(self._patience)
         reply: Deferred[Any] = self.execute_command(*arguments)
-        return reply.addErrback(_away)
+        return reply.addErrback(self._failed)
+
+    def _failed(self, why: Failure) -> Failure:
+        if why.check(txredisapi.ConnectionError):
+            raise EngineAway("The connection to the engine was lost before the reply.") from None
+        if why.check(txredisapi.ResponseError) and _PASSING.match(str(why.value)):
+            self.abort(shown(why.value))
+            raise EngineAway(shown(why.value)) from None
+        return why
 
     def abort(self, why: str = "") -> None:
         """End at once, whatever waits to be written."""
@@ -89,6 +108,6 @@ def explain(why: BaseException | None) -> str:
     return " ".join(str(why).split()).rstrip(".") or type(why).__name__
 
 
-def _away(why: Failure) -> None:
-    why.trap(txredisapi.ConnectionError)
-    raise EngineAway("The connection to the engine was lost before the reply.") from None
+def shown(why: BaseException | None) -> str:
+    """Return what an engine says; an unknown command's arguments, perhaps a password, are not."""
+    return " ".join(str(why).split(", with args")[0].split()).rstrip(".")

@@ -96,7 +96,7 @@ class Lease:
         self._claims_again = False
         self._settling_since: float | None = None
         self._heartbeat: IDelayedCall | None = None
-        self._asking = self._ask_again = self._complained = False
+        self._asking = self._ask_again = False
         self._tried = self._stopped = False
         self._waiting: Delay[Deferred[None]]
         self._waiting = Delay(clock, PATIENCE * seconds, lambda waiting: waiting.callback(None))
@@ -231,7 +231,7 @@ class Lease:
         return self._engine.script(HEARTBEAT, KEYS, arguments)
 
     def _answered(self, reply: list[Any], stay: Stay | None, me: str, sent: float) -> None:
-        self._asking = self._complained = False
+        self._asking = False
         self.check()
         if self._stopped or (self._stay, self.me) != (stay, me):
             return
@@ -286,9 +286,7 @@ class Lease:
     def _unanswered(self, why: Failure) -> None:
         self._asking = False
         if why.check(ResponseError):
-            if not self._complained:
-                _log.error("The engine can't do what the cluster asks: {why}", why=why.value)
-            self._complained = True
+            self._members.watch_anew()  # the others may be answered no better
         elif not why.check(EngineAway):
             _unexpected(why)
 

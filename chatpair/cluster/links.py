@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from chatpair.cluster.engine import Engine, EngineAway
 from chatpair.cluster.link import ACK_BYTES, ACK_ENTRIES, Link
 from chatpair.cluster.node_inbox import RETRY_SECONDS, NodeInbox, key_of
+from chatpair.cluster.seldom import Seldom
 
 ACK_SECONDS = 0.1
 """How long an acknowledgement may wait for something else to be told to that node."""
@@ -59,7 +60,7 @@ class Links:
         self._links: dict[str, Link] = {}
         self._marked: dict[Link, None] = {}  # to be looked at when this turn of the reactor is over
         self._away = True  # until it is said that the engine is there
-        self._told: set[str] = set()  # what was logged since the engine is there
+        self._seldom = Seldom(clock, _log)
         self._timers: dict[Callable[[], None], IDelayedCall] = {}
 
     def opened(self, me: str) -> None:
@@ -75,7 +76,6 @@ class Links:
     def reconnected(self) -> None:
         """Send again what may be lost, as the engine is there again and this node a member."""
         if self.me:
-            self._told.clear()
             self._away = False
             self._begin()
 
@@ -212,9 +212,6 @@ class Links:
     def _failed(self, why: Failure) -> None:
         if why.check(EngineAway):
             self._away = True
-            return
-        text, _, _ = why.getErrorMessage().partition(", with args")  # which may be talk
-        self._warn("The engine refuses: {what}", text)
 
     # Reading
 
@@ -227,7 +224,8 @@ class Links:
             number, taken = map(int, numbers)
         except (AttributeError, TypeError, ValueError):
             what = fields[:1] if isinstance(fields, list) else fields  # no more: it may be talk
-            self._warn("Something in the inbox that no node wrote is skipped: {what}", what)
+            text = "Something in the inbox that no node wrote is skipped: {what}"
+            self._seldom.warn(text, what=repr(what)[:200])
             return None
         link = self._links.get(inc)
         if link is not None:
@@ -252,7 +250,8 @@ class Links:
         try:
             frames = self._decode(data)
         except Exception as why:
-            self._warn("What {inc} tells is not understood, and skipped: {what}", why, link.inc)
+            text = "What {inc} tells is not understood, and skipped: {what}"
+            self._seldom.warn(text, what=repr(why)[:200], inc=link.inc)
             return
         for frame in frames:
             if self._is_open(link):
@@ -273,9 +272,3 @@ class Links:
             function(*arguments)
         except Exception:
             _log.failure("What another node tells failed here")
-
-    def _warn(self, text: str, what: object, inc: str = "") -> None:
-        """Log something once, until the engine is there anew."""
-        if text not in self._told:
-            self._told.add(text)
-            _log.warn(text, what=repr(what)[:200], inc=inc)

@@ -35,7 +35,15 @@ class EngineClient:
 
     def command(self, *arguments: bytes | str | int) -> Any:
         """Return the reply, which may be a hiredis.ReplyError."""
+        self.send(*arguments)
+        return self.reply()
+
+    def send(self, *arguments: bytes | str | int) -> None:
+        """Send a command."""
         self._socket.sendall(hiredis.pack_command(arguments))  # type: ignore[arg-type]
+
+    def reply(self) -> Any:
+        """Return the reply to the first command that has had none."""
         while (reply := self._reader.gets()) is False:
             data = self._socket.recv(65_536)
             if not data:

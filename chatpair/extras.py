@@ -2,7 +2,6 @@
 
 import re
 import sys
-from importlib.metadata import PackageNotFoundError, requires
 from shlex import join
 
 
@@ -11,6 +10,8 @@ def how_to_install(extra: str) -> str:
 
     It names the packages themselves, as chatpair may have come from anywhere.
     """
+    from importlib.metadata import PackageNotFoundError, requires  # which no start waits for
+
     marker = re.compile(rf"\s*;\s*extra == ['\"]{extra}['\"]$")
     try:
         needed = [marker.sub("", one) for one in requires("chatpair") or () if marker.search(one)]

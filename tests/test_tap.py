@@ -119,7 +119,7 @@ def test_how_to_install_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None
     def not_installed(_: str) -> None:
         raise PackageNotFoundError
 
-    monkeypatch.setattr("chatpair.extras.requires", not_installed)
+    monkeypatch.setattr("importlib.metadata.requires", not_installed)
     assert how_to_install("web") == f"{pip} '.[web]'"
 
 

@@ -6,9 +6,8 @@ from codecs import getincrementaldecoder
 from contextlib import AbstractContextManager, nullcontext, suppress
 from os import get_terminal_size
 from time import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
@@ -22,6 +21,9 @@ from chatpair.codecs import json
 from chatpair.codecs.cleaning import clean_line, clean_text
 from chatpair.exchange.messages import AnyEvent, JsonEvent, Message
 
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
 MANY = 2_048
 """Characters that several lines may have which are said as one text.
 
@@ -29,8 +31,6 @@ Small enough for a server that takes shorter lines than others do.
 """
 
 LOSSY = "Not all of the input is text: what is none is replaced or taken out."
-
-tqdm.monitor_interval = 0  # a thread that would look after bars which are updated seldom
 
 LONGEST = 65_536
 """Characters of a line after which no more of it is awaited."""
@@ -273,6 +273,24 @@ class _OneTerminal:
         return sys.stderr.fileno()
 
 
+def _progress(size: int | None, errors: Any) -> "tqdm[Any]":
+    from tqdm import tqdm  # which takes a while
+
+    tqdm.monitor_interval = 0  # a thread that would look after bars which are updated seldom
+    return tqdm(
+        total=size,
+        desc="Arrived",
+        unit="B",
+        unit_scale=True,
+        unit_divisor=1024,
+        delay=SHOWN_SECONDS,
+        mininterval=0.5,
+        leave=False,
+        file=errors,
+        dynamic_ncols=True,
+    )
+
+
 class PipeScreen(StandardScreen):
     """Programs at both ends: what the peer says goes to one, all else to standard error."""
 
@@ -289,18 +307,7 @@ class PipeScreen(StandardScreen):
         if size != 0 and sys.stderr is not None and sys.stderr.isatty():
             if sys.stdout.isatty():
                 self._errors = _OneTerminal(self)
-            self._progress = tqdm(
-                total=size,
-                desc="Arrived",
-                unit="B",
-                unit_scale=True,
-                unit_divisor=1024,
-                delay=SHOWN_SECONDS,
-                mininterval=0.5,
-                leave=False,
-                file=self._errors,
-                dynamic_ncols=True,
-            )
+            self._progress = _progress(size, self._errors)
 
     def _beside_progress(self) -> AbstractContextManager[None]:
         """Return what keeps the progress, once there is some, below what is written."""
@@ -308,7 +315,7 @@ class PipeScreen(StandardScreen):
         # It would show itself otherwise, before its time has come or to who says nothing.
         if bar is None or bar.n == 0 or time() < bar.start_t + SHOWN_SECONDS:
             return nullcontext()
-        return tqdm.external_write_mode(self._errors)
+        return bar.external_write_mode(self._errors)
 
     def input_is_lossy(self) -> None:
         """Tell it."""

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 from confusable_homoglyphs.categories import alias
@@ -114,20 +115,29 @@ def _prototypes() -> Iterator[tuple[str, str]]:
                 yield one, other
 
 
-_PROTOTYPES = dict(_prototypes())
-_TRANSLATION = {
-    # A prototype of several characters is made of prototypes only where the pairs' ends were
-    # chosen as Unicode did, so they are looked up once more.
-    ord(one): "".join(_PROTOTYPES.get(character, character) for character in prototype)
-    for one, prototype in _PROTOTYPES.items()
-}
+@cache
+def _translation() -> dict[int, str]:
+    """Return what UTS 39 makes of each character; reads it at the first call."""
+    prototypes = dict(_prototypes())
+    return {
+        # A prototype of several characters is made of prototypes only where the pairs' ends were
+        # chosen as Unicode did, so they are looked up once more.
+        ord(one): "".join(prototypes.get(character, character) for character in prototype)
+        for one, prototype in prototypes.items()
+    }
+
+
+# The same of what is ASCII.
+_ASCII_TRANSLATION = str.maketrans(
+    {"0": "O", "1": "l", "I": "l", "|": "l", "m": "rn", "`": "'", '"': "''", "%": "º/₀"}
+)
 
 
 def skeleton(text: str) -> str:
     """Return what is equal for two texts that look alike (UTS 39, section 4)."""
     if text.isascii():
-        return text.translate(_TRANSLATION)
-    decomposed = _seen(unicodedata.normalize("NFD", text)).translate(_TRANSLATION)
+        return text.translate(_ASCII_TRANSLATION)
+    decomposed = _seen(unicodedata.normalize("NFD", text)).translate(_translation())
     return _DOT_ABOVE.sub(r"\1", unicodedata.normalize("NFD", decomposed))
 
 

@@ -164,6 +164,12 @@ def test_no_program_can_take_a_name_for_a_word_of_the_servers() -> None:
     assert {word for word in words if word.isalpha()} - {"any"} <= RESERVED
 
 
+def test_ascii_looks_as_it_does_beside_others() -> None:
+    letters = list(map(chr, range(128)))
+    alone = [skeleton("я") + skeleton(letter) for letter in letters]
+    assert [skeleton(f"я{letter}") for letter in letters] == alone
+
+
 @given(st.text(max_size=40))
 def test_any_text_is_a_name_or_is_refused(text: str) -> None:
     try:

@@ -14,6 +14,8 @@ _SCHEME = re.compile(r"(?:(redis|valkey)(s?)(\+sentinel)?|unix)\Z")
 _PLACE = re.compile(r"(?:\[([^\[\]]+)\]|([^\[\]:]*))(?::(\d+))?\Z")
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.S)
 
+_PREFIX = re.compile(r"[!-z|~]{0,100}")  # a brace would begin a hash tag of its own
+
 PORT, SENTINEL_PORT = 6379, 26379
 
 
@@ -33,6 +35,8 @@ class EngineAddress:
     tls: bool = False
     ca: Path | None = None
     """A PEM file with whom to trust, if not whom the system trusts."""
+    prefix: str = ""
+    """What all keys begin with, where others share the database."""
 
     @classmethod
     def parse(cls, url: str) -> Self:
@@ -58,11 +62,12 @@ class EngineAddress:
     def _with_socket(self, parts: SplitResult, host: str) -> Self:
         if host or len(parts.path) < 2:
             raise ValueError("a unix socket is written unix:///PATH")
-        query = _query(parts, "db")
-        return replace(self, path=unquote(parts.path), database=_database(query.get("db", "")))
+        query = _query(parts, "db", "prefix")
+        database = _database(query.get("db", ""))
+        return replace(self, path=unquote(parts.path), database=database, prefix=_prefix(query))
 
     def _with_places(self, parts: SplitResult, places: str, sentinel: bool) -> Self:
-        query = _query(parts, "ca" if self.tls else "")
+        query = _query(parts, "prefix", *(["ca"] if self.tls else []))
         default = SENTINEL_PORT if sentinel else PORT
         found = tuple(_place(place, default) for place in places.split(","))
         service, database = "", parts.path.removeprefix("/")
@@ -73,9 +78,8 @@ class EngineAddress:
         elif len(found) > 1:
             raise ValueError("more than one host, which only +sentinel:// may have")
         ca = Path(query["ca"]).absolute() if "ca" in query else None
-        address = replace(
-            self, places=found, service=unquote(service), database=_database(database), ca=ca
-        )
+        where = replace(self, places=found, service=unquote(service), database=_database(database))
+        address = replace(where, ca=ca, prefix=_prefix(query))
         if address.tls:
             address.tls_for(address.places[0][0])
         return address
@@ -113,15 +117,22 @@ class EngineAddress:
         return f"{self.service} of the Sentinels {places}" if self.service else places
 
 
-def _query(parts: SplitResult, known: str) -> dict[str, str]:
+def _query(parts: SplitResult, *known: str) -> dict[str, str]:
     try:
         found = parse_qs(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError:
         found = {parts.query: []}
     for name, values in found.items():
-        if name != known or len(values) != 1 or not values[0]:
+        if name not in known or len(values) != 1 or not values[0]:
             raise ValueError(f"what does ?{name} mean there?")
     return {name: values[0] for name, values in found.items()}
+
+
+def _prefix(query: dict[str, str]) -> str:
+    prefix = query.get("prefix", "")
+    if not _PREFIX.fullmatch(prefix):
+        raise ValueError(f"no prefix of keys: {prefix!r}")
+    return prefix
 
 
 def _place(text: str, default: int) -> tuple[str, int]:

@@ -131,9 +131,10 @@ async def _greet(connection: Connection, address: EngineAddress) -> str:
         raise EngineAway("it is still reading its data")
     if info.get("role", "master") != "master":
         raise EngineAway("it is a replica, which can't be written to")
-    await _must(connection, _LACKS, "XADD", _PROBE, "NOMKSTREAM", "*", "f", "")
-    await _must(connection, _LACKS, "XREAD", "COUNT", 1, "STREAMS", _PROBE, "$")
-    await _must(connection, _LACKS, "EVAL", "return 1", 1, "{chatpair}:engine")
+    probe = address.prefix + _PROBE
+    await _must(connection, _LACKS, "XADD", probe, "NOMKSTREAM", "*", "f", "")
+    await _must(connection, _LACKS, "XREAD", "COUNT", 1, "STREAMS", probe, "$")
+    await _must(connection, _LACKS, "EVAL", "return 1", 1, address.prefix + "{chatpair}:engine")
     return info.get("run_id", "")
 
 

@@ -49,9 +49,12 @@ class Engine:
     connected = False
     """Whether commands can be sent."""
 
-    def __init__(self, reactor: Any, address: EngineAddress, *, patience: float) -> None:
-        """Take for how many seconds a command waits when nothing is heard; connect to nothing."""
+    def __init__(self, reactor: Any, address: EngineAddress, name: str, *, patience: float) -> None:
+        """Take what to be called there, and for how many seconds a command waits when nothing is
+        heard; connect to nothing.
+        """
         self.address = address
+        self._name = name
         self.longest_block = round(patience * 500)
         """Milliseconds that a read may wait for data (BLOCK)."""
         self._reactor = reactor
@@ -83,6 +86,10 @@ class Engine:
             connection.transport.loseConnection()
         return ending.addCallback(lambda _: None)
 
+    def key(self, name: str) -> str:
+        """Return how a key is called in the engine."""
+        return self.address.prefix + name
+
     def command(self, *arguments: bytes | str | int) -> "Deferred[Any]":
         """Send a command; fires with bytes, int, None, or a list of those.
 
@@ -97,11 +104,11 @@ class Engine:
     def script(
         self,
         script: Script,
-        keys: Sequence[bytes | str],
+        keys: Sequence[str],
         arguments: Sequence[bytes | str | int] = (),
     ) -> "Deferred[Any]":
-        """Run a script; otherwise as `command`."""
-        rest = (len(keys), *keys, *arguments)
+        """Run a script, on keys without their prefix; otherwise as `command`."""
+        rest = (len(keys), *map(self.key, keys), *arguments)
 
         def unknown(why: Failure) -> "Failure | Deferred[Any]":
             if why.check(ResponseError) and str(why.value).startswith("NOSCRIPT"):
@@ -148,6 +155,8 @@ class Engine:
         for _ in range(2):
             connection, run_id = await connect(self._reactor, self.address, self._patience)
             self._connections.append(connection)
+            # For CLIENT LIST; some may not say it.
+            connection.send("CLIENT", "SETNAME", self._name).addErrback(lambda _: None)
             run_ids.add(run_id)
         if end := self._connections_end():
             raise EngineAway(end)

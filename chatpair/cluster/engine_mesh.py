@@ -35,7 +35,7 @@ class EngineMesh:
         """Take where the engine is, what this node is called, and the seconds of a lease."""
         self._reactor = reactor
         self._node_id = node_id
-        self._engine = Engine(reactor, address, patience=lease / 2)
+        self._engine = Engine(reactor, address, f"chatpair-{node_id}", patience=lease / 2)
         self._names = EngineNames(self._engine)
         self._lease = Lease(reactor, self._engine, self._names, self, node_id, lease)
         self._links = Links(

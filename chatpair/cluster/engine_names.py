@@ -129,7 +129,7 @@ class EngineNames:
         """Release what the engine says is ours and nobody here has: its data may be old."""
         stay, cursor = self._stay, b""
         while stay is not None and cursor != b"0":
-            of = f"{PREFIX}of:{stay.inc}"
+            of = self._engine.key(f"{PREFIX}of:{stay.inc}")
             cursor, fields = await self._engine.command("HSCAN", of, cursor or 0, "COUNT", 500)
             if stay is not self._stay:
                 return

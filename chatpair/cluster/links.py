@@ -84,7 +84,7 @@ class Links:
         for inc in self._links.keys() - members:
             del self._links[inc]
             # If that fails its time runs out.
-            self._engine.command("UNLINK", key_of(inc)).addErrback(self._failed)
+            self._engine.command("UNLINK", key_of(self._engine, inc)).addErrback(self._failed)
         new = members - self._links.keys() - {self.me}
         for inc in new:
             self._links[inc] = Link(inc)
@@ -194,7 +194,9 @@ class Links:
     def _add(self, link: Link, number: int, frames: bytes) -> None:
         link.owed = link.owed_bytes = 0
         field = b"%b %d %d" % (self.me.encode(), number, link.taken)
-        reply = self._engine.command("XADD", key_of(link.inc), "NOMKSTREAM", "*", field, frames)
+        reply = self._engine.command(
+            "XADD", key_of(self._engine, link.inc), "NOMKSTREAM", "*", field, frames
+        )
         reply.addErrback(self._failed).addCallback(self._added, link)
 
     def _added(self, reply: object, link: Link) -> None:

@@ -28,9 +28,9 @@ RETRY_SECONDS = 0.25
 _log = Logger()
 
 
-def key_of(inc: str) -> bytes:
+def key_of(engine: Engine, inc: str) -> bytes:
     """Return the key of a node's inbox; those of different nodes may be in different slots."""
-    return b"chatpair:inbox:{%b}" % inc.encode()
+    return engine.key(f"chatpair:inbox:{{{inc}}}").encode()
 
 
 class NodeInbox:
@@ -76,7 +76,7 @@ class NodeInbox:
         """
         if self._me not in ("", me):
             self._wake().addErrback(self._failed)
-            self._engine.command("UNLINK", key_of(self._me)).addErrback(self._failed)
+            self._do("UNLINK").addErrback(self._failed)
         self._me = me
         made = self._wake()
         self._read_after(b"0")
@@ -91,7 +91,7 @@ class NodeInbox:
 
     def renew(self) -> "Deferred[int]":
         """Let it be there for ten leases more; fires with 0 if it is gone."""
-        return self._engine.command("PEXPIRE", key_of(self._me), int(self._lease * 10_000))
+        return self._do("PEXPIRE", int(self._lease * 10_000))
 
     def trim(self) -> None:
         """Remove what was read and is not left."""
@@ -101,7 +101,7 @@ class NodeInbox:
             if not self.strangers:
                 self._untrimmed = 0
             first = self._left_cursor if self.strangers else self._cursor
-            reply = self._engine.command("XTRIM", key_of(self._me), "MINID", "~", first)
+            reply = self._do("XTRIM", "MINID", "~", first)
             reply.addErrback(self._failed)
 
     def read_again(self) -> None:
@@ -112,7 +112,10 @@ class NodeInbox:
     def _wake(self) -> "Deferred[bytes]":
         """Write something to it, which makes it; what waits for entries at the engine ends."""
         field = f"{self._me} 0 0"
-        return self._engine.command("XADD", key_of(self._me), "*", field.encode(), b"")
+        return self._do("XADD", "*", field.encode(), b"")
+
+    def _do(self, command: str, *arguments: bytes | str | int) -> "Deferred[Any]":
+        return self._engine.command(command, key_of(self._engine, self._me), *arguments)
 
     def _read_after(self, cursor: bytes) -> None:
         self.strangers.clear()
@@ -126,7 +129,7 @@ class NodeInbox:
         self._reading = True
         reply = self._engine.read(
             *("XREAD", "COUNT", READ_ENTRIES, "BLOCK", self._engine.longest_block),
-            *("STREAMS", key_of(self._me), self._cursor),
+            *("STREAMS", key_of(self._engine, self._me), self._cursor),
         )
         reply.addCallbacks(self._got, self._not_read, (self._jumps,))
         reply.addErrback(lambda why: _log.failure("Reading failed", why))

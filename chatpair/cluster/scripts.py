@@ -1,6 +1,6 @@
 """What the engine does in one go: who is a member, and whose a name is.
 
-Keys, all in one slot:
+Keys, all in one slot, each after the prefix that --cluster says, if it says one:
 
     {chatpair}:epoch        the engine's run_id and a random word: new whenever data may be lost
     {chatpair}:settling     exists while members of an earlier epoch may still count on it
@@ -77,7 +77,9 @@ end
 
 
 def _script(text: str) -> Script:
-    return Script(f"local P, SWEPT = '{PREFIX}', {SWEPT}\n{_COMMON}{text}")
+    return Script(
+        f"local P, SWEPT = string.match(KEYS[1], '^(.*)nodes$'), {SWEPT}\n{_COMMON}{text}"
+    )
 
 
 JOIN = _script(r"""

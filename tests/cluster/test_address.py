@@ -24,6 +24,8 @@ HOST = "engine.example.org"
         ("redis://bob@h", EngineAddress((("h", 6379),), user="bob")),
         ("rediss://h", EngineAddress((("h", 6379),), tls=True)),
         ("valkeys://h/2", EngineAddress((("h", 6379),), tls=True, database=2)),
+        ("redis://h/2?prefix=t:", EngineAddress((("h", 6379),), database=2, prefix="t:")),
+        ("unix:///s?prefix=%25&db=3", EngineAddress(path="/s", database=3, prefix="%")),
         ("unix:///run/a%20b.sock", EngineAddress(path="/run/a b.sock")),
         ("unix://u:p@/s?db=3", EngineAddress(path="/s", database=3, user="u", password="p")),
         (
@@ -55,6 +57,8 @@ def test_what_a_url_means(url: str, meant: EngineAddress) -> None:
         ("redis://h?db=1", "what does ?db mean there?"),
         ("redis://h?x", "what does ?x mean there?"),
         ("redis://h?ca=/f", "what does ?ca mean there?"),
+        ("redis://h?prefix={a}", "no prefix of keys: '{a}'"),
+        ("redis://h?prefix=a%20b", "no prefix of keys: 'a b'"),
         ("redis://h#1", "a URL with # in it; write %23"),
         ("redis://bob:sec/ret@h", "a password with / ? or # in it; write %2F %3F %23"),
         ("redis://bob:7?ret@h", "a password with / ? or # in it; write %2F %3F %23"),

@@ -1,6 +1,9 @@
 """Nodes that are started wrongly, or before their engine."""
 
+import re
 import signal
+from contextlib import ExitStack
+from pathlib import Path
 
 from benchmarks.servers import free_port
 from tests.support.clients import spins_until
@@ -49,3 +52,24 @@ def test_two_nodes_of_one_id(shared_engine: Engine) -> None:
         assert b"Traceback" not in twin.output
         alice.says("not disturbed")
         assert bob.text() == "not disturbed"
+
+
+def test_two_switchboards_on_one_engine(tmp_path: Path) -> None:
+    with Engine(tmp_path / "engine") as engine, ExitStack() as stack:
+        rules = ("on", "nopass", "~team:*", "+@all", "-client")
+        assert engine.command("ACL", "SETUSER", "default", "reset", *rules) == b"OK"
+        for prefix, shown in (("team:a:", False), ("team:b:", True)):
+            if shown:
+                assert engine.command("ACL", "SETUSER", "default", "+client") == b"OK"
+            url = f"{engine.url}?prefix={prefix}"
+            first, second = (
+                stack.enter_context(Node(f"n{number}", url, lease=SHORT)) for number in (1, 2)
+            )
+            for node in (first, second):
+                node.joins()
+            first.meets(second)
+            alice, bob = pair(first, second)
+            alice.says("hello")
+            assert bob.text() == "hello"
+        names = re.findall(rb"name=(\S*)", engine.command("CLIENT", "LIST"))
+        assert sorted(name for name in names if name) == [b"chatpair-n1"] * 2 + [b"chatpair-n2"] * 2

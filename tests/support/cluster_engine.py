@@ -17,7 +17,7 @@ class Kept:
         if auth:
             address = address.with_credentials(auth)
         self.reactor = reactor
-        self.engine = Engine(reactor.reactor, address, patience=patience)
+        self.engine = Engine(reactor.reactor, address, "test", patience=patience)
         self.events: list[str] = []
         self.failed_tries = 0  # before there was a connection
         self.refusal = ""

@@ -97,6 +97,10 @@ class Wire:
         """Send a script."""
         return self._send(script, (len(keys), *keys, *arguments))
 
+    def key(self, name: str) -> str:
+        """Return how a key is called in the engine."""
+        return name
+
     def command(self, *arguments: bytes | str | int) -> Deferred[Any]:
         """Send a command."""
         return self._send(None, arguments)

@@ -6,6 +6,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 
+from chatpair.cluster.address import EngineAddress
 from chatpair.cluster.engine import Engine, EngineAway
 
 DELAY = 0.001
@@ -150,6 +151,7 @@ class FakeEngine(Engine):
     """A node's two connections."""
 
     def __init__(self, data: Data) -> None:
+        self.address = EngineAddress()
         self.longest_block = 2_500
         self.commands, self.reads = Wire(data), Wire(data)
 

@@ -41,6 +41,31 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if named else 3 * (os.cpu_count() or 1)
 
 
+SHARED = ("chromium", "shared_cluster", "shared_engine", "servers", "port")
+"""Fixtures that take long to make, or ask for a server, those that take longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let as few workers as can be make each of what tests share.
+
+    Each worker begins with a run of the items of its own; others take from the end of that.
+    """
+
+    def kind(item: pytest.Item) -> tuple[int, str]:
+        names = getattr(item, "fixturenames", ())
+        of_all = [at for at, shared in enumerate(SHARED) if shared in names]
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        return (of_all or [len(SHARED)])[0], str(params.get("door", ""))
+
+    def part(of: list[pytest.Item], which: int) -> list[pytest.Item]:
+        return of[which * len(of) // workers : (which + 1) * len(of) // workers]
+
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow = sorted((item for item in items if kind(item)[0] < len(SHARED)), key=kind)
+    others = [item for item in items if kind(item)[0] == len(SHARED)]
+    items[:] = [item for at in range(workers) for item in (*part(slow, at), *part(others, at))]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def ports(worker_id: str) -> None:
     """Let no other worker take a port from where this one does, and what it starts."""

@@ -286,4 +286,6 @@ def explain(why: Exception) -> str:
     if isinstance(why, OSError) and why.strerror:
         to = f" to user {os.geteuid()}" if isinstance(why, PermissionError) else ""
         return f"{why.filename}: {why.strerror}{to}"
-    return f"{type(why).__name__}: {why}"
+    if isinstance(why, TypeError) or "invalid literal" in str(why):  # Twisted's parsers raise it
+        return "a part of it is missing, unknown or no number"
+    return str(why) if type(why) is ValueError else f"{type(why).__name__}: {why}"

@@ -31,7 +31,7 @@ from twisted.python.failure import Failure
 from chatpair.client import screen
 from chatpair.client.ending import interrupted
 from chatpair.client.entries import STYLE, Entry, standing_line
-from chatpair.client.letters import Redrawing, add_keys, letter_after
+from chatpair.client.letters import Redrawing, WholeLetters, add_keys, letter_after
 from chatpair.client.pastes import Pastes
 from chatpair.client.person import COMMANDS, PersonTalk
 from chatpair.client.screen import Standing
@@ -122,6 +122,7 @@ class EditorScreen:
             key_bindings=self._keys(),
             enable_suspend=True,
             erase_when_done=True,
+            input_processors=[WholeLetters(self._question)],
         )
         buffer = self._session.default_buffer
         buffer.accept_handler = self._accept
@@ -262,13 +263,13 @@ class EditorScreen:
             self._asks_name or self._asks_password,
             self._output.get_size().columns - 3 - len(hint),
         )
-        question = "> "
-        if self._asks_name:
-            question = "Your name: "
-        elif self._asks_password:
-            question = "Your password: "
         # Not filled up to the margin: a terminal that is made narrower would fold it.
-        return [("class:standing", f" {clean_line(standing)} "), ("", f"\n{question}")]
+        return [("class:standing", f" {clean_line(standing)} "), ("", f"\n{self._question()}")]
+
+    def _question(self) -> str:
+        if self._asks_name:
+            return "Your name: "
+        return "Your password: " if self._asks_password else "> "
 
     def _draw(self) -> None:
         self._session.app.invalidate()

@@ -12,14 +12,15 @@ WORD = 20
 """Columns that a word may have to stay whole even where that is more than half a row."""
 
 
-def _columns(letter: str) -> int:
+def columns_of(letter: str) -> int:
+    """Return how many columns a letter may have: the most that a terminal gives it."""
     # Terminals differ on whether what joins, as a skin tone does, has columns of its own.
     return max(width(letter), sum(map(wcwidth, letter)))
 
 
 def _parts(text: str) -> Iterator[tuple[bool, list[tuple[str, int]]]]:
     """Yield words and the spaces between them as letters and their widths, and which they are."""
-    letters = ((letter, _columns(letter)) for letter in iter_graphemes(text.expandtabs()))
+    letters = ((letter, columns_of(letter)) for letter in iter_graphemes(text.expandtabs()))
     for is_space, part in groupby(letters, lambda letter: letter[0] == " "):
         yield is_space, list(part)
 

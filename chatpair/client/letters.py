@@ -1,12 +1,21 @@
 """Letters in the line editor as people see them: each may be many characters, and of any width."""
 
+from bisect import bisect_right
+from collections.abc import Callable
 from typing import Any
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.filters import FilterOrBool
+from prompt_toolkit.formatted_text import StyleAndTextTuples, fragment_list_to_text
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
+from prompt_toolkit.layout.screen import Char
+from prompt_toolkit.layout.utils import explode_text_fragments
+from prompt_toolkit.utils import get_cwidth
 from wcwidth import grapheme_boundary_before, iter_graphemes
+
+from chatpair.client.fold import columns_of
 
 
 def letter_before(buffer: Buffer) -> int:
@@ -39,6 +48,54 @@ def add_keys(keys: KeyBindings, typing: FilterOrBool) -> None:
     @keys.add("delete", filter=typing)
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.delete(letter_after(event.current_buffer))
+
+
+class WholeLetters(Processor):
+    """Keeps the letters of a long line whole where its rows end.
+
+    The library adds up the widths of characters. So it would begin a row within a letter, draw
+    past the margin where a terminal finds a letter wider, and count too few rows for letters that
+    do not fit into the rest of one.
+    """
+
+    def __init__(self, lead: Callable[[], str]) -> None:
+        """Take what is asked for the text in front of the first row."""
+        self._lead = lead
+
+    def apply_transformation(self, given: TransformationInput) -> Transformation:
+        """Fill up with spaces the rows into which the next letter does not fit."""
+        source = explode_text_fragments(given.fragments)
+        text = fragment_list_to_text(source)
+        if text.isascii() and "\t" not in text:
+            return Transformation(given.fragments)
+        shown: StyleAndTextTuples = []
+        places: list[int] = []  # of the characters of the source in what is shown
+        width = given.width
+        # What is left of a row, as terminals may have it, and by the library's count.
+        room = free = width - (0 if given.lineno else get_cwidth(self._lead()))
+
+        def make_room(size: int) -> None:
+            nonlocal room, free
+            if room < size and room < width:
+                shown.extend([("", " ")] * free)
+                room = free = width
+
+        for letter in iter_graphemes(text):
+            drawn = [Char(char).char for char in letter]  # two letters for a tab
+            size = columns_of("".join(drawn))
+            make_room(size)
+            room, free = max(0, room - size), max(0, free - sum(map(get_cwidth, drawn)))
+            for char in drawn:
+                style = source[len(places)][0]
+                places.append(len(shown))
+                shown.extend((style, part) for part in char)
+        make_room(1)  # for the cursor
+        places.append(len(shown))
+        return Transformation(
+            shown,
+            lambda at: places[min(at, len(places) - 1)],
+            lambda at: bisect_right(places, at) - 1,
+        )
 
 
 class Redrawing:

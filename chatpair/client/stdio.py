@@ -44,6 +44,9 @@ INDENT = 4
 SHOWN_SECONDS = 1.0
 """How long it takes until progress is shown."""
 
+# With room for the ^C that a terminal shows: in the next row it would leave the progress there.
+_BAR = "{l_bar}{bar}{r_bar}  \x1b[2D"
+
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
 class StandardScreen(Protocol):
@@ -288,6 +291,7 @@ def _progress(size: int | None, errors: Any) -> "tqdm[Any]":
         leave=False,
         file=errors,
         dynamic_ncols=True,
+        bar_format=_BAR,
     )
 
 

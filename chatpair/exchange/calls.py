@@ -116,6 +116,7 @@ class Calls:
     def part(self, user: User, *more: AnyEvent) -> None:
         """End a user's pair, if there is one, and tell the user that and more; both stay."""
         self._pairs.end(user, "bye")
+        user.can_call = False  # nobody else is to blame: so it is told how to call
         for event in (Free(), *more):
             user.tell(event)
         user.inbox.pair_changed()  # which is the end of one who only listened

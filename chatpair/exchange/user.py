@@ -234,7 +234,7 @@ class User:
     pace: Pace | None = None
     """How fast the user may speak, if there is a limit; over all its connections."""
     can_call: bool = False
-    """Whether the user knows how to: it has talked, or was told."""
+    """Whether the user knows how to: it has talked, or was told, since it last hung up."""
     away_told: bool = False
     """Whether the user was told that the peer is away."""
     _calls_told: tuple[int, int] = 0, 0  # the second, and of how many it was told in it

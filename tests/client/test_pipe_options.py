@@ -1,6 +1,7 @@
 """The options of a client in a pipe: waiting, lingering, events, and the progress it shows."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tests.support.clients import COMMAND, PAIRED, TO_BOB, WELCOME, Piped, at, s
 from tests.support.emulator import Emulator
 from tests.support.played import plain
 from tests.support.proxy import Proxy
-from tests.support.server import Server
+from tests.support.server import Server, require
 
 WAITING = "Waiting for bob ..."
 LEFT = "bob has left."
@@ -123,6 +124,35 @@ def test_progress_is_shown_below_the_notices_and_then_taken_away(
         alice.ends(ExitStatus.OK)
         if output == "file":
             assert path.read_text() == "hi\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "end", "shown"),
+    [
+        (1, "Quit", [LEFT, "status 0"]),
+        (10_000, "Quit", [LEFT, "bob left before all was said.", "status 6"]),
+        (10_000, "Ctrl-C", ["Interrupted.", "status 130"]),
+    ],
+    ids=["all said", "failed", "interrupted"],
+)
+def test_the_shell_goes_on_in_a_row_of_its_own_after_the_progress(
+    server: Server, tmp_path: Path, lines: int, end: str, shown: list[str]
+) -> None:
+    said = tmp_path / "said"
+    said.write_text(("x" * 1_000 + "\n") * lines)
+    shell = [require("bash"), "--norc", "--noprofile", "--noediting", "-i"]
+    with Emulator(command=shell, env={"PS1": "$ ", "HISTFILE": ""}) as terminal:
+        terminal.waits_until(lambda lines: lines[-1] == "$")
+        terminal.types(f"{shlex.join([*COMMAND, *at(server, *SLOW)])} <{said}; echo status $?\r")
+        terminal.waits_for_line(WAITING)
+        bob = server.client("bob")
+        assert bob.line() == "You are chatting with alice."
+        terminal.waits_until(lambda lines: lines[-1].startswith("Arrived: "))
+        if end == "Ctrl-C":
+            terminal.types("\x03")  # of which the terminal itself shows two letters
+        else:
+            bob.says(end)
+        terminal.shows_last(WELCOME, WAITING, PAIRED, *shown, "$", column=2)
 
 
 def test_a_file_is_said_and_then_listened_on_without_progress_where_there_is_no_terminal(

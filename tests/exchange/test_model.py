@@ -174,6 +174,7 @@ class ExchangeModel(RuleBasedStateMachine):
             self.take_block(one, *line.split(None, 1))
         elif line.startswith("/bye") and (self.take_back(one) or one.peer is not None):
             self.part(one)
+            one.can_call = False
             one.expected.append("You are free.")
         elif one.peer is None:
             is_first = not (one.can_call or line.startswith("/bye"))
@@ -220,6 +221,7 @@ class ExchangeModel(RuleBasedStateMachine):
                 self.take_back(one)
             if one.peer is not None and one.peer.name == name:
                 self.part(one)
+                one.can_call = False
                 one.expected.append("You are free.")
             one.expected.append(f"You have blocked {name}.")
 

@@ -184,7 +184,7 @@ What fails keeps the pair.
 Who was left may speak no more, and can be called.
     alice talks with bob
     ann talks with ben in JSON
-    alice: /bye | still there? -> You are free. | [nobody] ; bob < Quit.
+    alice: /bye | still there? -> You are free. | [first call] ; bob < Quit.
     ann: bye() -> free() ; ben < left(peer=ann, why=bye)
     bob: hello | To:ben -> [nobody] | You are chatting with ben. ; ben < paired(peer=bob)
     ann: to(name=alice) -> paired(peer=alice) ; alice < You are chatting with ann.

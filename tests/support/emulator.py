@@ -168,6 +168,8 @@ class Emulator(OnTerminal):
 
     def _take(self, data: bytes) -> None:
         super()._take(data)
+        for invisible in "\u200d", "\ufe0f":  # the emulator would draw nothing after them
+            data = data.replace(invisible.encode(), b"")
         self._stream.feed(data)
 
     def pastes(self, text: str) -> None:

@@ -53,6 +53,7 @@ class EngineMesh:
         self.release = self._names.release
         self.send = self._links.send
         self.is_full = self._links.is_full
+        self.is_slow = self._links.is_slow
         self._refused: Callable[[str], object]
         self._meeting: list[tuple[str, Deferred[None]]] = []  # who waits for a node to be known
 

@@ -28,6 +28,10 @@ class Link:
         """Whether the engine has not taken an entry; it is sent again after a while."""
         self.moved = 0.0
         """When something was acknowledged, or began to wait for that, in the clock's seconds."""
+        self.waits_since = 0.0
+        """The same, for what the engine has not taken either."""
+        self.slow = False
+        """Whether that is so long ago that its users seem to be away."""
         self.taken = 0
         """The number of the last entry that was taken from the other side."""
         self.owed = self.owed_bytes = 0

@@ -17,9 +17,15 @@ from chatpair.cluster.engine import Engine, EngineAway
 from chatpair.cluster.link import ACK_BYTES, ACK_ENTRIES, Link
 from chatpair.cluster.node_inbox import RETRY_SECONDS, NodeInbox, key_of
 from chatpair.cluster.seldom import Seldom
+from chatpair.exchange.delay import Delay
 
-ACK_SECONDS = 0.1
-"""How long an acknowledgement may wait for something else to be told to that node."""
+ACK_SECONDS = 1.0
+"""How long an acknowledgement may wait for something else to be told to that node; with a lease of
+less than 10 seconds, a tenth of it.
+"""
+
+SLOW_SECONDS = 3.0
+"""After how long without one a node is slow."""
 
 _log = Logger()
 
@@ -43,8 +49,8 @@ class Links:
         decode: Callable[[bytes], list[Any]],
         unknown: Callable[[str], object],
     ) -> None:
-        """Take what to call with each frame that comes; with a node that got full, or has room
-        again; with one that something came from though it is not known to be a member; the
+        """Take what to call with each frame that comes; with a node that got full or slow, or is
+        so no more; with one that something came from though it is not known to be a member; the
         lease in seconds; and what makes msgpack arrays of frames, and frames of them.
         """
         self._clock = clock
@@ -61,6 +67,9 @@ class Links:
         self._marked: dict[Link, None] = {}  # to be looked at when this turn of the reactor is over
         self._away = True  # until it is said that the engine is there
         self._seldom = Seldom(clock, _log)
+        self._tick_seconds = min(ACK_SECONDS, lease / 10)
+        self._ticked = 0.0
+        self._owing: Delay[Link] = Delay(clock, self._tick_seconds, self._acknowledge)
         self._timers: dict[Callable[[], None], IDelayedCall] = {}
 
     def opened(self, me: str) -> None:
@@ -95,6 +104,8 @@ class Links:
         """Send a frame to a node with all others of this turn; to a dead one nothing is sent."""
         link = self._links.get(inc)
         if link is not None:
+            if not link.size:
+                link.waits_since = self._clock.seconds()
             link.put(self._encode([frame])[1:])  # after what says that it is an array of one
             self._mark(link)
 
@@ -103,12 +114,19 @@ class Links:
         link = self._links.get(inc)
         return link is not None and link.full
 
+    def is_slow(self, inc: str) -> bool:
+        """Tell whether a node has acknowledged nothing for a while of what waits for that."""
+        link = self._links.get(inc)
+        return link is not None and link.slow
+
     def stop(self) -> None:
         """Send what was to be sent in this turn, and then nothing any more."""
         self._flush()
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        for link in list(self._owing):
+            self._owing.stop(link)
         self.me = ""
         self._inbox.stop()
         self._links.clear()
@@ -126,13 +144,20 @@ class Links:
 
     def _tick(self) -> None:
         """Keep the inbox small and there, and send again what nobody acknowledges."""
-        self._after(min(1.0, self._lease / 10), self._tick)
+        self._after(self._tick_seconds, self._tick)
+        now = self._clock.seconds()
+        # Else this process stood still, and what it waits for may be there.
+        in_time, self._ticked = now - self._ticked < self._tick_seconds + 1, now
+        for link in list(self._links.values()):
+            if link.size and not link.slow and in_time and now - link.waits_since >= SLOW_SECONDS:
+                link.slow = True
+                self._call(self._room_changed, link.inc)
         if self._away:
             return
         self._inbox.trim()
         self._renew()
         for link in self._links.values():
-            if link.waits and self._clock.seconds() - link.moved >= self._lease / 2:
+            if link.waits and now - link.moved >= self._lease / 2:
                 link.go_back(probe=True)
                 self._mark(link)
 
@@ -144,7 +169,7 @@ class Links:
             if link.taken:
                 self._owe(link, 0)  # what was said of it may be lost
             self._mark(link)
-        self._after(min(1.0, self._lease / 10), self._tick)
+        self._after(self._tick_seconds, self._tick)
 
     def _renew(self) -> None:
         self._inbox.renew().addCallbacks(self._renewed, self._failed)
@@ -183,13 +208,8 @@ class Links:
             self._acknowledge(link)
 
     def _acknowledge(self, link: Link) -> None:
-        if not self._away and not link.refused:
+        if link.owed and self._is_open(link) and not (self._away or link.refused):
             self._add(link, 0, b"")
-
-    def _acknowledge_all(self) -> None:
-        for link in self._links.values():
-            if link.owed:
-                self._acknowledge(link)
 
     def _add(self, link: Link, number: int, frames: bytes) -> None:
         link.owed = link.owed_bytes = 0
@@ -240,12 +260,16 @@ class Links:
 
     def _take_from(self, link: Link, number: int, taken: int, data: bytes) -> None:
         if link.acknowledge(taken):
-            link.moved = self._clock.seconds()
+            link.moved = link.waits_since = self._clock.seconds()
             if link.has_more or link.told_full:
                 self._mark(link)
+            if link.slow:
+                link.slow = False
+                self._call(self._room_changed, link.inc)
         if number == 0:
             return
-        self._owe(link, len(data))
+        # One that comes again asks what was taken.
+        self._owe(link, len(data), 1 if number > link.taken else ACK_ENTRIES)
         if number != link.taken + 1:
             return
         link.taken = number
@@ -259,13 +283,14 @@ class Links:
             if self._is_open(link):
                 self._call(self._received, link.inc, frame)
 
-    def _owe(self, link: Link, size: int) -> None:
+    def _owe(self, link: Link, size: int, entries: int = 1) -> None:
         """Note that another node is to be told how far its entries were taken."""
-        link.owed += 1
+        if not link.owed:
+            self._owing.start(link)
+        link.owed += entries
         link.owed_bytes += size
         if link.owed >= ACK_ENTRIES or link.owed_bytes >= ACK_BYTES:
             self._mark(link)
-        self._after(ACK_SECONDS, self._acknowledge_all)
 
     # What must not go wrong
 

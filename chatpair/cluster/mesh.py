@@ -57,6 +57,9 @@ class Mesh(Protocol):
     def is_full(self, inc: str) -> bool:
         """Tell whether so much is on its way to a node that whoever speaks must wait."""
 
+    def is_slow(self, inc: str) -> bool:
+        """Tell whether a node takes nothing of what is on its way: its users seem to be away."""
+
     def check(self) -> bool:
         """Tell whether this node still is what it was; else its users have been ended."""
 
@@ -84,7 +87,7 @@ class MeshListener(NamesListener, Protocol):
         """Take what another node has told."""
 
     def room_changed(self, inc: str) -> None:
-        """Note that what is on its way to a node has become too much, or is not any more."""
+        """Note that a node has become full or slow, or is so no more."""
 
     def members_changed(self, members: frozenset[str]) -> None:
         """Take the incs of the others; whoever is missing is dead."""

@@ -33,16 +33,16 @@ class RemoteInbox(Inbox):
         self._peer: User | None = None
         self._peer_uid = 0
         self._settled: list[tuple[int, Outcome, Failing | None]] = []  # what its node is to know
-        self.far_full = False
-        """Whether there is no more room for the user, as its node says."""
+        self.far_full = self.far_away = False
+        """Whether there is no more room for the user, and whether it is away, as its node says."""
         self._told_full = False
 
     def _send(self, frame: frames.Frame) -> None:
         self._home.mesh.send(self.inc, frame)
 
     @property
-    def away(self) -> None:
-        """Nothing: the user's node tells of it."""
+    def away(self) -> bool:
+        return self.far_away or self._home.mesh.is_slow(self.inc)
 
     @property
     def full(self) -> bool:
@@ -97,7 +97,7 @@ class RemoteInbox(Inbox):
     def pair_changed(self) -> None:
         self._peer = self._home.peer_of(self)
         self._peer_uid = self._home.uid_of(self._peer) if self._peer is not None else 0
-        self.far_full = self._told_full = False
+        self.far_full = self.far_away = self._told_full = False
 
     def flow_changed(self) -> None:
         """Tell the user's node if its peer can take no more, or again."""
@@ -191,6 +191,9 @@ class RemoteUsers:
                 self.end_pair(peer, why)
             case messages.PeerTyping():
                 self._exchange.pairs.types(peer)
+            case messages.Held() | messages.Back():
+                inbox.far_away = isinstance(frame.event, messages.Held)
+                self._exchange.pairs.tell_whether_away(user)
             case event:
                 user.tell(event, Receipt(peer, frame.say) if frame.say else None)
                 inbox.flow_changed()
@@ -221,10 +224,15 @@ class RemoteUsers:
         user.inbox.pair_changed()
 
     def room_changed(self, inc: str) -> None:
-        """Let those go on who have waited for room on the way to a node."""
-        if not self.mesh.is_full(inc):  # else they find that out when they speak
-            for user in list(self._by_node[inc].values()):
-                if user in self._exchange.pairs:
+        """Let those go on who have waited for room on the way to a node; tell whether it is slow.
+
+        That there is no room they find out when they speak.
+        """
+        for user in list(self._by_node[inc].values()):
+            peer = self._exchange.pairs.peer_of(user)
+            if peer is not None:
+                self._exchange.pairs.tell_whether_away(peer)
+                if not self.mesh.is_full(inc):
                     self._exchange.pairs.has_room(user)
 
     # The end

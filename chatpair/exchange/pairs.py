@@ -77,7 +77,7 @@ class Pairs(dict[User, User]):
         if peer is None or user.full:
             return
         away = peer.inbox.away
-        if away is not None and away != user.away_told:
+        if away != user.away_told:
             user.away_told = away
             event = messages.Held if away else messages.Back
             user.tell(event(peer.name.text))

@@ -86,8 +86,7 @@ class SettingCalls:
     def _known(self, user: User, name: Name) -> User | None:
         """Return whom a user means by a name that nobody here has: the peer, or who calls."""
         others = [self._pairs.peer_of(user), *self._ringing.callers_of(user)]
-        elsewhere = [one for one in others if one is not None and one.inbox.away is None]
-        return next((one for one in elsewhere if one.name.is_same(name)), None)
+        return next((one for one in others if one is not None and one.name.is_same(name)), None)
 
     def _host_known(self, host: str | None, user: User, name: Name) -> None:
         block = user.settings.block_of(name)

@@ -190,8 +190,8 @@ class Inbox:
     # Its connection
 
     @property
-    def away(self) -> bool | None:
-        """Whether the connection is lost, and what is told is kept; None if others tell of it."""
+    def away(self) -> bool:
+        """Whether the connection is lost, and what is told is kept."""
         return self.connection is LOST
 
     def pair_changed(self) -> None:

@@ -186,3 +186,25 @@ def test_one_who_is_away_when_the_answer_comes_is_said_to_be(network: Network) -
     again: JsonParty = a.connect_json()
     again.resumes(alice)
     assert bob.uncounted() == [{"event": "back", "peer": "alice"}]
+
+
+def test_who_is_away_and_at_a_slow_node_is_back_when_both_are_over(network: Network) -> None:
+    a, b = network.node("a"), network.node("b")
+    alice, bob = a.enter_json("alice"), b.enter_json("bob")
+    alice.does("to", name="bob")
+    network.settle()
+    alice.events()
+
+    def told(*, slow: bool) -> list[str]:
+        network.link("a", "b").slow = slow
+        a.directory.room_changed(b.inc)
+        network.settle()
+        return [event["event"] for event in alice.uncounted()]
+
+    assert told(slow=True) == ["held"]
+    bob.drops()
+    assert told(slow=True) == told(slow=False) == []
+    b.connect_json().resumes(bob)
+    assert told(slow=False) == ["back"]
+    assert told(slow=True) == ["held"]
+    assert told(slow=False) == ["back"]

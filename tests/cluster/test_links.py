@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from chatpair.cluster.link import ENTRY_BYTES, LIMIT_BYTES
+from chatpair.cluster.links import ACK_SECONDS, SLOW_SECONDS
 from tests.support.links import LEASE, Net, Node
 
 
@@ -34,7 +35,10 @@ def test_acknowledges_once_and_not_the_acknowledgement(net: Net, a: Node, b: Nod
     for number in range(5):
         a.sends("b", number)
         net.runs(0.01)
-    net.runs(0.5)
+    net.runs(ACK_SECONDS - 0.1)
+    assert b.engine.commands.count == before[1]
+    net.runs(0.2)
+    assert a.links._links["b"].size == 0
     assert a.engine.commands.count - before[0] == 5
     assert b.engine.commands.count - before[1] == 1
 
@@ -47,6 +51,45 @@ def test_answers_acknowledge(net: Net, a: Node, b: Node) -> None:
     net.runs(0.5)
     assert b.engine.commands.count == before + 1
     assert a.got == [("b", 2)]
+    assert a.links._links["b"].size == 0
+
+
+def test_a_node_is_slow_that_acknowledges_nothing(net: Net, a: Node, b: Node) -> None:
+    for number in range(20):  # it is not for what it acknowledges as late as it may
+        a.sends("b", number)
+        net.runs(0.5)
+    b.engine.reads.cut()
+    a.sends("b", 20)
+    net.runs(SLOW_SECONDS - 0.1)
+    assert a.room == []
+    net.runs(1.1)
+    assert a.room == [("b", True)]
+    assert a.links.is_slow("b")
+    b.engine.reads.is_up = True
+    net.runs(2.5)
+    assert a.room == [("b", True), ("b", False)]
+    assert b.from_("a") == [*range(21)]
+
+
+def test_all_are_slow_to_whom_the_engine_is_away(net: Net, a: Node, b: Node) -> None:
+    a.engine.cut()
+    for number in range(6):
+        a.sends("b", number)
+        net.runs(1)
+    assert a.room == [("b", True)]
+    assert b.room == []  # nothing waits there
+    a.reconnects()
+    net.runs(1.5)
+    assert a.room == [("b", True), ("b", False)]
+
+
+def test_nobody_is_slow_to_a_node_that_stood_still(net: Net, a: Node, b: Node) -> None:
+    a.sends("b", 1)
+    net.runs(ACK_SECONDS / 2)
+    net.clock.advance(2 * SLOW_SECONDS)
+    net.runs(1.5)
+    assert a.room == []
+    assert a.links._links["b"].size == 0
 
 
 @pytest.mark.parametrize("done", range(4))
@@ -143,7 +186,7 @@ def test_entries_alone_are_lost(net: Net, a: Node, b: Node) -> None:
         net.runs(0.01)
     net.inbox("b").clear()
     b.reconnects()
-    net.runs(LEASE / 2 + 1.5)
+    net.runs(LEASE / 2 + 3)
     assert b.from_("a") == list(range(10))
 
 
@@ -217,7 +260,7 @@ def test_engine_is_away_for_long(net: Net, a: Node, b: Node) -> None:
     a.reconnects()
     net.runs(3)
     assert b.from_("a") == list(range(count))
-    assert a.room == [("b", True), ("b", False)]
+    assert not a.links.is_full("b")
 
 
 def test_many_entries_are_not_more_than_the_limit(net: Net, a: Node, b: Node) -> None:

@@ -29,7 +29,7 @@ class Link:
         self.delay = 0.0
         self.held = False
         self.limit = 1_000_000  # frames after which it is full
-        self.full = False
+        self.full = self.slow = False
         self.sent: list[Frame] = []
 
     def send(self, frame: Frame) -> None:
@@ -110,6 +110,10 @@ class MemoryMesh:
     def is_full(self, inc: str) -> bool:
         """Tell whether too much is on its way to a node."""
         return self._network.links[self.me, inc].full
+
+    def is_slow(self, inc: str) -> bool:
+        """Tell whether a node takes nothing."""
+        return self._network.links[self.me, inc].slow
 
     def check(self) -> bool:
         """Tell that no time has passed unnoticed."""

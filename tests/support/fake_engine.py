@@ -82,14 +82,14 @@ class Wire:
         self._sent: deque[tuple[Deferred[Any], tuple[Any, ...]]] = deque()
         self._replies: deque[tuple[Deferred[Any], Any]] = deque()
         self._until: float | None = None  # when a read that waits ends
-        self.count = 0
+        self.count = 0  # of entries that were sent
         data.readers.append(self)
 
     def send(self, *arguments: Any) -> "Deferred[Any]":
         """Send a command."""
         if not self.is_up:
             return fail(EngineAway())
-        self.count += 1
+        self.count += arguments[0] == "XADD"
         reply: Deferred[Any] = Deferred()
         self._sent.append((reply, arguments))
         self.data.clock.callLater(DELAY, self._run, reply)

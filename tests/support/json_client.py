@@ -34,9 +34,15 @@ class JsonClient(Connection, ABC):
 
     def events(self, *kinds: str) -> list[dict[str, Any]]:
         """Return the next events, which must be of these kinds."""
-        events = [self.hears() for _ in kinds]
+        events = [self._hears(kind) for kind in kinds]
         assert [event["event"] for event in events] == [*kinds], events
         return events
+
+    def _hears(self, kind: str) -> dict[str, Any]:
+        event = self.hears()
+        while self.is_patient and event["event"] != kind and event["event"] in ("held", "back"):
+            event = self.hears()
+        return event
 
     def leaves(self) -> None:
         """Be gone, with nothing held of it, if it is not yet."""

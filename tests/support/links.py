@@ -43,7 +43,7 @@ class Node:
 
     def room_changed(self, inc: str) -> None:
         """Note what is said of another node."""
-        self.room.append((inc, self.links.is_full(inc)))
+        self.room.append((inc, self.links.is_full(inc) or self.links.is_slow(inc)))
 
     def from_(self, inc: str) -> list[Any]:
         """Return what came from one node."""

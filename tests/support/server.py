@@ -178,10 +178,15 @@ class Door:
         return sock
 
 
+AWAY_OR_BACK = (b" has lost the connection. What you say is kept for a while.", b" is back.")
+
+
 class Connection:
     """A socket that is closed at the end, one way or another."""
 
     socket: socket.socket
+    is_patient = False
+    """Whether to pass over what tells that the peer is away, or back."""
 
     def fills(self, data: Iterator[bytes], meanwhile: Callable[[], object]) -> bytes:
         """Send until the server takes no more; return what of the last piece is unsent.
@@ -252,6 +257,8 @@ class Client(Connection):
                 return ""
             self._buffer += data
         line, self._buffer = self._buffer.split(b"\r\n", 1)
+        if self.is_patient and line.endswith(AWAY_OR_BACK):
+            return self.line()
         return line.decode()
 
     def text(self) -> str:

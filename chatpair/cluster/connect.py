@@ -1,8 +1,9 @@
 """How a connection to the engine is made, and the engine checked; whatever fails is told apart."""
 
 import re
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Coroutine, Iterator
+from secrets import token_hex
+from typing import Any, NamedTuple, TypeVar
 
 from twisted.internet import defer
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
@@ -19,6 +20,7 @@ from chatpair.cluster.engine_connection import (
     explain,
     shown,
 )
+from chatpair.cluster.scripts import EPOCH, PREFIX, PROBE, Script
 
 T = TypeVar("T")
 
@@ -26,12 +28,34 @@ CONNECT_SECONDS = 3.0
 """How long a try to connect may take."""
 
 _NEEDS = "chatpair needs Valkey, or Redis 6.2 or newer"
-_LACKS = f"does not do what is needed ({_NEEDS})"
-_PROBE = "chatpair:inbox:{probe}"
 
 
-async def connect(reactor: Any, address: EngineAddress, patience: float) -> tuple[Connection, str]:
-    """Return a connection that is ready, and the run_id of the engine's process.
+def _probes(prefix: str) -> Iterator[tuple[str | int, ...]]:
+    """Return all commands that a node sends but those of `_find_process`: they do nothing."""
+    inbox, key = f"{prefix}chatpair:inbox:{{probe}}", f"{prefix}{PREFIX}probe"
+    yield "XADD", inbox, "NOMKSTREAM", "*", "f", ""
+    yield "XREAD", "COUNT", 1, "STREAMS", inbox, "$"
+    yield "XTRIM", inbox, "MINID", "~", 0
+    yield "PEXPIRE", inbox, 1
+    yield "UNLINK", inbox
+    yield "EVAL", PROBE.text, 1, key
+    yield "EVALSHA", PROBE.sha1, 1, key
+
+
+class Process(NamedTuple):
+    """What is known of the engine's process: whenever it is another, its data may be old."""
+
+    word: str = ""
+    """One of its own, which it knows as long as it runs."""
+    lost_epoch: bytes = b""
+    """What its data say is the epoch, if that was another process's."""
+
+
+async def connect(
+    reactor: Any, address: EngineAddress, patience: float, word: str
+) -> tuple[Connection, Process]:
+    """Return a connection that is ready, and the engine's process; its word is the one that is
+    given if the process knows that.
 
     Raises EngineAway or EngineRefuses, whose text goes on after the engine's address.
     """
@@ -44,7 +68,7 @@ async def connect(reactor: Any, address: EngineAddress, patience: float) -> tupl
     else:
         endpoint = _endpoint(reactor, address, *address.places[0])
     connection = await _connect(reactor, endpoint, patience)
-    return connection, await _talk(connection, _greet(connection, address))
+    return connection, await _talk(connection, _greet(connection, address, word))
 
 
 async def _talk(connection: Connection, talk: Coroutine[Any, Any, T]) -> T:
@@ -118,41 +142,51 @@ def _credentials(address: EngineAddress) -> list[str]:
     return [address.user, address.password] if address.user else [address.password]
 
 
-async def _greet(connection: Connection, address: EngineAddress) -> str:
-    """Get in; return the run_id, once it is certain that what the cluster needs is there."""
+async def _greet(connection: Connection, address: EngineAddress, word: str) -> Process:
+    """Get in; return the process, once it is certain that what the cluster needs is there."""
     if address.password:
         whose = f"the password of the user {address.user}" if address.user else "the password"
         await _must(connection, f"refuses {whose}", "AUTH", *_credentials(address))
-    info = _read_info(await _must(connection, "does not let in", "INFO"))
-    _check_version(info)
     if address.database:
         await _must(connection, f"has no database {address.database}", "SELECT", address.database)
-    if info.get("loading", "0") != "0":
-        raise EngineAway("it is still reading its data")
-    if info.get("role", "master") != "master":
-        raise EngineAway("it is a replica, which can't be written to")
-    probe = address.prefix + _PROBE
-    await _must(connection, _LACKS, "XADD", probe, "NOMKSTREAM", "*", "f", "")
-    await _must(connection, _LACKS, "XREAD", "COUNT", 1, "STREAMS", probe, "$")
-    await _must(connection, _LACKS, "EVAL", "return 1", 1, address.prefix + "{chatpair}:engine")
-    return info.get("run_id", "")
+    for command in _probes(address.prefix):
+        await _must(connection, f"does not do what is needed ({_NEEDS})", *command)
+    return await _find_process(connection, address.prefix + EPOCH, word)
 
 
-def _read_info(reply: Any) -> dict[str, str]:
-    lines = reply.decode("utf-8", "replace").splitlines() if isinstance(reply, bytes) else []
-    return dict(line.split(":", 1) for line in lines if ":" in line)
+async def _find_process(connection: Connection, key: str, word: str) -> Process:
+    """Find out whether it is the one that the epoch was made with, by its word.
+
+    An engine keeps scripts in its memory, and nowhere else: so one that has a word in it is known
+    to the process that it was given to. Redis 6.2 saves them; it must tell itself which it is.
+    """
+    hello = await _must(connection, "does not say what it is", "HELLO")
+    version = dict(zip(hello[::2], hello[1::2], strict=True))[b"version"]
+    epoch: bytes = await _must(connection, "has no epoch", "GET", key) or b""
+    maker = epoch.rpartition(b".")[0].decode("latin-1")
+    if version.startswith(b"6."):
+        info: bytes = await _must(connection, "does not say which process it is", "INFO", "server")
+        word = info.partition(b"run_id:")[2].split()[0].decode()
+        return Process(word, b"" if maker == word else epoch)
+    marks = _mark(maker).sha1, _mark(word).sha1
+    is_same, is_known = await _must(connection, "keeps no scripts", "SCRIPT", "EXISTS", *marks)
+    if not is_known:
+        word = token_hex(8)
+        await _must(connection, "keeps no scripts", "SCRIPT", "LOAD", _mark(word).text)
+    return Process(word, b"" if is_same else epoch)
 
 
-def _check_version(info: dict[str, str]) -> None:
-    version = info.get("redis_version", "")
-    numbers = re.match(r"(\d+)\.(\d+)", version)
-    if numbers and (int(numbers[1]), int(numbers[2])) < (6, 2):
-        raise EngineRefuses(f"is Redis {version}: {_NEEDS}")
+def _mark(word: str) -> Script:
+    return Script(f"return '{word}'")
 
 
 async def _must(connection: Connection, refusal: str, *command: str | int) -> Any:
-    """Send a command; raise EngineRefuses if its answer is an error that will not pass."""
+    """Send a command; raise EngineRefuses if its answer is an error."""
     try:
         return await connection.send(*command)
     except ResponseError as why:
+        if str(why).startswith("NOAUTH"):
+            refusal = "does not let in"
+        elif re.search("permissions|can't run|can't access", str(why)):
+            refusal = "does not allow what is needed (docs/cluster.rst has the permissions)"
         raise EngineRefuses(f"{refusal}: {shown(why)}") from None

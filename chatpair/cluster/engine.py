@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable, Sequence
-from hashlib import sha1
 from typing import Any
 
 from twisted.internet import defer
@@ -13,11 +12,12 @@ from twisted.python.failure import Failure
 from txredisapi import ResponseError
 
 from chatpair.cluster.address import EngineAddress
-from chatpair.cluster.connect import connect
+from chatpair.cluster.connect import Process, connect
 from chatpair.cluster.engine_connection import Connection, EngineAway, EngineRefuses, shown
+from chatpair.cluster.scripts import Script
 from chatpair.cluster.seldom import Seldom
 
-__all__ = ["Engine", "EngineAway", "EngineRefuses", "Script"]
+__all__ = ["Engine", "EngineAway", "EngineRefuses"]
 
 SHORTEST_WAIT, LONGEST_WAIT = 0.25, 1.0
 """Seconds between tries to connect."""
@@ -28,14 +28,6 @@ _ToldWhy = Callable[[EngineRefuses], object]
 _log = Logger()
 
 
-class Script:
-    """A Lua script, and the name that the engine gives it."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.sha1 = sha1(text.encode()).hexdigest()
-
-
 class Engine:
     """Two connections, one for commands and one for reads that wait; both are there, or none.
 
@@ -43,8 +35,8 @@ class Engine:
     prepared, and two could be to two engines while a Sentinel's answer changes.
     """
 
-    run_id = ""
-    """Of the engine's process that is connected, or was last."""
+    process = Process()
+    """The engine's process that is connected, or was last."""
 
     connected = False
     """Whether commands can be sent."""
@@ -151,18 +143,19 @@ class Engine:
 
     async def _connect(self) -> None:
         self._connections = []
-        run_ids = set()
+        words = set()
         for _ in range(2):
-            connection, run_id = await connect(self._reactor, self.address, self._patience)
+            connection, self.process = await connect(
+                self._reactor, self.address, self._patience, self.process.word
+            )
             self._connections.append(connection)
             # For CLIENT LIST; some may not say it.
             connection.send("CLIENT", "SETNAME", self._name).addErrback(lambda _: None)
-            run_ids.add(run_id)
+            words.add(self.process.word)
         if end := self._connections_end():
             raise EngineAway(end)
-        if len(run_ids) > 1:
+        if len(words) > 1:
             raise EngineAway("two connections lead to two engines")
-        self.run_id = run_ids.pop()
         self.connected = self._was_connected = True
         self._told.clear()
         _log.info("The engine at {address} is there", address=self.address)

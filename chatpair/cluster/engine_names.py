@@ -25,7 +25,7 @@ class Stay(NamedTuple):
     inc: str
     join: int
     """How often the node had asked to join."""
-    epoch: str
+    epoch: bytes
 
 
 class _Claim(NamedTuple):
@@ -177,7 +177,7 @@ class EngineNames:
             del self._releases[key]
         self._turn += 1
         stay = self._stay
-        arguments: list[str | int] = [*stay, self._turn, len(releases), *releases]
+        arguments: list[bytes | str | int] = [*stay, self._turn, len(releases), *releases]
         for claim in self._sent.values():
             name = claim.name
             kind = "a" if name.is_plain else "u"

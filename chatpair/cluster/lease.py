@@ -208,7 +208,7 @@ class Lease:
         if self._asking or self._stopped or not self._engine.connected:
             return
         self._cancel_heartbeat()
-        if self._stay and not self._stay.epoch.startswith(f"{self._engine.run_id}."):
+        if self._stay and self._stay.epoch == self._engine.process.lost_epoch:
             self._lose_data()
         self._asking, self._ask_again = True, False
         now = self._clock.seconds()
@@ -218,7 +218,9 @@ class Lease:
 
     def _send_join(self, now: float) -> "Deferred[Any]":
         self._joins += 1
-        who = self.me, self._joins, self._engine.run_id, secrets.token_hex(8)
+        process = self._engine.process
+        epochs = f"{process.word}.{secrets.token_hex(8)}", process.lost_epoch
+        who = self.me, self._joins, *epochs
         dead = self._rival.if_dead(now), self._other_lease.if_dead(now)
         return self._engine.script(JOIN, KEYS, [*who, f"{self._seconds:g}", *dead, *self._former])
 
@@ -227,8 +229,8 @@ class Lease:
         settled = since is not None and now - since >= SILENCE * self._seconds
         silent = self._members.silent(now)
         counts = int(settled), len(silent)
-        arguments: list[str | int] = [*stay, *counts, *chain(*silent), *self._members.risen]
-        return self._engine.script(HEARTBEAT, KEYS, arguments)
+        others = (each.encode("latin-1") for each in (*chain(*silent), *self._members.risen))
+        return self._engine.script(HEARTBEAT, KEYS, [*stay, *counts, *others])
 
     def _answered(self, reply: list[Any], stay: Stay | None, me: str, sent: float) -> None:
         self._asking = False
@@ -236,10 +238,14 @@ class Lease:
         if self._stopped or (self._stay, self.me) != (stay, me):
             return
         now = self._clock.seconds()
-        kind, *rest = [item.decode() if isinstance(item, bytes) else item for item in reply]
+        epoch = reply.pop(1) if stay is None and reply[0] == b"MEMBER" else b""
+        # Whatever somebody has written there, it is told again as it is.
+        kind, *rest = [
+            item.decode("latin-1") if isinstance(item, bytes) else item for item in reply
+        ]
         if kind == "MEMBER":
             if stay is None:
-                self._stay = Stay(me, self._joins, rest.pop(0))
+                self._stay = Stay(me, self._joins, epoch)
                 self._rival.forget()
                 self._other_lease.forget()
                 self._former.clear()

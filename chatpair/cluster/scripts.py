@@ -2,7 +2,7 @@
 
 Keys, all in one slot, each after the prefix that --cluster says, if it says one:
 
-    {chatpair}:epoch        the engine's run_id and a random word: new whenever data may be lost
+    {chatpair}:epoch        WORD.RANDOM: new whenever data may be lost (connect.py tells when)
     {chatpair}:settling     exists while members of an earlier epoch may still count on it
     {chatpair}:lease        seconds of the members' lease: all count on the same
     {chatpair}:nodes        hash: member -> JOIN:BEAT:TURN, all counted
@@ -19,15 +19,26 @@ tells the latest time a member joined from a late one, TURN the latest batch of 
 releases, and BEAT whether a member is heard of since it was last seen.
 """
 
-from chatpair.cluster.engine import Script
+from hashlib import sha1
 
 PREFIX = "{chatpair}:"
+
+EPOCH = PREFIX + "epoch"
 
 KEYS = [PREFIX + "nodes"]
 """What the engine has to know of the keys of a script: all others are in the same slot."""
 
 SWEPT = 500
 """Names of a dead member that are swept at a time."""
+
+
+class Script:
+    """A Lua script, and the name that the engine gives it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.sha1 = sha1(text.encode()).hexdigest()
+
 
 _COMMON = r"""
 local NODES = P .. 'nodes'
@@ -83,12 +94,12 @@ def _script(text: str) -> Script:
 
 
 JOIN = _script(r"""
--- ARGV: me, join, run_id, a new epoch's word, my lease, a rival and members of another lease as
--- they were when last seen, if they are dead, my former incs...
-local me, join, run_id = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+-- ARGV: me, join, a new epoch, one that has ended, my lease, a rival and members of another lease
+-- as they were when last seen, if they are dead, my former incs...
+local me, join = ARGV[1], tonumber(ARGV[2])
 local epoch = redis.call('GET', P .. 'epoch')
-if not epoch or string.sub(epoch, 1, #run_id + 1) ~= run_id .. '.' then
-  epoch = run_id .. '.' .. ARGV[4]
+if not epoch or epoch == ARGV[4] then
+  epoch = ARGV[3]
   redis.call('SET', P .. 'epoch', epoch)
   redis.call('SET', P .. 'settling', '1')
 end
@@ -239,3 +250,18 @@ if redis.call('EXISTS', of) == 0 then redis.call('SREM', P .. 'dead', inc) end
 return redis.call('SCARD', P .. 'dead')
 """)
 """Reply: how many dead are to be swept still."""
+
+PROBE = Script(r"""
+-- All that scripts call, on a key that is not there before and after.
+local calls = 'SET v,GET,EXISTS,DEL,HSET f v,HGET f,HEXISTS f,HGETALL,HSCAN 0,HRANDFIELD 1,HDEL f,'
+  .. 'SADD v,SCARD,SISMEMBER v,SRANDMEMBER,SREM v'
+for call in string.gmatch(calls, '[^,]+') do
+  local words = {}
+  for word in string.gmatch(call, '%S+') do words[#words + 1] = word end
+  local reply = redis.pcall(words[1], KEYS[1], unpack(words, 2))
+  if type(reply) == 'table' and reply.err then
+    return redis.error_reply(reply.err .. ' (' .. words[1] .. ')')
+  end
+end
+""")
+"""Takes a key of its own. Reply: nothing; or why a command can't be had, and which."""

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from txredisapi import ResponseError
 
-from chatpair.cluster.engine import EngineAway, Script
+from chatpair.cluster.engine import EngineAway
+from chatpair.cluster.scripts import EPOCH, Script
 from tests.support.cluster_engine import Kept
 from tests.support.engine import Engine
 from tests.support.proxy import Proxy
@@ -43,6 +44,7 @@ def test_what_is_sent_and_answered(kept: Kept) -> None:
 
 def test_a_script_is_sent_once(kept: Kept, engine: Engine) -> None:
     script = Script("return {KEYS[1], ARGV[1], redis.call('INCR', KEYS[1])}")
+    engine.command("CONFIG", "RESETSTAT")
     for count in (1, 2, 3):
         reply = kept.result(kept.engine.script(script, ["k"], [b"\xff"]))
         assert reply == [b"k", b"\xff", count]
@@ -88,9 +90,13 @@ def test_a_restart(tmp_path: Path, reactor: Reactor, persistent: bool) -> None:
         log_of_a_test() as log,
         Kept(reactor, engine.url) as kept,
     ):
-        first = kept.engine.run_id
-        assert first == run_id(engine)
+        first = kept.engine.process.word
+        epoch = f"{first}.0".encode()
         kept.command("SET", "a", 1)
+        kept.command("SET", EPOCH, epoch)
+        engine.command("CLIENT", "KILL", "TYPE", "normal")
+        kept.until("lost", "connected")
+        assert kept.engine.process == (first, b"")
         waits = kept.engine.read("BLPOP", "l", 0)
         kept.reactor.until(lambda: b"blocked_clients:1" in engine.command("INFO", "clients"))
         engine.kill()
@@ -100,19 +106,29 @@ def test_a_restart(tmp_path: Path, reactor: Reactor, persistent: bool) -> None:
         assert not kept.engine.connected
         engine.restart()
         kept.until("connected")
-        assert kept.engine.run_id == run_id(engine) != first
+        assert kept.engine.process.word != first
+        assert kept.engine.process.lost_epoch == (epoch if persistent else b"")
         assert kept.command("GET", "a") == (b"1" if persistent else None)
         assert [line["log_format"].split(":")[0] for line in log if "address" in line] == [
+            "The engine at {address} is there",
+            "No engine at {address}",
             "The engine at {address} is there",
             "No engine at {address}",
             "The engine at {address} is there",
         ]
 
 
-def run_id(engine: Engine) -> str:
-    """Return what the engine's process is called."""
-    info: bytes = engine.command("INFO", "server")
-    return info.decode().split("run_id:")[1].split()[0]
+def test_nodes_agree_which_process_it_is(reactor: Reactor, engine: Engine) -> None:
+    with Kept(reactor, engine.url) as one, Kept(reactor, engine.url) as other:
+        words = one.engine.process.word, other.engine.process.word
+        assert words[0] != words[1]
+        for word in (*words, "another's"):
+            engine.command("SET", EPOCH, f"{word}.0")
+            engine.command("CLIENT", "KILL", "TYPE", "normal")
+            for kept in (one, other):
+                kept.until("lost", "connected")
+                assert kept.engine.process.lost_epoch == (b"" if word in words else b"another's.0")
+        assert words == (one.engine.process.word, other.engine.process.word)
 
 
 def test_lost_is_told_before_what_waits(kept: Kept, engine: Engine) -> None:

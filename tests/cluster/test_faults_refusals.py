@@ -11,7 +11,7 @@ import pytest
 from benchmarks.servers import free_port
 from tests.support.clients import spins_until
 from tests.support.cluster import NOT_READY, SHORT, Cluster, Listener, pair
-from tests.support.engine import Engine, EngineClient
+from tests.support.engine import Engine, EngineClient, permissions
 from tests.support.json_people import pair as json_pair
 
 pytestmark = pytest.mark.engine
@@ -117,18 +117,32 @@ def test_pairs_and_lines_outlive_an_engine_that_refuses(tmp_path: Path) -> None:
         assert [bob.line(), alice.line()] == ["You are free.", "Quit."]
 
 
-def test_what_will_not_pass_is_logged_once_a_minute(tmp_path: Path) -> None:
-    with Engine(tmp_path / "engine") as engine, Cluster(engine, 2, lease=1) as cluster:
-        first, second = cluster.nodes
+def test_the_permissions_in_the_docs_are_enough_and_fewer_are_told_once_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = permissions()
+    monkeypatch.setenv("CHATPAIR_CLUSTER_AUTH", "chatpair:pw")
+    with (
+        Engine(tmp_path / "engine", f"user chatpair on >pw {rules}") as engine,
+        Cluster(engine, 3, lease=1) as cluster,
+    ):
+        first, second, third = cluster.nodes
         alice, bob = pair(first, second)
-        before = engine.command("DUMP", "{chatpair}:nodes")
-        engine.command("SET", "{chatpair}:nodes", "of another kind")
-        for node in cluster.nodes:
+        first.client("carol").says("Quit")
+        engine.command("FLUSHALL")  # all is claimed again
+        third.dies()  # its names are swept
+        second.knows("n1")
+        alice.says("one")
+        assert bob.text() == "one"
+        assert all(b"refuses" not in node.output for node in cluster.nodes)
+        engine.command("ACL", "SETUSER", "chatpair", "-hset")
+        for node in (first, second):
+            node.logs("refuses what the cluster asks: ")
             node.logs("Cut off")
-            node.skip_log()
-        engine.command("RESTORE", "{chatpair}:nodes", 0, before, "REPLACE")
+        assert second.asked("newcomer") == NOT_READY
+        engine.command("ACL", "SETUSER", "chatpair", "+hset")
         spins_until(lambda: second.asked("newcomer") == "OK")
-        alice.says("still here")
-        assert bob.text() == "still here"
-        for node in cluster.nodes:
-            assert node.output.count(b"refuses what the cluster asks: WRONGTYPE") == 1
+        bob.says("two")
+        assert alice.text() == "two"
+        for node in (first, second):
+            assert node.output.count(b"refuses what the cluster asks: ") == 1

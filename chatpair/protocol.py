@@ -96,11 +96,9 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
 
     def linesReceived(self, lines: bytes) -> bool:
         """Pass lines on as one if all are text for the peer; return whether they are."""
-        if not is_clean(lines):
+        if 13 in lines:  # to look for a byte costs next to nothing
             lines = lines.replace(b"\r\n", b"\n")
-            if not is_clean(lines):
-                return False
-        if not plain.only_says(lines):
+        if not (is_clean(lines) and plain.only_says(lines)):
             return False
         if not self.factory.directory.check():
             return True  # the user has been ended

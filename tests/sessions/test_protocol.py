@@ -8,7 +8,7 @@ import pytest
 from chatpair.exchange.users import MAX_LISTED
 from chatpair.protocol import FLUSHING_SECONDS
 from chatpair.wire.closing import CLOSING_SECONDS
-from chatpair.wire.line_receiver import CHUNK, LINES_FOR_ONE, SHORT_CHUNK
+from chatpair.wire.line_receiver import LINES_FOR_ONE, LINES_IN_A_CHUNK, SHORT_CHUNK
 from chatpair.wire.turns import LINES_A_TURN
 from tests.support.exchange import Exchange, Party, said
 from tests.support.transcript import play, scenes
@@ -254,7 +254,7 @@ def test_many_lines_at_once_wait_for_the_turns_of_others_too(exchange: Exchange)
     alice, bob = exchange.pair()
     line = "x" * 63
     alice.protocol.dataReceived(f"{line}\n".encode() * 3_000)
-    a_chunk = CHUNK // 64
+    a_chunk = LINES_IN_A_CHUNK
     a_turn = -(-LINES_A_TURN // (1 + a_chunk // LINES_FOR_ONE)) * a_chunk
     assert bob.heard() == [said(exchange, line)] * a_turn
     exchange.clock.advance(0)

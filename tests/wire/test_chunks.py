@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatpair.codecs import plain
-from chatpair.codecs.cleaning import clean, is_clean
+from chatpair.codecs.cleaning import LONG, clean, is_clean
 from chatpair.exchange.messages import AnyEvent, Free, Message, Repeated, Say, Timestamp
 from chatpair.protocol import ChatProtocol
-from chatpair.wire.line_receiver import CHUNK
+from chatpair.wire.line_receiver import CHUNK, SHORT_CHUNK
 from tests.support.exchange import Exchange, Party, said
 from tests.wire.test_text import WALES
 
@@ -142,6 +142,18 @@ def test_cut_at_every_byte() -> None:
         assert both[0].told()[1].count(b"alice: (") == 6
 
 
+@pytest.mark.parametrize("before", [0, 1, 7, 30, 62])
+@pytest.mark.parametrize("size", [1_000, 8_000])
+def test_a_chunk_in_which_not_all_is_text(before: int, size: int) -> None:
+    both = [OneExchange(protocol, "paired", 65_536) for protocol in (ChatProtocol, LineByLine)]
+    line = b"x" * size + b"\n"
+    for exchange in both:
+        exchange.alice.sends(line * before + MIXED + line * (62 - before))
+        exchange.settle()
+    assert both[0].told() == both[1].told()
+    assert both[0].told()[1].count(line[:-1]) == 62
+
+
 @pytest.mark.parametrize(
     "lines",
     [b"hello\n", b"one\ntwo\n", b"\n\n", b"a\r\nb\r\n", "grüß\n日本語 🙂\n“—”\n".encode()],
@@ -156,8 +168,8 @@ def test_lines_that_are_only_text_are_one_write(exchange: Exchange, lines: bytes
     assert writes[0] == "".join(said(exchange, text) + "\r\n" for text in texts).encode()
 
 
-@pytest.mark.parametrize("size", [CHUNK - 1, CHUNK, CHUNK + 1, 65_536])
-@pytest.mark.parametrize("line", [b"\n", b"x\n", b"x" * 63 + b"\n"])
+@pytest.mark.parametrize("size", [CHUNK - 1, CHUNK, CHUNK + 1])
+@pytest.mark.parametrize("line", [b"\n", b"x\n", b"x" * 63 + b"\n", b"x" * 1_023 + b"\n"])
 def test_more_than_a_chunk(exchange: Exchange, line: bytes, size: int) -> None:
     alice, bob = exchange.pair()
     lines = size // len(line)
@@ -175,7 +187,7 @@ def test_a_chunk_stops_for_one_who_does_not_read(exchange: Exchange) -> None:
     alice, bob = exchange.pair()
     bob.transport.full = True  # from the next write on
     alice.sends(b"x\n" * 30_000)
-    assert len(bob.heard()) <= CHUNK // 2
+    assert len(bob.heard()) <= SHORT_CHUNK // 2
     assert alice.paused
 
 
@@ -184,9 +196,10 @@ def test_a_chunk_stops_for_one_who_does_not_read(exchange: Exchange) -> None:
 
 @given(st.lists(st.one_of(st.binary(max_size=8), HOSTILE, TEXT), max_size=5).map(b"".join))
 def test_what_is_clean(data: bytes) -> None:
-    lines = data.replace(b"\n", b"") + b"\n"
-    text = clean(lines[:-1])
-    assert is_clean(lines) == (text.encode() == lines[:-1])
+    line = data.replace(b"\n", b"")
+    is_text = clean(line).encode() == line
+    assert is_clean(line + b"\n") == is_text
+    assert is_clean(line + LONG * b"x\n") == is_text
 
 
 @given(st.lists(st.one_of(TEXT, COMMANDS, st.text("tToO:Quit/ ", max_size=5).map(str.encode))))

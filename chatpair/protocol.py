@@ -19,7 +19,7 @@ from chatpair.sessions.json import JsonSession
 from chatpair.sessions.plain import PlainSession
 from chatpair.sessions.session import FULL, LineHandler, Session
 from chatpair.wire.closing import CLOSING_SECONDS, Closing, make_closing
-from chatpair.wire.line_receiver import CHUNK, SHORT_CHUNK, TextLineReceiver
+from chatpair.wire.line_receiver import TextLineReceiver
 from chatpair.wire.liveness import Watch, set_options, socket_of
 from chatpair.wire.outgoing import Outgoing
 from chatpair.wire.reading import Reading, State, make_reading
@@ -49,10 +49,9 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
     factory: Exchange
     session: PlainSession | JsonSession | Session
     handle_line: LineHandler
-    user: User | None = None
-    peer: User | None = None
+    peer: User | None
+    _tell_peer: LinesTeller
 
-    _tell_peer: LinesTeller = staticmethod(_tell_nobody)
     _reading: Reading | None = None  # made when something happens to the input but lines
     _closing: Closing | None = None  # the same of the end
     _why_lost = ""
@@ -61,10 +60,11 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
 
     def connectionMade(self) -> None:
         """Let in whoever connects, or say why not."""
+        super().connectionMade()
         factory, settings = self.factory, self.factory.settings
         self.MAX_LENGTH = settings.max_line
-        self.max_chunk = min(CHUNK, self.MAX_LENGTH + 1)
-        self.short_chunk = min(SHORT_CHUNK, self.MAX_LENGTH + 1)
+        self.user: User | None = None
+        self._speak_to(None)
         self.host = host_of(self.transport.getPeer(), settings.exempt)
         sock = socket_of(self.transport)
         if sock is not None:
@@ -221,10 +221,11 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         if self.input_ended:
             self.watch.input_ended()
 
-    def handle_rest(self, session: Session) -> None:
+    def handle_rest(self, others: Callable[[Session], Session]) -> None:
         """Handle what has come in another session, whatever waits: there will be no later."""
         if self._buffer:
             self._read().stop()
+            session = others(self.session)
             self.session.forget()
             self.session, self.handle_line = session, session.unnamed
             self.takes_chunks = self.paused = False
@@ -373,7 +374,8 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Handle the lines that flow control kept, and leave."""
         self.outgoing.lost()
-        self.setTimeout(None)
+        if self.timeOut is not None:
+            self.setTimeout(None)
         self.watch.stop()
         self.factory.directory.check()
         self.session.handle_rest()

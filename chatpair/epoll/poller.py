@@ -1,7 +1,6 @@
 """The connections of a port, which together are one reader of the reactor."""
 
 import select
-from contextlib import suppress
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import ILoggingContext, IReadDescriptor
@@ -23,8 +22,8 @@ class Connection(Protocol):
     events: int
     """IN, OUT, both or none."""
 
-    logstr: str
-    """What stands before a line of the log that is about it."""
+    system: str
+    """What stands before a line of the log that is written while it is served."""
 
     def fileno(self) -> int: ...
     def doRead(self) -> None: ...
@@ -74,7 +73,7 @@ class EpollPoller:
                 connection = self._connections.get(fileno)
                 if connection is None:
                     continue  # it was closed in this turn
-                system["system"] = connection.logstr
+                system["system"] = connection.system
                 if event == IN == connection.events:
                     connection.doRead()
                 else:
@@ -82,7 +81,7 @@ class EpollPoller:
         finally:
             self.writers = None
         for connection in writers:
-            system["system"] = connection.logstr
+            system["system"] = connection.system
             connection.doWrite()
 
     def _serve(self, connection: Connection, event: int) -> None:
@@ -111,8 +110,10 @@ class EpollPoller:
 
     def forget(self, connection: Connection) -> None:
         """Look at a connection no more until it wants something else."""
-        with suppress(OSError, ValueError):  # it is forgotten already, or closed by somebody else
+        try:
             self._epoll.unregister(connection.fileno())
+        except (OSError, ValueError):
+            return  # it is forgotten already, or closed by somebody else
 
     def remove(self, connection: Connection) -> None:
         """Serve a connection no more; its socket is about to be closed.

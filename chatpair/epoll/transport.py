@@ -49,7 +49,7 @@ class EpollTransport:
     _peer: Address
     _poller: EpollPoller
     sessionno: int  # for the log
-    logstr: str = ""
+    system: str = ""  # of the log: what the protocol is called
     events: int = IN  # that the poller looks for
     bufferSize: int = 65_536  # of reads, and how much may wait before the producer is paused
     producer: Any = None
@@ -69,13 +69,11 @@ class EpollTransport:
         """Begin to read."""
         self.socket.setblocking(False)
         named = interfaces.ILoggingContext.providedBy(self.protocol)
-        prefix = self.protocol.logPrefix() if named else type(self.protocol).__name__
-        self.logstr = f"{prefix},{self.sessionno},{self._peer.host}"
+        self.system = self.protocol.logPrefix() if named else type(self.protocol).__name__
         self._poller.add(self)
 
     def __repr__(self) -> str:
-        protocol, number, _ = self.logstr.split(",", 2)
-        return f"<{protocol} #{number} on {self._poller.port}>"
+        return f"<{self.system} #{self.sessionno} on {self._poller.port}>"
 
     # What the poller calls
 
@@ -276,12 +274,12 @@ class EpollTransport:
         self.connected = self._writable = False
         self._queue = b""
         self._poller.remove(self)
-        with suppress(OSError):
-            if isinstance(reason.value, ConnectionAborted):
-                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            elif reason is not _LOST:
-                # To close while input is unread would reset what was written just before.
-                self.socket.shutdown(socket.SHUT_RDWR)
+        if reason is not _LOST:
+            with suppress(OSError):
+                if isinstance(reason.value, ConnectionAborted):
+                    self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                else:  # to close while input is unread would reset what was written just before
+                    self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
         producer, self.producer = self.producer, None
         protocol, self.protocol = self.protocol, None
@@ -352,8 +350,13 @@ class EpollTransport:
         """Choose whether the kernel probes a silent connection."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, enabled)
 
+    @property
+    def logstr(self) -> str:
+        """What stands before a line of the log that is about this."""
+        return f"{self.system},{self.sessionno},{self._peer.host}"
+
     def logPrefix(self) -> str:
-        """Return what stands before a line of the log that is about this."""
+        """Return the same."""
         return self.logstr
 
 

@@ -1,6 +1,6 @@
 """The log of who came and went: one line a minute, however busy strangers make it."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -45,7 +45,7 @@ class ActivityLog:
         self._clock = clock
         self._summary = summary
         self._rest: IDelayedCall | None = None
-        self._tallies: dict[str, _Tally] = {}
+        self._tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
 
     def came(self, name: str) -> None:
         """Note that a user has come."""
@@ -64,7 +64,7 @@ class ActivityLog:
         self._note("slowed", name)
 
     def _note(self, what: str, name: str = "", reason: str = "") -> None:
-        tally = self._tallies.setdefault(what, _Tally())
+        tally = self._tallies[what]
         tally.count += 1
         if name and len(tally.names) < NAMES:
             # The log may take nothing but ASCII, and would lose the whole line.

@@ -24,9 +24,9 @@ class Directory(Protocol):
         """
         return True
 
-    def claim(self, name: Name) -> Deferred[Claimed]:
-        """Take a name for this node; who cancels that has not got it."""
-        return succeed("yours")
+    def claim(self, name: Name) -> Deferred[Claimed] | None:
+        """Take a name for this node, if there are others; who cancels that has not got it."""
+        return None
 
     def release(self, name: Name) -> None:
         """Let a name of this node be free again."""

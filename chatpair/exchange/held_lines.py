@@ -101,8 +101,10 @@ class HeldLines:
             peer.inbox.flow_changed()
 
     def _unhold(self, user: User) -> None:
+        if user not in self._hosts:
+            return
         self._waiting.stop(user)
-        host = self._hosts.pop(user, None)
+        host = self._hosts.pop(user)
         if host is not None:
             self._of_host[host] -= 1
             if not self._of_host[host]:

@@ -164,6 +164,7 @@ def _looks(text: str, key: str) -> tuple[str, ...]:
     """
     if text.isascii():
         look, whole = key.translate(_READ_AS), key.translate(_ASCII_SKELETONS)
+        look = key if look == key else look  # one object, as most names are so
         return (look,) if look == whole else (look, f" {whole}")
     looks = {_read(skeleton(key)), _read(skeleton(skeleton(text).lower()))}
     shared = (look for look in looks if any(part in look for part in _MERGED))
@@ -235,11 +236,11 @@ def parse(text: str) -> Name:
         raise BadName("that word is the server's own")
     if not text.isascii() and _has_too_many_marks(key):
         raise BadName("it has too many marks on a letter")
+    key = text if key == text else key
     looks = _looks(text, key)
     if not looks[0]:
         raise BadName("it has no letter")
-    key = text if key == text else key  # one object, as most names are so
-    return Name(text, key, tuple(key if look == key else look for look in looks))
+    return Name(text, key, looks)
 
 
 class NameIndex:

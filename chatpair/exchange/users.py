@@ -7,7 +7,7 @@ from itertools import islice
 from math import inf, nextafter
 from typing import Protocol
 
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -138,31 +138,39 @@ class Users(dict[str, User]):
         if is_stranger(host):
             self._new_names.spend(host)  # at once: others may be under way
 
-        def claimed(outcome: Claimed) -> User | Error:
-            is_mixed = not proven and mixes_scripts(name.text)
-            if outcome == "yours" and not is_mixed:
-                return self._enter(name, inbox)
-            if is_stranger(host):
-                self._new_names.spend(host, -1)
+        asked = self._directory.claim(name)
+        if asked is None:
+            return succeed(self._claimed("yours", name, inbox, proven=proven))
+        return asked.addCallbacks(
+            self._claimed,
+            self._failed,
+            callbackArgs=(name, inbox),
+            callbackKeywords={"proven": proven},
+            errbackArgs=(name, inbox),
+        )
+
+    def _claimed(self, outcome: Claimed, name: Name, inbox: Inbox, *, proven: bool) -> User | Error:
+        is_mixed = not proven and mixes_scripts(name.text)
+        if outcome == "yours" and not is_mixed:
+            return self._enter(name, inbox)
+        if is_stranger(inbox.host):
+            self._new_names.spend(inbox.host, -1)
+        self._free(name)
+        if outcome == "yours":  # who looks like somebody at another node is told that before
+            self._directory.release(name)
+            return Error("name", "bad-name", MIXED)
+        return _taken(name) if outcome == "taken" else not_ready("name")
+
+    def _failed(self, why: Failure, name: Name, inbox: Inbox) -> Failure | User | Error:
+        if why.check(CancelledError):
             self._free(name)
-            if outcome == "yours":  # who looks like somebody at another node is told that before
-                self._directory.release(name)
-                return Error("name", "bad-name", MIXED)
-            return _taken(name) if outcome == "taken" else not_ready("name")
-
-        def failed(why: Failure) -> Failure | User | Error:
-            if why.check(CancelledError):
-                self._free(name)
-                return why
-            _log.failure("A name can't be claimed", failure=why)
-            return claimed("later")
-
-        asked: Deferred[Claimed] = maybeDeferred(self._directory.claim, name)
-        return asked.addCallbacks(claimed, failed)
+            return why
+        _log.failure("A name can't be claimed", failure=why)
+        return self._claimed("later", name, inbox, proven=False)
 
     def _may_claim(self, text: str, host: str | None, *, proven: bool) -> Name | Error:
         """Return the name of a text, if somebody at a host may have it, or say why not."""
-        if host is not None and self.held_of_host[host] >= self._settings.max_per_host:
+        if host is not None and self.held_of_host.get(host, 0) >= self._settings.max_per_host:
             self._activity.refused("too many from one host")
             return Error("name", "try-later", "There are too many users from your address.")
         if is_stranger(host) and self._new_names.is_spent(host):

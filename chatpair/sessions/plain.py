@@ -129,7 +129,7 @@ class PlainSession(Session):
         """Handle what has come, for there will be no later."""
         # Without a name there is nobody to say it to, and an answer may change what it means.
         if self.connection.user is not None and not self.awaits_answer:
-            self.connection.handle_rest(LastLines(self))
+            self.connection.handle_rest(LastLines)
 
 
 class LastLines(Session):

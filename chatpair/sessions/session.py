@@ -48,7 +48,7 @@ class Speaker(Connection, Visitor, Protocol):
     def bind(self) -> None: ...
     def check_flow(self) -> None: ...
     def end(self, reason: str) -> None: ...
-    def handle_rest(self, session: "Session") -> None: ...
+    def handle_rest(self, others: Callable[["Session"], "Session"]) -> None: ...
     def ignore_input(self) -> None: ...
     def listen_on(self) -> None: ...
     def quit(self, reason: str = "quit") -> None: ...
@@ -64,7 +64,7 @@ class Session:
     What comes while an answer is under way waits for it; what the user is told meanwhile goes out.
     """
 
-    __slots__ = ("_password", "_under_way", "connection", "said_all")
+    __slots__ = ("_password", "_under_way", "connection", "exchange", "said_all")
 
     counting = False  # what the client says, and acknowledging what it is told
     listening: AnyEvent = messages.Listening()  # to whoever has said all and may listen on
@@ -72,14 +72,10 @@ class Session:
 
     def __init__(self, connection: Speaker) -> None:
         self.connection = connection
+        self.exchange = connection.factory
         self.said_all = False  # by a command
         self._under_way: Deferred[Any] | None = None
         self._password: PasswordCheck | None = None
-
-    @property
-    def exchange(self) -> Exchange:
-        """The factory of the connection."""
-        return self.connection.factory
 
     @property
     def password(self) -> PasswordCheck:
@@ -186,7 +182,7 @@ class Session:
                 self._obey_other(command, user)
 
     def _obey_other(self, command: AnyCommand, user: User | None) -> None:
-        if not isinstance(command, messages.Ping):
+        if user is not None and not isinstance(command, messages.Ping):
             self._spend(1)
         match command:
             case messages.EndInput():
@@ -392,8 +388,9 @@ class Session:
         if answer is not None:
             answer.cancel()
         self.exchange.visitors.unnamed.stop(self.connection)
-        if self.connection.user is not None:
-            self.exchange.paces.leave(self.connection.user)
+        user = self.connection.user
+        if user is not None and user.pace is not None:
+            self.exchange.paces.leave(user)
 
     def forget(self) -> None:
         """Hold nothing any more that holds this: nobody uses it again."""

@@ -44,18 +44,22 @@ class TextLineReceiver(LineReceiver):
     deaf = False
     """Whether what still comes is of no interest."""
 
-    max_chunk, short_chunk = CHUNK, SHORT_CHUNK
-    """Bytes of lines, many or any, that may be handled as one; no line may be too long in it."""
-
-    turn = 0
-    """Lines that may still be handled in this turn; a handler may end it by setting it to 0."""
-
-    takes_chunks = False
-    """Whether linesReceived may take what has come."""
-
-    _fresh = True  # it may still turn out to be TLS
     _telnet: TelnetFilter | None = None  # once a telnet command has come
-    _skipping = False  # the rest of a line that was too long
+
+    def connectionMade(self) -> None:
+        """Set at once what changes later.
+
+        Objects whose attributes are set one by one, after others were made, share no table of their
+        names (PEP 412), and take 600 bytes more.
+        """
+        self._buffer = b""
+        self.paused = self._busyReceiving = False
+        self.takes_chunks = False
+        """Whether linesReceived may take what has come."""
+        self.turn = 0
+        """Lines that may still be handled in this turn; a handler may end it by setting it to 0."""
+        self._fresh = True  # it may still turn out to be TLS
+        self._skipping = False  # the rest of a line that was too long
 
     def dataReceived(self, data: bytes) -> None:
         """Take what has come, and handle its lines unless this is paused."""
@@ -65,14 +69,17 @@ class TextLineReceiver(LineReceiver):
             and not self._buffer
             and not self.paused
             and data.endswith(b"\n")
-            and (len(data) <= self.short_chunk or self._find_chunk(data, 0)[0] == len(data))
+            and (
+                len(data) <= SHORT_CHUNK <= self.MAX_LENGTH
+                or self._find_chunk(data, 0)[0] == len(data)
+            )
             and self.linesReceived(data)
         ):
             return
         if self.deaf:
             return
         if self._fresh:
-            data = self.clearLineBuffer() + data
+            data, self._buffer = self._buffer + data, b""
             if data.startswith((_TLS_HANDSHAKE, BYTE_ORDER_MARK)):
                 if data.startswith(_TLS_HANDSHAKE):
                     self.handshakeReceived()
@@ -134,7 +141,7 @@ class TextLineReceiver(LineReceiver):
                         start = stop
                         continue
                     self.turn -= (stop - begin) // BYTES_FOR_ONE
-                    refused = min(stop, begin + self.short_chunk)
+                    refused = min(stop, begin + SHORT_CHUNK)
                 self.turn -= 1
                 self._handle(self._buffer[begin:end].removesuffix(b"\r"))
         finally:
@@ -147,13 +154,14 @@ class TextLineReceiver(LineReceiver):
         """Return where the lines end that begin at a position and may be handled as one.
 
         And how many they are: each line gets longer on its way, so many short ones count by their
-        number.
+        number. No line may be too long.
         """
-        end = data.rfind(b"\n", start, start + self.max_chunk) + 1
+        size = min(CHUNK, self.MAX_LENGTH + 1)
+        end = data.rfind(b"\n", start, start + size) + 1
         lines = data.count(b"\n", start, end)
-        if lines > LINES_IN_A_CHUNK and end - start > self.short_chunk:
-            share = (end - start) * LINES_IN_A_CHUNK // lines
-            end = data.rfind(b"\n", start, start + max(share, self.short_chunk)) + 1
+        if lines > LINES_IN_A_CHUNK and end - start > SHORT_CHUNK:
+            size = max((end - start) * LINES_IN_A_CHUNK // lines, SHORT_CHUNK)
+            end = data.rfind(b"\n", start, start + size) + 1
             lines = data.count(b"\n", start, end)
         return end, lines
 

@@ -30,7 +30,7 @@ class LateDirectory(OnlyNode):
             answer = next(iter(self.asked))
             answer.callback(self.asked.pop(answer)())
 
-    def claim(self, name: Name) -> Deferred[Claimed]:
+    def claim(self, name: Name) -> Deferred[Claimed] | None:
         """Answer late, if it is so."""
         if not self.is_late:
             return super().claim(name)

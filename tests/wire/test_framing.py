@@ -58,7 +58,7 @@ class Telnet:
 
 def receive(*chunks: bytes) -> tuple[list[object], bytes]:
     recorder, telnet = Recorder(), Telnet()
-    recorder.transport = telnet
+    recorder.makeConnection(telnet)
     for chunk in chunks:
         recorder.dataReceived(chunk)
         assert len(recorder._buffer) <= Recorder.MAX_LENGTH + 1
@@ -173,7 +173,7 @@ def test_no_interrupt_comes_from_the_text(data: bytes) -> None:
 
 def test_lines_wait_while_it_is_paused() -> None:
     recorder, telnet = Recorder(), Telnet()
-    recorder.transport = telnet
+    recorder.makeConnection(telnet)
     recorder.paused = True
     recorder.dataReceived(b"a\nb\n" + b"x" * 30)
     assert recorder.received == []
@@ -190,7 +190,7 @@ def test_data_that_comes_while_a_line_is_handled_waits_its_turn() -> None:
                 self.dataReceived(b"c\nd")
 
     recorder = Reentrant()
-    recorder.transport = Telnet()
+    recorder.makeConnection(Telnet())
     recorder.dataReceived(b"a\nb\n")
     assert recorder.received == [b"a", b"b", b"c"]
     recorder.dataReceived(b"\n")
@@ -205,7 +205,7 @@ def test_a_fault_does_not_repeat_the_lines_before_it() -> None:
                 raise RuntimeError
 
     recorder = Faulty()
-    recorder.transport = Telnet()
+    recorder.makeConnection(Telnet())
     with pytest.raises(RuntimeError):
         recorder.dataReceived(b"a\nb\nc\n")
     recorder.dataReceived(b"")
@@ -215,13 +215,14 @@ def test_a_fault_does_not_repeat_the_lines_before_it() -> None:
 @pytest.mark.parametrize("data", [b"\x16\x03", IAC + IP])
 def test_a_handshake_or_an_interrupt_closes(data: bytes) -> None:
     receiver = TextLineReceiver()
-    receiver.transport = StringTransport()
+    receiver.makeConnection(StringTransport())
     receiver.dataReceived(data)
     assert receiver.transport.disconnecting
 
 
 def test_a_turn_ends_after_so_many_lines() -> None:
     recorder = Recorder()
+    recorder.makeConnection(Telnet())
     recorder.dataReceived(b"a\n" * LINES_A_TURN)
     assert recorder.received == [b"a"] * LINES_A_TURN
     recorder.dataReceived(b"b\n" * (LINES_A_TURN + 1))
@@ -233,7 +234,7 @@ def test_a_turn_ends_after_so_many_lines() -> None:
 
 def test_a_client_that_sends_telnet_commands_is_read_in_smaller_portions() -> None:
     recorder, telnet = Recorder(), Telnet()
-    recorder.transport = telnet
+    recorder.makeConnection(telnet)
     recorder.dataReceived(b"a\n")
     assert telnet.bufferSize == 65_536
     recorder.dataReceived(IAC + DM)

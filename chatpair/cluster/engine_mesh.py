@@ -16,9 +16,6 @@ from chatpair.cluster.lease import Lease
 from chatpair.cluster.links import Links
 from chatpair.cluster.mesh import MeshListener, NotReady, node_of
 
-LEAVING_SECONDS = 2.0
-"""How long the engine has to take that this node leaves."""
-
 MEETING_SECONDS = 2.0
 """How long a node may be unknown that the engine names; it may have died just now."""
 
@@ -116,9 +113,7 @@ class EngineMesh:
     def stop(self) -> "Deferred[None]":
         """Leave, once what was to be told to others in this turn is told."""
         self._links.stop()
-        leaving = self._lease.leave().addTimeout(LEAVING_SECONDS, self._reactor)
-        leaving.addErrback(lambda why: None)  # the others will notice by themselves
-        return leaving.addCallback(lambda _: self._engine.stop())
+        return self._lease.leave().addCallback(lambda _: self._engine.stop())
 
     def _received(self, inc: str, frame: Frame) -> None:
         # What was told to a former incarnation of this node nobody would hear the answer to.

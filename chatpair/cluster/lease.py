@@ -26,7 +26,7 @@ from chatpair.cluster.engine import Engine, EngineAway, EngineRefuses
 from chatpair.cluster.engine_names import EngineNames, Outcome, Stay
 from chatpair.cluster.members import Members, Obstacle
 from chatpair.cluster.mesh import NamesListener
-from chatpair.cluster.scripts import HEARTBEAT, JOIN, KEYS, LEAVE
+from chatpair.cluster.scripts import HEARTBEAT, JOIN, KEYS, LEAVE, SWEEP
 from chatpair.cluster.validity import SILENCE, Validity
 from chatpair.exchange.delay import Delay
 from chatpair.exchange.names import Name
@@ -36,6 +36,9 @@ INTERVAL = 0.1
 
 PATIENCE = 1.2
 """How much of a lease a claim waits, if the engine is there: enough for a settling."""
+
+LEAVING_SECONDS = 2.0
+"""How long the engine has for each thing that it is asked when this node leaves."""
 
 _log = Logger()
 
@@ -159,7 +162,10 @@ class Lease:
         return waiting.addCallback(waited)
 
     def leave(self) -> "Deferred[None]":
-        """Be no member any more, if the engine can be told: the names are then free at once."""
+        """Be no member any more, if the engine can be told: the names are then free at once.
+
+        Who is the last one waits until nothing is left of them, for as long as the engine goes on.
+        """
         stay, self._stay = self._stay, None
         self._stopped = True
         self._validity.stop()
@@ -169,8 +175,14 @@ class Lease:
         self._let_go_on()
         if stay is None:
             return succeed(None)
-        left = self._engine.script(LEAVE, KEYS, [*stay])
-        return left.addBoth(lambda _: None)
+        return Deferred.fromCoroutine(self._leave(stay)).addErrback(lambda _: None)
+
+    async def _leave(self, stay: Stay) -> None:
+        script, left = LEAVE, True
+        while left:
+            asked = self._engine.script(script, KEYS, [*stay])
+            left = await asked.addTimeout(LEAVING_SECONDS, self._clock)
+            script = SWEEP
 
     def _claim(self, name: Name) -> "Deferred[Outcome]":
         stay = self._stay

@@ -162,7 +162,10 @@ or DEAD."""
 LEAVE = _script(r"""
 -- ARGV: me, join, epoch
 if not standing() then bury(ARGV[1]) end
+if redis.call('EXISTS', NODES) == 1 then return 0 end
+return redis.call('SCARD', P .. 'dead')
 """)
+"""Reply: how many dead are to be swept by the caller, as there is no other member."""
 
 NAMES = _script(r"""
 -- ARGV: me, join, epoch, turn, how many releases, their keys...,
@@ -237,8 +240,9 @@ return {'MEMBER', owner and is_member(owner) and owner or ''}
 """Reply: MEMBER and the member that has the name, or nothing; or RESET, or DEAD."""
 
 SWEEP = _script(r"""
--- ARGV: me, join, epoch
-local inc = not standing() and redis.call('SRANDMEMBER', P .. 'dead')
+-- ARGV: me, join, epoch; or of one who has left as the last
+local may = not standing() or redis.call('EXISTS', NODES) == 0
+local inc = may and redis.call('SRANDMEMBER', P .. 'dead')
 if not inc then return 0 end
 local of = P .. 'of:' .. inc
 local names = redis.call('HRANDFIELD', of, SWEPT, 'WITHVALUES')

@@ -74,7 +74,7 @@ def test_names_are_taken_as_in_a_table(
             assert names(inc, 1, key) == []
             table.remove(parse(mine.pop(key)))
         elif what == "die":
-            assert kept_store.do(scripts.LEAVE, (1, *scripts.KEYS, inc, 1, epoch)) is None
+            assert kept_store.do(scripts.LEAVE, (1, *scripts.KEYS, inc, 1, epoch)) == 0
             for text in owned.pop(inc).values():
                 table.remove(parse(text))
             incs[node] = f"{node}.{int(inc[2:]) + 1}"
@@ -106,6 +106,20 @@ def test_many_names_are_swept_some_at_a_time(world: World) -> None:
         assert world.store.command("HLEN", f"{scripts.PREFIX}of:{one.lease.me}") == left
         other.wire.answer()
     assert world.store.names() == {"user7": other.lease.me}
+
+
+def test_the_last_to_leave_leaves_no_names_behind(world: World) -> None:
+    one, other = world.ready("a", "b")
+    for number in range(scripts.SWEPT * 2):
+        one.enter(f"user{number}")
+        other.enter(f"other{number}")
+    other.wire.cut(other.lease)  # so that nobody sweeps
+    for node in (one, other):
+        node.wire.connect(node.lease)
+        node.lease.leave()
+    assert world.store.names() == {}
+    kinds = {key.split(b":")[1] for key in world.store.command("KEYS", "*")}
+    assert kinds <= {b"epoch", b"lease"}, kinds
 
 
 def join_alone(engine: Store) -> str:

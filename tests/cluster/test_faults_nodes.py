@@ -2,6 +2,7 @@
 
 import signal
 from contextlib import suppress
+from pathlib import Path
 
 from tests.support.clients import spins_until
 from tests.support.cluster import SHORT, Cluster, pair
@@ -70,6 +71,14 @@ def test_a_node_that_is_stopped_tells_the_peers_at_once(shared_engine: Engine) -
         assert bob.events("left")[0]["why"] == "stopped"
         assert dave.line() == "Quit."
         spins_until(lambda: second.asked("alice") == "OK")
+
+
+def test_a_switchboard_that_is_shut_down_leaves_no_names(tmp_path: Path) -> None:
+    with Engine(tmp_path / "engine") as engine:
+        with Cluster(engine, 2) as cluster:
+            pair(cluster.nodes[0], cluster.nodes[1])
+            assert engine.command("EXISTS", "{chatpair}:name:alice") == 1
+        assert engine.command("KEYS", "*name*") == engine.command("KEYS", "*look*") == []
 
 
 def test_a_frozen_node_ends_its_users_before_it_does_anything_else(shared_engine: Engine) -> None:

@@ -52,10 +52,10 @@ class ChatFactory(Factory):
         self.directory = directory = directory or OnlyNode()
         self.activity = ActivityLog(clock, self._summary)
         self.users = users = Users(clock, settings, directory, self.activity, accounts)
-        self.receipts = receipts = Receipts(clock)
-        self.pairs = pairs = Pairs(time_of_day, receipts)
+        self.receipts = receipts = Receipts(clock, self.activity)
+        self.pairs = pairs = Pairs(time_of_day, receipts, self.activity)
         self.ringing = RingingCalls(clock, users.is_blocked)
-        self.calls = Calls(clock, users, pairs, self.ringing, directory)
+        self.calls = Calls(clock, users, pairs, self.ringing, directory, self.activity)
         self.setting_calls = SettingCalls(users, pairs, self.ringing, self.calls, directory)
         self.held = HeldLines(
             clock, settings, pairs, receipts, directory, users.held_of_host, self._lost

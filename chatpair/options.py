@@ -77,6 +77,9 @@ _LISTS = {
     "web": "Where to serve a page to chat from with a browser, and its WebSocket: a port number, "
     "which means tcp:, or an endpoint description as for --port. "
     "May be given more than once. [default: none]",
+    "metrics": "Where to serve figures for Prometheus (/metrics), and whether newcomers can be let "
+    "in (/health), to whoever connects: a port number, which means tcp:, or an endpoint "
+    "description as for --port. [default: none]",
     "web-origin": "Where browsers find the page, such as https://chat.example.org, if a proxy in "
     "between asks for another host or port. May be given more than once. [default: none]",
 }
@@ -138,7 +141,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         self.certificates: dict[str, Certificates] = {}
         """Those of endpoints, by their descriptions."""
         self.update({"ports": [], "sources": [], "webs": [], "exempted": [], "motd-text": ""})
-        self["origins"] = []
+        self.update({"origins": [], "metrics": None})
 
     def opt_port(self, description: str) -> None:
         self["ports"].append(self._endpoint_description("port", _KIND, description))
@@ -171,12 +174,16 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         except ValueError as why:
             raise usage.UsageError(f"--exempt {network}: {why}") from None
 
+    def opt_metrics(self, description: str) -> None:
+        _needed("--metrics", "monitoring.metrics", "metrics")
+        self["metrics"] = self._endpoint_description("metrics", "tcp", description)
+
     def opt_web(self, description: str) -> None:
-        _web_door("--web")
+        _needed("--web", "doors.web", "web")
         self["webs"].append(self._endpoint_description("web", "tcp", description))
 
     def opt_web_origin(self, text: str) -> None:
-        origin = _web_door("--web-origin").origin_of(text)
+        origin = _needed("--web-origin", "doors.web", "web").origin_of(text)
         if origin is None:
             raise usage.UsageError(f"--web-origin {text}: say http:// or https://, and a host")
         self["origins"].append(origin)
@@ -260,12 +267,12 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             self["lease"] = self["lease"] or 10.0
 
 
-def _web_door(option: str) -> Any:
-    """Return the module of the web door, which an option needs."""
+def _needed(option: str, module: str, extra: str) -> Any:
+    """Return the module that an option needs, whose own needs are an extra's."""
     try:
-        return import_module("chatpair.doors.web")
+        return import_module(f"chatpair.{module}")
     except ImportError:
-        raise usage.UsageError(f"{option} needs more packages: {how_to_install('web')}") from None
+        raise usage.UsageError(f"{option} needs more packages: {how_to_install(extra)}") from None
 
 
 def _command() -> str:

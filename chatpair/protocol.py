@@ -103,6 +103,9 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         if not self.factory.directory.check():
             return True  # the user has been ended
         assert self.user is not None
+        activity = self.factory.activity
+        activity.lines += lines.count(b"\n")
+        activity.line_bytes += len(lines)
         if self._tell_peer(self.user.name.text, lines, self.factory.time_of_day()):
             self.flow_changed()
         return True
@@ -115,6 +118,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         self.session.obey(Quit())
 
     def lineLengthExceeded(self, line: bytes) -> None:
+        self.factory.activity.count("failed", "too long")
         self.session.line_too_long(f"That line was not sent: it has over {self.MAX_LENGTH} bytes.")
 
     def rawDataReceived(self, data: bytes) -> None:
@@ -309,6 +313,8 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
             self.factory.leave(user, why, reason)
         elif user is not None:
             self.factory.held.lose(user, reason)
+        elif self._closing is None and reason in ("closed", "reset"):
+            self.factory.activity.left_unnamed()
         if not self.closed:
             at_once = self.input_ended or self.factory.visitors.crowded
             self.ignore_input()

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twisted.application.service import MultiService
+from twisted.application.service import MultiService, Service
 from twisted.application.strports import service
 from twisted.internet import tcp
 from twisted.internet.address import UNIXAddress
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import LogEvent, Logger
@@ -144,14 +144,23 @@ class ChatService(MultiService):
         reactor.callWhenRunning(stop)
 
     def stopService(self) -> "Deferred[Any]":
-        """Listen no more, read what has come, and let everybody read what was said before."""
+        """Listen no more, read what has come, and let everybody read what was said before.
+
+        Who watches the server is told that until the end.
+        """
+        Service.stopService(self)
         self._signals.stop()
         _notify("STOPPING=1")
         read = self.factory.visitors.all_read()
         stopped = read.addCallback(lambda _: self.factory.stop())
-        stopping = gatherResults([super().stopService(), stopped])
-        mesh = self._mesh
-        return stopping if mesh is None else stopping.addCallback(lambda _: mesh.stop())
+        metrics, mesh = self.namedServices.get("metrics"), self._mesh
+        doors = [maybeDeferred(door.stopService) for door in self if door is not metrics]
+        stopping = DeferredList([stopped, *doors])
+        if mesh is not None:
+            stopping.addCallback(lambda _: mesh.stop())
+        if metrics is not None:
+            stopping.addCallback(lambda _: metrics.stopService())
+        return stopping
 
 
 def _tell_ready() -> None:
@@ -243,10 +252,18 @@ def makeService(options: Options) -> ChatService:
             proxied = web.startswith(PREFIX)
             page = WebSite(factory, factory, origins=options["origins"], is_proxied=proxied)
             sites.append((web, page))
+    metrics = None
+    if options["metrics"] is not None:
+        from chatpair.monitoring.metrics import MetricsSite
+
+        metrics = MetricsSite(factory, mesh, lambda: not chat.running)
+        sites.append((options["metrics"], metrics))
     for full, site in sites:
         description = full.removeprefix(PREFIX)
         port = service(description, site if description == full else ProxiedFactory(site, factory))
         certificates = options.certificates.get(description)
         port.endpoint = _Endpoint(port.endpoint, certificates, factory.activity, handing_over)
+        if site is metrics:
+            port.setName("metrics")
         port.setServiceParent(chat)
     return chat

@@ -20,6 +20,7 @@ ORDER = (
     ("protocol",),
     ("factory",),
     ("doors", "cluster", "signals", "handing_over"),
+    ("monitoring",),
     ("options",),
     ("tap", "server"),
 )

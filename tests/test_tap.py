@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from twisted.application.service import Service
 from twisted.internet.error import CannotListenError
-from twisted.internet.testing import MemoryReactorClock
+from twisted.internet.testing import MemoryReactorClock, StringTransport
 
 from chatpair import tap
 from chatpair.extras import how_to_install
 from chatpair.handing_over import HandingOver
+from chatpair.monitoring.metrics import MetricsSite
 from chatpair.signals import Signals
 from tests.support.exchange import Exchange
 from tests.support.options import parsed, refusal
@@ -134,6 +135,7 @@ def test_what_no_option_asks_for_is_not_imported() -> None:
     modules = set(ran.stdout.decode().split())
     assert "chatpair.factory" in modules
     assert not modules & {"chatpair.doors.tls", "chatpair.doors.web", "twisted.web", "wsproto"}
+    assert not modules & {"chatpair.monitoring.metrics", "prometheus_client"}
     assert not modules & {
         "chatpair.passwords.accounts",
         "chatpair.passwords.htpasswd",
@@ -183,15 +185,31 @@ def test_what_can_not_listen_ends_without_a_traceback(
     assert capsys.readouterr().err == ""
 
 
-def test_stopping_waits_for_the_last_connection(
+def health(site: MetricsSite) -> str:
+    """Return what a site answers who asks whether a newcomer could come."""
+    channel, transport = site.buildProtocol(None), StringTransport()
+    channel.makeConnection(transport)
+    channel.dataReceived(b"GET /health HTTP/1.0\r\n\r\n")
+    return str(transport.value().decode().splitlines()[-1])
+
+
+def test_stopping_waits_for_the_last_connection_and_is_told(
     exchange: Exchange, service: tap.ChatService
 ) -> None:
+    metrics = Service()
+    metrics.setName("metrics")
+    metrics.setServiceParent(service)
     service.privilegedStartService()
     service.startService()
+    site = MetricsSite(exchange.factory, None, lambda: not service.running)
+    assert health(site) == "ok"
     alice = exchange.enter("alice")
     stopped: list[object] = []
     service.stopService().addCallback(stopped.append)
     assert alice.heard() == ["The server is stopping."]
     assert stopped == []
+    assert metrics.running
+    assert health(site) == "stopping"
     alice.drops(clean=True)
     assert len(stopped) == 1
+    assert not metrics.running

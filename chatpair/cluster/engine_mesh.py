@@ -34,8 +34,8 @@ class EngineMesh:
         self._node_id = node_id
         self._engine = Engine(reactor, address, f"chatpair-{node_id}", patience=lease / 2)
         self._names = EngineNames(self._engine)
-        self._lease = Lease(reactor, self._engine, self._names, self, node_id, lease)
-        self._links = Links(
+        self.lease = Lease(reactor, self._engine, self._names, self, node_id, lease)
+        self.links = Links(
             reactor,
             self._engine,
             self._received,
@@ -43,36 +43,45 @@ class EngineMesh:
             lease=lease,
             encode=frames.encode,
             decode=frames.decode,
-            unknown=lambda inc: self._lease.heartbeat_soon(),
+            unknown=lambda inc: self.lease.heartbeat_soon(),
         )
-        self.check = self._lease.check
-        self.claim = self._lease.claim
+        self.check = self.lease.check
+        self.claim = self.lease.claim
         self.release = self._names.release
-        self.send = self._links.send
-        self.is_full = self._links.is_full
-        self.is_slow = self._links.is_slow
+        self.send = self.links.send
+        self.is_full = self.links.is_full
+        self.is_slow = self.links.is_slow
         self._refused: Callable[[str], object]
         self._meeting: list[tuple[str, Deferred[None]]] = []  # who waits for a node to be known
 
     @property
     def me(self) -> str:
         """The inc of this node."""
-        return self._lease.me
+        return self.lease.me
 
     @property
     def ready(self) -> bool:
         """Whether names can be claimed, and calls made to others."""
-        return self._lease.ready
+        return self.lease.ready
+
+    @property
+    def obstacle(self) -> str:
+        """Why no name can be claimed, or nothing."""
+        if self.ready:
+            return ""
+        if self.lease.validity.is_cut_off or not self._engine.connected:
+            return "cut off from the engine"
+        return "settling" if self.lease.settling else "joining the cluster"
 
     @property
     def holds_names(self) -> bool:
         """Whether no other node can have the names of the users here."""
-        return self._lease.holds_names
+        return self.lease.holds_names
 
     @property
     def members(self) -> frozenset[str]:
         """The incs of the others."""
-        return self._lease.members
+        return self.lease.members
 
     def locate(self, key: str) -> "Deferred[str | None]":
         """Fire with the inc of the node that has the name of a key; fails with NotReady.
@@ -95,7 +104,7 @@ class EngineMesh:
             return True
         met: Deferred[None] = Deferred()
         self._meeting.append((inc, met))
-        self._lease.heartbeat_soon()
+        self.lease.heartbeat_soon()
         try:
             await met.addTimeout(MEETING_SECONDS, self._reactor)
         except defer.TimeoutError:
@@ -107,24 +116,24 @@ class EngineMesh:
     def start(self, refused: Callable[[str], object]) -> None:
         """Join, and stay; call refused with one line if that can never be."""
         self._refused = refused
-        self._lease.exchange = self.listener
-        self._engine.start(self._lease.connected, self._lease.lost, self.refused)
+        self.lease.exchange = self.listener
+        self._engine.start(self.lease.connected, self.lease.lost, self.refused)
 
     def stop(self) -> "Deferred[None]":
         """Leave, once what was to be told to others in this turn is told."""
-        self._links.stop()
-        return self._lease.leave().addCallback(lambda _: self._engine.stop())
+        self.links.stop()
+        return self.lease.leave().addCallback(lambda _: self._engine.stop())
 
     def _received(self, inc: str, frame: Frame) -> None:
         # What was told to a former incarnation of this node nobody would hear the answer to.
-        if self._lease.check() and self._links.me == self._lease.me:
+        if self.lease.check() and self.links.me == self.lease.me:
             self.listener.received(inc, frame)
 
     # The lease tells:
 
     def joined(self) -> None:
         """Make the inbox, and read it."""
-        self._links.opened(self.me)
+        self.links.opened(self.me)
         _log.info(
             "Joined the cluster at {address} as node {id}",
             address=self._engine.address,
@@ -133,7 +142,7 @@ class EngineMesh:
 
     def returned(self) -> None:
         """Read on, and send again what may be lost."""
-        self._links.reconnected()
+        self.links.reconnected()
 
     def ready_changed(self) -> None:
         """Log it; who else wants to know asks."""
@@ -146,7 +155,7 @@ class EngineMesh:
         """Tell the links and the exchange who is there."""
         ids = ", ".join(sorted(map(node_of, members))) or "none"
         _log.info("The other nodes are now: {ids}", ids=ids)
-        self._links.members_changed(members)
+        self.links.members_changed(members)
         self.listener.members_changed(members)
         for inc, met in list(self._meeting):
             if inc in members:

@@ -22,6 +22,9 @@ class FarTransport:
     It does not close by halves: the other node does, with the client.
     """
 
+    door = "cluster"
+    """How users are counted who come by it."""
+
     counts_elsewhere = True
     """Whether the client's host has this connection at another node."""
 

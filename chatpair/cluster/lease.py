@@ -87,7 +87,7 @@ class Lease:
         self._listener = listener
         self._id = node_id
         self._seconds = seconds
-        self._validity = Validity(clock, seconds, self.check)
+        self.validity = Validity(clock, seconds, self.check)
         self._members = Members(seconds * SILENCE, seconds * INTERVAL * 4)
         self.me = self._new_inc()
         self._former: list[str] = []  # my incarnations that may be members still
@@ -113,19 +113,24 @@ class Lease:
     def holds_names(self) -> bool:
         """Whether no other node can have the names of the users here."""
         owns = self._stay is not None and self._stay is self._owner
-        return owns and not (self._validity.is_cut_off or self._validity.has_ended())
+        return owns and not (self.validity.is_cut_off or self.validity.has_ended())
 
     @property
     def entitled(self) -> bool:
         """Whether the names of the users here are theirs, for all the other nodes know."""
-        return self.holds_names and self._settling_since is None
+        return self.holds_names and not self.settling
+
+    @property
+    def settling(self) -> bool:
+        """Whether the engine has lost its data, and everybody has time to come back."""
+        return self._settling_since is not None
 
     def check(self) -> bool:
         """Notice at once if this process was frozen, before any input is handled.
 
         False if it was: all its users have been ended.
         """
-        return not self._validity.has_ended() or self._notice_end()
+        return not self.validity.has_ended() or self._notice_end()
 
     # The engine tells:
 
@@ -168,7 +173,7 @@ class Lease:
         """
         stay, self._stay = self._stay, None
         self._stopped = True
-        self._validity.stop()
+        self.validity.stop()
         self._cancel_heartbeat()
         self._names.forget()
         self._update()
@@ -261,8 +266,8 @@ class Lease:
                 self._rival.forget()
                 self._other_lease.forget()
                 self._former.clear()
-            self._validity.extend(sent)
-            self._ask_again |= self._validity.is_cut_off
+            self.validity.extend(sent)
+            self._ask_again |= self.validity.is_cut_off
             self._hear(rest, sent, now, joined=stay is None)
         elif kind == "RESET":
             self._lose_data()
@@ -329,9 +334,9 @@ class Lease:
 
     def _notice_end(self) -> bool:
         """Be cut off, or if it is too late for that end all users; return False then."""
-        if not self._validity.ended_in_others_eyes():
+        if not self.validity.ended_in_others_eyes():
             _log.warn("Cut off: no answer from the engine for most of a lease")
-            self._validity.cut_off()
+            self.validity.cut_off()
             self._update()
             self.heartbeat_soon()
             return True
@@ -344,7 +349,7 @@ class Lease:
 
     def _lose_membership(self) -> None:
         self._stay = None
-        self._validity.stop()
+        self.validity.stop()
         self._settling_since = None
         self._ask_again = True
         self._names.closed()

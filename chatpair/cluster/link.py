@@ -32,6 +32,8 @@ class Link:
         """The same, for what the engine has not taken either."""
         self.slow = False
         """Whether that is so long ago that its users seem to be away."""
+        self.frames_put = self.frames_taken = 0
+        """How many frames were to be sent, and how many have come, since this is who it is."""
         self.taken = 0
         """The number of the last entry that was taken from the other side."""
         self.owed = self.owed_bytes = 0
@@ -62,6 +64,7 @@ class Link:
     def put(self, frame: bytes) -> None:
         """Take a frame, encoded by itself."""
         self._frames.append(frame)
+        self.frames_put += 1
         self._frames_bytes += len(frame)
         if self.size >= LIMIT_BYTES:
             self.full = True

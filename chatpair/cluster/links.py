@@ -6,7 +6,7 @@ reader: b"INC NUMBER TAKEN". Its value is a msgpack array of frames. Number 0 ha
 acknowledges, or, from the node itself, makes the inbox.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -108,6 +108,10 @@ class Links:
                 link.waits_since = self._clock.seconds()
             link.put(self._encode([frame])[1:])  # after what says that it is an array of one
             self._mark(link)
+
+    def __iter__(self) -> Iterator[Link]:
+        """Yield what there is between this node and each other that is alive."""
+        return iter(self._links.values())
 
     def is_full(self, inc: str) -> bool:
         """Tell whether too much waits to be acknowledged by a node."""
@@ -279,6 +283,7 @@ class Links:
             text = "What {inc} tells is not understood, and skipped: {what}"
             self._seldom.warn(text, what=repr(why)[:200], inc=link.inc)
             return
+        link.frames_taken += len(frames)
         for frame in frames:
             if self._is_open(link):
                 self._call(self._received, link.inc, frame)

@@ -52,6 +52,7 @@ class RemoteCalls:
         self._mesh = mesh
         self._exchange = exchange
         self._users = users
+        self._refuse = exchange.calls.refuse
         self._numbers = count(1)
         self._pending: dict[User, _Pending] = {}
         self._slow: Delay[_Pending] = Delay(exchange.clock, CALL_SECONDS, self._takes_long)
@@ -68,13 +69,13 @@ class RemoteCalls:
             key = ""
         peer = self._exchange.pairs.peer_of(caller)
         if caller in self._pending:
-            caller.tell(_ON_ITS_WAY)
+            self._refuse(caller, _ON_ITS_WAY)
         elif peer is not None and peer.name.key == key:  # though another may have the name by now
-            caller.tell(already_paired(peer))
+            self._refuse(caller, already_paired(peer))
         elif not (text and key) or (key in self._exchange.users and self._mesh.holds_names):
             return None
         elif not self._mesh.ready:
-            caller.tell(not_ready("to"))
+            self._refuse(caller, not_ready("to"))
         else:
             pending = self._pending[caller] = _Pending(caller, next(self._numbers), text, key)
             self._slow.start(pending)
@@ -114,7 +115,7 @@ class RemoteCalls:
         if is_here:
             self._exchange.calls.call_here(caller, pending.text)
         else:
-            caller.tell(not_ready("to"))
+            self._refuse(caller, not_ready("to"))
         pending.let_go_on()
 
     def _takes_long(self, pending: _Pending) -> None:
@@ -134,7 +135,7 @@ class RemoteCalls:
         if self._pending.get(pending.caller) is pending:
             self._end(pending)
             if not pending.late:
-                pending.caller.tell(why)
+                self._refuse(pending.caller, why)
             pending.let_go_on()
 
     def take_back_call(self, caller: User) -> bool:
@@ -190,7 +191,7 @@ class RemoteCalls:
             self._exchange.calls.take_back(caller)
             self._exchange.ringing.note(caller, callee)
             self._last_rings[caller] = pending.number
-            caller.tell(event)
+            self._refuse(caller, event)
 
     def _begin(self, remote: User) -> None:
         """Let the node of a new peer know how its peer here is."""

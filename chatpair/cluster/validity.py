@@ -16,6 +16,9 @@ _NEVER = float("inf")
 class Validity:
     """Lasts for VALID of a lease after the last heartbeat that was answered was sent."""
 
+    round_trip = 0.0
+    """Seconds from the last heartbeat that was answered to the answer."""
+
     is_cut_off = False
     """Whether it ended, and that was noticed in time."""
 
@@ -26,6 +29,11 @@ class Validity:
         self._ended = ended
         self._until = _NEVER  # if there is nothing to lose
         self._timer: IDelayedCall | None = None
+
+    @property
+    def left(self) -> float:
+        """For how many seconds it lasts if nothing more is heard; 0 if it has not begun."""
+        return 0.0 if self._until == _NEVER else self._until - self._clock.seconds()
 
     def has_ended(self) -> bool:
         """Tell whether it has ended and that was not noticed yet."""
@@ -38,6 +46,7 @@ class Validity:
     def extend(self, sent: float) -> None:
         """Count from when a heartbeat was sent that is answered now."""
         self.stop()
+        self.round_trip = self._clock.seconds() - sent
         self._until = sent + VALID * self._lease
         if self.has_ended():
             self.cut_off()  # too old an answer: the next one tells

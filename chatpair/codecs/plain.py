@@ -212,5 +212,7 @@ def _parts(text: str) -> Iterator[str]:
 
 def render_messages(sender: str, lines: bytes, seconds: float) -> bytes:
     """Return what render does for a Message of each of many clean lines, which end in LF."""
-    before = _before_text(sender, int(seconds))
-    return before + lines[:-1].replace(b"\n", b")\r\n" + before) + b")\r\n"
+    before, lines = _before_text(sender, int(seconds)), lines[:-1]
+    if b"\n" in lines:
+        lines = lines.replace(b"\n", b")\r\n" + before)
+    return before + lines + b")\r\n"

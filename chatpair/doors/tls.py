@@ -88,6 +88,8 @@ class TLSTransport(TLSMemoryBIOProtocol):
     """
 
     transport: Any
+    door = "tls"
+    """How users are counted who come by it."""
     input_was_cut = False
     """Whether the input ended without a word in TLS: whoever is on the way can do that."""
     output_ended = False

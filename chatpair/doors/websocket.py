@@ -38,6 +38,9 @@ class WebSocketTransport:
     transport: Any
     """The connection that carries this, as with Twisted's wrappers."""
 
+    door = "web"
+    """How users are counted who come by it."""
+
     _closing = False
     _asked_to_close = False  # and the frame that says so is being made
     _closer: interfaces.IDelayedCall | None = None

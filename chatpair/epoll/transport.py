@@ -75,6 +75,11 @@ class EpollTransport:
     def __repr__(self) -> str:
         return f"<{self.system} #{self.sessionno} on {self._poller.port}>"
 
+    @property
+    def unsent(self) -> int:
+        """How many bytes wait to be written."""
+        return len(self._queue)
+
     # What the poller calls
 
     def doRead(self) -> None:

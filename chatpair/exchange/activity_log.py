@@ -1,4 +1,4 @@
-"""The log of who came and went: one line a minute, however busy strangers make it."""
+"""What has happened, counted; and the log of it: one line a minute, however busy strangers are."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -12,6 +12,8 @@ INTERVAL = 60.0
 
 NAMES = 20
 """Names that one line shows at most."""
+
+_ORDER = ("came", "went", "refused", "left without a name", "slowed")
 
 
 @dataclass
@@ -46,6 +48,10 @@ class ActivityLog:
         self._summary = summary
         self._rest: IDelayedCall | None = None
         self._tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
+        self.totals: Counter[tuple[str, str]] = Counter()
+        """How often each thing has happened since the start, and for what reason."""
+        self.lines = self.line_bytes = 0
+        """What users here have said to those they talk with, and how much that was."""
 
     def came(self, name: str) -> None:
         """Note that a user has come."""
@@ -63,7 +69,16 @@ class ActivityLog:
         """Note that a user speaks faster than may be, and is made to wait from now on."""
         self._note("slowed", name)
 
+    def left_unnamed(self) -> None:
+        """Note that a connection was closed before a name was said, as health checks do."""
+        self._note("left without a name")
+
+    def count(self, what: str, reason: str) -> None:
+        """Count what is too frequent for the log."""
+        self.totals[what, reason] += 1
+
     def _note(self, what: str, name: str = "", reason: str = "") -> None:
+        self.count(what, reason)
         tally = self._tallies[what]
         tally.count += 1
         if name and len(tally.names) < NAMES:
@@ -78,9 +93,7 @@ class ActivityLog:
     def _write(self) -> None:
         self._rest = None
         if self._tallies:
-            order = [
-                what for what in ("came", "went", "refused", "slowed") if what in self._tallies
-            ]
+            order = [what for what in _ORDER if what in self._tallies]
             activity = "; ".join(self._tallies[what].describe(what) for what in order)
             self._log.info("{activity}; {here}", activity=activity, here=self._summary())
             self._tallies.clear()

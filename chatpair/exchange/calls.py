@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
+from chatpair.exchange.activity_log import ActivityLog
 from chatpair.exchange.directory import Directory
 from chatpair.exchange.messages import AnyEvent, Error, Free, Tried
 from chatpair.exchange.pairs import NOBODY, Pairs
@@ -25,6 +26,7 @@ class Calls:
     _pairs: Pairs
     _ringing: RingingCalls
     _directory: Directory
+    _activity: ActivityLog
 
     def call(self, caller: User, text: str) -> Deferred[None]:
         """Pair a user with the one of a name, or let it ring there; else say why not.
@@ -41,35 +43,35 @@ class Calls:
         """Do the same for who is here."""
         callee = self._users.find(text)
         if not text:
-            caller.tell(Error("to", "unknown", "Say who: To:bob"))
+            self.refuse(caller, Error("to", "unknown", "Say who: To:bob"))
         elif callee is None:
-            caller.tell(no_such_user(text))
+            self.refuse(caller, no_such_user(text))
         elif callee is caller:
-            caller.tell(Error("to", "self", "Please don't try to talk with yourself."))
+            self.refuse(caller, Error("to", "self", "Please don't try to talk with yourself."))
         else:
             self.connect(caller, callee)
 
     def connect(self, caller: User, callee: User) -> None:
         """Pair two users, or let the call ring; else tell the caller why not."""
         if self._pairs.peer_of(caller) is callee:
-            caller.tell(already_paired(callee))
+            self.refuse(caller, already_paired(callee))
         elif self._ringing.callee_of(callee) is caller:
             self._answer(caller, callee)
         elif self._users.is_blocked(caller, callee):
-            caller.tell(_busy(callee))
+            self.refuse(caller, _busy(callee))
         elif callee.settings.dnd:
-            caller.tell(Error("to", "dnd", f"{callee} does not want to be disturbed."))
+            self.refuse(caller, Error("to", "dnd", f"{callee} does not want to be disturbed."))
         elif callee in self._pairs or self._directory.is_calling(callee):
             self._call_in_vain(caller, callee)
         elif callee.full:
-            caller.tell(_not_reading(callee))
+            self.refuse(caller, _not_reading(callee))
         elif callee.settings.rings:
             self._ring(caller, callee)
         else:
             self.pair(caller, callee)
 
     def _call_in_vain(self, caller: User, callee: User) -> None:
-        caller.tell(_busy(callee))
+        self.refuse(caller, _busy(callee))
         callee.announce(Tried(caller.name.text), self._clock.seconds())
 
     def _answer(self, user: User, caller: User) -> None:
@@ -77,7 +79,7 @@ class Calls:
         if self._directory.is_calling(caller):  # it has called another since
             self._call_in_vain(user, caller)
         elif caller.full:
-            user.tell(_not_reading(caller))
+            self.refuse(user, _not_reading(caller))
         else:
             self._pairs.end(caller, "switched")
             self.pair(user, caller)
@@ -85,14 +87,24 @@ class Calls:
     def _ring(self, caller: User, callee: User) -> None:
         if self._ringing.callee_of(caller) is not callee:
             if not self._ringing.announce(caller, callee):
-                caller.tell(_not_reading(callee))
+                self.refuse(caller, _not_reading(callee))
                 return
             self.take_back(caller)
             self._ringing.begin(caller, callee)
-        caller.tell(rings(callee))
+        self.refuse(caller, rings(callee))
+
+    def refuse(self, caller: User, why: Error) -> None:
+        """Tell a caller why there is no pair, or not yet."""
+        self._count(caller, why.code)
+        caller.tell(why)
+
+    def _count(self, caller: User, outcome: str) -> None:
+        if caller.is_here:
+            self._activity.count("called", outcome)
 
     def pair(self, caller: User, callee: User) -> None:
         """Pair two, the second of whom is free; who called either is told."""
+        self._count(caller, "paired")
         self._pairs.end(caller, "switched")
         for user, peer in ((caller, callee), (callee, caller)):
             if self._ringing.callee_of(user) is peer:

@@ -38,6 +38,10 @@ class CountedInbox(Inbox):
     def full(self) -> bool:
         return self._kept.is_full_with(self._says.cost) or self.connection.full
 
+    @property
+    def kept_bytes(self) -> int:
+        return self._kept.size
+
     def tell(self, event: AnyEvent, receipt: Receipt | None = None) -> None:
         if isinstance(event, messages.CountedEvent):
             self.seq += 1

@@ -42,6 +42,11 @@ class Kept(Generic[Entry]):
         self._events = self._bytes = 0
 
     @property
+    def size(self) -> int:
+        """How many bytes all of it takes."""
+        return self._bytes
+
+    @property
     def full(self) -> bool:
         """Whether no more should be kept."""
         return self.is_full_with(0)

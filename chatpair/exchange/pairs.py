@@ -5,6 +5,7 @@ from collections.abc import Callable
 from msgspec import UNSET
 
 from chatpair.exchange import messages
+from chatpair.exchange.activity_log import ActivityLog
 from chatpair.exchange.messages import Ending, Error, Say
 from chatpair.exchange.names import is_key_of
 from chatpair.exchange.receipts import Receipts
@@ -17,8 +18,11 @@ NOBODY = "Nobody is chatting with you. Maybe the one you talked with is talking 
 class Pairs(dict[User, User]):
     """The users who talk, each with its peer."""
 
-    def __init__(self, time_of_day: Callable[[], float], receipts: Receipts) -> None:
+    def __init__(
+        self, time_of_day: Callable[[], float], receipts: Receipts, activity: ActivityLog
+    ) -> None:
         super().__init__()
+        self._activity = activity
         self._time_of_day = time_of_day
         self._receipts = receipts
         self.peer_of = self.get
@@ -54,6 +58,8 @@ class Pairs(dict[User, User]):
         peer = self.peer_of(user)
         is_over = say.pair is not UNSET and say.pair != user.inbox.pair
         if peer is not None and not is_over and (say.to is UNSET or is_key_of(say.to, peer.name)):
+            self._activity.lines += say.text.count("\n") + 1
+            self._activity.line_bytes += len(say.text.encode()) + 1
             now = messages.Timestamp(self._time_of_day())
             peer.tell(messages.Message(user.name.text, say.text, now), receipt)
             return
@@ -64,6 +70,8 @@ class Pairs(dict[User, User]):
         user.tell(Error("say", "nobody", text))
         if receipt is not None:
             self._receipts.settle([receipt], "failed", "nobody")
+        else:
+            self._activity.count("failed", "nobody")
 
     def types(self, user: User) -> None:
         """Let the peer's client show that a user is typing, if it can."""

@@ -56,6 +56,10 @@ class RecalledInbox(Inbox):
         # What the kernel has not taken counts too: else it would grow with each drop.
         return self._waiting.full or (self._pending and self._lately.full)
 
+    @property
+    def kept_bytes(self) -> int:
+        return self._lately.size + self._waiting.size
+
     def tell(self, event: AnyEvent, receipt: Receipt | None = None) -> None:
         if receipt is not None:
             self._receipts += (receipt,)

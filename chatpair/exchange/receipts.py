@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from twisted.internet.interfaces import IReactorTime
 
+from chatpair.exchange.activity_log import ActivityLog
 from chatpair.exchange.delay import Delay
 from chatpair.exchange.messages import Failing, Outcome
 from chatpair.exchange.user import Receipt, User
@@ -15,7 +16,8 @@ LATE_SECONDS = 60.0
 class Receipts:
     """Settles receipts, and lets their senders know."""
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, activity: ActivityLog) -> None:
+        self._activity = activity
         self._late: Delay[tuple[Receipt, ...]] = Delay(
             clock, LATE_SECONDS, lambda receipts: self.settle(receipts, "failed", "lost")
         )
@@ -28,6 +30,8 @@ class Receipts:
         for receipt in receipts:
             if not receipt.settled:
                 receipt.settled = True
+                if why is not None and receipt.sender.is_here:
+                    self._activity.count("failed", why)
                 receipt.sender.inbox.settle(receipt.say, outcome, why)
                 senders[receipt.sender] = None
         for sender in senders:

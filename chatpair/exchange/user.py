@@ -139,6 +139,11 @@ class Inbox:
     def peer_types(self, peer: str) -> None:
         """Show that the peer is typing, if the client can."""
 
+    @property
+    def kept_bytes(self) -> int:
+        """How much of what the user was told is kept."""
+        return 0
+
     # What became of what it was told
 
     @property
@@ -249,6 +254,11 @@ class User:
     def full(self) -> bool:
         """Whether whoever speaks to this user must wait."""
         return self.inbox.full
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the user is at this node, so that what it does counts here."""
+        return self.inbox.away is not None
 
     def tell(self, event: AnyEvent, receipt: Receipt | None = None) -> None:
         """Let the user know of an event, now or when it is back."""

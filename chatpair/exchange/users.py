@@ -119,7 +119,10 @@ class Users(dict[str, User]):
 
         All come back at once after a restart. As nobody can tell if it was a key, there is a limit.
         """
-        if why.code == "bad-key" and is_stranger(host) and not self._lost_keys.is_spent(host):
+        if why.code != "bad-key":
+            return
+        self._activity.refused("wrong key")
+        if is_stranger(host) and not self._lost_keys.is_spent(host):
             self._lost_keys.spend(host)
             self._new_names.spend(host, -1)
 

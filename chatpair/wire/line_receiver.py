@@ -68,7 +68,7 @@ class TextLineReceiver(LineReceiver):
             and self._telnet is None
             and not self._buffer
             and not self.paused
-            and data.endswith(b"\n")
+            and data[-1:] == b"\n"
             and (
                 len(data) <= SHORT_CHUNK <= self.MAX_LENGTH
                 or self._find_chunk(data, 0)[0] == len(data)

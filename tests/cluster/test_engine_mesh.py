@@ -19,7 +19,7 @@ FRAME = Cancel(1, 1)
 def mesh() -> Any:
     """One that has joined, and notes what others tell."""
     made = EngineMesh(Clock(), EngineAddress.parse("redis://127.0.0.1:1"), "a", 10.0)
-    made.listener = made._lease.exchange = Mock()
+    made.listener = made.lease.exchange = Mock()
     made.joined()
     return made
 
@@ -33,7 +33,7 @@ def told(mesh: EngineMesh) -> list[tuple[str, Frame]]:
 def test_what_a_former_incarnation_was_told_is_not_taken(mesh: Any) -> None:
     mesh._received(OTHER, FRAME)
     assert told(mesh) == [(OTHER, FRAME)]
-    mesh._lease._be_reborn()
+    mesh.lease._be_reborn()
     mesh._received(OTHER, FRAME)
     assert told(mesh) == [(OTHER, FRAME)]
     mesh.joined()

@@ -1,15 +1,15 @@
 """The client from its start to its end: which talk it has, on which screen."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
-from os import fstat
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any
+from typing import Any, TextIO
 
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.task import deferLater, react
@@ -31,7 +31,7 @@ def _input_size() -> int | None:
     """Return how many bytes there are to read, if that is known, and 0 if nobody minds."""
     if sys.stdin.isatty():
         return 0
-    status = fstat(sys.stdin.fileno())
+    status = os.fstat(sys.stdin.fileno())
     return status.st_size if S_ISREG(status.st_mode) else None
 
 
@@ -162,7 +162,18 @@ async def _run(reactor: Any, options: Options, is_person: bool) -> None:
     if text and sys.stderr is not None:
         with suppress(OSError):
             print(text, file=sys.stderr)
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        _drop_what_nobody_takes(stream)
     raise SystemExit(int(status))
+
+
+def _drop_what_nobody_takes(stream: TextIO) -> None:
+    """Let Python have nothing to write at its end: it would fail, with a status of its own."""
+    try:
+        stream.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
 
 
 def run(options: Options, *, is_person: bool) -> None:

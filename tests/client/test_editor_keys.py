@@ -3,7 +3,7 @@
 import pytest
 
 from chatpair.exchange.messages import Say
-from tests.support.clients import at, sleeps, spins_until
+from tests.support.clients import at
 from tests.support.emulator import ALONE, PAIRED, WELCOME, WITH_BOB, Emulator, pair, played, status
 from tests.support.server import Server
 
@@ -210,8 +210,7 @@ def test_who_gives_no_name_leaves(server: Server, keys: str) -> None:
 )
 def test_a_paste_that_is_torn_ends_by_itself_or_at_a_key(key: str) -> None:
     with played() as (alice, host):
-        alice.types("\x1b[200~torn")
-        spins_until(lambda: sleeps(alice.popen))  # it has read that before the key is pressed
+        alice.types_apart("\x1b[200~torn")
         if key == CTRL_C:
             alice.types(key)
             alice.shows(WELCOME, PAIRED, HINT, ">", column=2)

@@ -9,9 +9,10 @@ from benchmarks.servers import free_port
 from tests.support.clients import spins_until
 from tests.support.cluster import NOT_READY, SHORT, Cluster, Node, pair
 from tests.support.engine import Engine
+from tests.support.forks import BIN
 from tests.support.json_people import json_client
 from tests.support.proxy import Proxy
-from tests.support.server import BIN, Process
+from tests.support.server import Process
 
 
 def test_no_engine_at_start(shared_engine: Engine) -> None:

@@ -9,8 +9,9 @@ import pytest
 from chatpair.extras import how_to_install
 from tests.support.clients import spins_until
 from tests.support.engine import Engine
+from tests.support.forks import BIN
 from tests.support.options import parsed, refusal
-from tests.support.server import BIN, TIMEOUT, Process
+from tests.support.server import TIMEOUT, Process
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,8 @@ import pytest
 
 from benchmarks.servers import free_port
 from chatpair import tap
-from tests.support.server import BIN, TIMEOUT, Client, Door, Process, Server, require
+from tests.support.forks import BIN
+from tests.support.server import TIMEOUT, Client, Door, Process, Server, require
 from tests.support.turns import log_of_a_test
 
 DOCS = Path(__file__).parents[2] / "docs"

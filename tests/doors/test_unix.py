@@ -10,7 +10,8 @@ from stat import S_IMODE, S_ISSOCK
 import pytest
 
 from chatpair.doors.unix import remove_stale
-from tests.support.server import BIN, Process, Server
+from tests.support.forks import BIN
+from tests.support.server import Process, Server
 
 
 @pytest.fixture

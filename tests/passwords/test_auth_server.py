@@ -17,7 +17,8 @@ import trustme
 from tests.support.accounts import htpasswd_line
 from tests.support.clients import Piped, at, spins_until
 from tests.support.emulator import Emulator, status
-from tests.support.server import BIN, TIMEOUT, Client, Process, Server, own_address, require
+from tests.support.forks import BIN
+from tests.support.server import TIMEOUT, Client, Process, Server, own_address, require
 
 PERHAPS = "Bad name: if that is a password, say your name first; else say it again"
 SECRET = "tr0ub4dor-grüß"

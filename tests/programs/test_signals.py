@@ -12,7 +12,8 @@ from twisted.internet.testing import MemoryReactorClock
 from chatpair.handing_over import HandingOver
 from chatpair.signals import AGAIN_SECONDS, TRIES, Signals
 from tests.support.clients import spins_until
-from tests.support.server import BIN, Process, Server
+from tests.support.forks import BIN
+from tests.support.server import Process, Server
 
 
 def test_sighup_has_files_read_anew_and_sigusr1_harms_nobody(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ import pytest
 import chatpair
 from tests.support.clients import spins_until
 from tests.support.doors import LINES, TCP, talk_and_end_in_every_way, through
-from tests.support.server import BIN, Client, Process, Server
+from tests.support.forks import BIN
+from tests.support.server import Client, Process, Server
 
 
 def last_line(server: Server, data: bytes) -> str:

@@ -14,6 +14,7 @@ from signal import SIGSTOP
 import pytest
 
 from tests.support.doors import TCP, through
+from tests.support.forks import heed_signals
 from tests.support.server import TIMEOUT, Client, Process, Server, require
 
 NEAR_ADDRESS, FAR_ADDRESS = "192.0.2.1", "192.0.2.2"  # of RFC 5737, for nobody else to have
@@ -89,7 +90,9 @@ class TwoMachines:
             ip("-n", side, "link", "set", "cable", "up")
             ip("-n", side, "link", "set", "lo", "up")
         with inside(self.near):
-            self.server = stack.enter_context(Server(port=port))
+            # What is forked is forked elsewhere.
+            server = Server(port=port, preexec_fn=heed_signals)
+        self.server = stack.enter_context(server)
 
     def speaker(self, namespace: str, script: Path) -> Netcat:
         """Have a program say all that is in a file."""

@@ -3,7 +3,6 @@
 import os
 import select
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,8 +20,9 @@ from chatpair.exchange.messages import (
     Named,
     StartTyping,
 )
+from tests.support.forks import BIN
 from tests.support.played import parsed
-from tests.support.server import BIN, TIMEOUT, Client, Process, Server
+from tests.support.server import TIMEOUT, Client, Process, Server
 
 COMMAND = [str(BIN / "chatpair")]
 MODULE = [sys.executable, "-m", "chatpair.client"]
@@ -34,6 +34,8 @@ MIB = 2**20
 
 class Piped(Process):
     """The client between pipes, its standard error apart."""
+
+    may_fork = True
 
     def __init__(self, *arguments: str, command: list[str] = COMMAND, **options: object) -> None:
         ours, theirs = socket.socketpair()
@@ -96,7 +98,7 @@ def at(server: Server, *options: str) -> list[str]:
     return ["--port", str(server.port), *options]
 
 
-def sleeps(process: "subprocess.Popen[bytes]") -> bool:
+def sleeps(process: Any) -> bool:
     """Tell whether a process waits for something to happen."""
     status = Path(f"/proc/{process.pid}/stat").read_text()
     return status.rpartition(")")[2].split()[0] == "S"

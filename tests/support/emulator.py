@@ -9,22 +9,17 @@ import struct
 import termios
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyte
 
 from chatpair.exchange.messages import Paired
-from tests.support.clients import COMMAND, Host, at
-from tests.support.server import TIMEOUT, Client, Process, Server, heed_signals
+from tests.support.clients import COMMAND, Host, at, spins_until
+from tests.support.server import TIMEOUT, Client, Process, Server
 
 TIME = re.compile(r"^(\d{4}-\d\d-\d\d )?\d\d:\d\d\b")
-
-
-def _take_terminal() -> None:
-    heed_signals()
-    # A session's leader gets its terminal so; keys are signals, and jobs controlled, only there.
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def status(*parts: str) -> str:
@@ -37,6 +32,8 @@ class OnTerminal(Process):
 
     It has a time zone of its own, nine hours east of Greenwich, and an empty folder of settings.
     """
+
+    may_fork = True
 
     def __init__(
         self,
@@ -54,13 +51,13 @@ class OnTerminal(Process):
         if not echoes:
             self._modes[3] &= ~termios.ECHO
             termios.tcsetattr(self._line, termios.TCSANOW, self._modes)
-        usual = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        odd = ("NO_COLOR", "PYTHONUNBUFFERED")  # few have these
+        usual = {name: value for name, value in os.environ.items() if name not in odd}
         own = {"TERM": "xterm-256color", "TZ": "JST-9", "XDG_CONFIG_HOME": self._settings.name}
         super().__init__(
             command,
             **dict.fromkeys(("stdin", "stdout", "stderr"), self._line),
-            start_new_session=True,
-            preexec_fn=_take_terminal,
+            has_terminal=True,
             env={**usual, **own, **(env or {})},
         )
 
@@ -82,6 +79,15 @@ class OnTerminal(Process):
         """Type what may be no text."""
         while data:
             data = data[os.write(self._master, data) :]
+
+    def types_apart(self, text: str) -> None:
+        """Type ASCII text, and wait until it was read, so that what is typed next comes alone."""
+        before = self._count_read()
+        self.types(text)
+        spins_until(lambda: self._count_read() >= before + len(text))
+
+    def _count_read(self) -> int:
+        return int(Path(f"/proc/{self.popen.pid}/io").read_text().split()[1])
 
     def resize(self, rows: int, columns: int) -> None:
         """Make the window another size; the kernel tells whoever is in the foreground."""

@@ -8,22 +8,20 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
 from tests.support.certificates import made
+from tests.support.forks import BIN, start
 
 TIMEOUT = 180
 """Seconds after which something that a test waits for hangs; no test takes as long."""
-
-BIN = Path(sys.executable).parent
 
 WEB = "web:tcp:0:interface=127.0.0.1"
 """Where a Server listens that is a web site."""
@@ -49,26 +47,14 @@ def own_address() -> str:
     return own[0]
 
 
-def heed_signals() -> None:
-    """Undo what a shell does to a background job and nohup to any, which all they start inherit."""
-    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
-
-
 class Process:
     """A process whose standard output is read as it comes."""
 
-    def __init__(self, arguments: Sequence[str], **options: object) -> None:
-        self.popen = subprocess.Popen(  # type: ignore[call-overload]
-            arguments,
-            **{
-                "stdin": subprocess.PIPE,
-                "stdout": subprocess.PIPE,
-                "stderr": subprocess.STDOUT,
-                "preexec_fn": heed_signals,
-                **options,
-            },
-        )
+    may_fork = False
+    """Whether it is no matter how it is started."""
+
+    def __init__(self, arguments: Sequence[str], **options: Any) -> None:
+        self.popen: Any = start(arguments, may_fork=self.may_fork, **options)
         self.output = b""
         self._changed = threading.Condition()
         self._ended = False
@@ -287,6 +273,8 @@ class Client(Connection):
 
 class Server(Process):
     """twistd -n chatpair on a free port; for one that is a web site, web: is in front of it."""
+
+    may_fork = True
 
     def __init__(self, *options: str, port: str = "0", **settings: object) -> None:
         web = port.removeprefix("web:") if port.startswith("web:") else None

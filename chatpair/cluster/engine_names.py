@@ -1,8 +1,9 @@
 """The names in the engine: whose they are, and the members that have them."""
 
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 
-from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -30,8 +31,7 @@ class Stay(NamedTuple):
 
 class _Claim(NamedTuple):
     name: Name
-    mode: Literal["new", "again"]
-    answer: "Deferred[Outcome]"
+    answer: "Deferred[Outcome] | None"  # or it is claimed again, of which there are many
 
 
 class EngineNames:
@@ -50,7 +50,11 @@ class EngineNames:
         self._releases: dict[str, None] = {}  # also of what may be ours for all we know
         self._sent: dict[str, _Claim] | None = None  # in the batch under way
         self._unwanted: set[str] = set()  # of those, whose claimant is gone
-        self._sweeping = False
+        self._again: dict[str, Name] = {}  # to be claimed again for users that are here
+        self._taken: list[Name] = []  # of those, what others have
+        self._claimed_again: Deferred[list[Name] | None] | None = None
+        self._tidy: Stay | None = None  # as what nothing is ours but the names of users here
+        self._sweeping = self._tidying = False
 
     # The lease tells:
 
@@ -67,10 +71,11 @@ class EngineNames:
     def closed(self) -> None:
         """Ask nothing until `opened`: claims that are not sent are answered "later"."""
         self._stay = None
+        self._finish_again(None)
         claims, self._claims = self._claims, {}
         for key, claim in claims.items():
             self._releases[key] = None
-            _answer(claim, "later")
+            _answer(claim.answer, "later")
 
     def forget(self) -> None:
         """Own no name any more: the node is to join as another, and all it had will be swept."""
@@ -81,8 +86,8 @@ class EngineNames:
 
     # The node asks:
 
-    def claim(self, name: Name, mode: Literal["new", "again"] = "new") -> "Deferred[Outcome]":
-        """Ask for a name; "again" also while the engine settles.
+    def claim(self, name: Name) -> "Deferred[Outcome]":
+        """Ask for a name.
 
         "later" means that the engine was not there or has lost its data; it is then sure to be
         released. If the Deferred is cancelled, the name is released once it is ours.
@@ -91,42 +96,60 @@ class EngineNames:
         if self._stay is None:
             return succeed("later")
         is_sent = key in (self._sent or ()) and key not in self._unwanted
-        if mode == "new" and (is_sent or key in self._claims or key in self._held):
+        if is_sent or any(key in ours for ours in (self._claims, self._again, self._held)):
             return succeed("taken")  # by a user of this node
         self._releases.pop(key, None)
         answer: Deferred[Outcome] = Deferred(lambda _: self.release(name))
-        self._claims[key] = _Claim(name, mode, answer)
+        self._claims[key] = _Claim(name, answer)
         self._flush()
         return answer
 
     def claim_again(self, names: list[Name]) -> "Deferred[list[Name] | None]":
-        """Ask for names of users that are here; fires with those that others have taken, or None
-        if it is not known of all.
+        """Ask for names of users that are here, also while the engine settles; fires with those
+        that others have taken, or None if it was closed before that was known of all.
         """
+        self._again = {name.key: name for name in names}
+        for key in self._again:
+            self._releases.pop(key, None)
+        self._taken = []
+        answer: Deferred[list[Name] | None] = Deferred()
+        self._claimed_again = answer
+        self._flush()
+        return answer
 
-        def answered(outcomes: list[Outcome]) -> list[Name] | None:
-            taken = [name for name, what in zip(names, outcomes, strict=True) if what == "taken"]
-            for name in taken:
-                self._held.discard(name.key)
-            return None if "later" in outcomes else taken
-
-        return gatherResults([self.claim(name, "again") for name in names]).addCallback(answered)
+    def _finish_again(self, taken: list[Name] | None) -> None:
+        answer, self._claimed_again = self._claimed_again, None
+        self._again.clear()
+        if answer is not None:
+            answer.callback(taken)
 
     def release(self, name: Name) -> None:
         """Let a name be free, as soon as the engine can be told."""
         key = name.key
         self._held.discard(key)
+        self._again.pop(key, None)
         if self._sent is not None and key in self._sent and key not in self._claims:
             self._unwanted.add(key)
             return
         claim = self._claims.pop(key, None)
         self._releases[key] = None
         if claim is not None:
-            _answer(claim, _unwanted(claim))
+            _answer(claim.answer, "later")
         self._flush()
 
-    async def release_others(self) -> None:
-        """Release what the engine says is ours and nobody here has: its data may be old."""
+    def release_others(self) -> None:
+        """Release what the engine says is ours and nobody here has, once: its data may be old."""
+        if self._tidying or self._tidy is self._stay:
+            return
+
+        def done(_: object) -> None:
+            self._tidying = False
+
+        self._tidying = True
+        # If it fails, it is tried again with the next heartbeat.
+        Deferred.fromCoroutine(self._release_others()).addErrback(lambda _: None).addBoth(done)
+
+    async def _release_others(self) -> None:
         stay, cursor = self._stay, b""
         while stay is not None and cursor != b"0":
             of = self._engine.key(f"{PREFIX}of:{stay.inc}")
@@ -134,9 +157,10 @@ class EngineNames:
             if stay is not self._stay:
                 return
             ours = self._held | self._claims.keys() | (self._sent or {}).keys()
-            keys = (field.decode() for field in fields[::2])
+            keys = (field.decode("utf-8", "replace") for field in fields[::2])
             self._releases.update((key, None) for key in keys if key not in ours)
             self._flush()
+        self._tidy = stay
 
     async def locate(self, key: str) -> str | None:
         """Return the member that has a name with this key; raise NotReady."""
@@ -149,7 +173,7 @@ class EngineNames:
         if reply[0] != b"MEMBER":
             raise NotReady
         owner: bytes = reply[1]
-        return owner.decode() or None
+        return owner.decode("latin-1") or None
 
     def sweep(self) -> None:
         """Let the names of the dead be swept, some at a time, if it is not under way."""
@@ -169,19 +193,24 @@ class EngineNames:
     # Batches
 
     def _flush(self) -> None:
-        if self._stay is None or self._sent is not None or not (self._claims or self._releases):
+        if self._stay is None or self._sent is not None:
             return
-        releases = list(self._releases)[:BATCH]
-        self._sent = {key: self._claims.pop(key) for key in list(self._claims)[:BATCH]}
+        if not self._again:
+            self._finish_again(self._taken)
+        if not (self._claims or self._releases or self._again):
+            return
+        releases = list(islice(self._releases, BATCH))
+        self._sent = {key: self._claims.pop(key) for key in list(islice(self._claims, BATCH))}
+        for key in list(islice(self._again, BATCH - len(self._sent))):
+            self._sent[key] = _Claim(self._again.pop(key), None)
         for key in releases:
             del self._releases[key]
         self._turn += 1
         stay = self._stay
         arguments: list[bytes | str | int] = [*stay, self._turn, len(releases), *releases]
-        for claim in self._sent.values():
-            name = claim.name
-            kind = "a" if name.is_plain else "u"
-            arguments += [claim.mode, kind, name.key, len(name.skeletons), *name.skeletons]
+        for name, answer in self._sent.values():
+            mode, kind = "again" if answer is None else "new", "a" if name.is_plain else "u"
+            arguments += [mode, kind, name.key, len(name.skeletons), *name.skeletons]
         done = self._engine.script(NAMES, KEYS, arguments)
         done.addErrback(lambda _: [b"UNKNOWN"])
         done.addCallback(self._done, stay, releases).addErrback(_failed)
@@ -194,31 +223,32 @@ class EngineNames:
         outcomes = reply[1:] if is_done else [b"later"] * len(sent)
         if not is_done and same:
             self._releases.update(dict.fromkeys(key for key in releases if key not in self._claims))
-        answers: list[tuple[_Claim, Outcome]] = []
-        for (key, claim), outcome in zip(sent.items(), outcomes, strict=True):
+        answers: list[tuple[Deferred[Outcome] | None, Outcome]] = []
+        for (key, (name, answer)), outcome in zip(sent.items(), outcomes, strict=True):
+            is_again = answer is None and key not in unwanted
             if outcome == b"taken":
-                answers.append((claim, "taken"))
+                answers.append((answer, "taken"))
+                if is_again:
+                    self._held.discard(key)
+                    self._taken.append(name)
             elif outcome == b"yours" and key not in unwanted:
                 self._held.add(key)
-                answers.append((claim, "yours"))
+                answers.append((answer, "yours"))
+            elif is_again and self._claimed_again is not None:
+                self._again[key] = name  # when it is open again
             else:
                 if same and key not in self._claims and key not in self._held:
                     self._releases[key] = None
-                answers.append((claim, _unwanted(claim) if key in unwanted else "later"))
-        for claim, answer in answers:
-            _answer(claim, answer)
+                answers.append((answer, "later"))
+        for waiting, what in answers:
+            _answer(waiting, what)
         if is_done:  # else there is no use before `opened`
             self._flush()
 
 
-def _unwanted(claim: _Claim) -> Outcome:
-    """Return what to answer when the claimant is gone: what was claimed again is done with."""
-    return "yours" if claim.mode == "again" else "later"
-
-
-def _answer(claim: _Claim, outcome: Outcome) -> None:
-    if not claim.answer.called:
-        claim.answer.callback(outcome)
+def _answer(answer: "Deferred[Outcome] | None", outcome: Outcome) -> None:
+    if answer is not None and not answer.called:
+        answer.callback(outcome)
 
 
 def _failed(why: Failure) -> None:

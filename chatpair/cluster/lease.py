@@ -238,14 +238,14 @@ class Lease:
         process = self._engine.process
         epochs = f"{process.word}.{secrets.token_hex(8)}", process.lost_epoch
         who = self.me, self._joins, *epochs
-        dead = self._rival.if_dead(now), self._other_lease.if_dead(now)
+        dead = (each.if_dead(now).encode("latin-1") for each in (self._rival, self._other_lease))
         return self._engine.script(JOIN, KEYS, [*who, f"{self._seconds:g}", *dead, *self._former])
 
     def _send_heartbeat(self, stay: Stay, now: float) -> "Deferred[Any]":
         since = self._settling_since
         settled = since is not None and now - since >= SILENCE * self._seconds
         silent = self._members.silent(now)
-        counts = int(settled), len(silent)
+        counts = int(settled), int(stay is self._owner), len(silent)
         others = (each.encode("latin-1") for each in (*chain(*silent), *self._members.risen))
         return self._engine.script(HEARTBEAT, KEYS, [*stay, *counts, *others])
 
@@ -370,23 +370,23 @@ class Lease:
         self.exchange.reborn()
 
     def _claim_again(self) -> None:
-        """Claim the names of the users here after joining."""
+        """Claim the names of the users here after joining; then release those of nobody here."""
         stay = self._stay
-        if stay in (None, self._owner) or self._claims_again or not self._names.is_open:
+        if stay is None or self._claims_again or not self._names.is_open:
+            return
+        if stay is self._owner:
+            self._names.release_others()
             return
 
         def answered(taken: list[Name] | None) -> None:
             self._claims_again = False
-            if stay is not self._stay:
-                self._claim_again()
-            elif taken is not None:  # else the next answer to a heartbeat tries again
+            if taken is not None and stay is self._stay:
                 for name in taken:
                     self.exchange.expelled(name)
                 self._owner = stay
-                # The engine's data may be old.
-                releasing = Deferred.fromCoroutine(self._names.release_others())
-                releasing.addErrback(lambda _: None)
                 self._update()
+                self.heartbeat_soon()  # all wait for that while the engine settles
+            self._claim_again()
 
         self._claims_again = True
         claimed = self._names.claim_again(self.exchange.names())

@@ -1,8 +1,11 @@
 """Which other nodes are alive, as far as this one has heard."""
 
+import re
 from collections.abc import Mapping
 
 from chatpair.cluster.mesh import node_of
+
+_INC = re.compile(r"[\w-]+\.\w+", re.ASCII)
 
 MAX_GONE = 1_000
 """Dead members that are kept in mind."""
@@ -60,7 +63,8 @@ class Members:
             for inc, value in others.items()
         }
         self.risen = frozenset(others.keys() & self._gone.keys())
-        alive = others.keys() - self.risen
+        # What is no inc at all is never alive, and dead like any other after its time.
+        alive = {inc for inc in others if _INC.fullmatch(inc)} - self.risen
         if settling:
             ids = {node_of(inc) for inc in values}
             alive |= {inc for inc in self.alive if node_of(inc) not in ids}

@@ -3,7 +3,8 @@
 Keys, all in one slot, each after the prefix that --cluster says, if it says one:
 
     {chatpair}:epoch        WORD.RANDOM: new whenever data may be lost (connect.py tells when)
-    {chatpair}:settling     exists while members of an earlier epoch may still count on it
+    {chatpair}:settling     set: members that have not claimed all names of their users in the epoch
+                            yet, and "" while others may come that count on theirs
     {chatpair}:lease        seconds of the members' lease: all count on the same
     {chatpair}:nodes        hash: member -> JOIN:BEAT:TURN, all counted
     {chatpair}:dead         set: members that were, whose names are to be swept
@@ -43,45 +44,56 @@ class Script:
 _COMMON = r"""
 local NODES = P .. 'nodes'
 
+-- As redis.call; but what somebody else has made of a key is removed, if it is of another kind.
+local function call(command, key, ...)
+  local reply = redis.pcall(command, key, ...)
+  if type(reply) ~= 'table' or not reply.err then return reply end
+  if string.find(reply.err, 'WRONGTYPE') then
+    redis.call('DEL', key)
+    if key == NODES then redis.call('DEL', P .. 'epoch') end  -- as if all was lost
+  end
+  return redis.call(command, key, ...)
+end
+
 local function parts(value)
   return string.match(value or '', '^(%d+):(%d+):(%d+)$')
 end
 
 -- Nothing if the caller is a member as it believes, else why not; and what is counted of it.
 local function standing()
-  if redis.call('GET', P .. 'epoch') ~= ARGV[3] then return 'RESET' end
-  local join, beat, turn = parts(redis.call('HGET', NODES, ARGV[1]))
+  if call('GET', P .. 'epoch') ~= ARGV[3] then return 'RESET' end
+  local join, beat, turn = parts(call('HGET', NODES, ARGV[1]))
   if join ~= ARGV[2] then return 'DEAD' end
   return nil, tonumber(beat), tonumber(turn)
 end
 
 local function count(beat, turn)
-  redis.call('HSET', NODES, ARGV[1], string.format('%s:%.0f:%.0f', ARGV[2], beat, turn))
+  call('HSET', NODES, ARGV[1], string.format('%s:%.0f:%.0f', ARGV[2], beat, turn))
 end
 
 local function is_member(inc)
-  return redis.call('HEXISTS', NODES, inc) == 1
+  return call('HEXISTS', NODES, inc) == 1
 end
 
 local function bury(inc)
-  redis.call('HDEL', NODES, inc)
-  redis.call('SREM', P .. 'stale', inc)
-  redis.call('SADD', P .. 'dead', inc)
+  call('HDEL', NODES, inc)
+  call('SREM', P .. 'stale', inc)
+  call('SADD', P .. 'dead', inc)
 end
 
 local function members(first)
-  local reply = {first, redis.call('EXISTS', P .. 'settling'), redis.call('SCARD', P .. 'dead')}
-  for _, each in ipairs(redis.call('HGETALL', NODES)) do reply[#reply + 1] = each end
+  local reply = {first, call('EXISTS', P .. 'settling'), call('SCARD', P .. 'dead')}
+  for _, each in ipairs(call('HGETALL', NODES)) do reply[#reply + 1] = each end
   return reply
 end
 
 -- Take from a member the name with a key, of which `looks` was kept.
 local function drop(inc, key, looks)
-  if redis.call('GET', P .. 'name:' .. key) == inc then redis.call('DEL', P .. 'name:' .. key) end
+  if call('GET', P .. 'name:' .. key) == inc then call('DEL', P .. 'name:' .. key) end
   local prefix = P .. 'look:' .. string.sub(looks, 1, 1) .. ':'
   for look in string.gmatch(string.sub(looks, 2), '[^\n]+') do
     local hash = prefix .. look
-    if redis.call('HGET', hash, key) == inc then redis.call('HDEL', hash, key) end
+    if call('HGET', hash, key) == inc then call('HDEL', hash, key) end
   end
 end
 """
@@ -97,17 +109,18 @@ JOIN = _script(r"""
 -- ARGV: me, join, a new epoch, one that has ended, my lease, a rival and members of another lease
 -- as they were when last seen, if they are dead, my former incs...
 local me, join = ARGV[1], tonumber(ARGV[2])
-local epoch = redis.call('GET', P .. 'epoch')
+local epoch = call('GET', P .. 'epoch')
 if not epoch or epoch == ARGV[4] then
   epoch = ARGV[3]
-  redis.call('SET', P .. 'epoch', epoch)
-  redis.call('SET', P .. 'settling', '1')
+  call('SET', P .. 'epoch', epoch)
+  call('DEL', P .. 'settling')
+  call('SADD', P .. 'settling', '')
 end
 for i = 8, #ARGV do
   if is_member(ARGV[i]) then bury(ARGV[i]) end
 end
-local lease, others = redis.call('GET', P .. 'lease'), redis.call('HGETALL', NODES)
-if lease and lease ~= ARGV[5] and #others > 0 then
+local lease, others = call('GET', P .. 'lease'), call('HGETALL', NODES)
+if lease and tonumber(lease) and lease ~= ARGV[5] and #others > 0 then
   local seen = {}
   for i = 1, #others, 2 do seen[#seen + 1] = others[i] .. ' ' .. others[i + 1] end
   table.sort(seen)
@@ -115,23 +128,24 @@ if lease and lease ~= ARGV[5] and #others > 0 then
   if seen ~= ARGV[7] then return {'LEASE', lease, seen} end
   for i = 1, #others, 2 do bury(others[i]) end
 end
-redis.call('SET', P .. 'lease', ARGV[5])
-if redis.call('SISMEMBER', P .. 'dead', me) + redis.call('SISMEMBER', P .. 'stale', me) > 0 then
+call('SET', P .. 'lease', ARGV[5])
+if call('SISMEMBER', P .. 'dead', me) + call('SISMEMBER', P .. 'stale', me) > 0 then
   return {'DEAD'}
 end
 local id = string.match(me, '^(.*)%.')
-local nodes = redis.call('HGETALL', NODES)
+local nodes = call('HGETALL', NODES)
 for i = 1, #nodes, 2 do
   local inc, value = nodes[i], nodes[i + 1]
   if inc ~= me and string.match(inc, '^(.*)%.') == id then
     local seen = inc .. ' ' .. value
     if seen ~= ARGV[6] then return {'RIVAL', seen} end
     bury(inc)
-  elseif inc == me and tonumber((parts(value))) >= join then
+  elseif inc == me and (tonumber((parts(value))) or 0) >= join then
     return {'LATE'}
   end
 end
-redis.call('HSET', NODES, me, join .. ':0:0')
+call('HSET', NODES, me, join .. ':0:0')
+if call('EXISTS', P .. 'settling') == 1 then call('SADD', P .. 'settling', me) end
 local reply = members('MEMBER')
 table.insert(reply, 2, epoch)
 return reply
@@ -140,19 +154,24 @@ return reply
 who has the id; or LEASE, that of the members, and what is counted of them."""
 
 HEARTBEAT = _script(r"""
--- ARGV: me, join, epoch, whether I saw it settle long enough, how many seem dead,
--- each of those and its value when last seen, those that have been dead...
+-- ARGV: me, join, epoch, whether I saw it settle long enough, whether I have claimed all names of
+-- my users, how many seem dead, each of those and its value when last seen, those that have been
+-- dead...
 local refusal, beat, turn = standing()
 if refusal then return {refusal} end
-if redis.call('SISMEMBER', P .. 'stale', ARGV[1]) == 1 then return {'DEAD'} end
+if call('SISMEMBER', P .. 'stale', ARGV[1]) == 1 then return {'DEAD'} end
 count(beat + 1, turn)
-if ARGV[4] == '1' then redis.call('DEL', P .. 'settling') end
-local last = 5 + 2 * tonumber(ARGV[5])
-for i = 6, last, 2 do
-  if redis.call('HGET', NODES, ARGV[i]) == ARGV[i + 1] then bury(ARGV[i]) end
+if ARGV[4] == '1' then call('SREM', P .. 'settling', '') end
+if ARGV[5] == '1' then call('SREM', P .. 'settling', ARGV[1]) end
+local last = 6 + 2 * tonumber(ARGV[6])
+for i = 7, last, 2 do
+  if call('HGET', NODES, ARGV[i]) == ARGV[i + 1] then bury(ARGV[i]) end
 end
 for i = last + 1, #ARGV do
-  if is_member(ARGV[i]) then redis.call('SADD', P .. 'stale', ARGV[i]) end
+  if is_member(ARGV[i]) then call('SADD', P .. 'stale', ARGV[i]) end
+end
+for _, each in ipairs(call('SMEMBERS', P .. 'settling')) do
+  if each ~= '' and not is_member(each) then call('SREM', P .. 'settling', each) end
 end
 return members('MEMBER')
 """)
@@ -162,8 +181,8 @@ or DEAD."""
 LEAVE = _script(r"""
 -- ARGV: me, join, epoch
 if not standing() then bury(ARGV[1]) end
-if redis.call('EXISTS', NODES) == 1 then return 0 end
-return redis.call('SCARD', P .. 'dead')
+if call('EXISTS', NODES) == 1 then return 0 end
+return call('SCARD', P .. 'dead')
 """)
 """Reply: how many dead are to be swept by the caller, as there is no other member."""
 
@@ -175,13 +194,13 @@ local refusal, beat, done = standing()
 if refusal then return {refusal} end
 if turn <= done then return {'LATE'} end
 count(beat, turn)
-local settling = redis.call('EXISTS', P .. 'settling') == 1
+local settling = call('EXISTS', P .. 'settling') == 1
 
 local function release(key)
-  local looks = redis.call('HGET', P .. 'of:' .. me, key)
+  local looks = call('HGET', P .. 'of:' .. me, key)
   if looks then
     drop(me, key, looks)
-    redis.call('HDEL', P .. 'of:' .. me, key)
+    call('HDEL', P .. 'of:' .. me, key)
   end
 end
 
@@ -189,7 +208,7 @@ end
 local function is_among(hash, mine)
   local cursor = '0'
   repeat
-    local page = redis.call('HSCAN', hash, cursor, 'COUNT', 50)
+    local page = call('HSCAN', hash, cursor, 'COUNT', 50)
     cursor = page[1]
     for i = 1, #page[2], 2 do
       local key, inc = page[2][i], page[2][i + 1]
@@ -200,7 +219,7 @@ local function is_among(hash, mine)
 end
 
 local function is_taken(kind, key, first, last)
-  local owner = redis.call('GET', P .. 'name:' .. key)
+  local owner = call('GET', P .. 'name:' .. key)
   if owner and owner ~= me and is_member(owner) then return true end
   for i = first, last do
     if is_among(P .. 'look:u:' .. ARGV[i], key) then return true end
@@ -213,9 +232,9 @@ local function claim(mode, kind, key, first, last)
   if settling and mode == 'new' then return 'later' end
   if is_taken(kind, key, first, last) then return 'taken' end
   release(key)
-  redis.call('SET', P .. 'name:' .. key, me)
-  for i = first, last do redis.call('HSET', P .. 'look:' .. kind .. ':' .. ARGV[i], key, me) end
-  redis.call('HSET', P .. 'of:' .. me, key, kind .. table.concat(ARGV, '\n', first, last))
+  call('SET', P .. 'name:' .. key, me)
+  for i = first, last do call('HSET', P .. 'look:' .. kind .. ':' .. ARGV[i], key, me) end
+  call('HSET', P .. 'of:' .. me, key, kind .. table.concat(ARGV, '\n', first, last))
   return 'yours'
 end
 
@@ -234,31 +253,31 @@ LOCATE = _script(r"""
 -- ARGV: me, join, epoch, the key of a name
 local refusal = standing()
 if refusal then return {refusal} end
-local owner = redis.call('GET', P .. 'name:' .. ARGV[4])
+local owner = call('GET', P .. 'name:' .. ARGV[4])
 return {'MEMBER', owner and is_member(owner) and owner or ''}
 """)
 """Reply: MEMBER and the member that has the name, or nothing; or RESET, or DEAD."""
 
 SWEEP = _script(r"""
 -- ARGV: me, join, epoch; or of one who has left as the last
-local may = not standing() or redis.call('EXISTS', NODES) == 0
-local inc = may and redis.call('SRANDMEMBER', P .. 'dead')
+local may = not standing() or call('EXISTS', NODES) == 0
+local inc = may and call('SRANDMEMBER', P .. 'dead')
 if not inc then return 0 end
 local of = P .. 'of:' .. inc
-local names = redis.call('HRANDFIELD', of, SWEPT, 'WITHVALUES')
+local names = call('HRANDFIELD', of, SWEPT, 'WITHVALUES')
 for i = 1, #names, 2 do
   drop(inc, names[i], names[i + 1])
-  redis.call('HDEL', of, names[i])
+  call('HDEL', of, names[i])
 end
-if redis.call('EXISTS', of) == 0 then redis.call('SREM', P .. 'dead', inc) end
-return redis.call('SCARD', P .. 'dead')
+if call('EXISTS', of) == 0 then call('SREM', P .. 'dead', inc) end
+return call('SCARD', P .. 'dead')
 """)
 """Reply: how many dead are to be swept still."""
 
 PROBE = Script(r"""
 -- All that scripts call, on a key that is not there before and after.
 local calls = 'SET v,GET,EXISTS,DEL,HSET f v,HGET f,HEXISTS f,HGETALL,HSCAN 0,HRANDFIELD 1,HDEL f,'
-  .. 'SADD v,SCARD,SISMEMBER v,SRANDMEMBER,SREM v'
+  .. 'SADD v,SCARD,SISMEMBER v,SMEMBERS,SRANDMEMBER,SREM v'
 for call in string.gmatch(calls, '[^,]+') do
   local words = {}
   for word in string.gmatch(call, '%S+') do words[#words + 1] = word end

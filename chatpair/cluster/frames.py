@@ -115,18 +115,24 @@ class List(Struct, frozen=True, array_like=True):
     count: int
 
 
+Question: TypeAlias = IsKey | bool | str | None
+AnyAnswer: TypeAlias = List | bool | str | None
+
+
 class Ask(Frame, frozen=True, tag=22):
-    """Who is there? Or is this a key there? Or where is whoever has a name's key there?"""
+    """Who is there? Or, if it is True, who is anywhere else than here? Or is this a key there? Or
+    where is whoever has a name's key there?
+    """
 
     ask: int
-    question: IsKey | str | None
+    question: Question
 
 
 class Answer(Frame, frozen=True, tag=23):
     """Who is here, or whether it is, or the user's host; None for what can't be told."""
 
     ask: int
-    answer: List | bool | str | None
+    answer: AnyAnswer
 
 
 class WrongKey(Frame, frozen=True, tag=24):

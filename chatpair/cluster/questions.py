@@ -5,26 +5,24 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from twisted.internet.defer import Deferred, ensureDeferred, succeed
-from twisted.internet.task import deferLater
-from twisted.logger import Logger
+from twisted.internet.defer import Deferred, succeed
 
 from chatpair.cluster import frames
+from chatpair.cluster.listing import Listing
 from chatpair.cluster.mesh import Mesh, node_of
 from chatpair.exchange import keys
 from chatpair.exchange.delay import Delay
 from chatpair.exchange.exchange import Exchange
-from chatpair.exchange.messages import Error, Here, Present
+from chatpair.exchange.held_lines import TOO_MANY_TRIES
+from chatpair.exchange.messages import Error
 from chatpair.exchange.names import Name
-from chatpair.exchange.users import MAX_LISTED, not_ready
+from chatpair.exchange.users import not_ready
 
 ASKING_SECONDS = 2.0
 """How long answers are waited for."""
 
-LISTING_SECONDS = 0.25
-"""Seconds from one question who is here to the next at least: each costs all nodes a list."""
-
-_log = Logger()
+LISTED_SECONDS = 4.0
+"""The same, of a node that has to ask all others first, perhaps in a second only."""
 
 Answers = dict[str, Any]
 """What nodes answered, by their incs."""
@@ -49,14 +47,15 @@ class Questions:
         self._numbers = count(1)
         self._asked: dict[int, _Asked] = {}
         self._overdue: Delay[_Asked] = Delay(exchange.clock, ASKING_SECONDS, self._finish)
-        self._wait_for_list: list[Deferred[Here]] = []
-        self._lists = False
+        self._overdue_list: Delay[_Asked] = Delay(exchange.clock, LISTED_SECONDS, self._finish)
+        self._listing = Listing(mesh, exchange, self._ask)
+        self.who = self._listing.who
 
-    def _ask(self, incs: Iterable[str], question: frames.IsKey | str | None) -> Deferred[Answers]:
-        """Fire with what some nodes answer when all have, or after ASKING_SECONDS."""
+    def _ask(self, incs: Iterable[str], question: frames.Question) -> Deferred[Answers]:
+        """Fire with what some nodes answer when all have, or when their time is up."""
         number = next(self._numbers)
         asked = self._asked[number] = _Asked(number, set(incs))
-        self._overdue.start(asked)
+        (self._overdue_list if question is True else self._overdue).start(asked)
         for inc in list(asked.waiting):
             self._mesh.send(inc, frames.Ask(number, question))
         self._settle(asked)
@@ -83,58 +82,28 @@ class Questions:
     def _finish(self, asked: _Asked) -> None:
         if self._asked.pop(asked.number, None) is not None:
             self._overdue.stop(asked)
+            self._overdue_list.stop(asked)
             asked.done.callback(asked.answers)
 
     def asked(self, inc: str, frame: frames.Ask) -> None:
         """Answer another node."""
-        answer: frames.List | bool | str | None
+        answer: frames.AnyAnswer
         match frame.question:
-            case None:
-                answer = frames.List(self._first(), len(self._exchange.users))
+            case True:
+                listed = self._listing.all_but(inc)
+                listed.addCallback(lambda all_: self._answer(inc, frame, all_))
+                return
+            case None | False:
+                answer = self._listing.here()
             case frames.IsKey():
                 answer = self._is_key(frame.question)
             case key:
                 user = self._exchange.users.get(key)
                 answer = user.inbox.host if user is not None else None
+        self._answer(inc, frame, answer)
+
+    def _answer(self, inc: str, frame: frames.Ask, answer: frames.AnyAnswer) -> None:
         self._mesh.send(inc, frames.Answer(frame.ask, answer))
-
-    # Who is here
-
-    def who(self) -> Deferred[Here] | None:
-        """Fire with who is at all nodes, as far as they answer, unless there is but this one.
-
-        While others are asked for somebody, whoever asks too waits for the next answers: those
-        that are on their way were given before. All who ask within LISTING_SECONDS share them.
-        """
-        if not (self._mesh.ready and self._mesh.members):
-            return None
-        listed: Deferred[Here] = Deferred()
-        self._wait_for_list.append(listed)
-        if not self._lists:
-            self._lists = True
-            listing = ensureDeferred(self._list())
-            listing.addErrback(lambda why: _log.failure("Listing failed", failure=why))
-        return listed
-
-    async def _list(self) -> None:
-        while self._wait_for_list:
-            waiting, self._wait_for_list = self._wait_for_list, []
-            interval: Deferred[None] = deferLater(self._exchange.clock, LISTING_SECONDS)
-            answers = await self._ask(self._mesh.members, None)
-            found, total = self._first(), len(self._exchange.users)
-            for answer in answers.values():
-                found += answer.names
-                total += max(answer.count, len(answer.names))
-            names = [Present(text, paired) for _, text, paired in sorted(found)[:MAX_LISTED]]
-            for listed in waiting:
-                listed.callback(Here(names, total - len(names)))
-            await interval
-        self._lists = False
-
-    def _first(self) -> list[tuple[str, str, bool]]:
-        """Return the first users here, as in a List."""
-        users, pairs = self._exchange.users, self._exchange.pairs
-        return [(one.name.key, one.name.text, one in pairs) for one in users.first(MAX_LISTED)]
 
     # Whose a key is, and where somebody is
 
@@ -158,8 +127,10 @@ class Questions:
             where = next((inc for inc, is_there in answers.items() if is_there is True), None)
             if where in members:
                 return where
-            if any(answers.get(inc) is None for inc in incs & members):
+            if incs & members - answers.keys():
                 return not_ready("resume")
+            if None in answers.values():
+                return TOO_MANY_TRIES
             if host is not None and not counting:
                 for inc in incs:
                     self._mesh.send(inc, frames.WrongKey(host))

@@ -21,7 +21,7 @@ _SPOILT = "spoilt"
 _KEY_IS_SPOILT = Notice(
     "Others have tried to guess your key. It opens nothing now: ask for a new one."
 )
-_TOO_MANY_TRIES = Error("resume", "try-later", "There were too many wrong keys. Try later.")
+TOO_MANY_TRIES = Error("resume", "try-later", "There were too many wrong keys. Try later.")
 _UNKNOWN = Error("resume", "bad-key", "No line is held for that key.")
 
 
@@ -136,7 +136,7 @@ class HeldLines:
         try:
             user = self.owner_of(key, host, counting=counting)
         except keys.TooManyTries:
-            return succeed(_TOO_MANY_TRIES)
+            return succeed(TOO_MANY_TRIES)
         if user is None:
             asked = self._directory.find_key(key, connection, counting=counting)
             return asked.addCallback(found)

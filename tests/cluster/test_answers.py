@@ -3,7 +3,9 @@
 import pytest
 
 from chatpair.cluster import frames
-from chatpair.cluster.questions import LISTING_SECONDS
+from chatpair.cluster.listing import LISTING_SECONDS
+from chatpair.cluster.questions import ASKING_SECONDS, LISTED_SECONDS
+from tests.support.cluster_exchange import Network
 from tests.support.exchange import PAIRED, said
 from tests.support.tunnels import json_back, two, with_key
 
@@ -143,3 +145,40 @@ def test_who_asks_who_is_here_all_the_time_is_answered_at_intervals() -> None:
     asked = [one for one in network.link("a", "b").sent if isinstance(one, frames.Ask)]
     assert len(asked) == 1 + 4
     assert alice.heard() == ["Here: alice"] * 4
+
+
+def test_however_many_ask_who_is_here_each_node_is_asked_once_in_a_while() -> None:
+    network = Network(*"abcdef")
+    people = [node.enter(f"user-{node.inc[0]}") for node in network.nodes.values()]
+    seconds = 20
+    for party in people:
+        party.sends(b"/who\n" * 1_000)
+    for _ in range(seconds * 10):
+        network.clock.advance(LISTING_SECONDS / 10)
+        network.settle()
+    entries = sum(
+        isinstance(frame, frames.Ask | frames.Answer)
+        for link in network.links.values()
+        for frame in link.sent
+    )
+    here = "Here: " + ", ".join(f"user-{one}" for one in "abcdef")
+    for party in people:
+        answers = party.heard()
+        assert len(answers) > seconds / 3
+        assert set(answers) == {here}
+    assert entries < 4 * len(people) * (seconds + 2)
+
+
+@pytest.mark.parametrize("gone", ["dies", "is silent", "is slow"])
+def test_the_list_comes_when_the_node_is_gone_that_puts_it_together(gone: str) -> None:
+    network = Network("a", "b", "c")
+    _, _, carol = (network.node(one).enter(f"user-{one}") for one in "abc")
+    network.link("c", "a").held = network.link("b", "a").held = True
+    network.link("c", "a").slow = gone == "is slow"
+    carol.says("/who")
+    if gone == "dies":
+        network.dies("a")
+    elif gone == "is silent":
+        network.clock.advance(LISTED_SECONDS)
+        network.clock.advance(ASKING_SECONDS)
+    assert carol.heard() == ["Here: user-b, user-c"]

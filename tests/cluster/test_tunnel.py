@@ -65,7 +65,7 @@ def test_a_node_at_which_a_host_has_guessed_too_often_tells_of_no_key() -> None:
     _, key = with_key(a)
     for _ in range(WRONG_KEYS):
         a.factory.held.key_was_wrong("host", counting=False)
-    assert back(network, b, key, "host").heard() == [NOT_READY]
+    assert back(network, b, key, "host").heard() == ["There were too many wrong keys. Try later."]
     assert back(network, b, key, "other").heard()[0] == "OK"
 
 

@@ -1,6 +1,6 @@
 """Write the manual page chatpair.1 anew, from the help of the client.
 
-Run it after a change of chatpair/client/options.py or ending.py: python docs/man.py
+Run it after a change of options.py, help.py or ending.py in chatpair/client: python docs/man.py
 """
 
 import re
@@ -9,14 +9,8 @@ from pathlib import Path
 from argparse_manpage.manpage import Manpage, bold
 
 from chatpair import __version__
-from chatpair.client.options import (
-    ABOUT,
-    DESCRIPTION,
-    USUAL_SETTINGS,
-    Section,
-    make_parser,
-    sections,
-)
+from chatpair.client.help import ABOUT, DESCRIPTION, USUAL_SETTINGS, Section, sections
+from chatpair.client.options import make_parser
 
 PAGE = Path(__file__).parent / "chatpair.1"
 # groff makes typographic ones of these, which no shell understands.

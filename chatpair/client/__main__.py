@@ -14,9 +14,10 @@ def main() -> None:
     from chatpair.client import options
 
     chosen = options.parse()
-    if sys.stdin is None or sys.stdout is None:
+    if not chosen.check and (sys.stdin is None or sys.stdout is None):
         sys.exit("chatpair needs a standard input and a standard output.")
-    is_person = chosen.command is None and sys.stdin.isatty() and sys.stdout.isatty()
+    for_program = chosen.check or chosen.command is not None
+    is_person = not for_program and sys.stdin.isatty() and sys.stdout.isatty()
     if is_person and not chosen.plain:
         # What the line editor works with; it must be there before any other reactor is.
         from twisted.internet import asyncioreactor

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.task import deferLater, react
 
 from chatpair import boot_clock
+from chatpair.client.check import check
 from chatpair.client.command import CommandScreen
 from chatpair.client.connection import endpoint_at
 from chatpair.client.ending import DONE, Ending, ExitStatus, interrupted
@@ -64,6 +65,11 @@ class _Client:
 
     async def run(self, is_person: bool) -> Ending:
         """Talk until the end."""
+        if self._options.check:
+            of_name = self._options.name, self._options.password
+            return await self._unless_unreachable(
+                check(self._common["endpoint"], *of_name, self._reactor)
+            )
         if self._options.command is not None:
             return await self._run_command(self._options.command)
         if not is_person:
@@ -121,10 +127,13 @@ class _Client:
 
     async def _talk(self, talk: Talk, give_up: Callable[[], object]) -> Ending:
         self._heed_signals(talk, give_up)
-        options = self._options
         talk.start()
+        return await self._unless_unreachable(talk.finished)
+
+    async def _unless_unreachable(self, ending: Awaitable[Ending]) -> Ending:
+        options = self._options
         try:
-            return await talk.finished
+            return await ending
         except Exception as why:  # each kind of endpoint fails with what it likes
             text = f"Can't connect to {options.host}, port {options.port}: {why}"
             return Ending(ExitStatus.NO_CONNECTION, text)

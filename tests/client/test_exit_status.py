@@ -23,7 +23,9 @@ TOWN = 'chatpair() { command chatpair --port "$PORT" "$@"; }\n'
 # bob is free, carol talks with dave, and gone leaves as soon as somebody calls.
 CASES: list[tuple[ExitStatus, str, list[str]]] = [
     (ExitStatus.OK, "echo hi | chatpair --name alice --to bob", [WELCOME, PAIRED]),
+    (ExitStatus.OK, "chatpair --check <&- >&-", []),
     (ExitStatus.USAGE, "echo hi | chatpair --name alice --wait", ["usage: .*", NO_ONE]),
+    (ExitStatus.USAGE, "chatpair --check --to bob", ["usage: .*", "chatpair: --check is for .*"]),
     (ExitStatus.USAGE, "echo hi | chatpair --name alice --to alice", [WELCOME, YOURSELF]),
     (ExitStatus.USAGE, "chatpair </dev/null", [NO_NAME]),
     (ExitStatus.USAGE, "chatpair <&-", ["chatpair needs a standard input and .*"]),
@@ -35,8 +37,10 @@ CASES: list[tuple[ExitStatus, str, list[str]]] = [
         "echo hi | chatpair 127.0.0.1 --port 1 --name alice --to bob",
         ["Can't connect to 127.0.0.1, port 1: .* Connection refused."],
     ),
+    (ExitStatus.NO_CONNECTION, "chatpair --check ...", [r"Can't .* to \.\.\., port \d+: .*"]),
     (ExitStatus.NO_CONNECTION, "chatpair ... </dev/null", [r"Can't .* to \.\.\., port \d+: .*"]),
     (ExitStatus.NAME, "echo hi | chatpair --name bob", [TAKEN]),
+    (ExitStatus.NAME, "chatpair --check --name bob", [TAKEN]),
     (ExitStatus.NAME, "echo hi | chatpair --name bob --to carol 2>/dev/full", []),
     (ExitStatus.NAME, "echo hi | chatpair --name 'a b'", [re.escape(BAD_NAME)]),
     (ExitStatus.UNKNOWN, "echo hi | chatpair --name alice --to nobody", [WELCOME, UNKNOWN]),

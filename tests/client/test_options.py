@@ -44,7 +44,7 @@ def ended(capsys: pytest.CaptureFixture[str]) -> Ended:
 
 
 def test_there_are_defaults() -> None:
-    off = dict.fromkeys(("tls", "plain", "wait", "linger", "json"), False)
+    off = dict.fromkeys(("tls", "plain", "wait", "linger", "json", "check"), False)
     texts = dict.fromkeys(("ca", "name", "password", "to"), "")
     expected = {"host": "localhost", "port": 9999, "color": True, "bell": True, "command": None}
     assert vars(parse([])) == {**expected, **off, **texts}
@@ -63,6 +63,7 @@ def test_each_can_be_given() -> None:
         **who,
         **how,
         "command": "python3 -i",
+        "check": False,
     }
 
 

@@ -22,7 +22,7 @@ from chatpair.wire.closing import CLOSING_SECONDS, Closing, make_closing
 from chatpair.wire.line_receiver import TextLineReceiver
 from chatpair.wire.liveness import Watch, set_options, socket_of
 from chatpair.wire.outgoing import Outgoing
-from chatpair.wire.reading import Reading, State, make_reading
+from chatpair.wire.reading import AFTER, Event, State
 
 FLUSHING_SECONDS = 300.0
 """How long a client may take to read what it was told before."""
@@ -52,8 +52,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
     peer: User | None
     _tell_peer: LinesTeller
 
-    _reading: Reading | None = None  # made when something happens to the input but lines
-    _closing: Closing | None = None  # the same of the end
+    _closing: Closing | None = None  # made at the end
     _why_lost = ""
 
     # The transport's side
@@ -65,6 +64,8 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         self.MAX_LENGTH = settings.max_line
         self.user: User | None = None
         self._speak_to(None)
+        self.input_state: State = "open"
+        """The state of what is read."""
         self.host = host_of(self.transport.getPeer(), settings.exempt)
         sock = socket_of(self.transport)
         if sock is not None:
@@ -127,18 +128,15 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
     # Reading
 
     @property
-    def input_state(self) -> State:
-        """The state of what is read."""
-        return "open" if self._reading is None else self._reading.state()
-
-    @property
     def input_ended(self) -> bool:
         """Whether the other end has said all, though it may read on."""
         return self.input_state in ("ending", "ended")
 
-    def _read(self) -> Reading:
-        self._reading = self._reading or make_reading(None)
-        return self._reading
+    def _input(self, event: Event) -> bool:
+        """Note what happens to the input; return whether that changes its state."""
+        before = self.input_state
+        self.input_state = AFTER[event].get(before, before)
+        return self.input_state != before
 
     def flow_changed(self) -> None:
         self.session.wake()
@@ -152,14 +150,14 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
             if self.input_state == "ending":
                 self.read_on_later()
         elif self.session.must_wait():
-            if self._read().wait():
+            if self._input("wait"):
                 self.pauseProducing()
             self.watch.reads(False)
         elif self.paused:
             self.read_on_later()  # whoever made room is in the middle of something
 
     def turnEnded(self) -> None:
-        if self._read().yield_turn():
+        if self._input("wait") or self.input_state in ("answering", "ending"):
             self.pauseProducing()
             self.read_on_later()
 
@@ -176,7 +174,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         elif self.session.must_wait():
             self.watch.reads(False)
         else:
-            self._read().go_on()
+            self._input("go on")
             self.paused = False
             self.watch.reads(True)
             self.handle_buffer()
@@ -188,9 +186,9 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         if self._closing is not None:
             self._closing.other_half_closed()
         elif self.session.awaits_answer:
-            self._read().end_later()
+            self._input("end later")
         else:
-            self._read().end()
+            self._input("end")
             self._handle_last()
 
     def _handle_last(self) -> None:
@@ -201,7 +199,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         self.end_of_input()
         if self.paused or self.closed:
             return
-        self._read().all_handled()
+        self._input("all handled")
         if getattr(self.transport, "output_ended", False):
             self.end("closed")
         else:
@@ -228,7 +226,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
     def handle_rest(self, others: Callable[[Session], Session]) -> None:
         """Handle what has come in another session, whatever waits: there will be no later."""
         if self._buffer:
-            self._read().stop()
+            self._input("stop")
             session = others(self.session)
             self.session.forget()
             self.session, self.handle_line = session, session.unnamed
@@ -243,14 +241,16 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
 
     def tell(self, event: AnyEvent) -> None:
         self.outgoing.write(self.session.render(event))
-        self._hears(event)
+        if self.timeOut is not None:
+            self._hears(event)
 
     def tell_for_receipt(self, *events: AnyEvent) -> None:
         self.outgoing.write_for_receipt(self.session.render_parts(events))
-        self._hears(*events)
+        if self.timeOut is not None:
+            self._hears(*events)
 
     def _hears(self, *events: AnyEvent) -> None:
-        if self.timeOut is not None and any(isinstance(event, Message) for event in events):
+        if any(isinstance(event, Message) for event in events):
             self.resetTimeout()
 
     def tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:

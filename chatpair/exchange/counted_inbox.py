@@ -6,9 +6,9 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from chatpair.exchange import messages
-from chatpair.exchange.kept_events import Kept, text_bytes
+from chatpair.exchange.kept_events import KEPT_BYTES, Kept, text_bytes
 from chatpair.exchange.messages import AnyEvent, Failing, Outcome
-from chatpair.exchange.says import Says
+from chatpair.exchange.says import MOST_BYTES, Says
 from chatpair.exchange.user import Connection, Inbox, LinesTeller, Receipt, User
 
 KEPT_STATUSES = 100
@@ -31,12 +31,16 @@ class CountedInbox(Inbox):
         """The number of the last event."""
         self._says = Says()
         self._statuses = 0  # of what was not acknowledged
-        # What was not acknowledged: its number, and who is to know when it is.
-        self._kept: Kept[tuple[int, AnyEvent, Receipt | None]] = Kept()
+        # The last events, which were not acknowledged, and who is to know when they are.
+        self._kept: Kept[tuple[AnyEvent, Receipt | None]] = Kept()
 
     @property
     def full(self) -> bool:
-        return self._kept.is_full_with(self._says.cost) or self.connection.full
+        kept = self._kept
+        if kept.full or self.connection.full:
+            return True
+        # What is known of says is counted only where it may matter.
+        return kept.bytes + MOST_BYTES >= KEPT_BYTES and kept.bytes + self._says.cost >= KEPT_BYTES
 
     @property
     def kept_bytes(self) -> int:
@@ -49,7 +53,7 @@ class CountedInbox(Inbox):
                 self.pair += 1
                 event = replace(event, pair=self.pair)
             event = replace(event, seq=self.seq)
-            self._kept.append((self.seq, event, receipt), text_bytes(event))
+            self._kept.append((event, receipt), text_bytes(event))
             self._statuses += isinstance(event, messages.Status)
         self.connection.tell(event)
 
@@ -71,8 +75,8 @@ class CountedInbox(Inbox):
 
     def acknowledged(self, seq: int) -> list[Receipt]:
         receipts = []
-        while self._kept and self._kept.oldest()[0] <= seq:
-            _, event, receipt = self._kept.popleft()
+        for _ in range(seq - self.seq + len(self._kept)):
+            event, receipt = self._kept.popleft()
             self._statuses -= isinstance(event, messages.Status)
             if receipt is not None:
                 receipts.append(receipt)
@@ -80,10 +84,10 @@ class CountedInbox(Inbox):
 
     @property
     def owes_receipts(self) -> bool:
-        return any(receipt is not None for _, _, receipt in self._kept)
+        return any(receipt is not None for _, receipt in self._kept)
 
     def unsettled(self, sender: User) -> Iterable[Receipt]:
-        receipts = [receipt for _, _, receipt in self._kept if receipt is not None]
+        receipts = [receipt for _, receipt in self._kept if receipt is not None]
         return [receipt for receipt in receipts if receipt.sender is sender]
 
     def gone(self) -> list[Receipt]:
@@ -105,11 +109,11 @@ class CountedInbox(Inbox):
         self._says.settle(say, outcome, why)
 
     def tell_statuses(self, *, at_last: bool = False) -> None:
-        if at_last or self._statuses < KEPT_STATUSES:
+        if self._says.due and (at_last or self._statuses < KEPT_STATUSES):
             for status in self._says.to_tell():
                 self.tell(status)
 
     def replay(self, user: User, peer: User | None, now: float) -> None:
         name, pair = (peer.name.text, self.pair) if peer is not None else (None, UNSET)
         resumed = messages.Resumed(user.name.text, name, self._says.got, pair)
-        self.connection.tell_for_receipt(resumed, *(event for _, event, _ in self._kept))
+        self.connection.tell_for_receipt(resumed, *(event for event, _ in self._kept))

@@ -35,11 +35,14 @@ def all_bytes(command: AnyCommand) -> int:
 class Kept(Generic[Entry]):
     """What is kept, the oldest first, and how much that is."""
 
-    __slots__ = ("_bytes", "_entries", "_events")
+    __slots__ = ("_events", "bytes", "entries")
 
     def __init__(self) -> None:
-        self._entries: deque[tuple[Entry, int, int]] = deque()
-        self._events = self._bytes = 0
+        self.entries: deque[tuple[Entry, int, int]] = deque()
+        """Each with how many events it counts as, and its bytes."""
+        self._events = 0
+        self.bytes = 0
+        """How many these take."""
 
     @property
     def size(self) -> int:
@@ -49,32 +52,28 @@ class Kept(Generic[Entry]):
     @property
     def full(self) -> bool:
         """Whether no more should be kept."""
-        return self.is_full_with(0)
-
-    def is_full_with(self, others: int) -> bool:
-        """Tell the same if something else takes so many bytes."""
-        return self._events >= KEPT_EVENTS or self._bytes + others >= KEPT_BYTES
+        return self._events >= KEPT_EVENTS or self.bytes >= KEPT_BYTES
 
     def append(self, entry: Entry, text: int, events: int = 1) -> None:
         """Keep something whose texts take so many bytes, and which counts as so many events."""
         size = OBJECT_BYTES * events + text
-        self._entries.append((entry, events, size))
+        self.entries.append((entry, events, size))
         self._events += events
-        self._bytes += size
+        self.bytes += size
 
     def popleft(self) -> Entry:
         """Return the oldest, and keep it no more."""
-        entry, events, size = self._entries.popleft()
+        entry, events, size = self.entries.popleft()
         self._events -= events
-        self._bytes -= size
+        self.bytes -= size
         return entry
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)
 
     def __iter__(self) -> Iterator[Entry]:
-        return (entry for entry, _, _ in self._entries)
+        return (entry for entry, _, _ in self.entries)
 
     def oldest(self) -> Entry:
         """Return the oldest."""
-        return self._entries[0][0]
+        return self.entries[0][0]

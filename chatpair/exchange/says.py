@@ -14,6 +14,9 @@ OPEN = 1_000
 SAY_BYTES = 160
 """Bytes that what is known of a say, or of a run of them, takes in memory."""
 
+MOST_BYTES = SAY_BYTES * (2 * OPEN + RUNS)
+"""Bytes that all that is known of a client's says may take."""
+
 
 class Says:
     """A client's says, by the ids that it counts them with.
@@ -22,14 +25,15 @@ class Says:
     those are settled, and one is enough for many that are settled alike.
     """
 
-    __slots__ = ("_due", "_forgotten", "_open", "_runs", "_settled", "_told", "got")
+    __slots__ = ("_forgotten", "_open", "_runs", "_settled", "_told", "due", "got")
 
     def __init__(self) -> None:
         self.got = 0
         """The last id that the server has."""
         self._open: deque[int] = deque()  # those that are not settled, or not all before them
         self._settled: dict[int, Status] = {}  # what became of some of them
-        self._due: list[Status] = []  # what is to be told
+        self.due: list[Status] = []
+        """The statuses that are to be told."""
         self._runs: list[Status] = []  # what was told
         self._told = 0  # the last id that a status was told of
         self._forgotten = 0  # the last one whose status is not remembered
@@ -37,12 +41,12 @@ class Says:
     @property
     def full(self) -> bool:
         """Whether no more should be taken until some are settled, and their statuses told."""
-        return len(self._open) >= OPEN or len(self._due) >= OPEN
+        return len(self._open) >= OPEN or len(self.due) >= OPEN
 
     @property
     def cost(self) -> int:
         """The bytes that all this takes."""
-        return SAY_BYTES * (len(self._open) + len(self._due) + len(self._runs))
+        return SAY_BYTES * (len(self._open) + len(self.due) + len(self._runs))
 
     def take(self, say: int) -> bool:
         """Note that the server has a say; return whether it is new.
@@ -62,11 +66,11 @@ class Says:
         """Note what became of one that is open."""
         self._settled[say] = Status(say, outcome, why) if why else Status(say, outcome)
         while self._open and self._open[0] in self._settled:
-            _extend(self._due, self._settled.pop(self._open.popleft()))
+            _extend(self.due, self._settled.pop(self._open.popleft()))
 
     def to_tell(self) -> list[Status]:
         """Return the statuses that are due, and take them for told."""
-        due, self._due = self._due, []
+        due, self.due = self.due, []
         for status in due:
             _extend(self._runs, status)
             self._told = status.id
@@ -84,6 +88,7 @@ class Says:
 
 def _extend(runs: list[Status], status: Status) -> None:
     """Append a status, in the place of the last one if that says the same of an earlier id."""
-    if runs and (runs[-1].status, runs[-1].why) == (status.status, status.why):
-        runs.pop()
-    runs.append(status)
+    if runs and runs[-1].status == status.status and runs[-1].why == status.why:
+        runs[-1] = status
+    else:
+        runs.append(status)

@@ -35,12 +35,14 @@ class CommandQueue:
         """Whether no more should be read."""
         return self._waiting.full
 
-    def append(self, command: AnyCommand) -> None:
-        """Obey a command, now or when those before it are obeyed."""
-        if self._waiting or self._is_blocked(command):
+    def append(self, command: AnyCommand) -> bool:
+        """Obey a command, now or when those before it are obeyed; return whether it waits."""
+        waits = bool(self._waiting.entries) or self._is_blocked(command)
+        if waits:
             self._waiting.append(command, all_bytes(command))
         else:
             self._obey(command)
+        return waits
 
     def clear(self) -> list[AnyCommand]:
         """Forget those that wait; return them."""
@@ -61,7 +63,7 @@ class CommandQueue:
             self._obey(self._waiting.popleft())
 
     def _may_obey(self) -> bool:
-        return bool(self._waiting) and not self._is_blocked(self._waiting.oldest())
+        return bool(self._waiting.entries) and not self._is_blocked(self._waiting.oldest())
 
     def _run(self) -> None:
         self._soon = None

@@ -49,36 +49,34 @@ class JsonSession(Session):
         if done or (isinstance(command, messages.Ping) and not self.connection.full):
             self.obey(command)
         else:
-            self._queue.append(command)
-            if self._queue.full:
+            waits = self._queue.append(command)
+            if waits and self._queue.full:
                 self.connection.check_flow()
 
     def _is_blocked(self, command: AnyCommand) -> bool:
         """Tell whether there is no room for what a command causes."""
         if isinstance(command, messages.Quit):
             return self.awaits_answer and not self.password.runs
-        if self.awaits_answer:
+        if self._under_way is not None:
             return True
         user, peer = self.connection.user, self.connection.peer
         if user is None:
             return self.connection.full
-        lines = command.text.count("\n") + 1 if isinstance(command, Say) and user.pace else 1
-        if self.too_fast(lines):
-            return True
-        if user.full or not isinstance(command, Say):
-            return user.full
-        return user.inbox.says_too_much or (peer is not None and peer.full)
+        if user.pace is not None:
+            lines = command.text.count("\n") + 1 if isinstance(command, Say) else 1
+            if self.too_fast(lines):
+                return True
+        if user.inbox.full or not isinstance(command, Say):
+            return user.inbox.full
+        return user.inbox.says_too_much or (peer is not None and peer.inbox.full)
 
     # What commands do
 
     def obey(self, command: AnyCommand) -> None:
         user = self.connection.user
-        late = self.said_all and not isinstance(
-            command, messages.Acknowledge | messages.Ping | messages.Quit | messages.Invalid
-        )
         match command:
-            case _ if late:
-                self._refuse_late(command)
+            case messages.Say() if not self.said_all:
+                super().obey(command)
             case messages.Acknowledge(seq) if user is not None:
                 if self.exchange.directory.check():
                     self._acknowledge(user, seq)
@@ -87,6 +85,10 @@ class JsonSession(Session):
                 self._bad_lines += not is_object
                 if self._bad_lines >= BAD_LINES:
                     self.connection.end("no JSON")
+            case messages.Ping() | messages.Quit():
+                super().obey(command)
+            case _ if self.said_all and not isinstance(command, messages.Acknowledge):
+                self._refuse_late(command)
             case _:
                 super().obey(command)
 

@@ -18,6 +18,7 @@ from chatpair.exchange.messages import (
     Say,
 )
 from chatpair.exchange.names import LENGTHS
+from chatpair.exchange.user import User
 from chatpair.sessions.password import PERHAPS_A_PASSWORD, WRONG
 from chatpair.sessions.session import Session, Speaker
 
@@ -80,6 +81,11 @@ class PlainSession(Session):
 
     def render_parts(self, events: Iterable[AnyEvent]) -> Iterator[bytes]:
         return plain.render_parts(events)
+
+    def say(self, user: User, say: Say) -> None:
+        super().say(user, say)
+        if self.connection.peer is not None and self.connection.peer.full:
+            self.connection.flow_changed()
 
     def last_must_wait(self) -> bool:
         return self.awaits_answer or self.too_fast()

@@ -240,8 +240,6 @@ class Session:
         self.exchange.pairs.say(user, say)
         if user.pace is not None:
             self._spend(say.text.count("\n") + 1)
-        if self.connection.peer is not None and self.connection.peer.full:
-            self.connection.flow_changed()
 
     def _spend(self, lines: int) -> None:
         """Count lines that the user has said."""

@@ -380,4 +380,4 @@ def test_a_plain_user_who_never_reads_does_not_fill_the_memory(exchange: Exchang
         bob.says(f"Back:{key}")
     inbox = exchange.factory.users["bob"].inbox
     assert isinstance(inbox, RecalledInbox)
-    assert inbox._lately._bytes < 4 * 2**20
+    assert inbox._lately.bytes < 4 * 2**20

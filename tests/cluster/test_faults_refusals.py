@@ -72,7 +72,7 @@ KINDS = {
     has_no_replica: b"NOREPLICAS",
     is_full: b"OOM",
     is_a_replica: b"READONLY|UNBLOCKED",
-    is_a_replica_without_its_master: b"MASTERDOWN|UNBLOCKED",
+    is_a_replica_without_its_master: b"MASTERDOWN|READONLY|UNBLOCKED",
     cannot_save: b"MISCONF",
     runs_a_script: b"BUSY",
 }

@@ -44,7 +44,7 @@ class CountedInbox(Inbox):
 
     @property
     def kept_bytes(self) -> int:
-        return self._kept.size
+        return self._kept.bytes
 
     def tell(self, event: AnyEvent, receipt: Receipt | None = None) -> None:
         if isinstance(event, messages.CountedEvent):

@@ -45,11 +45,6 @@ class Kept(Generic[Entry]):
         """How many these take."""
 
     @property
-    def size(self) -> int:
-        """How many bytes all of it takes."""
-        return self._bytes
-
-    @property
     def full(self) -> bool:
         """Whether no more should be kept."""
         return self._events >= KEPT_EVENTS or self.bytes >= KEPT_BYTES

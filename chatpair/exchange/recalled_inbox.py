@@ -58,7 +58,7 @@ class RecalledInbox(Inbox):
 
     @property
     def kept_bytes(self) -> int:
-        return self._lately.size + self._waiting.size
+        return self._lately.bytes + self._waiting.bytes
 
     def tell(self, event: AnyEvent, receipt: Receipt | None = None) -> None:
         if receipt is not None:

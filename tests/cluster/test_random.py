@@ -114,7 +114,7 @@ def summary(history: History) -> str:
 
 
 @pytest.mark.endurance
-def test_a_random_run(tmp_path: Path) -> None:
+def test_a_random_run(tmp_path: Path, set_clock: Callable[[str], object]) -> None:
     seed = os.environ.get("CHATPAIR_TEST_SEED") or str(Random().randrange(10**6))
     seconds = float(os.environ.get("CHATPAIR_TEST_SECONDS", "45"))
     print(f"CHATPAIR_TEST_SEED={seed}")
@@ -125,7 +125,7 @@ def test_a_random_run(tmp_path: Path) -> None:
     ):
         doors = [node.port for node in cluster.nodes]
         crowd = Crowd(history, doors, seed)
-        weather = Weather(engine, cluster, history, doors, seed)
+        weather = Weather(engine, cluster, history, doors, seed, set_clock)
         try:
             ends = monotonic() + seconds
             crowd.acts_until(lambda: monotonic() > ends)

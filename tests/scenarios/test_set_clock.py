@@ -1,38 +1,13 @@
 """A clock that is set moves no timer, and is what people read."""
 
-import os
-import subprocess
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
-
-import pytest
 
 from tests.support.clients import spins_until
 from tests.support.cluster import SHORT, Node
 from tests.support.engine import Engine
 from tests.support.json_people import json_client
-from tests.support.server import Client, Server, require
-
-
-@pytest.fixture
-def set_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], object]:
-    """Let programs that are started have a time of day that is off by so many seconds."""
-    file = tmp_path / "offset"
-
-    def off_by(offset: str) -> None:
-        new = file.with_suffix(".new")
-        new.write_text(f"{offset}\n")
-        new.replace(file)
-
-    off_by("+0")
-    command = [require("faketime"), "-f", "+0", "printenv", "LD_PRELOAD"]
-    library = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-    monkeypatch.setenv("LD_PRELOAD", library)
-    monkeypatch.setenv("FAKETIME_TIMESTAMP_FILE", os.fspath(file))
-    for setting in ("NO_CACHE", "DONT_FAKE_MONOTONIC"):
-        monkeypatch.setenv(f"FAKETIME_{setting}", "1")
-    return off_by
+from tests.support.server import Client, Server
 
 
 def _time_read(speaker: Client, listener: Client) -> datetime:

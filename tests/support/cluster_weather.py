@@ -20,14 +20,23 @@ class Weather:
     """Strikes each node now and then, and the engine that they share, until it is calmed."""
 
     def __init__(
-        self, engine: Engine, cluster: Cluster, history: History, doors: list[int], seed: str
+        self,
+        engine: Engine,
+        cluster: Cluster,
+        history: History,
+        doors: list[int],
+        seed: str,
+        set_clock: Callable[[str], object],
     ) -> None:
-        """Take where the cuts are noted, and the nodes' ports, which are 0 while one is dead."""
+        """Take where the cuts are noted, the nodes' ports, which are 0 while one is dead, and what
+        sets the time of day of all.
+        """
         self.log: list[str] = []
         self._engine = engine
         self._cluster = cluster
         self._history = history
         self._doors = doors
+        self._set_clock = set_clock
         self._over = threading.Event()
         self._lock = threading.Lock()
         count = len(doors)
@@ -189,19 +198,42 @@ class Weather:
     # The engine
 
     def _strike_engine(self, chance: Random) -> None:
-        everybody = range(len(self._doors))
+        kinds = self._freeze_engine, self._restart, self._empty, self._refuse, self._be_slow
         while not self._over.wait(chance.uniform(5, 15)):
-            kind = chance.choice(("with its data", "empty", "frozen"))
+            kind = chance.choice(kinds)
             seconds = chance.choice((0.0, 0.3, 1, 1.7)) * LEASE
-            self._note(f"engine {kind} {seconds}")
-            with self._troubled(*everybody):
-                if kind == "frozen":
-                    self._engine.freeze()
-                    self._over.wait(seconds)
-                    self._engine.thaw()
-                else:
-                    self._engine.kill()
-                    if kind == "empty":
-                        shutil.rmtree(self._engine.folder / "appendonlydir")
-                    self._over.wait(seconds)
-                    self._engine.restart()
+            clock = chance.choice((0, 0, -3_600, 3_600, 86_400))
+            self._note(f"engine{kind.__name__} {seconds}, clocks at {clock:+}")
+            with self._troubled(*range(len(self._doors))):
+                self._set_clock(f"{clock:+}")
+                kind(seconds)
+
+    def _freeze_engine(self, seconds: float) -> None:
+        self._engine.freeze()
+        self._over.wait(seconds)
+        self._engine.thaw()
+
+    def _restart(self, seconds: float) -> None:
+        self._engine.kill()
+        self._over.wait(seconds)
+        self._engine.restart()
+
+    def _empty(self, seconds: float) -> None:
+        self._engine.kill()
+        shutil.rmtree(self._engine.folder / "appendonlydir")
+        self._over.wait(seconds)
+        self._engine.restart()
+
+    def _refuse(self, seconds: float) -> None:
+        """Take no writes, as an engine that has lost its replicas."""
+        self._engine.command("CONFIG", "SET", "min-replicas-to-write", 1)
+        self._over.wait(seconds)
+        self._engine.command("CONFIG", "SET", "min-replicas-to-write", 0)
+
+    def _be_slow(self, seconds: float) -> None:
+        """Have lost all, and let one node take long to claim its names again."""
+        slow = self._cluster.ways[0]
+        slow.rate = 3_000
+        self._empty(0)
+        self._over.wait(seconds)
+        slow.rate = 0

@@ -12,6 +12,7 @@ from chatpair.cluster.mesh import Mesh, node_of
 from chatpair.cluster.questions import Questions
 from chatpair.cluster.remote_calls import RemoteCalls
 from chatpair.cluster.remote_users import RemoteUsers
+from chatpair.cluster.seldom import Seldom
 from chatpair.cluster.tunnels import Tunnels
 from chatpair.exchange.exchange import Exchange
 from chatpair.exchange.messages import Error
@@ -23,6 +24,8 @@ _log = Logger()
 _FROZEN = Error(
     None, "try-later", "The server was cut off from the others for too long. Please come back."
 )
+
+_NOT_UNDERSTOOD = Error("to", "try-later", "The other server does not understand this one.")
 
 
 class ClusterDirectory:
@@ -43,6 +46,7 @@ class ClusterDirectory:
         """Be the directory of an exchange, which was made with it."""
         mesh = self._mesh
         self._exchange = exchange
+        self._seldom = Seldom(exchange.clock, _log)
         self.users = users = RemoteUsers(mesh, exchange)
         self.calls = calls = RemoteCalls(mesh, exchange, users)
         self.questions = questions = Questions(mesh, exchange)
@@ -65,6 +69,8 @@ class ClusterDirectory:
             frames.Ask: questions.asked,
             frames.Answer: questions.answered,
             frames.WrongKey: questions.key_was_wrong,
+            frames.Garbled: self._garbled,
+            frames.NotUnderstood: self._not_understood,
             frames.TunnelOpened: tunnels.opened,
             frames.TunnelData: tunnels.told,
             frames.TunnelTaken: tunnels.told,
@@ -94,13 +100,41 @@ class ClusterDirectory:
 
     def received(self, inc: str, frame: Frame) -> None:
         """Take what another node has told; what is wrong with it harms nobody else."""
-        handler = self._handlers.get(type(frame))
-        if handler is None or inc not in self._mesh.members:
-            return
-        try:
-            handler(inc, frame)
-        except Exception:
-            _log.failure("What {inc} told was wrong: {kind}", inc=inc, kind=type(frame).__name__)
+        if inc in self._mesh.members:
+            try:
+                self._handlers[type(frame)](inc, frame)
+            except Exception as why:
+                text, kind = "What {inc} told was wrong: {kind}: {why}", type(frame).__name__
+                self._seldom.warn(text, inc=inc, kind=kind, why=repr(why))
+
+    def _garbled(self, inc: str, frame: frames.Garbled) -> None:
+        """Say what was not understood, and what only this node can take back."""
+        text = "What {inc} told is not understood; is it of another version?"
+        self._seldom.warn(text, inc=inc)
+        match frame.head:
+            case [50, *_]:
+                return
+            case [20, int(uid), int(call), *_]:
+                self.calls.answered(inc, frames.Answered(uid, call, _NOT_UNDERSTOOD))
+            case [23, int(ask), *_]:
+                self.questions.answered(inc, frames.Answer(ask, None))
+        self._mesh.send(inc, frames.NotUnderstood(frame.head))
+
+    def _not_understood(self, inc: str, frame: frames.NotUnderstood) -> None:
+        """Take back what a frame from here has begun: nothing may wait for it at either end."""
+        match frame.head:
+            case [1, int(uid), int(call), *_]:
+                self.calls.answered(inc, frames.Answered(uid, call, _NOT_UNDERSTOOD))
+            case [20, int(uid), int(call), *_]:
+                self.calls.cancelled(inc, frames.Cancel(uid, call))
+            case [10 | 11 | 21, int(there), int(here), *more]:
+                says = [say for say in more[1:] if say]
+                self.users.settled(inc, frames.Settled(here, says, "failed", "lost"))
+                self.users.part(inc, there, here)
+            case [22, int(ask), *_]:
+                self.questions.answered(inc, frames.Answer(ask, None))
+            case [40 | 41 | 42 | 43, int(tunnel), *_]:
+                self.tunnels.told(inc, frames.TunnelEnded(-tunnel, "lost"))
 
     def room_changed(self, inc: str) -> None:
         self.users.room_changed(inc)

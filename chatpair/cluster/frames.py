@@ -11,12 +11,9 @@ from typing import Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
-from twisted.logger import Logger
 
 from chatpair.exchange import messages
 from chatpair.exchange.names import Name
-
-_log = Logger()
 
 
 class Frame(Struct, frozen=True, array_like=True, gc=False):
@@ -182,6 +179,24 @@ class TunnelEnded(Frame, frozen=True, tag=43):
     how: End
 
 
+# Nodes of different versions may be members at the same time, while a new one is put in.
+
+
+class NotUnderstood(Frame, frozen=True, tag=50):
+    """A frame was not understood: its tag and what follows, as far as they are numbers, else None.
+
+    Whoever sent it takes back what was begun with it.
+    """
+
+    head: list[int | None]
+
+
+class Garbled(Frame, frozen=True):
+    """What came instead of a frame; it is never sent."""
+
+    head: list[int | None]
+
+
 Tunnel: TypeAlias = TunnelData | TunnelTaken | TunnelEnded
 AnyFrame: TypeAlias = (
     Call
@@ -194,6 +209,7 @@ AnyFrame: TypeAlias = (
     | Ask
     | Answer
     | WrongKey
+    | NotUnderstood
     | TunnelOpened
     | Tunnel
 )
@@ -210,19 +226,22 @@ def encode(frames: list[Frame]) -> bytes:
 
 
 def decode(data: bytes) -> list[Frame]:
-    """Return the frames in what a node has sent; what is none, as one of a later version, is not.
-
-    It raises nothing.
+    """Return the frames in what a node has sent; what is none, as one of a later version, is
+    Garbled. Raises msgspec.DecodeError or RecursionError if it is no array at all.
     """
     frames: list[Frame] = []
-    try:
-        parts = _parts.decode(data)
-    except (msgspec.DecodeError, RecursionError) as why:
-        _log.warn("Another node sent what is no frames: {why}", why=why)
-        return frames
-    for part in parts:
+    for part in _parts.decode(data):
         try:
             frames.append(_frame.decode(part))
-        except (msgspec.DecodeError, RecursionError) as why:
-            _log.warn("Another node sent a frame that is not known here: {why}", why=why)
+        except (msgspec.DecodeError, RecursionError):
+            frames.append(Garbled(_head(part)))
     return frames
+
+
+def _head(part: msgspec.Raw) -> list[int | None]:
+    try:
+        found = msgspec.msgpack.decode(part)
+    except (msgspec.DecodeError, RecursionError):
+        return []
+    start = found[:5] if isinstance(found, list) else []
+    return [each if type(each) is int else None for each in start]

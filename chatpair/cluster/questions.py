@@ -24,6 +24,14 @@ ASKING_SECONDS = 2.0
 LISTED_SECONDS = 4.0
 """The same, of a node that has to ask all others first, perhaps in a second only."""
 
+_KINDS: dict[type, type] = {
+    type(None): frames.List,
+    bool: frames.List,
+    frames.IsKey: bool,
+    str: str,
+}
+"""Of what kind an answer is to each kind of question."""
+
 Answers = dict[str, Any]
 """What nodes answered, by their incs."""
 
@@ -33,6 +41,7 @@ class _Asked:
     """What was asked of some nodes, and has been answered."""
 
     number: int
+    question: frames.Question
     waiting: set[str]
     answers: Answers = field(default_factory=dict)
     done: Deferred[Answers] = field(default_factory=Deferred)
@@ -54,7 +63,7 @@ class Questions:
     def _ask(self, incs: Iterable[str], question: frames.Question) -> Deferred[Answers]:
         """Fire with what some nodes answer when all have, or when their time is up."""
         number = next(self._numbers)
-        asked = self._asked[number] = _Asked(number, set(incs))
+        asked = self._asked[number] = _Asked(number, question, set(incs))
         (self._overdue_list if question is True else self._overdue).start(asked)
         for inc in list(asked.waiting):
             self._mesh.send(inc, frames.Ask(number, question))
@@ -62,11 +71,19 @@ class Questions:
         return asked.done
 
     def answered(self, inc: str, frame: frames.Answer) -> None:
-        """Take an answer, if its node was asked for it and has not answered yet."""
+        """Take an answer, if its node was asked for it and has not answered yet.
+
+        One of the wrong kind is none; raises TypeError then.
+        """
         asked = self._asked.get(frame.ask)
-        if asked is not None and inc in asked.waiting:
+        if asked is None or inc not in asked.waiting:
+            return
+        fits = frame.answer is None or isinstance(frame.answer, _KINDS[type(asked.question)])
+        if fits and frame.answer is not None:
             asked.answers[inc] = frame.answer
-            self._settle(asked, inc)
+        self._settle(asked, inc)
+        if not fits:
+            raise TypeError(f"an answer of the wrong kind to question {frame.ask}")
 
     def forget_node(self, inc: str) -> None:
         """Wait for no answer of a node that is dead."""

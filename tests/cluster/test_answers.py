@@ -182,3 +182,20 @@ def test_the_list_comes_when_the_node_is_gone_that_puts_it_together(gone: str) -
         network.clock.advance(LISTED_SECONDS)
         network.clock.advance(ASKING_SECONDS)
     assert carol.heard() == ["Here: user-b, user-c"]
+
+
+@pytest.mark.parametrize("answer", [True, "192.0.2.1", frames.List([], 0)])
+@pytest.mark.parametrize("line", ["/who", "Back:a-b-b", "/block bob"])
+def test_an_answer_of_the_wrong_kind_is_none(line: str, answer: bool | str | frames.List) -> None:
+    network, a, b = two()
+    b.enter("bob")
+    party = a.connect() if line.startswith("Back") else a.enter("alice")
+    network.link("a", "b").held = True
+    party.says(line)
+    [asked] = [one for one in network.link("a", "b").sent if isinstance(one, frames.Ask)]
+    network.receive(b.inc, a.inc, frames.Answer(asked.ask, answer))
+    network.settle()
+    party.says("/help")
+    network.clock.advance(LISTING_SECONDS)
+    network.settle()
+    assert len(party.heard()) > 2

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Coroutine, Iterator
+from contextlib import suppress
 from secrets import token_hex
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,7 +21,7 @@ from chatpair.cluster.engine_connection import (
     explain,
     shown,
 )
-from chatpair.cluster.scripts import EPOCH, PREFIX, PROBE, Script
+from chatpair.cluster.scripts import EPOCH, JOIN, PREFIX, PROBE, Script
 
 T = TypeVar("T")
 
@@ -49,6 +50,8 @@ class Process(NamedTuple):
     """One of its own, which it knows as long as it runs."""
     lost_epoch: bytes = b""
     """What its data say is the epoch, if that was another process's."""
+    unused_for: float = 0.0
+    """For how many seconds it has surely been there for nodes to come, and none did."""
 
 
 async def connect(
@@ -164,16 +167,27 @@ async def _find_process(connection: Connection, key: str, word: str) -> Process:
     version = dict(zip(hello[::2], hello[1::2], strict=True))[b"version"]
     epoch: bytes = await _must(connection, "has no epoch", "GET", key) or b""
     maker = epoch.rpartition(b".")[0].decode("latin-1")
+    marks = _mark(maker).sha1, _mark(word).sha1, JOIN.sha1
+    found = await _must(connection, "keeps no scripts", "SCRIPT", "EXISTS", *marks)
+    is_same, is_known, was_joined = found
+    unused_for = 0.0
     if version.startswith(b"6."):
         info: bytes = await _must(connection, "does not say which process it is", "INFO", "server")
-        word = info.partition(b"run_id:")[2].split()[0].decode()
-        return Process(word, b"" if maker == word else epoch)
-    marks = _mark(maker).sha1, _mark(word).sha1
-    is_same, is_known = await _must(connection, "keeps no scripts", "SCRIPT", "EXISTS", *marks)
+        word = _field(info, b"run_id")
+        is_same, is_known = maker == word, True
+    elif not (epoch or was_joined):
+        with suppress(ResponseError):  # it need not be allowed
+            unused_for = float(
+                _field(await connection.send("INFO", "server"), b"uptime_in_seconds")
+            )
     if not is_known:
         word = token_hex(8)
         await _must(connection, "keeps no scripts", "SCRIPT", "LOAD", _mark(word).text)
-    return Process(word, b"" if is_same else epoch)
+    return Process(word, b"" if is_same else epoch, unused_for)
+
+
+def _field(info: bytes, name: bytes) -> str:
+    return info.partition(name + b":")[2].split()[0].decode()
 
 
 def _mark(word: str) -> Script:

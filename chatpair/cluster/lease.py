@@ -235,9 +235,8 @@ class Lease:
 
     def _send_join(self, now: float) -> "Deferred[Any]":
         self._joins += 1
-        process = self._engine.process
-        epochs = f"{process.word}.{secrets.token_hex(8)}", process.lost_epoch
-        who = self.me, self._joins, *epochs
+        word, lost_epoch, _ = self._engine.process
+        who = self.me, self._joins, f"{word}.{secrets.token_hex(8)}", lost_epoch
         dead = (each.if_dead(now).encode("latin-1") for each in (self._rival, self._other_lease))
         return self._engine.script(JOIN, KEYS, [*who, f"{self._seconds:g}", *dead, *self._former])
 
@@ -292,7 +291,8 @@ class Lease:
         if not settling:
             self._settling_since = None
         elif self._settling_since is None:
-            self._settling_since = now
+            # Who has not been a member yet has seen of no other engine that it lost anything.
+            self._settling_since = now - (self._joins == 1) * self._engine.process.unused_for
         values = dict(zip(nodes[::2], nodes[1::2], strict=True))
         changed = self._members.heard(values, self.me, sent, now, bool(settling))
         if joined:

@@ -8,7 +8,8 @@ import pytest
 from txredisapi import ResponseError
 
 from chatpair.cluster.engine import EngineAway
-from chatpair.cluster.scripts import EPOCH, Script
+from chatpair.cluster.scripts import EPOCH, JOIN, Script
+from tests.support.clients import spins_until
 from tests.support.cluster_engine import Kept
 from tests.support.engine import Engine
 from tests.support.proxy import Proxy
@@ -96,7 +97,7 @@ def test_a_restart(tmp_path: Path, reactor: Reactor, persistent: bool) -> None:
         kept.command("SET", EPOCH, epoch)
         engine.command("CLIENT", "KILL", "TYPE", "normal")
         kept.until("lost", "connected")
-        assert kept.engine.process == (first, b"")
+        assert kept.engine.process[:2] == (first, b"")
         waits = kept.engine.read("BLPOP", "l", 0)
         kept.reactor.until(lambda: b"blocked_clients:1" in engine.command("INFO", "clients"))
         engine.kill()
@@ -129,6 +130,23 @@ def test_nodes_agree_which_process_it_is(reactor: Reactor, engine: Engine) -> No
                 kept.until("lost", "connected")
                 assert kept.engine.process.lost_epoch == (b"" if word in words else b"another's.0")
         assert words == (one.engine.process.word, other.engine.process.word)
+
+
+def test_for_how_long_no_node_has_come(tmp_path: Path, reactor: Reactor) -> None:
+    few = "~{chatpair}:* ~chatpair:* +@all -@dangerous"
+    with Engine(tmp_path, f"user few on >pw {few}") as engine:
+        spins_until(lambda: b"uptime_in_seconds:0" not in engine.command("INFO", "server"))
+
+        def unused_for(auth: str = "") -> float:
+            with Kept(reactor, engine.url, auth=auth) as kept:
+                return kept.engine.process.unused_for
+
+        assert unused_for() >= 1
+        assert unused_for("few:pw") == 0  # it may not ask
+        engine.command("SCRIPT", "LOAD", JOIN.text)
+        assert unused_for() == 0
+        engine.command("FLUSHALL")
+        assert unused_for() == 0
 
 
 def test_lost_is_told_before_what_waits(kept: Kept, engine: Engine) -> None:

@@ -182,11 +182,12 @@ def text(string: str) -> bytes:
 @pytest.mark.parametrize(("epoch", "lost"), [("run1.x", b""), ("run0.x", b"run0.x")])
 def test_redis_6_says_itself_which_process_it_is(reactor: Reactor, epoch: str, lost: bytes) -> None:
     hello = b"*4\r\n" + b"".join(map(text, ("server", "redis", "version", "6.2.14")))
-    process = [hello, text(epoch), text("redis_version:6.2.14\r\nrun_id:run1\r\nhz:10")]
+    exist = b"*3\r\n:0\r\n:0\r\n:0\r\n"
+    process = [hello, text(epoch), exist, text("redis_version:6.2.14\r\nrun_id:run1\r\nhz:10")]
     with says(*[b":0\r\n"] * len([*_probes("")]), *process) as url:
         connecting = connect(reactor.reactor, EngineAddress.parse(url), TIMEOUT, "")
         _, process = reactor.result(Deferred.fromCoroutine(connecting))
-        assert process == ("run1", lost)
+        assert process == ("run1", lost, 0)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,29 @@ def test_an_empty_engine_settles_before_any_name_is_given(world: World) -> None:
     assert second.enter("bob") == ["yours"]
 
 
+def test_an_engine_that_was_unused_for_long_gives_names_at_once(world: World) -> None:
+    node = Node(world, "a")
+    world.nodes.append(node)
+    node.wire.unused_for = LEASE
+    node.wire.connect(node.lease)
+    assert node.enter("alice") == ["yours"]
+    # But not once it has lost its data.
+    world.store.flush()
+    world.wait(LEASE * INTERVAL + STEP)
+    assert not node.lease.ready
+    assert world.wait_until(lambda: node.lease.ready) >= LEASE * (SILENCE - INTERVAL)
+
+
+def test_an_engine_that_was_unused_for_a_while_settles_for_the_rest(world: World) -> None:
+    node = Node(world, "a")
+    world.nodes.append(node)
+    node.wire.unused_for = LEASE / 2
+    node.wire.connect(node.lease)
+    early = node.enter("alice")
+    assert world.wait_until(lambda: early) <= LEASE * (SILENCE - 0.5 + INTERVAL)
+    assert early == ["yours"]
+
+
 def test_a_claim_waits_for_an_engine_that_was_never_tried(world: World) -> None:
     (first,) = world.ready("a")
     node = Node(world, "b")

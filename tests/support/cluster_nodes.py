@@ -90,6 +90,7 @@ class Wire:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.process = Process()
+        self.unused_for = 0.0
         self.connected = False
         self.is_slow = False
         self.sent: list[tuple[Script | None, Command, Deferred[Any]]] = []
@@ -152,7 +153,7 @@ class Wire:
             self.connected = True
             run_id, epoch = self.store.run_id, self.store.command("GET", EPOCH) or b""
             is_lost = not epoch.startswith(f"{run_id}.".encode())
-            self.process = Process(run_id, epoch if is_lost else b"")
+            self.process = Process(run_id, epoch if is_lost else b"", self.unused_for)
             lease.connected()
 
     def cut(self, lease: Lease, *, left: bool = False) -> None:

@@ -164,7 +164,7 @@ async def _find_process(connection: Connection, key: str, word: str) -> Process:
     to the process that it was given to. Redis 6.2 saves them; it must tell itself which it is.
     """
     hello = await _must(connection, "does not say what it is", "HELLO")
-    version = dict(zip(hello[::2], hello[1::2], strict=True))[b"version"]
+    version = dict(zip(hello[::2], hello[1::2], strict=True)).get(b"version", b"")
     epoch: bytes = await _must(connection, "has no epoch", "GET", key) or b""
     maker = epoch.rpartition(b".")[0].decode("latin-1")
     marks = _mark(maker).sha1, _mark(word).sha1, JOIN.sha1
@@ -176,10 +176,9 @@ async def _find_process(connection: Connection, key: str, word: str) -> Process:
         word = _field(info, b"run_id")
         is_same, is_known = maker == word, True
     elif not (epoch or was_joined):
-        with suppress(ResponseError):  # it need not be allowed
-            unused_for = float(
-                _field(await connection.send("INFO", "server"), b"uptime_in_seconds")
-            )
+        with suppress(ResponseError, LookupError, ValueError):  # it need not be allowed
+            info = await connection.send("INFO", "server")
+            unused_for = float(_field(info, b"uptime_in_seconds"))
     if not is_known:
         word = token_hex(8)
         await _must(connection, "keeps no scripts", "SCRIPT", "LOAD", _mark(word).text)

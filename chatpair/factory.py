@@ -50,7 +50,7 @@ class ChatFactory(Factory):
         self.time_of_day = time_of_day
         self.settings = settings = settings or Settings()
         self.directory = directory = directory or OnlyNode()
-        self.activity = ActivityLog(clock, self._summary)
+        self.activity = ActivityLog(clock, self._here)
         self.users = users = Users(clock, settings, directory, self.activity, accounts)
         self.receipts = receipts = Receipts(clock, self.activity)
         self.pairs = pairs = Pairs(time_of_day, receipts, self.activity)
@@ -63,8 +63,8 @@ class ChatFactory(Factory):
         self.paces = Paces(clock, settings, self.activity)
         self.visitors = Visitors(clock, settings)
 
-    def _summary(self) -> str:
-        return f"{len(self.users)} here, {len(self.pairs) // 2} pairs"
+    def _here(self) -> tuple[int, int]:
+        return len(self.users), len(self.pairs) // 2
 
     def _lost(self, user: User, reason: str) -> None:
         self.leave(user, "lost", reason)

@@ -62,6 +62,7 @@ class HandingOver:
             _log.warn(
                 "User {uid} can't remove, rotate or make again {files}: the folder must be that "
                 "user's own",
+                event="stuck_files",
                 uid=os.geteuid(),
                 files=", ".join(stuck),
             )

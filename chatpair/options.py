@@ -47,6 +47,7 @@ _MEANINGS = {
     "rate": "Lines a second that a user may say, after as many at once, over all its connections; "
     "a faster one is slowed and loses nothing. 0 for no limit.",
     "motd": "A file of UTF-8 text to send to whoever has said a name.",
+    "log-format": "How the log is written: text, or json, an object a line. [default: text]",
     "cluster": "The Valkey, or Redis 6.2 or newer, over which this server shares names and calls "
     "with others that are given the same: redis://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE], "
     "valkey:// the same, rediss:// and valkeys:// with TLS (trusting whom the system trusts, or "
@@ -107,6 +108,8 @@ def _value(option: str, text: str) -> str | float:
     """Return what an option is given; raises ValueError with one line if it can't be that."""
     if option == "node" and not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", text):
         raise ValueError(f"--node {text}: not 1 to 32 of A-Z, a-z, 0-9, _ and -")
+    if option == "log-format" and text not in ("text", "json"):
+        raise ValueError(f"--log-format {text}: text or json")
     if option not in _NUMBERS:
         return text
     minimum, number = _NUMBERS[option]
@@ -255,6 +258,11 @@ class Options(usage.Options, strcred.AuthOptionMixin):
                 self["motd-text"] = read_motd(path)
             except OSError as why:
                 raise usage.UsageError(f"--motd: can't read {path}: {why.strerror}") from None
+        if self["log-format"] == "json":
+            twistd = self.parent
+            if twistd is None or twistd.get("syslog", True) or twistd["logger"]:
+                text = "only what twistd writes to a file or to its standard output can be JSON"
+                raise usage.UsageError(f"--log-format json: {text}")
         if self["cluster"] is None:
             for option in ("cluster-auth", "node", "lease"):
                 if self[option] is not None:

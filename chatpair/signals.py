@@ -63,7 +63,7 @@ class Signals:
         """Read all files anew."""
         self.stop()
         if not self._files:
-            _log.info("There are no files to read anew")
+            _log.info("There are no files to read anew", event="nothing_to_read")
         self._read(self._files, TRIES)
 
     def _read(self, files: list[tuple[str, Callable[[], object]]], tries: int) -> None:
@@ -78,9 +78,9 @@ class Signals:
         except Exception as error:  # OpenSSL and each kind of endpoint raise what they like
             if tries == TRIES:
                 text = "Can't read {what} anew, and stays with what it said before: {why}"
-                _log.error(text, what=what, why=self._explain(error))
+                _log.error(text, event="read_failed", what=what, why=self._explain(error))
             return False
-        _log.info("Read {what} anew", what=what)
+        _log.info("Read {what} anew", event="read", what=what)
         return True
 
     def stop(self) -> None:

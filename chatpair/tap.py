@@ -17,7 +17,7 @@ from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
-from twisted.logger import LogEvent, Logger
+from twisted.logger import FileLogObserver, ILogObserver, LogEvent, Logger
 from zope.interface import implementer
 
 from chatpair import __version__, boot_clock
@@ -87,6 +87,9 @@ class _Endpoint:
 class ChatService(MultiService):
     """The exchange and the ports that it listens on."""
 
+    log: FileLogObserver | None = None
+    """What writes the log, if not what twistd has by itself."""
+
     def __init__(
         self,
         factory: ChatFactory,
@@ -101,6 +104,12 @@ class ChatService(MultiService):
         self._mesh = mesh
         self._errors = os.dup(2)  # for who has started this
 
+    def setServiceParent(self, parent: Any) -> None:
+        """Be part of an application, where twistd looks for what writes the log."""
+        super().setServiceParent(parent)
+        if self.log is not None:
+            parent.setComponent(ILogObserver, self.log)
+
     def privilegedStartService(self) -> None:
         """Listen, or let twistd end with one line that says why not."""
         self._signals.heed()
@@ -108,7 +117,7 @@ class ChatService(MultiService):
             super().privilegedStartService()
             self._handing_over.give_log()
         except Exception as why:  # each kind of endpoint raises what it likes
-            _log.critical("{why}", why=why)
+            _log.critical("{why}", event="start_failed", why=why)
             if not os.path.sameopenfile(self._errors, 2):  # in the background
                 os.write(self._errors, f"chatpair: {why}\n".encode())  # twistd cuts what is long
             # twistd tells a waiting parent and removes its files, and then lets Python end with
@@ -134,7 +143,7 @@ class ChatService(MultiService):
         """Log one line, and end twistd with exit status 1 after all has stopped in its order."""
         from twisted.internet import reactor
 
-        _log.critical("{why}", why=why)
+        _log.critical("{why}", event="gave_up", why=why)
         atexit.register(_end_with_status_1)
 
         def stop() -> None:
@@ -164,7 +173,7 @@ class ChatService(MultiService):
 
 
 def _tell_ready() -> None:
-    _log.info("chatpair {version} is ready", version=__version__)
+    _log.info("chatpair {version} is ready", event="ready", version=__version__)
     _notify("READY=1")
 
 
@@ -179,7 +188,8 @@ def _notify(state: str) -> None:
             told.connect(f"\0{where[1:]}" if where.startswith("@") else where)
             told.send(state.encode())
     except OSError as why:
-        _log.warn("Can't tell {where} {state}: {why}", where=where, state=state, why=why)
+        text = "Can't tell {where} {state}: {why}"
+        _log.warn(text, event="notify_failed", where=where, state=state, why=why)
 
 
 def _end_with_status_1() -> None:
@@ -202,6 +212,7 @@ def _allow_open_files(wanted: int) -> int:
         _log.warn(
             "The system allows {hard} open files, too few for as many users as may be here; "
             "see ulimit -n",
+            event="few_files",
             hard=hard,
         )
         wanted = hard
@@ -244,6 +255,10 @@ def makeService(options: Options) -> ChatService:
             lambda: setattr(settings, "motd", read_motd(options["motd"])),
         )
     chat = ChatService(factory, signals, handing_over, mesh)
+    if options["log-format"] == "json":
+        from chatpair.monitoring.json_log import json_log
+
+        chat.log = json_log(options.parent)
     sites: list[tuple[str, IProtocolFactory]] = [(port, factory) for port in options["ports"]]
     if options["webs"]:
         from chatpair.doors.web import WebSite

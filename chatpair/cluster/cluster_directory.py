@@ -105,12 +105,12 @@ class ClusterDirectory:
                 self._handlers[type(frame)](inc, frame)
             except Exception as why:
                 text, kind = "What {inc} told was wrong: {kind}: {why}", type(frame).__name__
-                self._seldom.warn(text, inc=inc, kind=kind, why=repr(why))
+                self._seldom.warn(text, event="bad_frame", inc=inc, kind=kind, why=repr(why))
 
     def _garbled(self, inc: str, frame: frames.Garbled) -> None:
         """Say what was not understood, and what only this node can take back."""
         text = "What {inc} told is not understood; is it of another version?"
-        self._seldom.warn(text, inc=inc)
+        self._seldom.warn(text, event="not_understood", inc=inc)
         match frame.head:
             case [50, *_]:
                 return

@@ -117,7 +117,8 @@ class Engine:
     def _refused(self, why: Failure) -> Failure:
         if why.check(ResponseError) and not str(why.value).startswith("NOSCRIPT"):
             text = "The engine at {address} refuses what the cluster asks: {why}"
-            self._seldom.warn(text, address=self.address, why=shown(why.value))
+            told = shown(why.value)
+            self._seldom.warn(text, event="engine_refuses", address=self.address, why=told)
         return why
 
     async def _keep(self, connected: _Told, lost: _Told, refused: _ToldWhy) -> None:
@@ -158,7 +159,7 @@ class Engine:
             raise EngineAway("two connections lead to two engines")
         self.connected = self._was_connected = True
         self._told.clear()
-        _log.info("The engine at {address} is there", address=self.address)
+        _log.info("The engine at {address} is there", event="engine_there", address=self.address)
 
     def _disconnect(self, why: EngineAway | EngineRefuses) -> None:
         self.connected = False
@@ -168,7 +169,8 @@ class Engine:
         if type(why) not in self._told and (self._was_connected or is_away):
             self._told.add(type(why))
             line = "No engine at {address}: {why}" if is_away else "The engine at {address} {why}"
-            _log.warn(f"{line}; trying again", address=self.address, why=why)
+            text = f"{line}; trying again"
+            _log.warn(text, event="engine_lost", address=self.address, why=why)
 
     def _connections_end(self) -> str:
         """Return why a connection has ended, or nothing if none has."""

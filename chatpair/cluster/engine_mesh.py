@@ -136,6 +136,7 @@ class EngineMesh:
         self.links.opened(self.me)
         _log.info(
             "Joined the cluster at {address} as node {id}",
+            event="joined",
             address=self._engine.address,
             id=self._node_id,
         )
@@ -147,14 +148,14 @@ class EngineMesh:
     def ready_changed(self) -> None:
         """Log it; who else wants to know asks."""
         if self.ready:
-            _log.info("Names can be claimed")
+            _log.info("Names can be claimed", event="names_ready")
         else:
-            _log.warn("No names can be claimed for now")
+            _log.warn("No names can be claimed for now", event="names_not_ready")
 
     def members_changed(self, members: frozenset[str]) -> None:
         """Tell the links and the exchange who is there."""
         ids = ", ".join(sorted(map(node_of, members))) or "none"
-        _log.info("The other nodes are now: {ids}", ids=ids)
+        _log.info("The other nodes are now: {ids}", event="nodes", ids=ids)
         self.links.members_changed(members)
         self.listener.members_changed(members)
         for inc, met in list(self._meeting):

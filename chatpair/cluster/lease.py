@@ -335,12 +335,12 @@ class Lease:
     def _notice_end(self) -> bool:
         """Be cut off, or if it is too late for that end all users; return False then."""
         if not self.validity.ended_in_others_eyes():
-            _log.warn("Cut off: no answer from the engine for most of a lease")
+            _log.warn("Cut off: no answer from the engine for most of a lease", event="cut_off")
             self.validity.cut_off()
             self._update()
             self.heartbeat_soon()
             return True
-        _log.warn("This process stood still for so long that all its users are ended")
+        _log.warn("Stood still for so long that all users here are ended", event="stood_still")
         self._lose_membership()
         self.exchange.frozen()
         self._be_reborn()
@@ -357,7 +357,7 @@ class Lease:
 
     def _lose_data(self) -> None:
         """Join again as the same: the engine was restarted or emptied, or is another."""
-        _log.warn("The engine has lost data: joining again")
+        _log.warn("The engine has lost data: joining again", event="engine_data_lost")
         self._lose_membership()
         self._members.watch_anew()
 

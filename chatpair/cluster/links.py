@@ -251,7 +251,7 @@ class Links:
         except (AttributeError, TypeError, ValueError):
             what = fields[:1] if isinstance(fields, list) else fields  # no more: it may be talk
             text = "Something in the inbox that no node wrote is skipped: {what}"
-            self._seldom.warn(text, what=repr(what)[:200])
+            self._seldom.warn(text, event="stranger_in_inbox", what=repr(what)[:200])
             return None
         link = self._links.get(inc)
         if link is not None:
@@ -281,7 +281,7 @@ class Links:
             frames = self._decode(data)
         except Exception as why:
             text = "What {inc} tells is not understood, and skipped: {what}"
-            self._seldom.warn(text, what=repr(why)[:200], inc=link.inc)
+            self._seldom.warn(text, event="bad_entry", what=repr(why)[:200], inc=link.inc)
             return
         link.frames_taken += len(frames)
         for frame in frames:

@@ -21,20 +21,28 @@ class _Tally:
     """How many did something, the first of them by name, and why they did."""
 
     count: int = 0
-    names: list[str] = field(default_factory=list)
+    names: list[tuple[str, str]] = field(default_factory=list)
+    """Some of them, and why they did."""
     reasons: Counter[str] = field(default_factory=Counter)
 
     def describe(self, what: str) -> str:
         """Say what they did."""
+        # A log may take nothing but ASCII, and would lose the whole line.
+        told = [f"{name} ({why})" if why else name for name, why in self.names]
+        names = ", ".join(told).encode("ascii", "backslashreplace").decode()
         if self.count == len(self.names):
-            return f"{what}: {', '.join(self.names)}"
+            return f"{what}: {names}"
         line = f"{what}: {self.count}"
         if self.reasons:
             reasons = (f"{reason} {count}" for reason, count in sorted(self.reasons.items()))
             line += f" ({', '.join(reasons)})"
-        if self.names:
-            line += f", first {', '.join(self.names)}"
-        return line
+        return f"{line}, first {names}" if names else line
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """What they did, for machines."""
+        names = [name for name, _ in self.names]
+        return {"count": self.count, "names": names, "reasons": self.reasons}
 
 
 class ActivityLog:
@@ -42,10 +50,10 @@ class ActivityLog:
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, summary: Callable[[], str]) -> None:
-        """Take the clock, and what tells how many are here."""
+    def __init__(self, clock: IReactorTime, here: Callable[[], tuple[int, int]]) -> None:
+        """Take the clock, and what tells how many users and pairs are here."""
         self._clock = clock
-        self._summary = summary
+        self._here = here
         self._rest: IDelayedCall | None = None
         self._tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
         self.totals: Counter[tuple[str, str]] = Counter()
@@ -82,9 +90,7 @@ class ActivityLog:
         tally = self._tallies[what]
         tally.count += 1
         if name and len(tally.names) < NAMES:
-            # The log may take nothing but ASCII, and would lose the whole line.
-            readable = name.encode("ascii", "backslashreplace").decode()
-            tally.names.append(f"{readable} ({reason})" if reason else readable)
+            tally.names.append((name, reason))
         if reason:
             tally.reasons[reason] += 1
         if self._rest is None:
@@ -94,8 +100,15 @@ class ActivityLog:
         self._rest = None
         if self._tallies:
             order = [what for what in _ORDER if what in self._tallies]
-            activity = "; ".join(self._tallies[what].describe(what) for what in order)
-            self._log.info("{activity}; {here}", activity=activity, here=self._summary())
+            users, pairs = self._here()
+            self._log.info(
+                "{activity}; {users} here, {pairs} pairs",
+                event="activity",
+                activity="; ".join(self._tallies[what].describe(what) for what in order),
+                users=users,
+                pairs=pairs,
+                **{what.replace(" ", "_"): self._tallies[what].fields for what in order},
+            )
             self._tallies.clear()
             self._rest = self._clock.callLater(INTERVAL, self._write)
 

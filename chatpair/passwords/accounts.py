@@ -187,7 +187,8 @@ class Accounts:
                 except Exception as why:
                     # No more of it: what a checker says may hold the password.
                     if not source.failing:
-                        _log.error("A checker of passwords failed: {kind}", kind=type(why).__name__)
+                        text, kind = "A checker of passwords failed: {kind}", type(why).__name__
+                        _log.error(text, event="checker_failed", kind=kind)
                     source.failing, answer = True, FAILED
             if wrong:
                 self._wrong.count(owners[0][0], host)

@@ -35,7 +35,8 @@ def _parse(path: Path, data: bytes) -> _Content:
     content = _Content(NameIndex(), {})
     for number, line in enumerate(data.splitlines(), 1):
         if line.strip() and not line.startswith(b"#") and (problem := _take(content, line)):
-            _log.warn("{path}, line {number}: {problem}", path=path, number=number, problem=problem)
+            text = "{path}, line {number}: {problem}"
+            _log.warn(text, event="bad_account", path=path, number=number, problem=problem)
     return content
 
 

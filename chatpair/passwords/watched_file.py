@@ -44,7 +44,7 @@ class WatchedFile(Generic[T]):
             if not self._failing:
                 self._failing = True
                 text = "Can't read {path}: {why}. What it said before holds."
-                self._log.error(text, path=self.path, why=why.strerror)
+                self._log.error(text, event="file_unreadable", path=self.path, why=why.strerror)
         return self._said
 
 

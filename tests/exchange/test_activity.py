@@ -28,7 +28,7 @@ def test_tells_who_came_and_went_and_why(logged: list[str]) -> None:
 
 def test_writes_a_line_a_minute_however_many_come(logged: list[str]) -> None:
     clock = Clock()
-    log = ActivityLog(clock, lambda: "1 here")
+    log = ActivityLog(clock, lambda: (1, 0))
     for _ in range(180):
         for number in range(10):
             log.came(f"u{number}")
@@ -40,23 +40,23 @@ def test_writes_a_line_a_minute_however_many_come(logged: list[str]) -> None:
     gone = ", ".join(f"u{number % 10} ({('quit', 'reset')[number % 2]})" for number in range(20))
     assert logged[2] == (
         f"came: 600, first {names}; went: 600 (quit 300, reset 300), first {gone}; "
-        "refused: 600 (full 600); 1 here"
+        "refused: 600 (full 600); 1 here, 0 pairs"
     )
 
 
 def test_writes_the_rest_at_the_end(logged: list[str]) -> None:
     clock = Clock()
-    log = ActivityLog(clock, lambda: "0 here")
+    log = ActivityLog(clock, lambda: (0, 0))
     log.close()
     assert logged == []
     log.came("alice")
     log.went("alice", "quit")
     log.close()
-    assert logged == ["came: alice; 0 here", "went: alice (quit); 0 here"]
+    assert logged == ["came: alice; 0 here, 0 pairs", "went: alice (quit); 0 here, 0 pairs"]
     assert clock.getDelayedCalls() == []
 
 
 def test_a_name_is_readable_in_any_log(logged: list[str]) -> None:
-    log = ActivityLog(Clock(), lambda: "1 here")
+    log = ActivityLog(Clock(), lambda: (1, 0))
     log.came("Борис")
-    assert logged == [r"came: \u0411\u043e\u0440\u0438\u0441; 1 here"]
+    assert logged == [r"came: \u0411\u043e\u0440\u0438\u0441; 1 here, 0 pairs"]

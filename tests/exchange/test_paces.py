@@ -72,7 +72,7 @@ def test_a_fast_speaker_loses_nothing(chunk: bool) -> None:
         alice.says(*lines)
     assert texts(bob) == lines[:10]
     assert alice.paused
-    assert exchange.factory.activity._tallies["slowed"].names == ["alice"]
+    assert exchange.factory.activity._tallies["slowed"].names == [("alice", "")]
     exchange.clock.pump([0.1, 0] * 5)
     assert texts(bob) == lines[10:15]
     exchange.clock.pump([0.1, 0] * 11)

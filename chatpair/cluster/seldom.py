@@ -16,7 +16,7 @@ class Seldom:
         self._last: dict[str, float] = {}  # when each text was logged, in the clock's seconds
 
     def warn(self, text: str, *, event: str, **values: object) -> None:
-        """Log a text of the program's, with its name and values, unless it was logged less than a minute ago."""
+        """Log a text of the program's, unless it was logged less than a minute ago."""
         now = self._clock.seconds()
         if now - self._last.get(text, -SECONDS) >= SECONDS:
             self._last[text] = now

@@ -89,7 +89,7 @@ Commands count, and keep their order.
     60 seconds pass
     alice sends b'one\ntwo\n/bye\nfour\nQuit\n' ; bob < [now] alice: (one) | [now] alice: (two)
     0.5 seconds pass ; alice < You are free. ; bob < Quit.
-    0.5 seconds pass ; alice < [nobody]
+    0.5 seconds pass ; alice < [first call]
     0.5 seconds pass ; alice < Quit | (closed)
 What a slowed speaker sent before it was lost arrives.
     the server has rate=1

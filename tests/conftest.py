@@ -31,6 +31,9 @@ for profile, examples in (("quick", 100), ("thorough", 300)):
     )
 settings.load_profile("thorough" if os.environ.get("CI") == "true" else "quick")
 
+# Each of many processes would compile all anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A user who is not root may often have but a thousand files, and some tests connect as many.
 _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))

@@ -237,6 +237,7 @@ def test_a_table_has_medians_and_ratios_and_says_when_the_load_was_the_limit() -
     ]
 
 
+@pytest.mark.endurance
 def test_draws_a_plot(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     curve = [ping_pong(1), ping_pong(10)]

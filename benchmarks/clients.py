@@ -118,10 +118,10 @@ class Clients:
         self._epoll = select.epoll()
         self._texts = line_texts()
 
-    def poll(self) -> list[tuple[int, int]]:
-        """Wait until something can be read or sent; return the files and events."""
-        events = self._epoll.poll(PATIENCE_SECONDS, EVENTS)
-        if not events:
+    def poll(self, seconds: float | None = None) -> list[tuple[int, int]]:
+        """Wait until something can be read or sent, or for so long; return the files and events."""
+        events = self._epoll.poll(PATIENCE_SECONDS if seconds is None else seconds, EVENTS)
+        if not events and seconds is None:
             raise Fault(f"nothing came in {PATIENCE_SECONDS} s, though something was due")
         return events
 

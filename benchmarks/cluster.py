@@ -49,7 +49,7 @@ from benchmarks.servers import (
     no_chatpair,
     running,
 )
-from benchmarks.workloads import ALL_WORKLOADS, Workload
+from benchmarks.workloads import ALL_WORKLOADS, SPARSE, Workload
 
 LEAST_LEASE = "1"
 """Seconds: with it there are ten heartbeats a second, and so enough to measure."""
@@ -66,6 +66,7 @@ WORKLOADS = {
     workload.name: workload
     for workload in (
         *(ALL_WORKLOADS[name] for name in ("pingpong-1", "pingpong-100", "window", "churn")),
+        SPARSE,
         _members(10),
         _members(100),
     )
@@ -86,8 +87,9 @@ a line, "entries" the XADD commands a line: below 1 where lines were gathered. O
 a small client on the first node's CPU waits for the engine. The load has a CPU of its own;
 nodes and engine share the others, all of them the same one where there are two.
 
-With pingpong-1, pingpong-100 and window measured with 2 nodes local and across, what 10 and 100
-nodes carry is worked out at the end; --project does that alone, from the file of --json.
+With pingpong-1, pingpong-100 and window measured with 2 nodes local and across, and sparse lines,
+what 10 and 100 nodes carry is worked out at the end; --project does that alone, from the file of
+--json.
 """
 
 
@@ -117,7 +119,10 @@ def plan(workloads: Sequence[Workload], nodes: Sequence[int]) -> Plan:
     local = [name for name in names if not name.endswith("across")]
     chosen: dict[Workload, list[str]] = {}
     for workload in workloads:
-        if workload.pairs:
+        if workload.mode == "sparse":
+            if "across" in names[-1]:
+                chosen[workload] = names[-1:]
+        elif workload.pairs:
             chosen[workload] = names
         elif not workload.members:
             chosen[workload] = local
@@ -371,7 +376,10 @@ def _project(path: Path) -> int:
         print(f"error: {path} is no file of --json", file=sys.stderr)
         return 1
     if not text:
-        print(f"error: {path} lacks runs with 2 nodes, local and across", file=sys.stderr)
+        print(
+            f"error: {path} lacks runs with 2 nodes, local and across, or sparse",
+            file=sys.stderr,
+        )
         return 1
     print(text)
     return 0

@@ -14,15 +14,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from time import monotonic_ns, sleep
 
-from benchmarks.clients import CHUNK, CYCLE, MARK, Client, Clients, line_texts
+from benchmarks.clients import CHUNK, CYCLE, MARK, PATIENCE_SECONDS, Client, Clients, line_texts
 from benchmarks.dialects import DIALECTS, Fault
 from benchmarks.engine import PINGS, Engine
 from benchmarks.measure import Snapshot, allow_open_files, cpu_seconds, resident_bytes
 
 SESSIONS_IN_FLIGHT = 64
 LINES_AT_ONCE = 10  # where nothing but the memory counts: an even number
+SPARSE_SECONDS = 10.0  # from line to line of one who says something now and then, on average
 LATENCIES = {"p50_us": 0.5, "p99_us": 0.99, "p999_us": 0.999}
 
 
@@ -55,6 +57,8 @@ class Load:
         self.active: Sequence[Client] = ()
         self.latencies: list[int] = []  # nanoseconds, of each line
         self.sending = False
+        self.next_at = 0  # when somebody says a line, where that is now and then
+        self.chance = Random(1)
         texts = line_texts()
         self.sent_lines = [text + self.dialect.newline for text in texts]
         self.due_lines = [text + self.dialect.ending for text in texts]
@@ -78,10 +82,13 @@ class Load:
         """Let the active pairs talk; return what was measured after the warm-up."""
         turn: Callable[[], None] = self.ping_pong
         self.sending = True
+        self.next_at = monotonic_ns()
         if self.task.mode == "window":
             turn = self.fill_windows
             for client in self.active:
                 self.send_lines(client, self.task.window, monotonic_ns())
+        elif self.task.mode == "sparse":
+            turn = self.now_and_then
         else:
             for client in self.active[::2]:
                 self.send_line(client, monotonic_ns())
@@ -119,6 +126,20 @@ class Load:
             latencies.append(now - client.peer.sent_at)
             if self.sending:
                 self.send_line(client, now)
+
+    def now_and_then(self) -> None:
+        """Check lines until somebody is to say one, and let that one say it."""
+        seconds = (self.next_at - monotonic_ns()) / 1e9 if self.sending else PATIENCE_SECONDS
+        for fileno, _ in self.clients.poll(max(seconds, 0.0)):
+            client = self.clients.by_file[fileno]
+            data = client.receive(CHUNK)
+            took = monotonic_ns() - client.peer.sent_at
+            count = self.clients.check(client, client.whole_lines(data))
+            self.latencies.extend([took] * count)
+        if self.sending and monotonic_ns() >= self.next_at:
+            rate = len(self.active) / SPARSE_SECONDS
+            self.next_at += int(self.chance.expovariate(rate) * 1e9)
+            self.send_line(self.chance.choice(self.active), monotonic_ns())
 
     def send_line(self, client: Client, now: int) -> None:
         """Let a client send its next line."""
@@ -285,6 +306,7 @@ def run(task: Task) -> dict[str, float]:
     modes = {
         "pingpong": load.talk,
         "window": load.talk,
+        "sparse": load.talk,
         "churn": load.churn,
         "idle": load.idle,
         "beside-idle": load.beside_idle,

@@ -106,8 +106,15 @@ def share_across(nodes: int) -> float:
 class Costs:
     """All that was measured with 2 nodes, and what follows for more."""
 
-    def __init__(self, talks: Mapping[str, Talk], coming: Coming | None, beat: Beat | None) -> None:
+    def __init__(
+        self, talks: Mapping[str, Talk], sparse: float, coming: Coming | None, beat: Beat | None
+    ) -> None:
+        """Take how many entries a line there are where everybody says something now and then.
+
+        Where two take turns there is one: each acknowledges with the next line.
+        """
         self.talks = talks
+        self.sparse = sparse
         self.coming = coming
         self.beat = beat
         pair = [talks["quiet"], talks["busy"]]
@@ -117,17 +124,17 @@ class Costs:
     def entries(self, way: str, nodes: int) -> float:
         """Return how many entries a line there are; in bulk a line is in an entry of many."""
         its = self.talks[way].entries
-        return spread(its, nodes) if way == "busy" else its
+        return spread(its, nodes) if way == "busy" else self.sparse if way == "quiet" else its
 
     def engine_us(self, way: str, nodes: int) -> float:
         """Return what a line costs the engine, the lines that stay on a node counted in."""
-        its = self.engine.at(self.entries(way, nodes)) if way == "busy" else self.talks[way].engine
+        its = self.engine.at(self.entries(way, nodes)) if way != "bulk" else self.talks[way].engine
         return share_across(nodes) * its
 
     def nodes_us(self, way: str, nodes: int) -> float:
         """Return what a line costs all nodes together, the same way."""
         talk = self.talks[way]
-        hop = self.hop.at(self.entries(way, nodes)) if way == "busy" else talk.across - talk.local
+        hop = self.hop.at(self.entries(way, nodes)) if way != "bulk" else talk.across - talk.local
         return talk.local + share_across(nodes) * hop
 
     def nodes_limit(self, way: str, nodes: int) -> float:
@@ -159,7 +166,7 @@ def read_results(path: Path) -> Results:
 
 
 def costs_of(results: Results) -> Costs | None:
-    """Return the costs, if all ways of talking were measured with 2 nodes."""
+    """Return the costs, if all ways of talking were measured with 2 nodes, and sparse lines."""
     talks = {}
     for way, workload in TALKS.items():
         if not all(results.get((workload, f"2 {where}")) for where in ("local", "across")):
@@ -167,7 +174,10 @@ def costs_of(results: Results) -> Costs | None:
         local = medians(results[workload, "2 local"])
         across = medians(results[workload, "2 across"])
         talks[way] = Talk(local["cpu_us"], across["cpu_us"], across["engine_us"], across["entries"])
-    return Costs(talks, _coming(results), _beat(results))
+    sparse = next((medians(runs) for (name, _), runs in results.items() if name == "sparse"), None)
+    if sparse is None:
+        return None
+    return Costs(talks, sparse["entries"], _coming(results), _beat(results))
 
 
 def _coming(results: Results) -> Coming | None:
@@ -236,6 +246,7 @@ def _costs_told(costs: Costs, results: Results) -> Iterator[str]:
     yield from simple_table(rows)
     yield ""
     yield f"So the engine takes {costs.engine}, and the hop takes {costs.hop} of the nodes."
+    yield f"Where each says a line now and then, there are {costs.sparse:.2f} entries a line."
     if runs := results.get(("pingpong-100", "3 across")):
         figures = medians(runs)
         entries = costs.entries("busy", 3)

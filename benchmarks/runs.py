@@ -115,7 +115,7 @@ def task_of(workload: Workload, options: argparse.Namespace, **where: Any) -> Ta
         window=workload.window,
         idle=workload.idle,
         filling=workload.filling,
-        seconds=options.seconds,
+        seconds=max(options.seconds, workload.least_seconds),
         warm_up=options.warm_up,
         **where,
     )

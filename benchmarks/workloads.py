@@ -21,6 +21,7 @@ class Workload:
     idle: int = 0  # connections
     filling: int = 0  # of those: what comes before the memory is looked at
     members: int = 0  # of the cluster, with those that are there in name only
+    least_seconds: float = 0.0  # for which it is measured, so that it means something
 
     @property
     def connections(self) -> int:
@@ -57,6 +58,14 @@ WORKLOADS = [
         idle=1_000,
     ),
 ]
+
+SPARSE = Workload(
+    "sparse",
+    "21 pairs, each of whom says a line now and then: on average in 10 s",
+    "sparse",
+    pairs=21,
+    least_seconds=60.0,
+)
 
 CURVE = [ping_pong(pairs) for pairs in (1, 10, 100, 1_000)]
 """The points of the plot."""

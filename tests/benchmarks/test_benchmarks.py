@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import report
+from benchmarks import load, report
 from benchmarks.__main__ import chosen_workloads, main, ratios, read_arguments
 from benchmarks.dialects import Fault
 from benchmarks.load import Task, run
@@ -53,6 +53,14 @@ def test_measures_each_server(name: str) -> None:
         assert set(figures) == TASKS[mode][1] | SHARES, mode
         assert figures["count"] > 0, mode
         assert all(value >= 0 for value in figures.values()), (mode, figures)
+
+
+def test_lines_that_come_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "SPARSE_SECONDS", 0.01)
+    with running(SERVERS["relay"]) as it:
+        dialect = SERVERS["relay"].dialect
+        figures = run(Task(dialect, [it.port], [it.process], "sparse", 2, seconds=0.2, warm_up=0))
+    assert 0 < figures["count"] < 400
 
 
 Lines = list[bytes]

@@ -144,6 +144,7 @@ def test_measures_with_what_makes_a_difference() -> None:
     chosen = cluster.plan([by_name[name] for name in by_name], [1, 2, 3])
     names = {workload.name: list(names) for workload, names in chosen.items()}
     assert names["pingpong-1"] == ["alone", "1 local", "2 local", "2 across", "3 local", "3 across"]
+    assert names["sparse"] == ["3 across"]
     assert names["churn"] == ["alone", "1 local", "2 local", "3 local"]
     assert names["members-10"] == ["3 local"]
     assert cluster.ratios(names["pingpong-1"][:4]) == [
@@ -293,7 +294,7 @@ def test_a_cost_is_split_in_two() -> None:
 
 
 def test_the_limits_are_those_of_a_core() -> None:
-    costs = Costs(TALKS, None, None)
+    costs = Costs(TALKS, 1.0, None, None)
     assert costs.engine_limit("quiet", 2) == pytest.approx(1e6 / 15)  # every other line is across
     assert costs.nodes_limit("quiet", 2) == pytest.approx(2e6 / (60 + 100 / 2))
     assert costs.engine_limit("busy", 2) == pytest.approx(1e6 / 2)
@@ -303,10 +304,16 @@ def test_the_limits_are_those_of_a_core() -> None:
     assert costs.nodes_limit("quiet", most + 1) > costs.engine_limit("quiet", most + 1)
 
 
+def test_acknowledgements_that_go_alone_count() -> None:
+    some, more = (Costs(TALKS, sparse, None, None) for sparse in (1.0, 1.5))
+    assert more.engine_us("quiet", 2) == pytest.approx(some.engine_us("quiet", 2) * 1.5, rel=0.05)
+    assert more.engine_us("busy", 2) == some.engine_us("busy", 2)
+
+
 def test_shards_are_for_as_many_users_as_the_nodes_carry() -> None:
     beat = Beat(fixed=20, member=1)
     assert beat.load(100) == 100 * 120
-    users = Users.of(Costs(TALKS, None, None), Coming(150, 40), beat, 100)
+    users = Users.of(Costs(TALKS, 1.0, None, None), Coming(150, 40), beat, 100)
     said = users.nodes / 10  # lines a second
     assert users.shard < users.nodes < users.directory
     assert (users.shards - 1) * 1e6 < said * 0.99 * 30 <= users.shards * 1e6
@@ -322,6 +329,7 @@ def measured() -> AllFigures:
         across = {"cpu_us": talk.across, "p50_us": 230.0}
         results[names[way], "2 local"] = [local | rest]
         results[names[way], "2 across"] = [across | rest]
+    results["sparse", "3 across"] = [{"entries": 1.5}]
     results["churn", "2 local"] = [{"cpu_us": 150.0, "engine_us": 40.0}]
     results["members-10", "3 local"] = [{"engine_us": 30.0}]
     results["members-100", "3 local"] = [{"engine_us": 120.0}]
@@ -336,7 +344,7 @@ def test_the_projection_is_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "At low load the hop adds 150 us to a line's p50; a PING takes 25 us.\n" in shown
     assert "\nquiet (pingpong-1)   60.00  160.00            2.67   30.00     1.00\n" in shown
     assert "the engine 20 us and 1.00 us for each member.\n" in shown
-    assert "\nquiet: one shard keeps up with 5 nodes at their limit.\n" in shown
+    assert "\nquiet: one shard keeps up with 4 nodes at their limit.\n" in shown
 
 
 @pytest.mark.parametrize(

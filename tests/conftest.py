@@ -2,8 +2,7 @@
 
 import os
 import resource
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from tests.support.doors import Servers, port_of
 from tests.support.engine import Engine
 from tests.support.exchange import Exchange
 from tests.support.reactor import Reactor
-from tests.support.server import Server, require
+from tests.support.server import Server
 
 # How fast the machine is must not matter; only a machine that nobody waits for tries many examples.
 for profile, examples in (("quick", 100), ("thorough", 300)):
@@ -194,23 +193,3 @@ def reactor() -> Iterator[Reactor]:
     running = Reactor()
     yield running
     running.close()
-
-
-@pytest.fixture
-def set_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], object]:
-    """Let programs that are started have a time of day that is off by so many seconds."""
-    file = tmp_path / "offset"
-
-    def off_by(offset: str) -> None:
-        new = file.with_suffix(".new")
-        new.write_text(f"{offset}\n")
-        new.replace(file)
-
-    off_by("+0")
-    command = [require("faketime"), "-f", "+0", "printenv", "LD_PRELOAD"]
-    library = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-    monkeypatch.setenv("LD_PRELOAD", library)
-    monkeypatch.setenv("FAKETIME_TIMESTAMP_FILE", os.fspath(file))
-    for setting in ("NO_CACHE", "DONT_FAKE_MONOTONIC"):
-        monkeypatch.setenv(f"FAKETIME_{setting}", "1")
-    return off_by

@@ -193,10 +193,10 @@ class EngineNames:
     # Batches
 
     def _flush(self) -> None:
+        if self._stay is not None and self._sent is None and not self._again:
+            self._finish_again(self._taken)  # whoever is told may ask for more at once
         if self._stay is None or self._sent is not None:
             return
-        if not self._again:
-            self._finish_again(self._taken)
         if not (self._claims or self._releases or self._again):
             return
         releases = list(islice(self._releases, BATCH))

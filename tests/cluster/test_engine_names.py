@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from chatpair.cluster import scripts
 from chatpair.cluster.engine_names import BATCH
 from chatpair.cluster.mesh import NotReady
-from chatpair.exchange.names import NameIndex, parse
+from chatpair.exchange.names import Name, NameIndex, parse
 from tests.support.cluster_nodes import LEASE, Store, World
 
 pytestmark = pytest.mark.engine
@@ -120,6 +120,26 @@ def test_the_last_to_leave_leaves_no_names_behind(world: World) -> None:
     assert world.store.names() == {}
     kinds = {key.split(b":")[1] for key in world.store.command("KEYS", "*")}
     assert kinds <= {b"epoch", b"lease"}, kinds
+
+
+def test_who_asks_for_more_when_all_is_claimed_again_has_no_batch_beside_another(
+    world: World,
+) -> None:
+    one, other = world.ready("a", "b")
+    other.enter("eve")
+    other.enter("ann")
+    one.wire.is_slow = True
+
+    def ask_for_more(taken: list[Name] | None) -> None:
+        for name in taken or []:
+            one.directory.release(name)
+
+    one.directory.claim_again([parse("eve"), parse("ann")]).addCallback(ask_for_more)
+    outcome = one.enter("bob")
+    one.wire.catches_up()
+    assert len([script for script, *_ in one.wire.sent if script is scripts.NAMES]) == 1
+    one.wire.is_slow_no_more()
+    assert outcome == ["yours"]
 
 
 def join_alone(engine: Store) -> str:

@@ -17,6 +17,7 @@ from tests.support.engine import Engine
 from tests.support.history import History
 from tests.support.history_check import faults
 from tests.support.server import TIMEOUT
+from tests.support.set_clock import SetClock
 
 PEOPLE = 16
 
@@ -114,18 +115,18 @@ def summary(history: History) -> str:
 
 
 @pytest.mark.endurance
-def test_a_random_run(tmp_path: Path, set_clock: Callable[[str], object]) -> None:
+def test_a_random_run(tmp_path: Path) -> None:
     seed = os.environ.get("CHATPAIR_TEST_SEED") or str(Random().randrange(10**6))
     seconds = float(os.environ.get("CHATPAIR_TEST_SECONDS", "45"))
     print(f"CHATPAIR_TEST_SEED={seed}")
-    history = History()
+    history, clock = History(), SetClock(tmp_path)
     with (
-        Engine(tmp_path / "engine", persistent=True) as engine,
+        Engine(tmp_path / "engine", persistent=True, environment=clock.environment) as engine,
         Cluster(engine, 3, *OPTIONS, lease=LEASE) as cluster,
     ):
         doors = [node.port for node in cluster.nodes]
         crowd = Crowd(history, doors, seed)
-        weather = Weather(engine, cluster, history, doors, seed, set_clock)
+        weather = Weather(engine, cluster, history, doors, seed, clock)
         try:
             ends = monotonic() + seconds
             crowd.acts_until(lambda: monotonic() > ends)

@@ -2,12 +2,25 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
 
 from tests.support.clients import spins_until
 from tests.support.cluster import SHORT, Node
 from tests.support.engine import Engine
 from tests.support.json_people import json_client
 from tests.support.server import Client, Server
+from tests.support.set_clock import SetClock
+
+
+@pytest.fixture
+def set_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], object]:
+    """Let programs that are started have a time of day that is off by so many seconds."""
+    clock = SetClock(tmp_path)
+    for name, value in clock.environment.items():
+        monkeypatch.setenv(name, value)
+    return clock.set
 
 
 def _time_read(speaker: Client, listener: Client) -> datetime:

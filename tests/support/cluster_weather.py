@@ -11,6 +11,7 @@ from tests.support.cluster import Cluster
 from tests.support.engine import Engine
 from tests.support.history import Cut, History
 from tests.support.server import TIMEOUT
+from tests.support.set_clock import SetClock
 
 LEASE = 2.0
 """Seconds of the nodes' lease: so short that much can go wrong in a minute."""
@@ -26,17 +27,17 @@ class Weather:
         history: History,
         doors: list[int],
         seed: str,
-        set_clock: Callable[[str], object],
+        clock: SetClock,
     ) -> None:
-        """Take where the cuts are noted, the nodes' ports, which are 0 while one is dead, and what
-        sets the time of day of all.
+        """Take where the cuts are noted, the nodes' ports, which are 0 while one is dead, and the
+        engine's time of day.
         """
         self.log: list[str] = []
         self._engine = engine
         self._cluster = cluster
         self._history = history
         self._doors = doors
-        self._set_clock = set_clock
+        self._clock = clock
         self._over = threading.Event()
         self._lock = threading.Lock()
         count = len(doors)
@@ -203,9 +204,9 @@ class Weather:
             kind = chance.choice(kinds)
             seconds = chance.choice((0.0, 0.3, 1, 1.7)) * LEASE
             clock = chance.choice((0, 0, -3_600, 3_600, 86_400))
-            self._note(f"engine{kind.__name__} {seconds}, clocks at {clock:+}")
+            self._note(f"engine{kind.__name__} {seconds}, clock at {clock:+}")
             with self._troubled(*range(len(self._doors))):
-                self._set_clock(f"{clock:+}")
+                self._clock.set(f"{clock:+}")
                 kind(seconds)
 
     def _freeze_engine(self, seconds: float) -> None:

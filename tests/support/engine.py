@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
@@ -79,6 +80,7 @@ class Engine:
         port: bool = True,
         tls: Certificate | None = None,
         persistent: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -94,6 +96,7 @@ class Engine:
             *config,
             *self._more(persistent, tls),
         ]
+        self._environment = {**os.environ, **(environment or {})}
         self._process = self._start()
 
     def _more(self, persistent: bool, tls: Certificate | None) -> list[str]:
@@ -108,7 +111,8 @@ class Engine:
     def _start(self) -> Process:
         config = self.folder / "engine.conf"
         config.write_text("".join(f"{line}\n" for line in self._config))
-        process = Process([program(tls=self._tls), str(config), *self._MODE])
+        command = [program(tls=self._tls), str(config), *self._MODE]
+        process = Process(command, env=self._environment)
         process.wait_for(self._READY)
         return process
 

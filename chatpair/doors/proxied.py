@@ -237,6 +237,8 @@ class ProxiedConnection(ProtocolWrapper):
         self.__dict__.pop("dataReceived", None)  # else it is a cycle to collect
         super().connectionLost(reason)
         self._leave()
+        if self._header is not None:
+            self.factory.chat.activity.left_unnamed()
 
     def logPrefix(self) -> str:
         return type(self).__name__

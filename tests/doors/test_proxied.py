@@ -167,7 +167,7 @@ def test_a_header_may_come_byte_by_byte(exchange: Exchange) -> None:
         assert behind.heard() == b"Quit\r\n"
 
 
-def test_the_proxys_own_checks_are_no_strangers() -> None:
+def test_the_proxys_own_checks_are_no_strangers_and_counted() -> None:
     exchange = Exchange(max_per_host=1, max_connects_per_minute=1)
     for header in (b"PROXY UNKNOWN\r\n", v2(0, 0), b""):
         for _ in range(5):
@@ -175,8 +175,7 @@ def test_the_proxys_own_checks_are_no_strangers() -> None:
             behind.sends(header)
             assert not behind.transport.disconnected
             behind.connection.connectionLost(connectionDone)
-    assert not exchange.factory.activity._tallies
-    assert exchange.factory.activity._rest is None  # nor was anything written
+    assert exchange.factory.activity.totals == {("left without a name", ""): 15}
     assert not exchange.factory.visitors
 
 

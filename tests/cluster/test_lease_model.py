@@ -196,4 +196,4 @@ class LeaseModel(RuleBasedStateMachine):
 
 
 TestLeaseModel = LeaseModel.TestCase
-TestLeaseModel.settings = settings(max_examples=150, stateful_step_count=50)
+TestLeaseModel.settings = settings(stateful_step_count=50)

@@ -38,6 +38,10 @@ server. A line of which the content or the order is not right ends it all with s
 """
 
 
+MOST_OF_IRC = 400
+"""Bytes of a text that fit into a line of IRC (RFC 2812, section 2.3), with what else is in it."""
+
+
 def _server_list(text: str) -> list[str]:
     names = list(dict.fromkeys(text.split(",")))
     for name in names:
@@ -117,8 +121,16 @@ def measure(
     """Start a server and the load; return what the load measured."""
     server_cpu, load_cpu = cores or (None, None)
     with running(server, server_cpu) as it:
-        where = {"dialect": server.dialect, "ports": [it.port], "servers": [it.process]}
+        dialect = workload.dialect or server.dialect
+        where = {"dialect": dialect, "ports": [it.port], "servers": [it.process]}
         return run_load(task_of(workload, options, **where), load_cpu)
+
+
+def can_do(server: Server, workload: Workload) -> bool:
+    """Tell whether a server speaks what a workload needs, and takes lines as long."""
+    if workload.dialect:
+        return server.name == OURS
+    return server.dialect != "irc" or workload.size < MOST_OF_IRC
 
 
 def ratios(names: Sequence[str]) -> list[tuple[str, str]]:
@@ -134,7 +146,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if cores is None:
         print("There is a single CPU: server and load share it.", file=sys.stderr)
     workloads = chosen_workloads(options, allow_open_files())
-    plan = dict.fromkeys(workloads, options.servers)
+    plan = {
+        workload: [name for name in options.servers if can_do(SERVERS[name], workload)]
+        for workload in workloads
+    }
+    plan = {workload: names for workload, names in plan.items() if names}
     results: AllFigures = {}
     status = measure_all(
         plan,

@@ -16,8 +16,8 @@ from benchmarks.dialects import Fault, Lines
 CHUNK = 65_536
 """Bytes to read at once."""
 
-CYCLE = 10_000
-"""Lines after which their numbers begin anew; far more than are ever in flight."""
+CYCLE, CYCLE_BYTES = 10_000, 2**22
+"""Lines, or bytes, after which their numbers begin anew; far more than are ever in flight."""
 
 MARK = b"\0"
 """Stands for what precedes a text until that is known."""
@@ -25,7 +25,14 @@ MARK = b"\0"
 PATIENCE_SECONDS = 60
 """How long nothing at all may come while something is due."""
 
-TEXT_BYTES = 64
+ASCII = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+ALPHABETS = {
+    "ascii": ASCII,
+    "tabs": ASCII.replace("m", "\t"),
+    "utf8": "Εναφύλλοέπεσεστονερό古池や蛙飛びこむ水の音🙂🌊🍂",
+}
+"""What texts are made of."""
+
 EVENTS = 256
 OPENED_AT_ONCE = 10
 """Connections that wait to be accepted: ngircd's kernel queue is no longer than that."""
@@ -35,11 +42,16 @@ BIND_ADDRESS_NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT of ip(7), which Python 3.11
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-def line_texts() -> list[bytes]:
-    """Return the texts of lines: a number, and letters that are other ones in each line's place."""
-    letters = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" * 2
-    width = TEXT_BYTES - 11
-    return [b"%010d " % n + letters[n % 61 : n % 61 + width] for n in range(CYCLE)]
+def line_texts(size: int, alphabet: str) -> list[bytes]:
+    """Return texts of so many bytes: a number, and letters that are other ones in each place."""
+    letters = ALPHABETS[alphabet]
+    ring = letters * (2 + size // len(letters))
+    cycle = min(CYCLE, CYCLE_BYTES // size)
+    starts = [ring[n % len(letters) :].encode()[: size - 11] for n in range(len(letters))]
+    # What is cut in the middle of a letter is made as long with dots.
+    whole = [start.decode(errors="ignore").encode() for start in starts]
+    padded = [text + b"." * (size - 11 - len(text)) for text in whole]
+    return [b"%010d " % n + padded[n % len(letters)] for n in range(cycle)]
 
 
 class Client:
@@ -109,14 +121,16 @@ class Clients:
     ones.
     """
 
-    def __init__(self, dialect: Lines, ports: Sequence[int], across: bool = False) -> None:
+    def __init__(
+        self, dialect: Lines, ports: Sequence[int], texts: list[bytes], across: bool = False
+    ) -> None:
         self.dialect = dialect
+        self.texts = texts
         self.across = across
         self.addresses = [("127.0.0.1", port) for port in ports]
         self.by_file: dict[int, Client] = {}
         self.opened = 0
         self._epoll = select.epoll()
-        self._texts = line_texts()
 
     def poll(self, seconds: float | None = None) -> list[tuple[int, int]]:
         """Wait until something can be read or sent, or for so long; return the files and events."""
@@ -221,13 +235,15 @@ class Clients:
         for line in data.splitlines(keepends=True):
             if pong := self.dialect.pongs(line):
                 client.send_all(pong)
-            else:
-                self._check_line(client, line)
+            elif told := self.dialect.told(line):
+                self._check_line(client, told)
                 client.received += 1
+        if data and self.dialect.counts:
+            client.send_all(self.dialect.acknowledge(data))
         return client.received - before
 
     def _check_line(self, client: Client, line: bytes) -> None:
-        due = self._texts[client.received % CYCLE] + self.dialect.ending
+        due = self.texts[client.received % len(self.texts)] + self.dialect.ending
         match = client.head_pattern.match(line)
         got = line[match.end() :] if match else b""
         if match and got == due:

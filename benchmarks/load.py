@@ -13,11 +13,13 @@ import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from itertools import count as count_from
 from pathlib import Path
 from random import Random
 from time import monotonic_ns, sleep
 
-from benchmarks.clients import CHUNK, CYCLE, MARK, PATIENCE_SECONDS, Client, Clients, line_texts
+from benchmarks.clients import CHUNK, MARK, PATIENCE_SECONDS, Client, Clients, line_texts
 from benchmarks.dialects import DIALECTS, Fault
 from benchmarks.engine import PINGS, Engine
 from benchmarks.measure import Snapshot, allow_open_files, cpu_seconds, resident_bytes
@@ -40,6 +42,8 @@ class Task:
     window: int = 1  # lines in flight each way
     idle: int = 0  # connections
     filling: int = 0  # of those: what comes before the memory is looked at
+    size: int = 64  # bytes of a text
+    alphabet: str = "ascii"
     seconds: float = 1.0
     warm_up: float = 0.5
     across: bool = False  # whether the two of a pair connect to different ports
@@ -52,15 +56,16 @@ class Load:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.dialect = DIALECTS[task.dialect]
-        self.clients = Clients(self.dialect, task.ports, task.across)
+        texts = self.texts = line_texts(task.size, task.alphabet)
+        self.clients = Clients(self.dialect, task.ports, texts, task.across)
         self.engine = Engine(Path(task.engine)) if task.engine else None
         self.active: Sequence[Client] = ()
         self.latencies: list[int] = []  # nanoseconds, of each line
         self.sending = False
         self.next_at = 0  # when somebody says a line, where that is now and then
         self.chance = Random(1)
-        texts = line_texts()
-        self.sent_lines = [text + self.dialect.newline for text in texts]
+        self.sent_lines = [self.dialect.say(n, text) for n, text in enumerate(texts, 1)]
+        self.sent_ends = [0, *accumulate(len(MARK + line) for line in self.sent_lines * 2)]
         self.due_lines = [text + self.dialect.ending for text in texts]
         # The same in one piece each, up to a window more, so that any run of lines is a slice.
         self.sent_piece = b"".join(MARK + line for line in self.sent_lines * 2)
@@ -119,7 +124,7 @@ class Load:
             client = by_file[fileno]
             data = client.receive(CHUNK)
             now = monotonic_ns()
-            if data == client.head + due[client.received % CYCLE] and not client.rest:
+            if data == client.head + due[client.received % len(due)] and not client.rest:
                 client.received += 1
             elif not self.clients.check(client, client.whole_lines(data)):
                 continue
@@ -143,7 +148,7 @@ class Load:
 
     def send_line(self, client: Client, now: int) -> None:
         """Let a client send its next line."""
-        line = client.order + self.sent_lines[client.sent % CYCLE]
+        line = self.next_lines(client, 1)
         client.sent += 1
         client.sent_at = now
         if client.send(line) != len(line):
@@ -158,7 +163,7 @@ class Load:
             now = monotonic_ns()
             data = client.whole_lines(data)
             count = data.count(b"\n")
-            start = client.received % CYCLE * size
+            start = client.received % len(self.texts) * size
             if data == due[start : start + count * size].replace(MARK, client.head):
                 client.received += count
             else:
@@ -171,11 +176,21 @@ class Load:
         """Let a client send its next lines in one write."""
         if not count:
             return
-        size = len(MARK + self.sent_lines[0])
-        start = client.sent % CYCLE * size
+        lines = self.next_lines(client, count)
         client.sent += count
         client.batches.append((count, now))
-        client.send_all(self.sent_piece[start : start + count * size].replace(MARK, client.order))
+        client.send_all(lines)
+
+    def next_lines(self, client: Client, count: int) -> bytes:
+        """Return what says a client's next lines."""
+        first = client.sent % len(self.texts)
+        if count == 1 and not self.dialect.counts:
+            return client.order + self.sent_lines[first]
+        if not self.dialect.counts:
+            start, end = self.sent_ends[first], self.sent_ends[first + count]
+            return self.sent_piece[start:end].replace(MARK, client.order)
+        texts = (self.texts * 2)[first : first + count]
+        return b"".join(map(self.dialect.say, count_from(client.sent + 1), texts))
 
     def note_latencies(self, batches: deque[tuple[int, int]], count: int, now: int) -> None:
         """Note how long the next lines of a client were on their way."""
@@ -214,6 +229,26 @@ class Load:
             for client in self.active:
                 self.send_line(client, monotonic_ns())
             self.drain(self.ping_pong)
+
+    def held(self) -> dict[str, float]:
+        """Return what a user costs whose connection is lost, and whose line is held."""
+        (server,), users = self.task.servers, self.task.idle - self.task.filling
+        self.lose(self.task.filling)
+        resident, before = resident_bytes(server), self.snapshot()
+        self.lose(users)
+        after, grown = self.snapshot(), resident_bytes(server) - resident
+        return figures(before, after, users) | {"bytes": grown / users}
+
+    def lose(self, count: int) -> None:
+        """Let so many users come, and lose their connections."""
+        clients = self.clients
+        while count:
+            newcomers = [clients.open() for _ in range(min(LINES_AT_ONCE, count))]
+            count -= len(newcomers)
+            while newcomers:
+                for client in list(clients.welcomed()):
+                    clients.reset(client)
+                    newcomers.remove(client)
 
     def beside_idle(self) -> dict[str, float]:
         """Let pairs talk, first alone, and then beside idle ones."""
@@ -309,6 +344,7 @@ def run(task: Task) -> dict[str, float]:
         "sparse": load.talk,
         "churn": load.churn,
         "idle": load.idle,
+        "held": load.held,
         "beside-idle": load.beside_idle,
         "rest": load.rest,
     }

@@ -111,6 +111,21 @@ def table(
     return "\n".join(lines)
 
 
+def short_table(plan: Mapping[Workload, Sequence[str]], results: Results) -> list[str]:
+    """Return one table of what each workload costs each server: memory, or else CPU."""
+    servers = list(dict.fromkeys(name for names in plan.values() for name in names))
+    rows = [["in short", *servers]]
+    for workload in plan:
+        by_server = {name: medians(results[workload.name, name]) for name in plan[workload]}
+        key = "bytes" if "bytes" in next(iter(by_server.values())) else "cpu_us"
+        heading, form = COLUMNS[key]
+        costs = [
+            format(by_server[name][key], form) if name in by_server else "-" for name in servers
+        ]
+        rows.append([f"{workload.name}: {heading.format(unit=workload.unit)}", *costs])
+    return simple_table(rows)
+
+
 def _ratios(ours: Figures, theirs: Figures, keys: Sequence[str]) -> list[str]:
     return [
         f"{ours[key] / theirs[key]:.2f}" if key not in NO_RATIO and theirs[key] else "-"

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.dialects import Fault
 from benchmarks.load import Task
-from benchmarks.report import Figures, Progress, table
+from benchmarks.report import Figures, Progress, short_table, table
 from benchmarks.servers import pinned
 from benchmarks.workloads import Workload
 
@@ -115,6 +115,8 @@ def task_of(workload: Workload, options: argparse.Namespace, **where: Any) -> Ta
         window=workload.window,
         idle=workload.idle,
         filling=workload.filling,
+        size=workload.size,
+        alphabet=workload.alphabet,
         seconds=max(options.seconds, workload.least_seconds),
         warm_up=options.warm_up,
         **where,
@@ -196,6 +198,8 @@ def show(
         print(f"Medians of {options.reps} runs, each measured for {options.seconds:g} s.\n{where}")
     for workload in whole:
         print(table(workload, results, plan[workload], ratios(plan[workload])))
+    if len(whole) > 1:
+        print(*short_table({workload: plan[workload] for workload in whole}, results), sep="\n")
     if options.json is not None:
         write_json(options.json, results)
     return whole

@@ -22,6 +22,9 @@ class Workload:
     filling: int = 0  # of those: what comes before the memory is looked at
     members: int = 0  # of the cluster, with those that are there in name only
     least_seconds: float = 0.0  # for which it is measured, so that it means something
+    size: int = 64  # bytes of a text
+    alphabet: str = "ascii"
+    dialect: str = ""  # what is spoken, if not the server's own
 
     @property
     def connections(self) -> int:
@@ -44,12 +47,51 @@ def idle(connections: int) -> Workload:
     return Workload("idle", about, "idle", "connection", idle=connections, filling=FILLING)
 
 
+def held(users: int) -> Workload:
+    """Return a workload of programs that lose their connections, and may come back."""
+    about = f"{users} users whose lines are held; the first {FILLING} do not count"
+    return Workload("held", about, "held", "user", idle=users, filling=FILLING, dialect="json")
+
+
 WORKLOADS = [
     ping_pong(100),
     ping_pong(1_000),
     Workload("window", "10 pairs, 64 lines in flight each way", "window", pairs=10, window=64),
+    Workload("long", "the same, of 1 KiB each", "window", pairs=10, window=64, size=1_024),
+    Workload(
+        "very-long", "10 pairs, 4 of 16 KiB each way", "window", pairs=10, window=4, size=16_384
+    ),
+    Workload(
+        "utf8",
+        "as window, in Greek, Japanese and emoji",
+        "window",
+        pairs=10,
+        window=64,
+        alphabet="utf8",
+    ),
+    Workload(
+        "mixed",
+        "as window, with tabs and CR LF, and a command after every 16th line",
+        "window",
+        pairs=10,
+        window=64,
+        alphabet="tabs",
+        dialect="mixed",
+    ),
+    Workload(
+        "json", "50 pairs that speak JSON, one in flight", "pingpong", pairs=50, dialect="json"
+    ),
+    Workload(
+        "json-window",
+        "10 pairs that speak JSON, 16 in flight each way",
+        "window",
+        pairs=10,
+        window=16,
+        dialect="json",
+    ),
     Workload("churn", "connect, claim a name, reset; 64 at a time", "churn", "session"),
     idle(10_000),
+    held(10_000),
     Workload(
         "beside-idle",
         "100 pairs, one line in flight in each, alone and beside 1000 idle connections",
@@ -72,7 +114,7 @@ CURVE = [ping_pong(pairs) for pairs in (1, 10, 100, 1_000)]
 
 QUICK_CURVE = CURVE[:3]
 
-QUICK = {"idle": idle(5_000)}
+QUICK = {"idle": idle(5_000), "held": held(5_000)}
 """What stands in for a workload that would take long."""
 
 ALL_WORKLOADS = {workload.name: workload for workload in (*WORKLOADS, *CURVE)}

@@ -18,7 +18,7 @@ from benchmarks.measure import two_cores
 from benchmarks.relay import Connection, Relay
 from benchmarks.runs import ROOT
 from benchmarks.servers import SERVERS, SHARE, Server, free_port, running, share_of
-from benchmarks.workloads import ping_pong
+from benchmarks.workloads import Workload, ping_pong
 from tests.support.benchmarks import Measured, broken
 from tests.support.server import TIMEOUT, require
 
@@ -33,6 +33,16 @@ TASKS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "window": ({"pairs": 2, "window": 64}, TALK),
     "churn": ({}, {"cpu_us", "rate"}),
     "beside-idle": ({"pairs": 3, "idle": 20}, TALK | {"alone_us"}),
+}
+
+# What chatpair alone speaks, or another kind of text, and what there is of it.
+OF_OURS: dict[str, tuple[str, dict[str, Any]]] = {
+    "long": ("window", {"pairs": 2, "window": 64, "size": 1_024}),
+    "utf8": ("window", {"pairs": 2, "window": 64, "alphabet": "utf8"}),
+    "mixed": ("window", {"pairs": 2, "window": 64, "alphabet": "tabs", "dialect": "mixed"}),
+    "json": ("pingpong", {"pairs": 2, "dialect": "json"}),
+    "json-window": ("window", {"pairs": 2, "window": 16, "dialect": "json"}),
+    "held": ("held", {"idle": 60, "filling": 20, "dialect": "json"}),
 }
 
 
@@ -61,6 +71,16 @@ def test_lines_that_come_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
         dialect = SERVERS["relay"].dialect
         figures = run(Task(dialect, [it.port], [it.process], "sparse", 2, seconds=0.2, warm_up=0))
     assert 0 < figures["count"] < 400
+
+
+@pytest.mark.parametrize("name", OF_OURS)
+def test_measures_ours(name: str) -> None:
+    mode, numbers = OF_OURS[name]
+    with running(SERVERS["chatpair"]) as it:
+        where = {"dialect": "lines", "ports": [it.port], "servers": [it.process], "mode": mode}
+        figures = run(Task(**where | numbers, seconds=0.05, warm_up=0))
+    assert set(figures) - SHARES == ({"cpu_us", "rate", "bytes"} if mode == "held" else TALK)
+    assert figures["count"] > 0
 
 
 Lines = list[bytes]
@@ -205,7 +225,8 @@ def test_goes_on_without_a_program_that_is_missing(
 
 def test_leaves_out_what_needs_too_many_files(capsys: pytest.CaptureFixture[str]) -> None:
     chosen = chosen_workloads(read_arguments(["--servers", "relay"]), files=1_024)
-    assert [workload.name for workload in chosen] == ["pingpong-100", "window", "churn"]
+    assert {"pingpong-100", "window", "churn"} < {workload.name for workload in chosen}
+    assert max(workload.connections for workload in chosen) < 1_024
     assert "idle is left out: the system allows 1024 open files" in capsys.readouterr().err
 
 
@@ -242,6 +263,24 @@ def test_a_table_has_medians_and_ratios_and_says_when_the_load_was_the_limit() -
         "relay: other programs were busy meanwhile: measure again.",
         "",
         "chatpair: the load was the limit: only the CPU a line counts.",
+    ]
+
+
+def test_the_short_table_has_what_each_server_takes() -> None:
+    idle = Workload("idle", "", "idle", "connection")
+    plan = {ping_pong(1): ["chatpair", "relay"], idle: ["chatpair"]}
+    results = {
+        ("pingpong-1", "chatpair"): [{"cpu_us": cost} for cost in (9.0, 3.0, 1.0)],
+        ("pingpong-1", "relay"): [{"cpu_us": 2.0}],
+        ("idle", "chatpair"): [{"cpu_us": 80.0, "bytes": 1_600.0}],
+    }
+    assert report.short_table(plan, results) == [
+        "=========================  ========  =====",
+        "in short                   chatpair  relay",
+        "=========================  ========  =====",
+        "pingpong-1: CPU us a line      3.00   2.00",
+        "idle: B a connection           1600      -",
+        "=========================  ========  =====",
     ]
 
 

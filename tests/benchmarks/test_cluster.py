@@ -131,7 +131,7 @@ def test_a_heartbeat_is_a_script_that_was_called(engine: Running) -> None:
 def test_pairs_are_spread_over_the_nodes(across: bool, expected: list[set[bytes]]) -> None:
     with listener() as one, listener() as two:
         ports = [sock.getsockname()[1] for sock in (one, two)]
-        clients = Clients(DIALECTS["lines"], ports, across)
+        clients = Clients(DIALECTS["lines"], ports, [], across)
         for _ in range(4):
             clients.open()
         names = [{connected(sock, clients) for _ in range(2)} for sock in (one, two)]

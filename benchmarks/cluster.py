@@ -134,7 +134,11 @@ def plan(workloads: Sequence[Workload], nodes: Sequence[int]) -> Plan:
 def ratios(names: Sequence[str]) -> list[tuple[str, str]]:
     """Return which settings to compare: local with alone, across with local."""
     pairs = [(name, name.replace("across", "local")) for name in names if "across" in name]
-    return [(name, "alone") for name in names[1:] if "local" in name] + pairs
+    return [
+        pair
+        for pair in [(name, "alone") for name in names[1:] if "local" in name] + pairs
+        if pair[1] in names
+    ]
 
 
 def shared_out(names: Sequence[str]) -> dict[str, int]:

@@ -160,7 +160,9 @@ def measure_all(
         for name in (names[::-1] if repetition % 2 else names)
     ]
     seconds = options.seconds + options.warm_up + OVERHEAD_SECONDS
-    progress = Progress([seconds + workload.idle / 5_000 for workload, _ in order])
+    progress = Progress(
+        [max(seconds, workload.least_seconds) + workload.idle / 5_000 for workload, _ in order]
+    )
     try:
         for workload, name in order:
             progress.begins(workload, name)
@@ -195,7 +197,8 @@ def show(
     ]
     if whole:
         print(f"Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} CPUs.")
-        print(f"Medians of {options.reps} runs, each measured for {options.seconds:g} s.\n{where}")
+        measured = f"each measured for {options.seconds:g} s at least"
+        print(f"Medians of {options.reps} runs, {measured}.\n{where}")
     for workload in whole:
         print(table(workload, results, plan[workload], ratios(plan[workload])))
     if len(whole) > 1:

@@ -6,7 +6,6 @@ from chatpair.client.ending import Ending, ExitStatus
 from chatpair.client.pipe import NO_NAME, PIECE, PipeTalk
 from chatpair.client.waiters import UNSETTLED_BYTES, UNSETTLED_SAYS
 from chatpair.exchange.messages import (
-    Paired,
     Say,
 )
 from tests.support.played import refused, status
@@ -14,7 +13,6 @@ from tests.support.scene import (
     EITHER_SERVER,
     Scene,
     nameless,
-    piped,
     piped_to_bob,
 )
 from tests.support.talks import play
@@ -158,20 +156,6 @@ def test_a_line_that_is_too_long_for_a_message_arrives_in_pieces(character: str)
     assert scene.notices() == ["A line is too long for a message; it arrives as several."]
     scene.types(long)
     assert scene.notices() == []
-
-
-def test_the_longest_line_that_fits_is_not_cut() -> None:
-    scene = piped_to_bob()
-    line = "x" * 65_000
-    scene.types(line)
-    assert (scene.said(), scene.notices()) == ([Say(1, line, "bob")], [])
-
-
-def test_a_first_line_that_is_too_long_is_cut_as_well() -> None:
-    scene = piped()
-    scene.types("x" * 65_536)
-    scene.tells(Paired("bob"))
-    assert len([command for command in scene.said() if isinstance(command, Say)]) == 5
 
 
 def test_the_screen_is_told_how_much_has_arrived() -> None:

@@ -189,13 +189,6 @@ def test_nobody_is_told_of_typing_and_who_is_there_is_not_known() -> None:
     assert (scene.remote.lines(), found) == ([], [[]])
 
 
-def test_a_line_without_an_end_is_a_problem() -> None:
-    scene = chatting(PlainScene)
-    scene.remote.protocol.dataReceived(b"x" * (2**20 + 3))
-    assert scene.remote.transport.disconnecting
-    assert scene.results == [LOST]
-
-
 def test_no_more_lines_are_read_than_the_server_takes() -> None:
     scene = piped_to_bob(PlainScene)
     scene.remote.takes_more(False)

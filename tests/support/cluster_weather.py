@@ -188,6 +188,7 @@ class Weather:
         with self._troubled(number):
             self._cluster.ways[number].flows.clear()
             self._over.wait(seconds)
+            self._cluster.ways[number].cut_once()  # or what was sent meanwhile would arrive, late
             self._cluster.ways[number].flows.set()
 
     def _slow_down(self, number: int, seconds: float) -> None:

@@ -8,8 +8,8 @@ from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from chatpair.client.ending import DONE, Ending, ExitStatus, refusal
+from chatpair.client.errors import NotJson, Refused
 from chatpair.client.line import Line
-from chatpair.client.session import NotJson, Refused
 
 CHECK_SECONDS = 10.0
 """How long the server may take to let somebody in, and to say goodbye."""

@@ -16,7 +16,7 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 
 from chatpair.client import json_codec
-from chatpair.client.session import NotJson, Refused
+from chatpair.client.errors import NotJson, Refused
 from chatpair.codecs import json, plain
 from chatpair.exchange import messages
 from chatpair.wire.privacy import NEEDS_TLS, is_private
@@ -73,7 +73,7 @@ class Backoff:
 
 
 class Owner(Protocol):
-    """What a connection needs of the line that it is for; see Line."""
+    """What a connection needs of the line that it is for; see Conversation."""
 
     password: str
     """What to say if the name asks for it; may be empty."""

@@ -12,14 +12,13 @@ from argparse import (
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
-
-from msgspec import ValidationError, convert
+from typing import Any, NoReturn
 
 from chatpair import __version__
+from chatpair.client.address import USUAL_PORT, Address, read_port
 from chatpair.client.ending import ExitStatus
 from chatpair.client.help import PASSWORD, WIDTH, description, epilog
-from chatpair.client.settings import HOST, PORT, SettingsError, read_settings
+from chatpair.client.settings import SettingsError, read_settings
 from chatpair.codecs.cleaning import clean, clean_line
 
 
@@ -35,7 +34,7 @@ class Options:
     """
 
     host: str = "localhost"
-    port: int = 9999
+    port: int = USUAL_PORT
     tls: bool = False
     ca: str = ""
     name: str = ""
@@ -57,35 +56,18 @@ class _Parser(ArgumentParser):
         self.exit(ExitStatus.USAGE, f"{self.prog}: {message}\n")
 
 
-class _Server(NamedTuple):
-    """Where a server is, as it was written: HOST, HOST:PORT, [ADDRESS] or [ADDRESS]:PORT."""
-
-    host: str
-    port: int | None
-
-    @classmethod
-    def parse(cls, text: str) -> "_Server":
-        host, port = text, ""
-        if text.startswith("["):
-            host, bracket, rest = text[1:].partition("]")
-            port = rest.removeprefix(":")
-            if not bracket or (rest and port == rest):
-                host = ""
-        elif text.count(":") == 1:  # with more it is an address of IPv6
-            host, port = text.split(":")
-        try:
-            convert(host, HOST.type)
-        except ValidationError:
-            raise ArgumentTypeError(f"must be {HOST.words}, not {text!r}") from None
-        return cls(host, _port(port) if port else None)
+def _server(text: str) -> Address:
+    try:
+        return Address.parse(text)
+    except ValueError as why:
+        raise ArgumentTypeError(str(why)) from None
 
 
 def _port(text: str) -> int:
     try:
-        port: int = convert(int(text), PORT.type)
-    except (ValueError, ValidationError):
-        raise ArgumentTypeError(f"must be {PORT.words}, not {text!r}") from None
-    return port
+        return read_port(text)
+    except ValueError as why:
+        raise ArgumentTypeError(str(why)) from None
 
 
 def _name(text: str) -> str:
@@ -132,7 +114,7 @@ def make_parser() -> ArgumentParser:
     add(
         "server",
         nargs="?",
-        type=_Server.parse,
+        type=_server,
         default=None,
         metavar="HOST",
         help=f"the server ({default.host}); HOST:PORT and [ADDRESS]:PORT will do as well",
@@ -222,7 +204,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     """
     parser = make_parser()
     given = vars(parser.parse_args(arguments))
-    server = given.pop("server") or _Server("", None)
+    server = given.pop("server") or Address("", None)
     ports = {server.port, given.pop("port_after"), given.pop("port", None)} - {None}
     if len(ports) > 1:
         parser.error(f"which port? {' or '.join(map(str, sorted(ports)))}")

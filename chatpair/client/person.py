@@ -6,8 +6,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 
+from chatpair.client.errors import Refused
 from chatpair.client.plain_line import PlainLine
-from chatpair.client.session import Refused
 from chatpair.client.talk import Talk
 from chatpair.codecs import plain
 from chatpair.exchange import messages

@@ -5,8 +5,9 @@ from typing import Any
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from chatpair.client.ending import Ending, ExitStatus, refusal
+from chatpair.client.errors import Refused
 from chatpair.client.screen import FORGOTTEN, Screen, lines
-from chatpair.client.session import Refused, fits, is_same_name
+from chatpair.client.session import fits, is_same_name
 from chatpair.client.talk import Talk
 from chatpair.codecs import plain
 from chatpair.exchange.messages import AnyEvent, Call, Error, Left, Paired, Unanswered

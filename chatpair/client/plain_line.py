@@ -19,7 +19,8 @@ from twisted.python.failure import Failure
 
 from chatpair.client import plain_codec
 from chatpair.client.connection import LOOK_SECONDS
-from chatpair.client.session import Ended, NotDelivered, Refused, is_same_name
+from chatpair.client.errors import Ended, NotDelivered, Refused
+from chatpair.client.session import is_same_name
 from chatpair.client.waiters import Room
 from chatpair.codecs.cleaning import clean, clean_line
 from chatpair.exchange import messages
@@ -33,7 +34,7 @@ ANSWER_SECONDS = 10.0
 
 
 class PlainLine(LineReceiver):
-    """What chatpair.client.line.Line is, as far as a plain server goes.
+    """What a Conversation is, as far as a plain server goes.
 
     It has one connection, and what is lost with that stays lost. "sent" means that the server's
     connection took a text; that the server has all of them is known when it answers to Quit.

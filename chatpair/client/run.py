@@ -6,8 +6,6 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from importlib.util import find_spec
-from pathlib import Path
 from stat import S_ISREG
 from typing import Any, TextIO
 
@@ -15,6 +13,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.task import deferLater, react
 
 from chatpair import boot_clock
+from chatpair.client.address import tls_endpoint
 from chatpair.client.check import check
 from chatpair.client.command import CommandScreen
 from chatpair.client.connection import endpoint_at
@@ -25,7 +24,6 @@ from chatpair.client.pipe import PipeTalk
 from chatpair.client.stdio import PipeScreen, PlainScreen, StandardScreen
 from chatpair.client.streams import Streams
 from chatpair.client.talk import Talk
-from chatpair.extras import how_to_install
 
 
 def _input_size() -> int | None:
@@ -40,12 +38,7 @@ def _endpoint(reactor: Any, options: Options) -> IStreamClientEndpoint:
     """Return where the server is; raises ValueError if that can't be."""
     if not options.tls:
         return endpoint_at(reactor, options.host, options.port)
-    if not (find_spec("OpenSSL") and find_spec("service_identity")):
-        raise ValueError(f"--tls needs more packages: {how_to_install('tls')}")
-    from chatpair.client.tls import TLSEndpoint
-
-    authorities = Path(options.ca).expanduser() if options.ca else None
-    return TLSEndpoint(reactor, options.host, options.port, authorities)
+    return tls_endpoint(reactor, options.host, options.port, options.ca)
 
 
 class _Client:

@@ -8,6 +8,7 @@ from msgspec.structs import astuple, replace
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
+from chatpair.client.errors import NotDelivered, Refused, TooLong
 from chatpair.client.waiters import UNSETTLED_BYTES, UNSETTLED_SAYS, Load, Waiters
 from chatpair.codecs import json
 from chatpair.exchange import messages
@@ -20,40 +21,6 @@ UNHANDLED_EVENTS, UNHANDLED_BYTES = 4_096, 2**22
 """Events, or letters in them, that may wait for the program before the server has to: more than a
 server tells without an acknowledgement, as the program may wait for an answer behind them.
 """
-
-
-class Refused(Exception):
-    """The server refused a command: a code for programs, a text for people."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(f"{text} ({code})")
-        self.code = code
-        self.text = text
-
-
-class NotDelivered(Exception):
-    """What was said will not arrive, as far as anybody can tell.
-
-    Why is what the server says (nobody, missing, quit, lost, stopped); "bye", "switched" or how
-    the peer left, if the pair ended before the text was sent; "lost", if the server knows this
-    line no more; "ended", if the line ended before the server told what became of it.
-    """
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"It was not delivered: {why}")
-        self.why = why
-
-
-class NotJson(Exception):
-    """The server does not speak JSON; the argument is what it said instead."""
-
-
-class TooLong(ValueError):
-    """A server would drop the line that says this."""
-
-
-class Ended(Exception):
-    """The line has ended, so that nothing can be asked any more."""
 
 
 def check_length(command: messages.JsonCommand) -> None:
@@ -95,6 +62,11 @@ class Outbox:
     def waiting(self) -> int:
         """How many wait to be sent."""
         return len(self._waiting)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known of all that was said what became of it."""
+        return not (self._sent or self._waiting)
 
     def say(self, say: messages.Say) -> Deferred[messages.Outcome]:
         """Append what gets its id later; raises ValueError if no server would take it."""
@@ -159,7 +131,7 @@ class Outbox:
         return quiet
 
     def _tell_quiet(self) -> None:
-        if not (self._sent or self._waiting):
+        if self.is_settled:
             self._quiet.fire(None)
 
 
@@ -264,7 +236,8 @@ def is_same_name(name: str, other: str) -> bool:
         return name == other
 
 
-def _size(event: messages.JsonEvent) -> int:
+def size_of(event: messages.JsonEvent) -> int:
+    """Return how many letters there are in an event."""
     return sum(len(value) for value in astuple(event) if isinstance(value, str))
 
 
@@ -311,7 +284,7 @@ class Inbox:
         if not (shown or isinstance(event, messages.CountedEvent)):
             return
         self._events.append((event, shown, self._tally))
-        self._load.add(_size(event))
+        self._load.add(size_of(event))
         if not self._busy:
             self._busy = True
             Deferred.fromCoroutine(self._work())
@@ -323,7 +296,7 @@ class Inbox:
                 await self._show(event)
             if isinstance(event, messages.CountedEvent) and event.seq:
                 tally.done = event.seq
-            self._load.remove(_size(event))
+            self._load.remove(size_of(event))
             self._done()
         self._busy = False
 

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.python.failure import Failure
 
 from chatpair.client import plain_codec
+from chatpair.client.conversation import Conversation
 from chatpair.client.ending import (
     CONNECTION_LOST,
     DONE,
@@ -22,10 +23,9 @@ from chatpair.client.ending import (
     unanswered,
     unwritten,
 )
-from chatpair.client.line import Line
+from chatpair.client.errors import Ended, NotDelivered, NotJson, Refused
 from chatpair.client.plain_line import PlainLine, Sent
 from chatpair.client.screen import LINK_LOST, NO_JSON, TOO_LONG, Screen, Standing
-from chatpair.client.session import Ended, NotDelivered, NotJson, Refused
 from chatpair.client.waiters import Load, Room
 from chatpair.client.waiting import AnyLine, call_when_free
 from chatpair.codecs import plain
@@ -72,7 +72,7 @@ class Talk(ABC):
         self._clock = clock
         self._to = to  # empty again when nobody is waited for any more
         self._wait = wait
-        self._kind: type[AnyLine] = Line
+        self._kind: type[AnyLine] = Conversation
         self._room = Room()  # in the output
         self._standing = Standing()
         self._has_line = False

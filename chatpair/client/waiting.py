@@ -6,11 +6,12 @@ from typing import TypeAlias
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from chatpair.client.line import Line
+from chatpair.client.conversation import Conversation
+from chatpair.client.errors import Refused
 from chatpair.client.plain_line import PlainLine
-from chatpair.client.session import Refused, is_same_name
+from chatpair.client.session import is_same_name
 
-AnyLine: TypeAlias = Line | PlainLine
+AnyLine: TypeAlias = Conversation | PlainLine
 
 WAIT_SECONDS = 1.0, 5.0
 """How long to wait at first, and at most, before looking again whether somebody is free."""

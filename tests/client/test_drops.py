@@ -5,7 +5,7 @@ from twisted.logger import capturedLogs
 
 from chatpair.client import json_codec
 from chatpair.client.connection import NO_SENSE
-from chatpair.client.line import Line
+from chatpair.client.conversation import Conversation
 from chatpair.client.session import UNHANDLED_BYTES
 from chatpair.exchange.messages import (
     Acknowledge,
@@ -207,7 +207,7 @@ def test_what_is_given_up_is_given_up_in_order() -> None:
 
 def test_a_program_that_fails_when_it_hears_of_a_drop_stops_nothing() -> None:
     play = Play()
-    line = Line(play.endpoint, "build", on_link=lambda up: 1 / 0, clock=play.clock)
+    line = Conversation(play.endpoint, "build", on_link=lambda up: 1 / 0, clock=play.clock)
     outcome(line.start())
     with capturedLogs() as logged:
         play.accepts()

@@ -8,8 +8,10 @@ import pytest
 from msgspec import UNSET
 from twisted.internet.defer import Deferred
 
-from chatpair.client.line import Line
-from chatpair.client.session import MAX_LINE, NotJson
+from chatpair import Line
+from chatpair.client.conversation import Conversation
+from chatpair.client.errors import NotJson
+from chatpair.client.session import MAX_LINE
 from chatpair.codecs import json
 from chatpair.exchange.messages import (
     Acknowledge,
@@ -301,7 +303,7 @@ def test_three_lines_send_a_message_and_know_that_it_arrived() -> None:
     results: list[str] = []
 
     async def program() -> None:
-        async with play.line as line:
+        async with Line(play.endpoint, "build", clock=play.clock) as line:
             await line.call("alice")
             results.append(await line.say("The build is done."))
             line.say("Bye.")
@@ -325,7 +327,7 @@ def test_a_program_that_fails_quits_at_once() -> None:
     waits: list[list[Any]] = []
 
     async def program() -> None:
-        async with play.line as line:
+        async with Line(play.endpoint, "build", clock=play.clock) as line:
             waits.extend(outcome(line.say(str(number))) for number in range(300))
             await line.call("alice")
 
@@ -360,5 +362,5 @@ def test_a_line_that_has_left_is_kept_by_nothing() -> None:
 
 
 def test_a_line_uses_the_reactor_unless_it_has_another_clock() -> None:
-    line = Line(Endpoint(), "build")
+    line = Conversation(Endpoint(), "build")
     assert outcome(line.quit()) == [None]

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 from twisted.logger import LogLevel, capturedLogs
 
-from chatpair.client.session import MAX_LINE, NotDelivered, TooLong
+from chatpair.client.errors import NotDelivered, TooLong
+from chatpair.client.session import MAX_LINE
 from chatpair.codecs import json
 from chatpair.exchange.messages import (
     Acknowledge,

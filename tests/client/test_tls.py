@@ -13,6 +13,7 @@ import pytest
 
 from chatpair.client.connection import SPEAKS_TLS
 from chatpair.extras import how_to_install
+from tests.client.test_library import passes
 from tests.support.certificates import made, usual
 from tests.support.clients import Piped, at
 from tests.support.server import TIMEOUT, Server
@@ -59,6 +60,11 @@ def test_two_talk(server: Server, host: str) -> None:
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
+@pytest.mark.parametrize("world", ["twisted", "asyncio"])
+def test_two_programs_talk(server: Server, world: str) -> None:
+    passes(world, f"tls:localhost:{server.port}", str(made().root), "an_echo")
+
+
 def test_an_ipv6_address_is_a_name() -> None:
     with (
         Server(port=f"{usual().directory_port}:interface=\\:\\:1") as server,
@@ -196,4 +202,4 @@ def test_an_extra_that_is_missing_is_named() -> None:
     missing = "import sys; sys.modules['OpenSSL'] = None; "
     run = missing + "from chatpair.client.__main__ import main; main()"
     with Piped("--tls", "--name", "alice", command=[sys.executable, "-c", run]) as alice:
-        alice.ends(1, f"chatpair: --tls needs more packages: {how_to_install('tls')}")
+        alice.ends(1, f"chatpair: TLS needs more packages: {how_to_install('tls')}")

@@ -5,7 +5,7 @@ import re
 import runpy
 import sys
 from pathlib import Path
-from signal import SIGCHLD, SIGTERM
+from signal import SIGCHLD, SIGINT, SIGTERM
 
 from chatpair.exchange.names import RESERVED
 from chatpair.tap import Options
@@ -62,9 +62,10 @@ def test_the_sessions_are_what_happens(server: Server) -> None:
             assert TIME.sub("TIME", told) == TIME.sub("TIME", line)
 
 
-def test_the_program_for_programs_is_one(server: Server) -> None:
+def test_the_programs_for_programs_are_some(server: Server) -> None:
+    address = f"127.0.0.1:{server.port}"
+    say = [sys.executable, str(DOCS / "say.py"), address, "build"]
     bob = server.client("bob")
-    say = [sys.executable, str(DOCS / "say.py"), "127.0.0.1", str(server.port), "build"]
     with Process([*say, "bob", "The build is done."]) as program:
         assert program.wait() == 0
         assert program.output == b"handed\n"
@@ -76,11 +77,28 @@ def test_the_program_for_programs_is_one(server: Server) -> None:
         assert program.output == b"The user carol does not exist. (unknown)\n"
     with Process(say) as program:
         assert program.wait() == 1
-        program.wait_for("say.py HOST PORT NAME TO TEXT")
-    with Process([*say[:3], "1", "build", "bob", "nobody is there"]) as program:
+        program.wait_for("say.py HOST")
+    with Process([*say[:2], "127.0.0.1:1", "build", "bob", "nobody is there"]) as program:
         spins_until(lambda: tries(program))
         program.kill(SIGTERM)
         assert program.wait() == -SIGTERM
+    with Process([sys.executable, str(DOCS / "echo.py"), address, "echo"]) as echo:
+        spins_until(lambda: "echo" in who_is_here(bob))
+        with Process([*say, "echo", "hi"]) as program:
+            assert program.wait() == 0
+            assert program.output == b"confirmed\n"
+        bob.calls("echo")
+        bob.says("hello")
+        assert bob.text() == "hello"
+        echo.kill(SIGINT)
+        assert echo.wait() == 0
+        assert bob.line() == "Quit."
+
+
+def who_is_here(client: Client) -> str:
+    """Return the answer to /who."""
+    client.says("/who")
+    return client.line()
 
 
 def tries(program: Process) -> bool:

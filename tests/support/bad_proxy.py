@@ -1,23 +1,27 @@
 """A program: two clients of the library talk to a real server through a proxy that cuts them off.
 
+One of them is asyncio's, and the other Twisted's.
+
 python -m tests.support.bad_proxy PORT CUTS SEED
 """
 
+import asyncio
 import random
 import sys
 from collections import defaultdict, deque
 from typing import Any
 
+from twisted.internet import asyncioreactor
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
+from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.protocol import connectionDone
-from twisted.internet.task import react
+from twisted.internet.task import deferLater, react
 from twisted.protocols import portforward
 from twisted.python.failure import Failure
 
+from chatpair import Line, aio
 from chatpair.client import connection
-from chatpair.client.line import Line
-from chatpair.exchange.messages import JsonEvent, Message
+from chatpair.client.conversation import Conversation
 
 SAYS_AT_ONCE = 20
 
@@ -123,17 +127,26 @@ class BadServer(portforward.ProxyServer):
             super().connectionLost(reason)
 
 
+def deferred(waits: Any) -> Deferred[Any]:
+    """Return what fires with what a coroutine of asyncio returns, or the Deferred that it is."""
+    return (
+        waits if isinstance(waits, Deferred) else Deferred.fromFuture(asyncio.ensure_future(waits))
+    )
+
+
 class Talker:
     """One of the two, who says numbers until there were enough cuts."""
 
-    def __init__(self, endpoint: TCP4ClientEndpoint, name: str) -> None:
+    def __init__(self, line: Any, conversation: Conversation) -> None:
         self.heard: list[str] = []
         self.outcomes: list[str] = []
-        self.line = Line(endpoint, name, self._on_event)
+        self.line = line
+        self.conversation = conversation
 
-    def _on_event(self, event: JsonEvent) -> None:
-        if isinstance(event, Message):
-            self.heard.append(event.text)
+    async def listen(self) -> None:
+        """Note what the other says, to the end."""
+        async for message in self.line.messages():
+            self.heard.append(message.text)
 
     async def talk(self) -> int:
         """Say numbers; return how many."""
@@ -141,7 +154,7 @@ class Talker:
         while Fate.cuts < Fate.wanted:
             says: list[Deferred[Any]] = []
             for _ in range(SAYS_AT_ONCE):
-                says.append(self.line.say(str(count)))
+                says.append(deferred(self.line.say(str(count))))
                 count += 1
             self.outcomes += await gatherResults(says, consumeErrors=True)
         return count
@@ -149,6 +162,7 @@ class Talker:
 
 async def main(reactor: Any, port: str, cuts: str, seed: str) -> None:
     """Let two talk until they were cut off often enough, and see that nothing was lost."""
+    await deferLater(reactor, 0)  # the loop must run
     random.seed(int(seed))
     # A connection that was of no use, or is silent, costs seconds else.
     connection._delay = lambda _: 0.01
@@ -157,14 +171,17 @@ async def main(reactor: Any, port: str, cuts: str, seed: str) -> None:
     factory.protocol = BadServer
     factory.noisy = False
     listening = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory)
-    endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", (await listening).getHost().port)
-    alice, bob = Talker(endpoint, "alice"), Talker(endpoint, "bob")
-    await gatherResults([alice.line.start(), bob.line.start()])
-    await alice.line.call("bob")
+    address = f"127.0.0.1:{(await listening).getHost().port}"
+    of_asyncio, of_twisted = aio.Line(address, "alice"), Line(address, "bob")
+    alice = Talker(of_asyncio, of_asyncio._line._conversation)
+    bob = Talker(of_twisted, of_twisted._conversation)
+    await gatherResults([deferred(alice.line.start()), bob.line.start()])
+    await deferred(alice.line.call("bob"))
+    listens = [deferred(alice.listen()), Deferred.fromCoroutine(bob.listen())]
     Fate.wanted = int(cuts)
     for talker in (alice, bob):  # these connections have no end yet
-        assert talker.line._connection is not None
-        talker.line._connection.transport.abortConnection()
+        assert talker.conversation._connection is not None
+        talker.conversation._connection.transport.abortConnection()
     counts = await gatherResults(
         [Deferred.fromCoroutine(alice.talk()), Deferred.fromCoroutine(bob.talk())]
     )
@@ -172,8 +189,9 @@ async def main(reactor: Any, port: str, cuts: str, seed: str) -> None:
         assert other.heard == [str(number) for number in range(count)], other.heard
         assert talker.outcomes == ["confirmed"] * count, talker.outcomes
     print(f"{Fate.cuts} cuts, {counts} says, nothing lost")
-    await gatherResults([alice.line.quit(), bob.line.quit()])
+    await gatherResults([deferred(alice.line.quit()), bob.line.quit(), *listens])
 
 
 if __name__ == "__main__":
+    asyncioreactor.install()
     react(main, sys.argv[1:])

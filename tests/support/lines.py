@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from msgspec import Struct
 from twisted.internet.defer import Deferred
 
-from chatpair.client.session import NotDelivered, Refused
+from chatpair.client.errors import NotDelivered, Refused
 from chatpair.exchange.messages import Block, Message, SetDnd
 from tests.support.played import Play, Slow, named, paired, plain
 from tests.support.steps import BETWEEN, Script, play_with, shortened, text, written

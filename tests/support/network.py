@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport
 from zope.interface import implementer
 
-from chatpair.client.line import Line
+from chatpair.client.conversation import Conversation
 from chatpair.exchange.messages import Here, JsonEvent, Message
 from chatpair.exchange.settings import Settings
 from chatpair.factory import ChatFactory
@@ -159,7 +159,7 @@ class Talker:
         self.answers: list[Here] = []  # to who is here
         self.is_slow = is_slow
         self._handling: Deferred[None] | None = None
-        self.line = Line(self.network, name, self._on_event, clock=self.clock)
+        self.line = Conversation(self.network, name, self._on_event, clock=self.clock)
         self.line.start().addErrback(lambda _: None)
 
     def _on_event(self, event: JsonEvent) -> Deferred[None] | None:

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chatpair.client import screen
-from chatpair.client.line import Line
+from chatpair.client.conversation import Conversation
 from chatpair.client.screen import Standing
 from chatpair.codecs import json
 from chatpair.exchange.messages import (
@@ -204,7 +204,7 @@ class Play(Stage):
         self.events: list[JsonEvent] = []
         self.links: list[bool] = []
         handle = on_event or self.events.append
-        self.line = Line(self.endpoint, name, handle, self.links.append, clock=self.clock)
+        self.line = Conversation(self.endpoint, name, handle, self.links.append, clock=self.clock)
         self.finished = outcome(self.line.finished)
 
     def heard(self) -> list[JsonEvent]:

@@ -1,0 +1,80 @@
+"""What programs import: a line under Twisted and under asyncio, and its address."""
+
+import sys
+
+import pytest
+
+import chatpair
+from chatpair.client.address import Place
+from chatpair.exchange.messages import JsonEvent, Named, Paired, SetDnd
+from tests.support.library import SCENARIOS
+from tests.support.played import Endpoint, Stage, outcome
+from tests.support.server import Process, Server
+
+WORLDS = pytest.mark.parametrize("world", ["twisted", "asyncio"])
+
+
+def passes(world: str, address: str, ca: str = "", *wanted: str) -> None:
+    """Run scenarios, or all, in a world."""
+    command = [sys.executable, "-W", "error", "-m", "tests.support.library", world, address, ca]
+    with Process([*command, *wanted]) as program:
+        status = program.wait()
+        told = program.output.decode()
+        assert (status, told) == (0, "".join(f"{name} ok\n" for name in wanted or SCENARIOS))
+
+
+@WORLDS
+def test_a_line(server: Server, world: str) -> None:
+    passes(world, f"localhost:{server.port}")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("localhost", Place("localhost", 9_999, False)),
+        ("chat.example.org:1", Place("chat.example.org", 1, False)),
+        ("::1", Place("::1", 9_999, False)),
+        ("fe80::1%eth0", Place("fe80::1%eth0", 9_999, False)),
+        ("[::1]:7", Place("::1", 7, False)),
+        ("[::1]", Place("::1", 9_999, False)),
+        ("tls:chat.example.org", Place("chat.example.org", 9_999, True)),
+        ("tls:[::1]:7", Place("::1", 7, True)),
+    ],
+)
+def test_an_address(text: str, place: Place) -> None:
+    assert Place.parse(text) == place
+
+
+@pytest.mark.parametrize("text", ["", " ", "host:port", "host:0", "a:b:c", "[::1", "[::1]x"])
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^must be "):
+        chatpair.Line(text, "alice")
+
+
+def test_an_endpoint_may_be_described_or_be_there() -> None:
+    for where in ("tcp:localhost:9999", "unix:/run/chat", Endpoint()):
+        assert outcome(chatpair.Line(where, "alice").quit()) == [None]
+
+
+def test_what_is_not_there_is_told_so() -> None:
+    with pytest.raises(AttributeError, match="'chatpair' has no attribute 'line'"):
+        chatpair.line  # noqa: B018
+
+
+def test_the_old_ways_go_on_and_tell_what_to_write() -> None:
+    stage, heard = Stage(), list[JsonEvent]()
+    with pytest.warns(DeprecationWarning, match="write async for event in line.events()"):
+        line = chatpair.Line(stage.endpoint, "build", heard.append, clock=stage.clock)
+    with pytest.warns(DeprecationWarning, match="which ends or raises it"):
+        finished = outcome(line.finished)
+    started = outcome(line.start())
+    stage.accepts()
+    stage.tells(Named("build", "key"), Paired("bob"))
+    assert started == [None]
+    with pytest.warns(DeprecationWarning, match=r"write line.dnd\(True\)"):
+        line.apply(SetDnd(True))
+    assert SetDnd(True) in stage.said()
+    assert [type(event) for event in heard] == [Named, Paired]
+    outcome(line.quit())
+    stage.quits()
+    assert finished == [None]

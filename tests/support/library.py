@@ -1,0 +1,390 @@
+"""A program: what the library promises, tried under Twisted or asyncio against a real server.
+
+python -m tests.support.library twisted|asyncio ADDRESS CA [SCENARIO ...]
+
+Each scenario is written once, for both. It prints a line for each: its name, and how it went.
+"""
+
+import asyncio
+import sys
+import traceback
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import chatpair.aio
+from chatpair import Line, LineError, NotDelivered, Refused
+from chatpair.exchange.messages import Free, Left, Paired, Ringing
+
+Lines = Callable[[str], Any]
+"""Makes a line of a name."""
+
+SCENARIOS: dict[str, Callable[["World", Lines], Awaitable[None]]] = {}
+
+
+def scenario(function: Callable[["World", Lines], Awaitable[None]]) -> None:
+    """Let it be tried."""
+    SCENARIOS[function.__name__] = function
+
+
+class World:
+    """What a program does otherwise under Twisted than under asyncio."""
+
+    def start(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Let something go on while others do; returns what can be awaited or cancelled."""
+        raise NotImplementedError
+
+    def is_done(self, started: Any) -> bool:
+        """Tell whether it has come to its end."""
+        raise NotImplementedError
+
+    async def is_cancelled(self, started: Any) -> bool:
+        """Cancel it, and tell whether that is how it ended."""
+        raise NotImplementedError
+
+
+class Asyncio(World):
+    """A program that knows nothing of Twisted."""
+
+    def start(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.ensure_future(coroutine)
+
+    def is_done(self, started: Any) -> bool:
+        return bool(started.done())
+
+    async def is_cancelled(self, started: Any) -> bool:
+        started.cancel()
+        await asyncio.wait([started])
+        return bool(started.cancelled())
+
+
+class Twisted(World):
+    """A program of Twisted's."""
+
+    def start(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        from twisted.internet.defer import Deferred
+
+        return Deferred.fromCoroutine(coroutine)
+
+    def is_done(self, started: Any) -> bool:
+        return bool(started.called)
+
+    async def is_cancelled(self, started: Any) -> bool:
+        from twisted.internet.defer import CancelledError
+
+        started.cancel()
+        try:
+            await started
+        except CancelledError:
+            return True
+        return False
+
+
+async def fails(awaitable: Awaitable[Any]) -> LineError:
+    """Return how something fails, as it must."""
+    try:
+        result = await awaitable
+    except LineError as why:
+        return why
+    raise AssertionError(f"It did not fail, but gave {result}")
+
+
+async def says(line: Any, text: str) -> str:
+    """Say something; that is a coroutine in both worlds."""
+    outcome: str = await line.say(text)
+    return outcome
+
+
+async def talk(alice: Any, bob: Any) -> None:
+    """Let two wait until all that was sent before has been told."""
+    for _ in range(2):
+        for line in (alice, bob):
+            await line.who()
+
+
+@scenario
+async def an_echo(world: World, line_of: Lines) -> None:
+    async def echo() -> None:
+        async with line_of("echo") as line:
+            async for message in line.messages():
+                await line.say(message.text)
+
+    echoing = world.start(echo())
+    async with line_of("alice") as alice:
+        while (await fails(alice.call("nobody"))).code == "unknown":
+            if any(one.name == "echo" for one in (await alice.who()).names):
+                break
+        assert await alice.call("Echo") == "echo"
+        messages = alice.messages()
+        for text in ("hi", "two\nlines"):
+            assert await alice.say(text) == "confirmed"
+            message = await anext(messages)
+            assert (message.sender, message.text) == ("echo", text)
+    assert await world.is_cancelled(echoing)
+
+
+@scenario
+async def both_speak_first(world: World, line_of: Lines) -> None:
+    async def greet(line: Any, other: str) -> list[str]:
+        assert await line.say(f"Hello, {other}.") == "confirmed"
+        assert await line.say("How are you?") == "confirmed"
+        heard = []
+        async for message in line.messages():
+            heard.append(message.text)
+            message.done()
+            if len(heard) == 2:
+                break
+        return heard
+
+    async with line_of("alice") as alice, line_of("bob") as bob:
+        await alice.call("bob")
+        greeting = world.start(greet(alice, "bob"))
+        assert await greet(bob, "alice") == ["Hello, bob.", "How are you?"]
+        assert await greeting == ["Hello, alice.", "How are you?"]
+
+
+@scenario
+async def what_is_read_is_confirmed_when_it_is_done(world: World, line_of: Lines) -> None:
+    async with line_of("alice") as alice, line_of("bob") as bob:
+        await alice.call("bob")
+        messages = bob.messages()
+        first = world.start(says(alice, "1"))
+        second = world.start(says(alice, "2"))
+        third = world.start(says(alice, "3"))
+        one = await anext(messages)
+        await talk(alice, bob)
+        assert not world.is_done(first)
+        one.done()
+        one.done()
+        assert await first == "confirmed"
+        assert (await anext(messages)).text == "2"
+        await talk(alice, bob)
+        assert not world.is_done(second)
+        assert (await anext(messages)).text == "3"
+        assert await second == "confirmed"
+        assert not world.is_done(third)
+        await bob.quit()  # in good order
+        assert await third == "confirmed"
+
+
+@scenario
+async def what_a_program_died_on_is_not_confirmed(world: World, line_of: Lines) -> None:
+    async with line_of("alice") as alice:
+        try:
+            async with line_of("bob") as bob:
+                await alice.call("bob")
+                saying = world.start(says(alice, "deadly"))
+                async for message in bob.messages():
+                    raise ZeroDivisionError(message.text)
+        except ZeroDivisionError:
+            why = await fails(saying)
+            assert isinstance(why, NotDelivered)
+            assert why.code == "quit"
+
+
+@scenario
+async def what_was_not_read_is_not_confirmed(world: World, line_of: Lines) -> None:
+    async with line_of("alice") as alice:
+        async with line_of("bob") as bob:
+            await alice.call("bob")
+            saying = world.start(says(alice, "for nobody"))
+            await talk(alice, bob)
+        assert (await fails(saying)).code == "quit"
+
+
+@scenario
+async def all_that_happens(world: World, line_of: Lines) -> None:
+    async with line_of("alice") as alice, line_of("bob") as bob:
+        events = bob.events()
+        await alice.call("bob")
+        saying = world.start(says(alice, "hi"))
+        kinds = []
+        async for event in events:
+            match event:
+                case Paired(peer="alice"):
+                    kinds.append("paired")
+                case Left(peer="alice", why="bye"):
+                    break
+                case message if message.text == "hi":
+                    message.done()
+                    assert await saying == "confirmed"
+                    await alice.hang_up()
+        assert kinds == ["paired"]
+        assert bob.peer is None
+        events = alice.events()
+        assert [type(await anext(events)) for _ in range(2)] == [Paired, Free]
+
+
+@scenario
+async def a_call_that_rings(world: World, line_of: Lines) -> None:
+    async with line_of("alice") as alice, line_of("bob") as bob, line_of("carol") as carol:
+        await bob.ring(True)
+        calling = world.start(calls(alice, "bob"))
+        assert await bob.wait_for_call() == "alice"
+        assert await calling == "bob"
+        assert await bob.wait_for_call(timeout=60) == "alice"  # she is here already
+        await alice.hang_up()
+        calling = world.start(calls(alice, "bob"))
+        events = bob.events()
+        await hears(events, Left)
+        await hears(events, Ringing)
+        assert not world.is_done(calling)
+        await carol.call("alice")
+        assert (await fails(calling)).code == "switched"
+
+
+@scenario
+async def a_call_that_rings_in_vain(world: World, line_of: Lines) -> None:
+    async with line_of("alice") as alice, line_of("bob") as bob, line_of("carol") as carol:
+        await bob.ring(True)
+        try:
+            await alice.call("bob", timeout=0.01)
+        except TimeoutError:
+            pass
+        else:
+            raise AssertionError("Nobody has answered")
+        events = bob.events()
+        await hears(events, Ringing)
+        calling = world.start(calls(carol, "bob"))
+        await hears(events, Ringing)
+        assert await world.is_cancelled(calling)
+        await talk(carol, bob)
+        assert await bob.call("carol") == "carol"  # it is no answer any more, but a call
+
+
+async def hears(events: Any, kind: type[Any]) -> None:
+    """Wait for an event of a kind."""
+    while not isinstance(await anext(events), kind):
+        pass
+
+
+async def calls(line: Any, name: str) -> str:
+    """Call somebody; that is a coroutine in both worlds."""
+    peer: str = await line.call(name)
+    return peer
+
+
+@scenario
+async def refusals(world: World, line_of: Lines) -> None:
+    async with line_of("alice") as alice, line_of("bob") as bob:
+        assert (await fails(alice.call("nobody"))).code == "unknown"
+        assert (await fails(alice.hang_up())).code == "nobody"
+        assert (await fails(alice.say("hi"))).code == "nobody"
+        assert (await fails(alice.say("x" * 70_000))).code == "too-long"
+        assert (await fails(line_of("alice").start())).code == "reuse"
+        await bob.dnd(True)
+        assert (await fails(alice.call("bob"))).code == "dnd"
+        await bob.dnd(False)
+        await bob.block("alice")
+        why = await fails(alice.call("bob"))
+        assert isinstance(why, Refused)
+        assert (why.code, why.text) == ("busy", "bob is talking with someone else.")
+        await bob.unblock("alice")
+        assert (await fails(bob.unblock("alice"))).code == "unknown"
+        assert await alice.call("bob") == "bob"
+        await bob.block("alice")
+        await talk(alice, bob)
+        assert (alice.peer, bob.peer) == (None, None)
+
+
+@scenario
+async def cancelling(world: World, line_of: Lines) -> None:
+    async with line_of("alice") as alice, line_of("bob") as bob:
+        messages = bob.messages()
+        assert await world.is_cancelled(world.start(anext_of(messages)))
+        try:
+            await bob.wait_for_call(timeout=0.01)
+        except TimeoutError:
+            await alice.call("bob")
+        saying = world.start(says(alice, "hi"))
+        assert (await anext(messages)).text == "hi"
+        reading = world.start(anext_of(messages))
+        await talk(alice, bob)
+        try:
+            await anext(messages)
+        except RuntimeError:
+            assert await world.is_cancelled(reading)
+        assert await saying == "confirmed"
+
+
+async def anext_of(messages: Any) -> Any:
+    """Read one; that is a coroutine in both worlds."""
+    return await anext(messages)
+
+
+@scenario
+async def who_never_reads_is_not_held_up(world: World, line_of: Lines) -> None:
+    async with line_of("alice") as alice, line_of("bob") as bob:
+        await alice.call("bob")
+
+        async def read() -> None:
+            number = 0
+            async for message in bob.messages():
+                assert message.text == str(number)
+                number += 1
+
+        reading = world.start(read())
+        flood = [world.start(says(bob, str(number))) for number in range(2_000)]
+        for number in range(300):
+            assert await alice.say(str(number)) == "confirmed"
+        await alice.quit()
+        for saying in flood:
+            with suppress(NotDelivered):
+                await saying
+        await bob.quit()
+        await reading
+
+
+@scenario
+async def the_end(world: World, line_of: Lines) -> None:
+    alice = line_of("alice")
+    await alice.start()
+    assert (alice.name, alice.peer, alice.connected) == ("alice", None, True)
+
+    async def read() -> list[Any]:
+        return [event async for event in alice.events()]
+
+    reading, calling = world.start(read()), world.start(alice_waits(alice))
+    await alice.who()
+    await alice.quit()
+    assert await reading == []
+    assert (await fails(calling)).code == "ended"
+    assert (await fails(alice.wait_for_call())).code == "ended"
+    assert (await fails(alice.who())).code == "ended"
+    assert not alice.connected
+
+
+async def alice_waits(alice: Any) -> None:
+    """Wait for a call; that is a coroutine in both worlds."""
+    await alice.wait_for_call()
+
+
+async def main(world: World, line_of: Lines, wanted: list[str]) -> None:
+    """Try what is wanted, or all."""
+    for name in wanted or SCENARIOS:
+        try:
+            await SCENARIOS[name](world, line_of)
+        except Exception:
+            traceback.print_exc()
+            print(name, "failed", flush=True)
+        else:
+            print(name, "ok", flush=True)
+
+
+def run(kind: str, address: str, ca: str, *wanted: str) -> None:
+    """Try it in one of the worlds."""
+    if kind == "asyncio":
+        make = partial(chatpair.aio.Line, address, ca=ca)
+        asyncio.run(main(Asyncio(), make, [*wanted]))
+        assert "twisted.internet.reactor" not in sys.modules
+    else:
+        from twisted.internet.defer import Deferred
+        from twisted.internet.task import react
+
+        trying = main(Twisted(), partial(Line, address, ca=ca), [*wanted])
+        react(lambda _: Deferred.fromCoroutine(trying))
+
+
+if __name__ == "__main__":
+    run(*sys.argv[1:])

@@ -117,7 +117,7 @@ class ClusterDirectory:
             case [20, int(uid), int(call), *_]:
                 self.calls.answered(inc, frames.Answered(uid, call, _NOT_UNDERSTOOD))
             case [23, int(ask), *_]:
-                self.questions.answered(inc, frames.Answer(ask, None))
+                self.questions.unanswered(inc, ask)
         self._mesh.send(inc, frames.NotUnderstood(frame.head))
 
     def _not_understood(self, inc: str, frame: frames.NotUnderstood) -> None:
@@ -132,7 +132,7 @@ class ClusterDirectory:
                 self.users.settled(inc, frames.Settled(here, says, "failed", "lost"))
                 self.users.part(inc, there, here)
             case [22, int(ask), *_]:
-                self.questions.answered(inc, frames.Answer(ask, None))
+                self.questions.unanswered(inc, ask)
             case [40 | 41 | 42 | 43, int(tunnel), *_]:
                 self.tunnels.told(inc, frames.TunnelEnded(-tunnel, "lost"))
 
@@ -168,9 +168,8 @@ class ClusterDirectory:
 
     def _dismiss(self, user: User, why: Error, reason: str) -> None:
         if self._exchange.users.get(user.name.key) is user:  # whoever went before may have ended it
-            connection = user.inbox.connection
+            user.inbox.connection.dismissed(why)  # or it went on when its call is taken back
             self._exchange.leave(user, "lost", reason)
-            connection.dismissed(why)
 
     # The end
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import count
+from types import UnionType
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -24,11 +25,11 @@ ASKING_SECONDS = 2.0
 LISTED_SECONDS = 4.0
 """The same, of a node that has to ask all others first, perhaps in a second only."""
 
-_KINDS: dict[type, type] = {
+_KINDS: dict[type, type | UnionType] = {
     type(None): frames.List,
     bool: frames.List,
-    frames.IsKey: bool,
-    str: str,
+    frames.IsKey: bool | None,
+    str: str | None,
 }
 """Of what kind an answer is to each kind of question."""
 
@@ -78,12 +79,18 @@ class Questions:
         asked = self._asked.get(frame.ask)
         if asked is None or inc not in asked.waiting:
             return
-        fits = frame.answer is None or isinstance(frame.answer, _KINDS[type(asked.question)])
-        if fits and frame.answer is not None:
+        fits = isinstance(frame.answer, _KINDS[type(asked.question)])
+        if fits:
             asked.answers[inc] = frame.answer
         self._settle(asked, inc)
         if not fits:
             raise TypeError(f"an answer of the wrong kind to question {frame.ask}")
+
+    def unanswered(self, inc: str, ask: int) -> None:
+        """Wait for no answer of a node that has not understood the question, or was not."""
+        asked = self._asked.get(ask)
+        if asked is not None:
+            self._settle(asked, inc)
 
     def forget_node(self, inc: str) -> None:
         """Wait for no answer of a node that is dead."""

@@ -140,3 +140,17 @@ def test_commands_of_one_who_is_back_elsewhere_are_not_obeyed() -> None:
     [last] = again.uncounted()
     assert (last["code"], last["text"]) == ("try-later", FROZEN)
     assert again.closed
+
+
+def test_who_has_said_all_and_waits_for_an_answer_is_ended_once() -> None:
+    network = Network("a", "b")
+    a, b = network.node("a"), network.node("b")
+    b.enter("bob")
+    alice = a.enter_json("alice")
+    network.link("a", "b").held = True
+    alice.does("to", name="bob")
+    alice.ends_input()
+    a.directory.frozen()
+    assert alice.uncounted()[-1]["text"] == FROZEN
+    assert alice.closed
+    assert not a.factory.users

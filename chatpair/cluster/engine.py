@@ -131,7 +131,10 @@ class Engine:
                 _call(connected)
                 await ended
                 raise EngineAway(self._connections_end())
-            except (EngineAway, EngineRefuses) as why:
+            except defer.CancelledError:
+                raise
+            except Exception as error:
+                why = _reason(error)
                 self._disconnect(why)
                 if isinstance(why, EngineRefuses) and not self._was_connected:
                     _call(refused, EngineRefuses(f"The engine at {self.address} {why}"))
@@ -187,6 +190,13 @@ class Engine:
         for connection in self._connections:
             connection.whenDisconnected().addCallback(end)
         return ended
+
+
+def _reason(error: Exception) -> EngineAway | EngineRefuses:
+    """Return why there is no engine; what answers as none does may be something else tomorrow."""
+    if isinstance(error, EngineAway | EngineRefuses):
+        return error
+    return EngineAway(f"it answers as no engine does ({type(error).__name__}: {error})")
 
 
 def _call(function: Callable[..., object], *arguments: object) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -65,11 +65,19 @@ class _Transport:
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self.write, self.writeSequence = transport.write, transport.writelines
         self.pauseProducing = transport.pause_reading
         self.resumeProducing = transport.resume_reading
         if transport.get_extra_info("ssl_object") is not None:
             alsoProvides(self, ISSLTransport)
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, unless nobody takes them any more, of which asyncio would warn."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """Send bytes that are in pieces."""
+        self.write(b"".join(data))
 
     def loseConnection(self) -> None:
         """Close once all is written."""

@@ -1,10 +1,13 @@
 """What programs import: a line under Twisted and under asyncio, and its address."""
 
+import asyncio
+import socket
 import sys
 
 import pytest
 
 import chatpair
+from chatpair.aio.endpoint import _Transport
 from chatpair.client.address import Place
 from chatpair.exchange.messages import JsonEvent, Named, Paired, SetDnd
 from tests.support.library import SCENARIOS
@@ -54,6 +57,22 @@ def test_what_is_no_address(text: str) -> None:
 def test_an_endpoint_may_be_described_or_be_there() -> None:
     for where in ("tcp:localhost:9999", "unix:/run/chat", Endpoint()):
         assert outcome(chatpair.Line(where, "alice").quit()) == [None]
+
+
+def test_asyncio_warns_of_nothing_when_much_is_said_on_a_connection_that_is_lost(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def say() -> None:
+        ours, theirs = socket.socketpair()
+        theirs.close()
+        connecting = asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
+        transport = _Transport((await connecting)[0])
+        for _ in range(20):
+            transport.write(b"x")
+        transport.loseConnection()
+
+    asyncio.run(say())
+    assert caplog.messages == []
 
 
 def test_what_is_not_there_is_told_so() -> None:

@@ -48,6 +48,8 @@ _MEANINGS = {
     "a faster one is slowed and loses nothing. 0 for no limit.",
     "motd": "A file of UTF-8 text to send to whoever has said a name.",
     "log-format": "How the log is written: text, or json, an object a line. [default: text]",
+    "handover": "unix:PATH. A server that is started with the same takes over from this one, "
+    "connections and all, and this one ends: a restart that nobody notices. [default: none]",
     "cluster": "The Valkey, or Redis 6.2 or newer, over which this server shares names and calls "
     "with others that are given the same: redis://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE], "
     "valkey:// the same, rediss:// and valkeys:// with TLS (trusting whom the system trusts, or "
@@ -104,12 +106,16 @@ _ATTRIBUTES = {option: option.replace("-", "_") for option in _NUMBERS if option
 """Where the settings have them, and their defaults."""
 
 
-def _value(option: str, text: str) -> str | float:
+def _value(option: str, text: str) -> str | float | Path:
     """Return what an option is given; raises ValueError with one line if it can't be that."""
     if option == "node" and not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", text):
         raise ValueError(f"--node {text}: not 1 to 32 of A-Z, a-z, 0-9, _ and -")
     if option == "log-format" and text not in ("text", "json"):
         raise ValueError(f"--log-format {text}: text or json")
+    if option == "handover":
+        if not (text.startswith("unix:") and text != "unix:" and _KIND == "epoll"):
+            raise ValueError(f"--handover {text}: not unix:PATH, or no epoll on this system")
+        return Path(text.removeprefix("unix:")).absolute()  # --rundir comes later
     if option not in _NUMBERS:
         return text
     minimum, number = _NUMBERS[option]
@@ -263,6 +269,8 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             if twistd is None or twistd.get("syslog", True) or twistd["logger"]:
                 text = "only what twistd writes to a file or to its standard output can be JSON"
                 raise usage.UsageError(f"--log-format json: {text}")
+        if self["cluster"] is not None and self["handover"] is not None:
+            raise usage.UsageError("--handover: a server of a cluster can't hand over yet")
         if self["cluster"] is None:
             for option in ("cluster-auth", "node", "lease"):
                 if self[option] is not None:

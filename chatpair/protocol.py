@@ -20,7 +20,7 @@ from chatpair.sessions.plain import PlainSession
 from chatpair.sessions.session import FULL, LineHandler, Session
 from chatpair.wire.closing import CLOSING_SECONDS, Closing, make_closing
 from chatpair.wire.line_receiver import TextLineReceiver
-from chatpair.wire.liveness import Watch, set_options, socket_of
+from chatpair.wire.liveness import Watch, socket_of
 from chatpair.wire.outgoing import Outgoing
 from chatpair.wire.reading import AFTER, Event, State
 
@@ -57,8 +57,8 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
 
     # The transport's side
 
-    def connectionMade(self) -> None:
-        """Let in whoever connects, or say why not."""
+    def begin(self) -> None:
+        """Be a connection, of somebody who has said nothing yet."""
         super().connectionMade()
         factory, settings = self.factory, self.factory.settings
         self.MAX_LENGTH = settings.max_line
@@ -68,14 +68,16 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         """The state of what is read."""
         self.host = host_of(self.transport.getPeer(), settings.exempt)
         sock = socket_of(self.transport)
-        if sock is not None:
-            set_options(sock)
         self.watch = Watch(factory.clock, factory.visitors.watches, sock, self)
         self.outgoing = Outgoing(self)
         self.transport.registerProducer(self.outgoing, True)
         self.session = PlainSession(self)
         self.handle_line = self.session.unnamed
-        counted = self._counted_host()
+
+    def connectionMade(self) -> None:
+        """Let in whoever connects, or say why not."""
+        self.begin()
+        factory, counted = self.factory, self.counted_host()
         if not factory.visitors.came(self, counted):
             self.refuse(_CROWDED, "too many from one host")
         elif factory.visitors.comes_too_often(counted):
@@ -85,7 +87,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         else:
             factory.visitors.unnamed.start(self)
 
-    def _counted_host(self) -> str | None:
+    def counted_host(self) -> str | None:
         """Return the host that has a connection here; one that is carried here counts elsewhere."""
         return None if getattr(self.transport, "counts_elsewhere", False) else self.host
 
@@ -387,7 +389,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         self.session.handle_rest()
         closed = "closed" if isinstance(reason.value, ConnectionDone) else "reset"
         self.end(self._why_lost or closed)
-        self.factory.visitors.went(self, self._counted_host())
+        self.factory.visitors.went(self, self.counted_host())
         self.deaf = True
         # They hold this: else it is a cycle to collect.
         self.session.forget()

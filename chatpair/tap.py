@@ -14,7 +14,8 @@ from twisted.application.service import MultiService, Service
 from twisted.application.strports import service
 from twisted.internet import tcp
 from twisted.internet.address import UNIXAddress
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
+from twisted.internet.endpoints import quoteStringArgument
 from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import FileLogObserver, ILogObserver, LogEvent, Logger
@@ -25,8 +26,11 @@ from chatpair.doors.proxied import PREFIX, ProxiedFactory
 from chatpair.doors.unix import remove_stale
 from chatpair.exchange.activity_log import ActivityLog
 from chatpair.factory import ChatFactory
-from chatpair.handing_over import HandingOver
+from chatpair.handover.connections import Serving
+from chatpair.handover.ports import Ports
+from chatpair.handover.service import Handover
 from chatpair.options import Options, explain, read_motd
+from chatpair.ownership import Ownership
 from chatpair.signals import Signals
 from chatpair.wire.liveness import set_options
 
@@ -51,32 +55,34 @@ class _Endpoint:
     """Sets what connections inherit, and listens though a killed server has left its socket."""
 
     of: IStreamServerEndpoint
+    description: str
+    ports: Ports
     certificates: "Certificates | None"
     activity: ActivityLog
-    handing_over: HandingOver
+    ownership: Ownership
 
     def listen(self, protocolFactory: IProtocolFactory) -> "Deferred[IListeningPort]":
         return Deferred.fromCoroutine(self._listen(protocolFactory))
 
     async def _listen(self, factory: IProtocolFactory) -> IListeningPort:
         try:
-            port = await self.of.listen(factory)
+            port = await self.ports.listen(self.description, self.of, factory)
         except CannotListenError as why:
             path = why.port
             if not (isinstance(path, bytes) and remove_stale(Path(os.fsdecode(path)))):
                 raise
-            port = await self.of.listen(factory)
+            port = await self.ports.listen(self.description, self.of, factory)
         sock = getattr(port, "socket", None)
         if isinstance(sock, socket.socket):
             set_options(sock)
         address = port.getHost()
         if isinstance(address, UNIXAddress) and address.name:
-            self.handing_over.give_socket(Path(os.fsdecode(address.name)))
+            self.ownership.give_socket(Path(os.fsdecode(address.name)))
         if isinstance(port, tcp.Port):  # Twisted would write a line for each that it turns away
             observer: Any = self._turned_away
             port._logger = Logger(observer=observer)
         if self.certificates is not None:
-            self.certificates.serve(port)
+            self.certificates.serve(port, factory)
         return port
 
     def _turned_away(self, event: LogEvent) -> None:
@@ -94,14 +100,16 @@ class ChatService(MultiService):
         self,
         factory: ChatFactory,
         signals: Signals,
-        handing_over: HandingOver,
+        ownership: Ownership,
         mesh: "EngineMesh | None" = None,
+        handover: Handover | None = None,
     ) -> None:
         super().__init__()
         self.factory = factory
         self._signals = signals
-        self._handing_over = handing_over
+        self._ownership = ownership
         self._mesh = mesh
+        self._handover = handover
         self._errors = os.dup(2)  # for who has started this
 
     def setServiceParent(self, parent: Any) -> None:
@@ -111,11 +119,21 @@ class ChatService(MultiService):
             parent.setComponent(ILogObserver, self.log)
 
     def privilegedStartService(self) -> None:
-        """Listen, or let twistd end with one line that says why not."""
+        """Listen, or let twistd end with one line that says why not.
+
+        There is room for as many files as there may be users, and for some without a name.
+        """
         self._signals.heed()
+        # To run out of files would cost three lines in the log for each connection.
+        files = _allow_open_files(self.factory.settings.max_users + 2 * SPARE_FILES)
+        self.factory.settings.max_connections = max(files - SPARE_FILES, files // 2)
         try:
+            if self._handover is not None:
+                self._handover.begin()
             super().privilegedStartService()
-            self._handing_over.give_log()
+            if self._handover is not None:
+                self._handover.finish()
+            self._ownership.give_log()
         except Exception as why:  # each kind of endpoint raises what it likes
             _log.critical("{why}", event="start_failed", why=why)
             if not os.path.sameopenfile(self._errors, 2):  # in the background
@@ -127,12 +145,9 @@ class ChatService(MultiService):
         os.close(self._errors)
 
     def startService(self) -> None:
-        """Make room for as many files as there may be users, and for some without a name."""
+        """Serve, and say so."""
         super().startService()
-        self._handing_over.complain()
-        files = _allow_open_files(self.factory.settings.max_users + 2 * SPARE_FILES)
-        # To run out of files would cost three lines in the log for each connection.
-        self.factory.settings.max_connections = max(files - SPARE_FILES, files // 2)
+        self._ownership.complain()
         if self._mesh is not None:
             self._mesh.start(self.fail)
         from twisted.internet import reactor
@@ -159,6 +174,8 @@ class ChatService(MultiService):
         """
         Service.stopService(self)
         self._signals.stop()
+        if self._handover is not None and self._handover.over:
+            return succeed(None)  # whatever there was is another process's
         _notify("STOPPING=1")
         read = self.factory.visitors.all_read()
         stopped = read.addCallback(lambda _: self.factory.stop())
@@ -242,8 +259,8 @@ def makeService(options: Options) -> ChatService:
         mesh.listener = directory = ClusterDirectory(mesh)
         factory = ChatFactory(clock, settings, accounts=accounts, directory=directory)
         directory.serve(factory)
-    handing_over = HandingOver(options.parent)
-    signals = Signals(reactor, explain, handing_over.log)
+    ownership = Ownership(options.parent)
+    signals = Signals(reactor, explain, ownership.log)
     for where, of_port in options.certificates.items():
         signals.reads(f"the certificates of {where}", of_port.read)
     for source in options["sources"]:
@@ -254,12 +271,17 @@ def makeService(options: Options) -> ChatService:
             f"--motd {options['motd']}",
             lambda: setattr(settings, "motd", read_motd(options["motd"])),
         )
-    chat = ChatService(factory, signals, handing_over, mesh)
+    sites: list[tuple[str, IProtocolFactory]] = [(port, factory) for port in options["ports"]]
+    ports, handover = Ports(), None
+    if options["handover"] is not None:
+        handover = Handover(Serving(factory), options["handover"], ports)
+        where = quoteStringArgument(str(options["handover"]))
+        sites.append((f"unix:{where}:mode=600:lockfile=0", handover))
+    chat = ChatService(factory, signals, ownership, mesh, handover)
     if options["log-format"] == "json":
         from chatpair.monitoring.json_log import json_log
 
         chat.log = json_log(options.parent)
-    sites: list[tuple[str, IProtocolFactory]] = [(port, factory) for port in options["ports"]]
     if options["webs"]:
         from chatpair.doors.web import WebSite
 
@@ -277,7 +299,9 @@ def makeService(options: Options) -> ChatService:
         description = full.removeprefix(PREFIX)
         port = service(description, site if description == full else ProxiedFactory(site, factory))
         certificates = options.certificates.get(description)
-        port.endpoint = _Endpoint(port.endpoint, certificates, factory.activity, handing_over)
+        port.endpoint = _Endpoint(
+            port.endpoint, description, ports, certificates, factory.activity, ownership
+        )
         if site is metrics:
             port.setName("metrics")
         port.setServiceParent(chat)

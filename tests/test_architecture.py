@@ -19,8 +19,8 @@ ORDER = (
     ("sessions",),
     ("protocol",),
     ("factory",),
-    ("doors", "cluster", "signals", "handing_over"),
-    ("monitoring",),
+    ("doors", "cluster", "signals", "ownership"),
+    ("monitoring", "handover"),
     ("options",),
     ("tap", "server"),
 )

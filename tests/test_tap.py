@@ -14,8 +14,8 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 
 from chatpair import tap
 from chatpair.extras import how_to_install
-from chatpair.handing_over import HandingOver
 from chatpair.monitoring.metrics import MetricsSite
+from chatpair.ownership import Ownership
 from chatpair.signals import Signals
 from tests.support.exchange import Exchange
 from tests.support.options import parsed, refusal
@@ -161,7 +161,7 @@ def service(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> tap.ChatServ
     """The service of an exchange, which heeds no signals of this process."""
     monkeypatch.setattr("signal.signal", lambda *_: None)
     return tap.ChatService(
-        exchange.factory, Signals(MemoryReactorClock(), str, None), HandingOver(None)
+        exchange.factory, Signals(MemoryReactorClock(), str, None), Ownership(None)
     )
 
 

@@ -142,18 +142,29 @@ class ProxiedConnection(ProtocolWrapper):
             return
         if found is None:
             return
-        self._peer, length = found
-        rest, self._header = self._header[length:], None
+        peer, length = found
+        rest = self._header[length:]
         self._leave()
-        protocol = self.factory.wrappedFactory.buildProtocol(self._peer)
+        protocol = self.factory.wrappedFactory.buildProtocol(peer)
         if protocol is None:
+            self._header = None
             self.transport.loseConnection()
             return
-        self.wrappedProtocol = protocol
+        self._pass_to(protocol, peer)
         protocol.makeConnection(self)
-        self.dataReceived = protocol.dataReceived  # type: ignore[method-assign]
         if rest and not self.disconnecting:
             protocol.dataReceived(rest)
+
+    def _pass_to(self, protocol: Any, peer: IAddress) -> None:
+        self._peer, self._header = peer, None
+        self.wrappedProtocol = protocol
+        self.dataReceived = protocol.dataReceived  # type: ignore[method-assign]
+
+    def go_on(self, transport: Any, protocol: Any, peer: IAddress) -> None:
+        """Be a connection whose header came when another process had it."""
+        super().makeConnection(transport)
+        self._pass_to(protocol, peer)
+        protocol.transport = self
 
     def _leave(self) -> None:
         """Be no visitor any more."""
@@ -188,10 +199,11 @@ class ProxiedConnection(ProtocolWrapper):
         return self._peer
 
     def _write_after(self, data: bytes) -> None:
-        self._write_kept()
+        self.write_kept()
         self.transport.write(data)
 
-    def _write_kept(self) -> None:
+    def write_kept(self) -> None:
+        """Write what is kept of the answer to the end of input."""
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self.__dict__.pop("write", None)
@@ -200,11 +212,11 @@ class ProxiedConnection(ProtocolWrapper):
             self.transport.write(b"".join(kept))
 
     def loseWriteConnection(self) -> None:
-        self._write_kept()
+        self.write_kept()
         self.transport.loseWriteConnection()
 
     def loseConnection(self) -> None:
-        self._write_kept()
+        self.write_kept()
         super().loseConnection()
 
     bufferSize = property(
@@ -226,14 +238,14 @@ class ProxiedConnection(ProtocolWrapper):
             self._kept = [answer[-1:]]
             self.write = self._write_after  # type: ignore[method-assign]
             self.transport.write(answer[:-1])
-            self._timer = self.factory.chat.clock.callLater(SECOND_WRITE, self._write_kept)
+            self._timer = self.factory.chat.clock.callLater(SECOND_WRITE, self.write_kept)
 
     def writeConnectionLost(self) -> None:
         if IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
             self.wrappedProtocol.writeConnectionLost()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._write_kept()
+        self.write_kept()
         self.__dict__.pop("dataReceived", None)  # else it is a cycle to collect
         super().connectionLost(reason)
         self._leave()

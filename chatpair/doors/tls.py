@@ -255,10 +255,10 @@ class Certificates:
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         return _Connection(self._default)
 
-    def serve(self, port: Any) -> None:
-        """Let a port that Twisted's endpoint has opened use these, and our transport."""
+    def serve(self, port: Any, wrapped: interfaces.IProtocolFactory) -> None:
+        """Let a port that Twisted has opened for a factory use these, and our transport."""
         twisteds = port.factory
-        factory = TLSMemoryBIOFactory(self, False, twisteds.wrappedFactory)
+        factory = TLSMemoryBIOFactory(self, False, wrapped)
         factory.protocol = TLSTransport
         factory.doStart()
         port.factory = factory

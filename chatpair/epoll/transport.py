@@ -294,6 +294,15 @@ class EpollTransport:
 
     writeConnectionLost = connectionLost  # nothing calls it, but the interface asks for it
 
+    def release(self) -> None:
+        """Have no socket any more, and tell nobody: another process goes on with it."""
+        self._poller.remove(self)
+        self.socket.close()
+        self.disconnected = True
+        self.connected = self._writable = False
+        self.protocol = self.producer = None
+        self._queue = b""
+
     def _call_at_the_end(self, method: Callable[..., object], *arguments: object) -> None:
         try:
             method(*arguments)
@@ -358,7 +367,7 @@ class EpollTransport:
     @property
     def logstr(self) -> str:
         """What stands before a line of the log that is about this."""
-        return f"{self.system},{self.sessionno},{self._peer.host}"
+        return f"{self.system},{self.sessionno},{getattr(self._peer, 'host', '')}"
 
     def logPrefix(self) -> str:
         """Return the same."""

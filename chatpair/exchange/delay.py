@@ -1,7 +1,8 @@
 """One timer for many things that wait equally long, most of which are called off before."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, ItemsView, Iterable, Iterator
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Generic, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -45,6 +46,20 @@ class Delay(Generic[Item]):
     def __iter__(self) -> Iterator[Item]:
         """Yield the items that wait."""
         return iter(self._due)
+
+    def due_of(self, item: Item) -> float | None:
+        """Return until when an item waits, if it does."""
+        return self._due.get(item)
+
+    def items(self) -> ItemsView[Item, float]:
+        """Return the items that wait, and until when."""
+        return self._due.items()
+
+    def restore(self, items: Iterable[tuple[Item, float]]) -> None:
+        """Let items wait until some times, where none waits yet."""
+        self._due.update(sorted(items, key=itemgetter(1)))
+        if self._due:
+            self._timer = self._clock.callLater(0, self._run)
 
     def _run(self, turns: int = LATE_TURNS) -> None:
         now = self._clock.seconds()

@@ -93,12 +93,16 @@ class HeldLines:
         peer = self._pairs.peer_of(user)
         user.inbox.lose(peer, self._clock.seconds())
         self._waiting.start(user)
-        host = self._hosts[user] = user.inbox.host
-        if host is not None:
-            self._of_host[host] += 1
+        self.count(user)
         if peer is not None:
             self._pairs.tell_whether_away(peer)
             peer.inbox.flow_changed()
+
+    def count(self, user: User) -> None:
+        """Count a line that is held for the host that its user was at."""
+        host = self._hosts[user] = user.inbox.host
+        if host is not None:
+            self._of_host[host] += 1
 
     def _unhold(self, user: User) -> None:
         if user not in self._hosts:

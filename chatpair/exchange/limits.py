@@ -9,6 +9,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 Network: TypeAlias = IPv4Network | IPv6Network
 
+HostTimes: TypeAlias = dict[str, tuple[float, int]]
+"""Since when, in seconds, a host has done something, and how often; the oldest first."""
+
 HOSTS = 100_000
 """Hosts that are remembered at a time; past it the oldest is forgotten before its minute is up."""
 
@@ -48,7 +51,7 @@ class HostLimit:
     _clock: IReactorTime
     _limit: int  # 0 for none
     _seconds: float = 60.0
-    _times: dict[str, tuple[float, int]] = field(default_factory=dict)  # since when, oldest first
+    _times: HostTimes = field(default_factory=dict)  # since when, oldest first
 
     def is_spent(self, host: str) -> bool:
         """Tell whether a host has to wait."""

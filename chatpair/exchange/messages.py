@@ -152,7 +152,7 @@ class AskKey(Struct, frozen=True):
     """Ask for a key, and for one's line to be held."""
 
 
-class Invalid(Struct, frozen=True):
+class Invalid(Struct, frozen=True, tag_field="do", tag="invalid"):
     """What is no command, and the answer to it."""
 
     error: "Error"
@@ -374,7 +374,7 @@ class Help(Struct, frozen=True):
     """The commands."""
 
 
-class Notice(Struct, frozen=True):
+class Notice(Struct, frozen=True, tag_field="event", tag="notice"):
     """The server says this."""
 
     text: str

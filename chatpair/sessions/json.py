@@ -56,7 +56,7 @@ class JsonSession(Session):
     def _is_blocked(self, command: AnyCommand) -> bool:
         """Tell whether there is no room for what a command causes."""
         if isinstance(command, messages.Quit):
-            return self.awaits_answer and not self.password.runs
+            return self.awaits_answer and self.password.checks is None
         if self._under_way is not None:
             return True
         user, peer = self.connection.user, self.connection.peer

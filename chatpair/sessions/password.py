@@ -30,13 +30,13 @@ class Claimer(Protocol):
 class PasswordCheck:
     """Has passwords checked for one session."""
 
-    __slots__ = ("_claimer", "_doubted", "runs")
+    __slots__ = ("_claimer", "_doubted", "checks")
 
     def __init__(self, claimer: Claimer) -> None:
         self._claimer = claimer
         self._doubted: str | None = None  # a name if it is said again; empty before any is in doubt
-        self.runs = False
-        """Whether one is checked, for which nobody has to wait who wants to leave."""
+        self.checks: tuple[str, bytes] | None = None
+        """The name and the password that are checked: who wants to leave need not wait for it."""
 
     def may_be_password(self, text: str) -> bool:
         """Tell whether a name is said too early after one that has a password.
@@ -68,14 +68,14 @@ class PasswordCheck:
 
     def begin(self, name: str, password: bytes) -> None:
         """Have a password checked for a name."""
-        self.runs = True
+        self.checks = name, password
         check = self._claimer.exchange.users.check_password(
             name, password, self._claimer.connection.host
         )
         self._claimer.await_answer(check, self._checked)
 
     def _checked(self, answer: str | Error) -> None:
-        self.runs = False
+        self.checks = None
         self._claimer.wait_for_name()  # the time for it begins anew
         if not isinstance(answer, Error):
             self._claimer.claim(Claim(answer), proven=True)

@@ -135,6 +135,11 @@ class Watch:
     _reading: bool = True
     _input_ended: bool = False
 
+    def __post_init__(self) -> None:
+        """Let the kernel look out too."""
+        if self._socket is not None:
+            set_options(self._socket)
+
     def told(self) -> None:
         """See to it that what was written arrives."""
         if not self.waiting and self._socket is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from twisted.internet.testing import MemoryReactorClock
 
-from chatpair.handing_over import HandingOver
+from chatpair.ownership import Ownership
 from chatpair.signals import AGAIN_SECONDS, TRIES, Signals
 from tests.support.clients import spins_until
 from tests.support.forks import BIN
@@ -92,7 +92,7 @@ def test_the_user_of_uid_may_rotate_and_remove_what_root_has_made() -> None:
 def test_where_that_user_may_not_is_told(tmp_path: Path, logged: list[str]) -> None:
     logs = {"nodaemon": True, "syslog": False, "logfile": "-"}
     user = {"uid": os.getuid(), "gid": None, "chroot": None}
-    giving = HandingOver({**logs, **user, "pidfile": tmp_path / "gone" / "pid"})
+    giving = Ownership({**logs, **user, "pidfile": tmp_path / "gone" / "pid"})
     giving.give_log()
     giving.complain()
     [line] = logged

@@ -39,6 +39,7 @@ class Party:
 
     def __init__(self, exchange: "Exchange", host: str) -> None:
         self.exchange = exchange
+        exchange.all_parties.append(self)
         self.lost = False
         self.transport = Transport(peerAddress=IPv4Address("TCP", host, 40_000))
         self.protocol = cast(ChatProtocol, exchange.factory.buildProtocol(self.transport.getPeer()))
@@ -154,6 +155,8 @@ class Exchange:
         **options: int | float | str,
     ) -> None:
         self._hosts = count()
+        self.all_parties: list[Party] = []
+        """All that have ever connected."""
         self.clock = clock()
         settings = Settings(**options)  # type: ignore[arg-type]
         checks = accounts(self.clock) if accounts is not None else None

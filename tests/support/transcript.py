@@ -273,8 +273,16 @@ def scenes(transcript: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("scene", parameters)
 
 
-def play(exchange: Exchange, scene: str, **events: Callable[[], object]) -> None:
-    """Play a scene, in which all are told just what it says; a test may add events to happen."""
+def play(
+    exchange: Exchange,
+    scene: str,
+    after: Callable[[Exchange], object] = lambda _: None,
+    **events: Callable[[], object],
+) -> None:
+    """Play a scene, in which all are told just what it says.
+
+    A test may add events to happen, and what happens after each step.
+    """
     people = Scene(exchange, {name.replace("_", " "): act for name, act in events.items()})
     text = re.sub(r"\n {8,}(?=\S)", " ", dedent(scene))
     people.enters_before(text)
@@ -288,4 +296,5 @@ def play(exchange: Exchange, scene: str, **events: Callable[[], object]) -> None
             name, _, words = line.strip().partition(" < ")
             expected[name] += words.split(BETWEEN)
         assert people.does(step) == expected, f"after: {step}"
+        after(exchange)
     people.ends()

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 _log = Logger()
 
 
-class HandingOver:
+class Ownership:
     """Gives that user the log and unix sockets, and complains of what it can't remove for all that.
 
     Who may remove a file is decided by its folder. So the pid file, by which root may kill, stays

@@ -1,0 +1,247 @@
+"""What the exchange knows, taken into a snapshot, and an exchange that knows it.
+
+Here is read and set what each part else keeps for itself: a copy of all is what this is for.
+tests/handover/test_whole.py tells when one has something new.
+"""
+
+from bisect import insort
+from collections.abc import Iterable
+from typing import Any
+
+from chatpair.exchange import counted_inbox, keys, recalled_inbox, user
+from chatpair.exchange.exchange import Exchange
+from chatpair.exchange.held_lines import HeldLines
+from chatpair.exchange.kept_events import text_bytes
+from chatpair.exchange.limits import Pace
+from chatpair.exchange.messages import Status
+from chatpair.exchange.names import Name
+from chatpair.exchange.says import Says
+from chatpair.handover import snapshot
+from chatpair.handover.snapshot import GONE, Snapshot
+
+
+class Receipts:
+    """The receipts of a snapshot, each of which may be in several places."""
+
+    def __init__(self, users: dict[str, user.User]) -> None:
+        self._users = users
+        self._numbers: dict[user.Receipt, int] = {}
+
+    def numbers_of(self, receipts: Iterable[user.Receipt]) -> list[int]:
+        """Return where receipts are in the list."""
+        return [self._numbers.setdefault(one, len(self._numbers)) for one in receipts]
+
+    def parts(self) -> list[snapshot.Receipt]:
+        """Return all that have a number."""
+        return [
+            snapshot.Receipt(self._key_of(one.sender), one.say, one.settled)
+            for one in self._numbers
+        ]
+
+    def _key_of(self, sender: user.User) -> str:
+        key = sender.name.key
+        return key if self._users.get(key) is sender else GONE
+
+
+# What is taken
+
+
+def take_exchange(factory: Exchange, taken: Snapshot) -> None:
+    """Put into a snapshot what an exchange knows, but its connections."""
+    users, held = factory.users, factory.held
+    receipts = Receipts(users)
+    taken.users = [_user(one, receipts) for one in users.values()]
+    taken.last_came = users._last
+    taken.pairs = {one.name.key: peer.name.key for one, peer in factory.pairs.items()}
+    until = dict(factory.ringing._waiting.items())
+    taken.ringing = {
+        caller.name.key: (callee.name.key, until[caller]) for caller, callee in factory.ringing
+    }
+    taken.late = [
+        (tuple(receipts.numbers_of(some)), due) for some, due in factory.receipts._late.items()
+    ]
+    taken.held = {one.name.key: due for one, due in held._waiting.items()}
+    taken.tokens, taken.words = _keyring(held._tokens), _keyring(held._words)
+    taken.paces = factory.paces._due
+    taken.new_names, taken.lost_keys = users._new_names._times, users._lost_keys._times
+    taken.connects = factory.visitors._connects._times
+    taken.receipts = receipts.parts()
+    wrong = _wrong_passwords(factory)
+    if wrong is not None:
+        for (name, host), forgotten_at in wrong._forget.items():
+            count, until = wrong._counts[name, host]
+            part = snapshot.WrongPasswords(name, host, count, until, forgotten_at)
+            taken.wrong_passwords.append(part)
+
+
+def _wrong_passwords(factory: Exchange) -> Any:
+    return getattr(factory.users._accounts, "_wrong", None)
+
+
+def _user(one: user.User, receipts: Receipts) -> snapshot.User:
+    pace = one.pace
+    return snapshot.User(
+        one.name,
+        _inbox(one.inbox, receipts),
+        one.since,
+        one.came_from,
+        one.settings,
+        one.key,
+        (pace.due, pace.slowed, pace._since) if pace is not None else None,
+        one.can_call,
+        one.away_told,
+        one._calls_told,
+    )
+
+
+def _inbox(
+    inbox: user.Inbox, receipts: Receipts
+) -> snapshot.Inbox | snapshot.RecalledInbox | snapshot.CountedInbox:
+    waiting = receipts.numbers_of(inbox._receipts)
+    match inbox:
+        case recalled_inbox.RecalledInbox():
+            lately = [(told.at, told.message, told.again) for told in inbox._lately]
+            return snapshot.RecalledInbox(
+                inbox.host,
+                waiting,
+                inbox._lost_at,
+                inbox._pending,
+                inbox._peer,
+                lately,
+                list(inbox._waiting),  # type: ignore[arg-type]  # the others are answers
+            )
+        case counted_inbox.CountedInbox():
+            kept = [
+                (event, receipts.numbers_of([receipt])[0] if receipt is not None else None)
+                for event, receipt in inbox._kept
+            ]
+            says = _says(inbox._says)
+            return snapshot.CountedInbox(inbox.host, inbox.pair, inbox.seq, says, kept)  # type: ignore[arg-type]
+        case _:
+            return snapshot.Inbox(inbox.host, waiting)
+
+
+def _says(says: Says) -> snapshot.Says:
+    open_ = list(says._open)
+    return snapshot.Says(
+        says.got, says._told, says._forgotten, open_, says._settled, says.due, says._runs
+    )
+
+
+def _keyring(ring: keys.Keyring[user.User]) -> snapshot.Keyring:
+    return snapshot.Keyring(
+        {owner.name.key: key.decode() for of in ring._keys.values() for owner, key in of.items()},
+        {owner.name.key: count for owner, count in ring._near_misses.items()},
+        ring._wrong._times,
+    )
+
+
+# What is restored
+
+
+def restore_exchange(factory: Exchange, taken: Snapshot) -> None:
+    """Make an exchange, where nobody is yet, know what a snapshot has, but its connections."""
+    _Restored(factory, taken)
+
+
+class _Restored:
+    """What is looked up while that is done."""
+
+    def __init__(self, factory: Exchange, taken: Snapshot) -> None:
+        self._factory = factory
+        self._clock = factory.clock
+        users = factory.users
+        for part in taken.users:
+            self._enter(part)
+        gone = user.User(Name("", GONE, ()), user.Inbox(user.LOST), 0.0)
+        self._receipts = [
+            user.Receipt(users.get(part.sender, gone), part.say, part.settled)
+            for part in taken.receipts
+        ]
+        for part in taken.users:
+            users[part.name.key].inbox = self._inbox(part.inbox)
+        factory.pairs.update({users[one]: users[peer] for one, peer in taken.pairs.items()})
+        for caller, (callee, _) in taken.ringing.items():
+            factory.ringing.note(users[caller], users[callee])
+        factory.ringing._waiting.restore(
+            (users[caller], due) for caller, (_, due) in taken.ringing.items()
+        )
+        factory.receipts._late.restore(
+            (tuple(self._receipts[one] for one in some), due) for some, due in taken.late
+        )
+        self._hold(factory.held, taken)
+        factory.paces._due = taken.paces
+        users._last = taken.last_came
+        users._new_names._times, users._lost_keys._times = taken.new_names, taken.lost_keys
+        factory.visitors._connects._times = taken.connects
+        wrong = _wrong_passwords(factory)
+        if wrong is not None:
+            parts = {(part.name, part.host): part for part in taken.wrong_passwords}
+            wrong._counts = {key: (part.count, part.until) for key, part in parts.items()}
+            wrong._forget.restore((key, part.forgotten_at) for key, part in parts.items())
+
+    def _enter(self, part: snapshot.User) -> None:
+        users = self._factory.users
+        one = users[part.name.key] = user.User(part.name, user.Inbox(user.LOST), part.since)
+        users._names.add(one.name)
+        insort(users._keys, one.name.key)
+        one.came_from, one.settings, one.key = part.came_from, part.settings, part.key
+        one.can_call, one.away_told = part.can_call, part.away_told
+        one._calls_told = part.calls_told
+        rate = self._factory.settings.rate
+        if rate:
+            one.pace = Pace(self._clock, rate, *(part.pace or ()))
+
+    def _inbox(
+        self, part: snapshot.Inbox | snapshot.RecalledInbox | snapshot.CountedInbox
+    ) -> user.Inbox:
+        inbox = user.Inbox(user.LOST)
+        match part:
+            case snapshot.RecalledInbox():
+                inbox = self._recalled(part, inbox)
+            case snapshot.CountedInbox():
+                inbox = self._counted(part)
+            case snapshot.Inbox():
+                inbox._receipts = tuple(self._receipts[one] for one in part.receipts)
+        inbox.host = part.host
+        return inbox
+
+    def _recalled(
+        self, part: snapshot.RecalledInbox, before: user.Inbox
+    ) -> recalled_inbox.RecalledInbox:
+        inbox = recalled_inbox.RecalledInbox(before, self._clock)
+        inbox._receipts = tuple(self._receipts[one] for one in part.receipts)
+        inbox._lost_at, inbox._pending, inbox._peer = part.lost_at, part.pending, part.peer
+        for told in part.lately:
+            inbox._keep(recalled_inbox._Told(*told))
+        if any(again for _, _, again in part.lately):
+            self._clock.callLater(recalled_inbox.ARRIVAL_SECONDS, inbox._look_what_arrived)
+        for event in part.waiting:
+            inbox._waiting.append(event, text_bytes(event), recalled_inbox._lines(event))
+        return inbox
+
+    def _counted(self, part: snapshot.CountedInbox) -> counted_inbox.CountedInbox:
+        inbox = counted_inbox.CountedInbox(user.LOST)
+        inbox.pair, inbox.seq = part.pair, part.seq
+        for event, number in part.kept:
+            receipt = self._receipts[number] if number is not None else None
+            inbox._kept.append((event, receipt), text_bytes(event))
+            inbox._statuses += isinstance(event, Status)
+        says = inbox._says
+        says.got, says._told, says._forgotten = part.says.got, part.says.told, part.says.forgotten
+        says._open.extend(part.says.open)
+        says._settled.update(part.says.settled)
+        says.due, says._runs = part.says.due, part.says.runs
+        return inbox
+
+    def _hold(self, held: HeldLines, taken: Snapshot) -> None:
+        users = self._factory.users
+        for ring, part in ((held._tokens, taken.tokens), (held._words, taken.words)):
+            if part is not None:
+                for owner, key in part.keys.items():
+                    ring.add(key, users[owner])
+                ring._near_misses.update({users[one]: n for one, n in part.near_misses.items()})
+                ring._wrong._times = part.wrong
+        for one in taken.held:
+            held.count(users[one])
+        held._waiting.restore((users[one], due) for one, due in taken.held.items())

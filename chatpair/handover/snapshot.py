@@ -1,0 +1,241 @@
+"""What a server hands over to the one that takes its place: all that it knows, as bytes.
+
+Seconds are those of boot_clock, which all processes of a machine share. Users are known by the
+keys of their names, sockets by their inodes, receipts by where they are in the list of all.
+"""
+
+from typing import Any
+
+from msgspec import Struct, ValidationError
+from msgspec.msgpack import Decoder, Encoder
+
+from chatpair.exchange.limits import HostTimes
+from chatpair.exchange.messages import (
+    Invalid,
+    JsonCommand,
+    JsonEvent,
+    Message,
+    Notice,
+    Status,
+)
+from chatpair.exchange.names import Name
+from chatpair.exchange.user import CallSettings
+from chatpair.wire.reading import State
+
+VERSION = 1
+"""Goes up when an older server can't read what a newer one writes; fields that are new do not
+count, as each has a default.
+"""
+
+READ = (VERSION,)
+"""The versions that are understood: this one, and the one before."""
+
+GONE = ""
+"""Stands for a user who is here no more."""
+
+
+class Part(Struct, omit_defaults=True):
+    """Something that a snapshot has."""
+
+
+class Receipt(Part):
+    """exchange.user.Receipt."""
+
+    sender: str
+    say: int
+    settled: bool
+
+
+class Says(Part):
+    """exchange.says.Says."""
+
+    got: int
+    told: int
+    forgotten: int
+    open: list[int]
+    settled: dict[int, Status]
+    due: list[Status]
+    runs: list[Status]
+
+
+class Inbox(Part, tag="plain"):
+    """exchange.user.Inbox: what is kept of a user of nc or telnet."""
+
+    host: str | None
+    receipts: list[int]
+
+
+class RecalledInbox(Part, tag="recalled"):
+    """exchange.recalled_inbox.RecalledInbox."""
+
+    host: str | None
+    receipts: list[int]
+    lost_at: float
+    pending: bool
+    peer: str
+    lately: list[tuple[float, Message, bool]]
+    waiting: list[JsonEvent | Notice]
+
+
+class CountedInbox(Part, tag="counted"):
+    """exchange.counted_inbox.CountedInbox."""
+
+    host: str | None
+    pair: int
+    seq: int
+    says: Says
+    kept: list[tuple[JsonEvent, int | None]]
+    """Events that were not acknowledged, and the receipts that wait for that."""
+
+
+class User(Part):
+    """exchange.user.User."""
+
+    name: Name
+    inbox: Inbox | RecalledInbox | CountedInbox
+    since: float
+    came_from: str | None
+    settings: CallSettings
+    key: str = ""
+    pace: tuple[float, bool, float | None] | None = None
+    can_call: bool = False
+    away_told: bool = False
+    calls_told: tuple[int, int] = (0, 0)
+
+
+class Keyring(Part):
+    """exchange.keys.Keyring: keys and near misses by user, and wrong ones by host."""
+
+    keys: dict[str, str]
+    near_misses: dict[str, int]
+    wrong: HostTimes
+
+
+class Telnet(Part):
+    """wire.telnet.TelnetFilter."""
+
+    step: str
+    verb: int
+    tail: bytes
+    refused: set[tuple[int, int]]
+
+
+class PlainSession(Part, tag="plain"):
+    """sessions.plain.PlainSession."""
+
+    said_all: bool = False
+    doubted: str | None = None
+    checks: tuple[str, bytes] | None = None
+    asked: str = ""
+
+
+class JsonSession(Part, tag="json"):
+    """sessions.json.JsonSession."""
+
+    said_all: bool = False
+    doubted: str | None = None
+    checks: tuple[str, bytes] | None = None
+    bad_lines: int = 0
+    queue: list[JsonCommand | Invalid] = []
+
+
+class Connection(Part):
+    """protocol.ChatProtocol, with what its transport has not written."""
+
+    session: PlainSession | JsonSession
+    socket: int | None = None
+    """None if it can't move, because TLS or HTTP is spoken on it."""
+    peer: tuple[str, int] | None = None
+    """The address, unless there is none."""
+    proxied: bool = False
+    user: str = GONE
+    reading: State = "open"
+    buffer: bytes = b""
+    fresh: bool = False
+    skipping: bool = False
+    telnet: Telnet | None = None
+    output: bytes = b""
+    full: bool = False
+    unhanded: int = 0
+    told_at: float = 0.0
+    due: float | None = None
+    """When a name, or a line of a program, is overdue."""
+    listens_until: float | None = None
+    """If it has said all, and listens on."""
+    closes_in: float | None = None
+    """Within so many seconds, once all is written; None if it stays."""
+
+
+class WrongPasswords(Part):
+    """passwords.wrong_passwords.WrongPasswords, for one name, host or both."""
+
+    name: str | None
+    host: str | None
+    count: int
+    until: float
+    forgotten_at: float
+
+
+class Snapshot(Part):
+    """All of it."""
+
+    version: int
+    now: float
+    ports: dict[str, int]
+    """The sockets of the ports, by what describes them."""
+    users: list[User] = []
+    last_came: float = 0.0
+    """When anybody came, or was blocked, last: each later than the one before."""
+    receipts: list[Receipt] = []
+    pairs: dict[str, str] = {}
+    ringing: dict[str, tuple[str, float]] = {}
+    """Whom a user calls, and until when."""
+    late: list[tuple[tuple[int, ...], float]] = []
+    held: dict[str, float] = {}
+    """Until when."""
+    tokens: Keyring | None = None
+    words: Keyring | None = None
+    paces: dict[str, float] = {}
+    new_names: HostTimes = {}
+    lost_keys: HostTimes = {}
+    connects: HostTimes = {}
+    wrong_passwords: list[WrongPasswords] = []
+    connections: list[Connection] = []
+
+    def sockets(self) -> set[int]:
+        """Return the inodes of all sockets that go along."""
+        of_connections = {one.socket for one in self.connections if one.socket is not None}
+        return of_connections | set(self.ports.values())
+
+
+class CantRead(Exception):
+    """A snapshot is none, or one of a version that is not understood; the message says which."""
+
+
+class _Head(Struct):
+    version: int
+
+
+def _hook(kind: type, value: Any) -> Any:
+    return kind(value)
+
+
+_encoder = Encoder(enc_hook=float)  # for Timestamp
+_head: Decoder[_Head] = Decoder(_Head)
+_decoder: Decoder[Snapshot] = Decoder(Snapshot, dec_hook=_hook)
+
+
+def encode(snapshot: Snapshot) -> bytes:
+    """Return a snapshot as bytes."""
+    return _encoder.encode(snapshot)
+
+
+def decode(data: bytes) -> Snapshot:
+    """Return the snapshot that bytes are; raises CantRead."""
+    try:
+        version = _head.decode(data).version
+        if version not in READ:
+            raise CantRead(f"its snapshot has version {version}, and this server reads {READ}")
+        return _decoder.decode(data)
+    except ValidationError as why:
+        raise CantRead(f"its snapshot is none: {why}") from None

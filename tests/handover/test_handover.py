@@ -1,0 +1,285 @@
+"""A server is replaced while people talk: real processes, real sockets."""
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+from functools import partial
+from pathlib import Path
+
+import pytest
+from msgspec.msgpack import encode as encode_word
+
+from benchmarks.servers import free_port
+from chatpair.handover import passing
+from chatpair.handover.passing import Refused
+from chatpair.handover.snapshot import VERSION, Snapshot, encode
+from tests.support.certificates import usual
+from tests.support.doors import LINES, through
+from tests.support.json_client import JsonLines
+from tests.support.options import refusal
+from tests.support.replacing import Between, Replaced
+from tests.support.server import TIMEOUT, Client, Server
+from tests.support.talking import talk
+
+
+@through(*[door for door in LINES if door != "ssl"])
+def test_nobody_notices(port: str, tmp_path: Path) -> None:
+    with Replaced(tmp_path, port=port) as replaced:
+        alice, bob = replaced.server.pair()
+        for text in ("hello", "world"):
+            alice.sends(text[:3].encode())
+            door = replaced.server.door
+            old = replaced.replace()
+            assert replaced.server.door == door
+            assert b"stopping" not in old.output
+            alice.sends(text[3:].encode() + b"\n")
+            assert bob.text() == text
+            bob.says(f"no, {text}")
+            assert alice.text() == f"no, {text}"
+        replaced.server.client("erin").says("To:bob")
+        assert bob.line() == "erin tried to reach you."
+        alice.says("Quit")
+        assert (alice.line(), alice.line()) == ("Quit", "")
+        assert bob.line() == "Quit."
+
+
+def test_all_that_is_known_goes_along(tmp_path: Path) -> None:
+    with Replaced(tmp_path) as replaced:
+        server = replaced.server
+        alice, bob = server.pair()
+        # Who is away has a key, and is told afterwards.
+        bob.says("/key")
+        key = bob.line().split()[3].rstrip(".")
+        bob.resets()
+        assert alice.line() == "bob has lost the connection. What you say is kept for a while."
+        alice.says("while you were away")
+        # A call rings, and one who counts has said something that waits.
+        carol, dave = server.client("carol"), server.client("dave")
+        dave.says("/ring", "/block mallory")
+        assert dave.line() == "Your line rings when somebody calls."
+        assert dave.line() == "You have blocked mallory."
+        carol.says("To:dave")
+        assert carol.line() == "dave's line is ringing."
+        assert dave.line().startswith("carol is calling.")
+        erin, frank = JsonLines(server.door), JsonLines(server.door)
+        erin.enters("erin")
+        token = frank.enters("frank")
+        erin.does("to", name="frank")
+        erin.events("paired")
+        erin.does("say", id=1, text="one")
+        (_, message) = frank.events("paired", "message")
+        # Somebody only listens, and telnet has begun to say something.
+        grace, heidi = server.client("grace"), server.client("heidi")
+        grace.calls("heidi")
+        heidi.line()
+        grace.ends_input()
+        assert grace.line() == "Listening."
+        heidi.sends(b"\xff\xfd")  # IAC DO
+        ivan = Client(server.door)
+        server.closes_at_the_end(ivan)
+        ivan.sends(b"iva" + "ñ".encode()[:1])
+        replaced.replace()
+        ivan.sends("ñ".encode()[1:] + b"\n")
+        assert ivan.line() == "OK"
+        heidi.sends(b"\x06hi\n")  # TIMING-MARK
+        assert grace.text() == "hi"
+        assert heidi.socket.recv(100) == b"\xff\xfc\x06"
+        frank.does("ack", seq=message["seq"])
+        (status,) = erin.events("status")
+        assert (status["id"], status["status"]) == (1, "confirmed")
+        again = JsonLines(replaced.server.door)
+        again.does("resume", key=token, seen=message["seq"])
+        (resumed,) = again.events("resumed")
+        assert (resumed["peer"], resumed["got"]) == ("erin", 0)
+        dave.says("To:carol")
+        assert dave.line() == "You are chatting with carol."
+        assert carol.line() == "You are chatting with dave."
+        mallory = replaced.server.client("mallory")
+        mallory.says("To:dave")
+        assert mallory.line() == "dave is talking with someone else."
+        for one in (erin, frank, again):
+            replaced.server.closes_at_the_end(one)
+        back = replaced.server.client()
+        back.says(f"Back:{key}")
+        lines = [back.line() for _ in range(3)]
+        assert lines[:2] == ["OK", "You are chatting with alice."]
+        assert "while you were away" in lines[2]
+
+
+def test_who_does_not_read_gets_all_in_order(tmp_path: Path) -> None:
+    with Replaced(tmp_path) as replaced:
+        alice, bob = replaced.server.pair()
+        count = iter(range(10**9))
+        lines = (b"%d %b\n" % (next(count), b"x" * 1_000) for _ in iter(int, 1))
+        unsent = alice.fills(lines, lambda: replaced.server.client("probe").leaves())
+        last = next(count) - 1
+        for _ in range(2):
+            replaced.replace()
+        said = iter(range(last + 1))
+        for number in said:
+            if number == last - 1 and unsent:
+                break
+            assert bob.text().split()[0] == str(number)
+
+
+def test_tls_can_not_move_and_comes_back(tmp_path: Path) -> None:
+    with Replaced(tmp_path, port=usual().port) as replaced:
+        alice, bob = JsonLines(replaced.server.door), JsonLines(replaced.server.door)
+        alice.enters("alice")
+        key = bob.enters("bob")
+        alice.does("to", name="bob")
+        alice.events("paired")
+        bob.events("paired")
+        replaced.replace()
+        assert [(event["code"], event.get("seq")) for event in bob.rest()] == [("try-later", None)]
+        again = JsonLines(replaced.server.door)
+        again.does("resume", key=key, seen=2)
+        assert again.events("resumed")[0]["peer"] == "alice"
+        for one in (alice, bob, again):
+            one.close()
+
+
+# What goes wrong
+
+STEPS = ("asked", "pipe", "snapshot", "sockets", "have")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_new_one_is_killed(step: str, tmp_path: Path) -> None:
+    with Replaced(tmp_path) as replaced:
+        alice, bob = replaced.server.pair()
+        with Between(replaced.path) as between, replaced.starting() as new:
+            between.at(step, new.kill)
+            assert new.wait() == -signal.SIGKILL
+        for _ in range(2):
+            alice.says("still here?")
+            assert bob.text() == "still here?"
+            replaced.server.client().says("carol", "Quit")
+            replaced.replace()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_old_one_is_killed(step: str, tmp_path: Path) -> None:
+    with Replaced(tmp_path, port=f"epoll:{free_port()}") as replaced:
+        alice, bob = replaced.server.pair()
+        alice.says("/key")
+        key = alice.line().split()[3].rstrip(".")
+        with Between(replaced.path) as between, replaced.starting() as new:
+            between.at(step, partial(dies, replaced.server))
+            new.wait_for("is ready")
+            with Client(replaced.server.port) as carol:
+                if step == "have":
+                    alice.says("still here?")
+                    assert bob.text() == "still here?"
+                    carol.says("alice")
+                    assert carol.line() == "Reuse"
+                elif step == "sockets":
+                    carol.says(f"Back:{key}")
+                    assert carol.line() == "OK"
+                else:
+                    carol.says("alice")
+                    assert carol.line() == "OK"
+            new.kill(signal.SIGTERM)
+            assert new.wait() == -signal.SIGTERM
+            assert b"Traceback" not in new.output
+
+
+def dies(server: Server) -> None:
+    """Kill a server."""
+    server.kill()
+    assert server.wait() == -signal.SIGKILL
+
+
+def test_what_the_new_one_can_not_do_is_told_by_both(tmp_path: Path) -> None:
+    with Replaced(tmp_path) as replaced:
+        alice, bob = replaced.server.pair()
+        with Server() as other, replaced.starting("--port", str(other.port)) as new:
+            assert new.wait() == 1
+            new.wait_for("Address already in use")
+            assert b"Traceback" not in new.output
+        replaced.server.wait_for("No other process takes over: it has gone")
+        alice.says("still here?")
+        assert bob.text() == "still here?"
+
+
+def asks(path: Path, said: bytes) -> bytes:
+    """Ask a server for all it has; return what it decides."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(path))
+        passing._send(sock, said)
+        _, [pipe], *_ = socket.recv_fds(sock, 1, 1)
+        with os.fdopen(pipe, "rb") as decision:
+            return decision.read()
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (encode_word(passing.Word(reads=(0,))), "its snapshot has version 1, and the new one"),
+        (b"hello", "it does not speak as expected"),
+    ],
+)
+def test_who_asks_for_something_else(said: bytes, why: str, tmp_path: Path) -> None:
+    with Replaced(tmp_path) as replaced:
+        alice, bob = replaced.server.pair()
+        assert why in asks(replaced.path, said).decode()
+        replaced.server.wait_for(why)
+        alice.says("still here?")
+        assert bob.text() == "still here?"
+
+
+def test_a_snapshot_of_another_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        read, write = os.pipe()
+
+        def play() -> None:
+            with listening.accept()[0] as old:
+                passing._receive(old)
+                socket.send_fds(old, [b"\0"], [read])
+                passing._send(old, encode(Snapshot(VERSION + 1, 0.0, {})))
+                heard.append(passing._word(passing._receive(old)).why)
+
+        heard: list[str] = []
+        playing = threading.Thread(target=play, daemon=True)
+        playing.start()
+        with pytest.raises(Refused, match="its snapshot has version 2"):
+            passing.ask(path)
+        playing.join(TIMEOUT)
+        assert heard == ["its snapshot has version 2, and this server reads (1,)"]
+    os.close(read)
+    os.close(write)
+
+
+def test_one_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passing, "TIMEOUT", 0.1)
+    old, new = socket.socketpair()
+    with old, new, pytest.raises(Refused, match="nothing was said for 0 seconds"):
+        passing.give(old, encode_word(passing.Word()), encode(Snapshot(VERSION, 0.0, {})), [])
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--handover", "tcp:1"], "--handover tcp:1: not unix:PATH"),
+        (["--handover", "unix:"], "--handover unix:: not unix:PATH"),
+        (["--handover", "unix:a", "--cluster", "redis://x"], "a server of a cluster can't"),
+    ],
+)
+def test_what_is_wrong_with_the_option_is_told(options: list[str], why: str) -> None:
+    assert why in refusal(*options)
+
+
+# All the time
+
+
+@pytest.mark.parametrize(
+    ("pairs", "times"), [(6, 2), pytest.param(200, 20, marks=pytest.mark.endurance)]
+)
+def test_each_line_comes_once_and_in_order(pairs: int, times: int, tmp_path: Path) -> None:
+    with Replaced(tmp_path, "--max-per-host", "1000") as replaced:
+        asyncio.run(talk(replaced.server.port, pairs, times, replaced.replace))

@@ -1,0 +1,41 @@
+"""The models of the exchange hold though it is handed over at any moment."""
+
+from hypothesis import settings
+from hypothesis.stateful import rule
+
+from tests.exchange.test_held_model import HeldModel
+from tests.exchange.test_model import ExchangeModel
+from tests.support.handed_over import hand_over
+from tests.wire.test_flow_model import FlowModel
+
+
+class HandedOverExchange(ExchangeModel):
+    """Nobody hears anything else because the exchange is handed over."""
+
+    @rule()
+    def hand_over(self) -> None:
+        hand_over(self.exchange)
+
+
+class HandedOverFlow(FlowModel):
+    """Nor does anybody who reads slowly."""
+
+    @rule()
+    def hand_over(self) -> None:
+        hand_over(self.exchange)
+
+
+class HandedOverLines(HeldModel):
+    """Nor does anybody who counts, or has a key."""
+
+    @rule()
+    def hand_over(self) -> None:
+        hand_over(self.exchange)
+
+
+TestLines = HandedOverLines.TestCase
+TestExchange = HandedOverExchange.TestCase
+TestFlow = HandedOverFlow.TestCase
+TestExchange.settings = TestFlow.settings = TestLines.settings = settings(
+    max_examples=settings().max_examples // 2, stateful_step_count=40
+)

@@ -38,8 +38,8 @@ _CROWDED, _TOO_OFTEN = Notice(plain.CROWDED), Notice(plain.TOO_OFTEN)
 _TAKEN_OVER = Error(None, "bad-key", "Another connection has taken this line over.")
 
 
-def _tell_nobody(sender: str, lines: bytes, seconds: float) -> bool:
-    return False
+def _tell_nobody(sender: str, lines: bytes, seconds: float) -> int:
+    return 0
 
 
 @implementer(IHalfCloseableProtocol)
@@ -106,11 +106,13 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         if not self.factory.directory.check():
             return True  # the user has been ended
         assert self.user is not None
-        activity = self.factory.activity
-        activity.lines += lines.count(b"\n")
-        activity.line_bytes += len(lines)
-        if self._tell_peer(self.user.name.text, lines, self.factory.time_of_day()):
+        count = self._tell_peer(self.user.name.text, lines, self.factory.time_of_day())
+        if count < 0:
+            count = -count
             self.flow_changed()
+        activity = self.factory.activity
+        activity.lines += count
+        activity.line_bytes += len(lines)
         return True
 
     def answerTelnet(self, data: bytes) -> None:
@@ -255,11 +257,12 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         if any(isinstance(event, Message) for event in events):
             self.resetTimeout()
 
-    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:
-        self.outgoing.write(plain.render_messages(sender, lines, seconds))
+    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> int:
+        rendered, count = plain.render_messages(sender, lines, seconds)
+        self.outgoing.write(rendered)
         if self.timeOut is not None:
             self.resetTimeout()
-        return False
+        return count
 
     def pair_changed(self) -> None:
         """Bind the handler of the new state, or close if only the old one was listened to."""

@@ -76,9 +76,9 @@ class RemoteInbox(Inbox):
     def tell_lines(self) -> LinesTeller:
         return self._tell_lines
 
-    def _tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:
+    def _tell_lines(self, sender: str, lines: bytes, seconds: float) -> int:
         self._send(frames.Lines(self.uid, self._peer_uid, seconds, lines))
-        return self.full
+        return self.counted(lines.count(b"\n"))
 
     def peer_types(self, peer: str) -> None:
         if not self.full:

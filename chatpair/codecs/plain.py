@@ -112,6 +112,9 @@ def only_says(lines: bytes) -> bool:
     return _COMMAND.search(b"\n" + lines) is None
 
 
+_NEWLINE = 10  # to look for a byte costs next to nothing
+
+
 @lru_cache(maxsize=4_096)
 def _before_text(sender: str, second: int) -> bytes:
     return f"[{time.ctime(second)}] {sender}: (".encode()
@@ -210,9 +213,13 @@ def _parts(text: str) -> Iterator[str]:
         start = end
 
 
-def render_messages(sender: str, lines: bytes, seconds: float) -> bytes:
-    """Return what render does for a Message of each of many clean lines, which end in LF."""
-    before, lines = _before_text(sender, int(seconds)), lines[:-1]
-    if b"\n" in lines:
-        lines = lines.replace(b"\n", b")\r\n" + before)
-    return before + lines + b")\r\n"
+def render_messages(sender: str, lines: bytes, seconds: float) -> tuple[bytes, int]:
+    """Return what render does for a Message of each of many clean lines, which end in LF.
+
+    And how many they are, which is not to be counted: each has got longer by as much.
+    """
+    before, text = _before_text(sender, int(seconds)), lines[:-1]
+    if _NEWLINE not in text:
+        return before + text + b")\r\n", 1
+    rendered = before + text.replace(b"\n", b")\r\n" + before) + b")\r\n"
+    return rendered, (len(rendered) - len(lines)) // (len(before) + 2)

@@ -61,10 +61,11 @@ class CountedInbox(Inbox):
     def tell_lines(self) -> LinesTeller:
         return self._tell_lines
 
-    def _tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:
-        for line in lines[:-1].decode().split("\n"):
-            self.tell(messages.Message(sender, line, messages.Timestamp(seconds)))
-        return self.full
+    def _tell_lines(self, sender: str, lines: bytes, seconds: float) -> int:
+        texts = lines[:-1].decode().split("\n")
+        for text in texts:
+            self.tell(messages.Message(sender, text, messages.Timestamp(seconds)))
+        return self.counted(len(texts))
 
     def peer_types(self, peer: str) -> None:
         if not self.full:

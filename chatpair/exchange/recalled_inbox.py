@@ -77,9 +77,9 @@ class RecalledInbox(Inbox):
     def tell_lines(self) -> LinesTeller:
         return self._tell_lines
 
-    def _tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:
+    def _tell_lines(self, sender: str, lines: bytes, seconds: float) -> int:
         self.tell(Message(sender, lines[:-1].decode(), Timestamp(seconds)))
-        return self.full
+        return self.counted(lines.count(b"\n"))
 
     def handed(self) -> Sequence[Receipt]:
         self._pending = False

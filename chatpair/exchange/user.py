@@ -41,10 +41,11 @@ class CallSettings(NamedTuple):
         return self._replace(blocks=tuple(one for one in self.blocks if one is not block))
 
 
-LinesTeller: TypeAlias = Callable[[str, bytes, float], bool]
+LinesTeller: TypeAlias = Callable[[str, bytes, float], int]
 """Tells many lines that a peer of a name said at one time: clean UTF-8, each ends in LF.
 
-Returns whether there is room for no more, if that is not told by `Pairs.has_room`.
+Returns how many they are, or minus that if there is room for no more and `Pairs.has_room` will not
+tell.
 """
 
 
@@ -62,7 +63,7 @@ class Connection(Protocol):
     def host(self) -> str | None: ...
     def tell(self, event: AnyEvent) -> None: ...
     def tell_for_receipt(self, *events: AnyEvent) -> None: ...
-    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool: ...
+    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> int: ...
     def pair_changed(self) -> None: ...
     def bind(self) -> None: ...
 
@@ -143,6 +144,10 @@ class Inbox:
     def kept_bytes(self) -> int:
         """How much of what the user was told is kept."""
         return 0
+
+    def counted(self, lines: int) -> int:
+        """Return what tell_lines does, where nobody else tells that this is full."""
+        return -lines if self.full else lines
 
     # What became of what it was told
 

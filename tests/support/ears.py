@@ -89,10 +89,10 @@ class Ear:
         if self.user is not None:
             self.factory.receipts.handed(self.user)
 
-    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> bool:
+    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> int:
         """Take many lines."""
         self.tell(Message(sender, lines[:-1].decode(), Timestamp(seconds)))
-        return False
+        return 0
 
     def pair_changed(self) -> None:
         """Know that the pair is another one."""

@@ -211,5 +211,7 @@ def test_what_only_says(lines: list[bytes]) -> None:
 @given(st.lists(TEXT, min_size=1), st.integers(0, 2**33))
 def test_how_many_are_rendered(lines: list[bytes], seconds: int) -> None:
     one_by_one = [plain.render(Message("bob", line.decode(), Timestamp(seconds))) for line in lines]
-    together = plain.render_messages("bob", b"".join(line + b"\n" for line in lines), seconds)
+    data = b"".join(line + b"\n" for line in lines)
+    together, count = plain.render_messages("bob", data, seconds)
+    assert count == len(lines)
     assert together == b"".join(one_by_one)

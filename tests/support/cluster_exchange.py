@@ -153,6 +153,7 @@ class Node(Exchange):
 
     def __init__(self, network: "Network", inc: str, **options: Any) -> None:
         self._hosts = network.hosts
+        self.all_parties = []
         self.clock = network.clock
         self.inc = inc
         self.mesh = MemoryMesh(network, inc)

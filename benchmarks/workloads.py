@@ -57,10 +57,8 @@ WORKLOADS = [
     ping_pong(100),
     ping_pong(1_000),
     Workload("window", "10 pairs, 64 lines in flight each way", "window", pairs=10, window=64),
-    Workload("long", "the same, of 1 KiB each", "window", pairs=10, window=64, size=1_024),
-    Workload(
-        "very-long", "10 pairs, 4 of 16 KiB each way", "window", pairs=10, window=4, size=16_384
-    ),
+    Workload("long", "as window, of 1 KiB each", "window", pairs=10, window=64, size=1_024),
+    Workload("longer", "10 pairs, 4 of 16 KiB each way", "window", pairs=10, window=4, size=16_384),
     Workload(
         "utf8",
         "as window, in Greek, Japanese and emoji",

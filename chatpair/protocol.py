@@ -18,17 +18,11 @@ from chatpair.exchange.user import LinesTeller, User
 from chatpair.sessions.json import JsonSession
 from chatpair.sessions.plain import PlainSession
 from chatpair.sessions.session import FULL, LineHandler, Session
-from chatpair.wire.closing import CLOSING_SECONDS, Closing, make_closing
+from chatpair.wire import closing
 from chatpair.wire.line_receiver import TextLineReceiver
-from chatpair.wire.liveness import Watch, socket_of
+from chatpair.wire.liveness import is_delivered, is_unread, set_options, socket_of
 from chatpair.wire.outgoing import Outgoing
 from chatpair.wire.reading import AFTER, Event, State
-
-FLUSHING_SECONDS = 300.0
-"""How long a client may take to read what it was told before."""
-
-REFUSED_SECONDS = 30.0
-"""The same for one that was refused: the answer may wait for a handshake that never ends."""
 
 DRAINED_LINES = 2_000
 """Lines that are still handled, and need memory, when nothing can wait any longer."""
@@ -52,7 +46,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
     peer: User | None
     _tell_peer: LinesTeller
 
-    _closing: Closing | None = None  # made at the end
+    _closing: closing.Closing | None = None  # made at the end
     _why_lost = ""
 
     # The transport's side
@@ -60,15 +54,15 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
     def begin(self) -> None:
         """Be a connection, of somebody who has said nothing yet."""
         super().connectionMade()
-        factory, settings = self.factory, self.factory.settings
+        settings = self.factory.settings
         self.MAX_LENGTH = settings.max_line
         self.user: User | None = None
         self._speak_to(None)
         self.input_state: State = "open"
-        """The state of what is read."""
         self.host = host_of(self.transport.getPeer(), settings.exempt)
-        sock = socket_of(self.transport)
-        self.watch = Watch(factory.clock, factory.visitors.watches, sock, self)
+        self.socket = socket_of(self.transport)
+        if self.socket is not None:
+            set_options(self.socket)
         self.outgoing = Outgoing(self)
         self.transport.registerProducer(self.outgoing, True)
         self.session = PlainSession(self)
@@ -156,7 +150,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         elif self.session.must_wait():
             if self._input("wait"):
                 self.pauseProducing()
-            self.watch.reads(False)
+            self.outgoing.look_out().reads(False)
         elif self.paused:
             self.read_on_later()  # whoever made room is in the middle of something
 
@@ -176,11 +170,11 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         if self.input_ended:
             self._handle_last()
         elif self.session.must_wait():
-            self.watch.reads(False)
+            self.outgoing.look_out().reads(False)
         else:
             self._input("go on")
             self.paused = False
-            self.watch.reads(True)
+            self.outgoing.look_out().reads(True)
             self.handle_buffer()
             if not (self.paused or self.closed or self.input_ended):
                 self.transport.resumeProducing()
@@ -225,7 +219,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         """Stay for a while, though the other end has said all; longer when the peer speaks."""
         self.setTimeout(self.factory.settings.linger)
         if self.input_ended:
-            self.watch.input_ended()
+            self.outgoing.look_out().input_ended()
 
     def handle_rest(self, others: Callable[[Session], Session]) -> None:
         """Handle what has come in another session, whatever waits: there will be no later."""
@@ -237,6 +231,12 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
             self.takes_chunks = self.paused = False
             self.handle_buffer(DRAINED_LINES)
 
+    def is_all_delivered(self) -> bool:
+        return is_delivered(self.socket)
+
+    def has_unread(self) -> bool:
+        return is_unread(self.socket)
+
     # The user's side
 
     @property
@@ -245,16 +245,12 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
 
     def tell(self, event: AnyEvent) -> None:
         self.outgoing.write(self.session.render(event))
-        if self.timeOut is not None:
-            self._hears(event)
+        if self.timeOut is not None and isinstance(event, Message):
+            self.resetTimeout()
 
     def tell_for_receipt(self, *events: AnyEvent) -> None:
         self.outgoing.write_for_receipt(self.session.render_parts(events))
-        if self.timeOut is not None:
-            self._hears(*events)
-
-    def _hears(self, *events: AnyEvent) -> None:
-        if any(isinstance(event, Message) for event in events):
+        if self.timeOut is not None and any(isinstance(event, Message) for event in events):
             self.resetTimeout()
 
     def tell_lines(self, sender: str, lines: bytes, seconds: float) -> int:
@@ -309,7 +305,9 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         """Whether nothing more is told; what was told before may still be on its way."""
         return self.outgoing.writer is None
 
-    def end(self, reason: str, why: Ending = "lost", seconds: float = FLUSHING_SECONDS) -> None:
+    def end(
+        self, reason: str, why: Ending = "lost", seconds: float = closing.FLUSHING_SECONDS
+    ) -> None:
         """Leave, or be held, and close once the answers are out, which may take so many seconds."""
         self.session.stop(reason)
         user, self.user = self.user, None
@@ -323,9 +321,8 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         if not self.closed:
             at_once = self.input_ended or self.factory.visitors.crowded
             self.ignore_input()
-            self.watch.stop()
             self.outgoing.close()
-            self._closing = make_closing(self)
+            self._closing = closing.make_closing(self)
             self._closing.hang_up(seconds, at_once)
 
     def quit(self, reason: str = "quit") -> None:
@@ -337,7 +334,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         """Say why somebody is not let in, and close."""
         self.tell(answer)
         self.factory.activity.refused(reason)
-        self.end(reason, seconds=min(REFUSED_SECONDS, self.factory.settings.name_time))
+        self.end(reason, seconds=min(closing.REFUSED_SECONDS, self.factory.settings.name_time))
 
     def no_name_came(self) -> None:
         seconds = self.factory.settings.name_time
@@ -353,7 +350,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         self.user = None
         self.outgoing.drop()  # it is told again elsewhere
         self.tell(why)
-        self.end("dismissed", seconds=CLOSING_SECONDS)
+        self.end("dismissed", seconds=closing.CLOSING_SECONDS)
 
     def drain(self) -> None:
         self.session.drain()
@@ -365,7 +362,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
 
     def abort(self) -> None:
         self.outgoing.lost()
-        self._closing = self._closing or make_closing(self)
+        self._closing = self._closing or closing.make_closing(self)
         self._closing.abort()
 
     def vanished(self, how: str) -> None:
@@ -387,7 +384,6 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         self.outgoing.lost()
         if self.timeOut is not None:
             self.setTimeout(None)
-        self.watch.stop()
         self.factory.directory.check()
         self.session.handle_rest()
         closed = "closed" if isinstance(reason.value, ConnectionDone) else "reset"
@@ -396,7 +392,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         self.deaf = True
         # They hold this: else it is a cycle to collect.
         self.session.forget()
-        del self.handle_line, self.watch, self.session
+        del self.handle_line, self.session
         self._closing = self._telnet = None
 
     def callLater(self, period: float, func: Callable[[], object]) -> IDelayedCall:

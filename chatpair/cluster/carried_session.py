@@ -67,7 +67,7 @@ class CarriedSession(Session):
         """Let the other node decide whether the client stays."""
         was_cut = getattr(self.connection.transport, "input_was_cut", False)
         self._way.end("cut" if was_cut else "said all")
-        self.connection.watch.input_ended()
+        self.connection.outgoing.look_out().input_ended()
 
     def handle_rest(self) -> None:
         """Send on what has come: there will be no later."""

@@ -116,7 +116,7 @@ class ProxiedConnection(ProtocolWrapper):
     factory: ProxiedFactory
     transport: Any
     wrappedProtocol: Any
-    paused, watch = False, None
+    paused = False
     _header: bytes | None = b""  # or what has come of it
     _peer: IAddress
     _kept: list[bytes] | None = None  # of the answer to the end of input
@@ -183,6 +183,9 @@ class ProxiedConnection(ProtocolWrapper):
 
     def no_name_came(self) -> None:
         self.refuse("no PROXY header")  # who says nothing is no proxy
+
+    def has_unread(self) -> bool:
+        return False
 
     def drain(self) -> None:
         """Do nothing: no line has come."""

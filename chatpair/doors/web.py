@@ -206,7 +206,6 @@ class _Channel(http.HTTPChannel):
     too_often = False
     """Whether there is nothing for it, but that the chat says so over a WebSocket."""
 
-    watch = None
     _receive: Callable[[bytes], object] | None = None
     _host: str | None = None
 
@@ -268,6 +267,9 @@ class _Channel(http.HTTPChannel):
             chat.visitors.went(self, self._host)
 
     # To the chat
+
+    def has_unread(self) -> bool:
+        return False
 
     def drain(self) -> None:
         """Do nothing: no request waits."""

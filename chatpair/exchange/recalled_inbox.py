@@ -102,8 +102,7 @@ class RecalledInbox(Inbox):
         Of what was told once that is never sure: a proxy may have taken it, long before the loss
         was noticed. But who comes back is there at that moment.
         """
-        watch = self.connection.watch
-        if watch is not None and watch.is_all_delivered() and not self._pending:
+        if not self._pending and self.connection.is_all_delivered():
             while self._lately and self._lately.oldest().again:
                 self._lately.popleft()
 

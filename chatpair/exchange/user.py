@@ -7,7 +7,6 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from chatpair.exchange.limits import Pace
 from chatpair.exchange.messages import AnyEvent, Error, Failing, Outcome, Ringing, Tried
 from chatpair.exchange.names import Name
-from chatpair.exchange.watching import Watching
 
 MAX_TRIED = 5
 """Calls in a second that somebody who does not take them is told of."""
@@ -52,17 +51,17 @@ tell.
 class Connection(Protocol):
     """What an inbox needs of the connection that its user is on: a ChatProtocol has it.
 
-    `tell_for_receipt` says so to `Receipts.handed` when the kernel has these and all before.
+    `tell_for_receipt` says so to `Receipts.handed` when the kernel has these and all before;
+    `is_all_delivered` tells whether the kernel knows that the other end has them too.
     """
 
     @property
     def full(self) -> bool: ...
     @property
-    def watch(self) -> Watching | None: ...
-    @property
     def host(self) -> str | None: ...
     def tell(self, event: AnyEvent) -> None: ...
     def tell_for_receipt(self, *events: AnyEvent) -> None: ...
+    def is_all_delivered(self) -> bool: ...
     def tell_lines(self, sender: str, lines: bytes, seconds: float) -> int: ...
     def pair_changed(self) -> None: ...
     def bind(self) -> None: ...
@@ -76,12 +75,12 @@ class _Lost:
     """Stands where a connection was that is lost: nobody hears what it is told."""
 
     full = False
-    host = watch = None
+    host = None
 
     def _ignore(self, *_: object) -> Any:
         return False
 
-    tell = tell_for_receipt = tell_lines = _ignore
+    tell = tell_for_receipt = tell_lines = is_all_delivered = _ignore
     pair_changed = bind = flow_changed = taken_over = dismissed = _ignore
 
 

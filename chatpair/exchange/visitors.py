@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -10,7 +10,6 @@ from twisted.internet.interfaces import IReactorTime
 from chatpair.exchange.delay import Delay
 from chatpair.exchange.limits import HostLimit, is_stranger
 from chatpair.exchange.settings import Settings
-from chatpair.exchange.watching import Watching
 
 SILENT_SECONDS = 90.0
 """How long a connection that speaks JSON may say nothing; clients ping every 30 seconds."""
@@ -31,9 +30,8 @@ class Visitor(Protocol):
     paused: bool
     """Whether what has come waits for room, or for the turns of others."""
 
-    @property
-    def watch(self) -> Watching | None:
-        """What asks the kernel, if it can tell anything."""
+    def has_unread(self) -> bool:
+        """Tell whether the other end has said something that was not read yet."""
 
     def no_name_came(self) -> None:
         """Close, because a name is overdue."""
@@ -72,7 +70,7 @@ class Visitors(set[Visitor]):
             clock, SILENT_SECONDS, lambda visitor: visitor.no_line_came()
         )
         """Those who are to say something in time."""
-        self.watches: Delay[Watching] = Delay(clock, DELIVERY_CHECK, lambda watch: watch.look())
+        self.watches: Delay[Any] = Delay(clock, DELIVERY_CHECK, lambda watch: watch.look())
         """Those who look after connections that were told something."""
 
     @property
@@ -153,4 +151,4 @@ class Visitors(set[Visitor]):
 
 
 def _has_unread(visitor: Visitor) -> bool:
-    return visitor.paused or (visitor.watch is not None and visitor.watch.has_unread())
+    return visitor.paused or visitor.has_unread()

@@ -77,7 +77,7 @@ def take_connection(
         output=waiting + later,
         full=outgoing.full,
         unhanded=outgoing._unhanded + len(later),
-        told_at=protocol.watch._told_at,
+        told_at=outgoing.watch._told_at if outgoing.watch is not None else 0.0,
         due=visitors.unnamed.due_of(protocol) or visitors.silent.due_of(session),
         listens_until=timer.getTime() if timer is not None and closes_in is None else None,
         closes_in=closes_in,
@@ -177,10 +177,9 @@ def _restore(protocol: ChatProtocol, taken: snapshot.Connection) -> None:
         telnet._verb, telnet._tail = taken.telnet.verb, taken.telnet.tail
         telnet._refused = taken.telnet.refused
         read_no_more_at_once(protocol.transport, TELNET_BYTES_A_TURN)
-    outgoing, watch = protocol.outgoing, protocol.watch
+    outgoing = protocol.outgoing
     outgoing.full, outgoing._unhanded = taken.full, taken.unhanded
-    watch.told()
-    watch._told_at = taken.told_at
+    outgoing.look_out()._told_at = taken.told_at
     protocol.input_state = "waiting" if taken.reading == "open" else taken.reading
     protocol.paused = taken.reading != "ended"
     _restore_session(protocol, taken.session)
@@ -232,7 +231,8 @@ def _go_on(protocol: ChatProtocol, taken: snapshot.Connection) -> None:
 
 def let_go(protocol: ChatProtocol, transport: Moving) -> None:
     """Know nothing more of a connection that another process has; the other end notices nothing."""
-    protocol.watch.stop()
+    if protocol.outgoing.watch is not None:
+        protocol.outgoing.watch.stop()
     protocol.setTimeout(None)
     protocol.ignore_input()
     protocol.outgoing.writer = None

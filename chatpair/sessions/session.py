@@ -14,7 +14,6 @@ from chatpair.exchange.exchange import Exchange
 from chatpair.exchange.messages import AnyCommand, AnyEvent, Error, Notice
 from chatpair.exchange.user import Connection, Inbox, User
 from chatpair.exchange.visitors import Visitor
-from chatpair.exchange.watching import Watching
 from chatpair.sessions.password import PasswordCheck
 
 FULL = Error("name", "try-later", plain.FULL)
@@ -37,8 +36,6 @@ class Speaker(Connection, Visitor, Protocol):
     handle_line: LineHandler
     turn: int
 
-    @property
-    def watch(self) -> Watching: ...
     @property
     def closed(self) -> bool: ...
     @property

@@ -12,6 +12,12 @@ from typing import Any, Protocol
 from automat import TypeMachineBuilder
 from twisted.internet.interfaces import IHalfCloseableDescriptor, ISSLTransport
 
+FLUSHING_SECONDS = 300.0
+"""How long a client may take to read what it was told before."""
+
+REFUSED_SECONDS = 30.0
+"""The same for one that was refused: the answer may wait for a handshake that never ends."""
+
 CLOSING_SECONDS = 1.0
 """How long what a client still sends is read after the last answer."""
 

@@ -4,6 +4,7 @@ import fcntl
 import select
 import socket
 import struct
+import sys
 import termios
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,7 +13,6 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.protocols.policies import ProtocolWrapper
 
 from chatpair.exchange.delay import Delay
-from chatpair.exchange.watching import Watching
 
 KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_TRIES = 15, 5, 3
 """Seconds of silence before the first probe, and between probes; probes without an answer."""
@@ -87,14 +87,21 @@ def is_gone(sock: socket.socket, *, all_read: bool) -> bool:
     return any(event & lost for _, event in poll.poll(0))
 
 
-def is_unread(sock: socket.socket) -> bool:
+def _waiting(sock: socket.socket | None, request: int) -> int | None:
+    """Return how many bytes the kernel has, unless it can't be asked any more."""
+    if sock is None or sock.fileno() == -1:
+        return None
+    return int.from_bytes(fcntl.ioctl(sock, request, bytes(4)), sys.byteorder)
+
+
+def is_unread(sock: socket.socket | None) -> bool:
     """Tell whether something has come that was not read; an end alone is nothing."""
-    return fcntl.ioctl(sock, termios.FIONREAD, bytes(4)) != bytes(4)
+    return bool(_waiting(sock, termios.FIONREAD))
 
 
-def is_delivered(sock: socket.socket) -> bool:
+def is_delivered(sock: socket.socket | None) -> bool:
     """Tell whether the other end has acknowledged all that the kernel was given."""
-    return fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)) == bytes(4)
+    return _waiting(sock, termios.TIOCOUTQ) == 0
 
 
 def is_silent(sock: socket.socket) -> bool:
@@ -115,61 +122,42 @@ class Watched(Protocol):
     def vanished(self, how: str) -> None:
         """It is lost."""
 
+    def all_arrived(self) -> None:
+        """There is nothing to watch it for any more."""
+
 
 @dataclass(slots=True, eq=False, repr=False)
 class Watch:
     """Notices what Twisted does not, which watches a connection only while it reads or writes.
 
     That is: a reset while nothing is read, because of flow control or because the input has
-    ended, and a silent end while something is to be delivered.
+    ended, and a silent end while something is to be delivered. It is there for as long.
     """
 
     _clock: IReactorTime
-    _checks: Delay[Watching]  # DELIVERY_CHECK long, for many
+    _checks: "Delay[Watch]"  # DELIVERY_CHECK long, for many
     _socket: socket.socket | None
     _watched: Watched
     _next: IDelayedCall | None = None
     _told_at: float = 0.0  # seconds; when something was told that may not have arrived
-    waiting: bool = False
-    """Whether it is looked at what was told before: it need not say so again."""
     _reading: bool = True
     _input_ended: bool = False
 
-    def __post_init__(self) -> None:
-        """Let the kernel look out too."""
-        if self._socket is not None:
-            set_options(self._socket)
-
-    def told(self) -> None:
+    def begin(self) -> None:
         """See to it that what was written arrives."""
-        if not self.waiting and self._socket is not None:
-            self.waiting = True
+        if self._socket is not None:
             self._told_at = self._clock.seconds()
             self._checks.start(self)
 
     def reads(self, reading: bool) -> None:
         """Look out for a reset while nothing is read."""
         self._reading = reading
-        if not reading:
-            self.told()
-
-    def is_all_delivered(self) -> bool:
-        return self._open is not None and is_delivered(self._open)
-
-    def has_unread(self) -> bool:
-        return self._open is not None and is_unread(self._open)
-
-    @property
-    def _open(self) -> socket.socket | None:
-        sock = self._socket
-        return sock if sock is not None and sock.fileno() != -1 else None
 
     def input_ended(self) -> None:
         """Look out for a reset from now on, which comes within a round trip if at all."""
         self.stop()
         self._input_ended = True
         if self._socket is not None:
-            self.waiting = True
             self._next = self._clock.callLater(LISTENER_FIRST_CHECK, self.look)
 
     def stop(self) -> None:
@@ -196,4 +184,4 @@ class Watch:
         elif not (delivered and self._reading):
             self._checks.start(self)
         else:
-            self.waiting = False
+            self._watched.all_arrived()

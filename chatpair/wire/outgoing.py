@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
+from socket import socket
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IPushProducer
@@ -19,8 +20,12 @@ DEFAULT_BUFFER = 65_536
 class Writer(Protocol):
     """The connection, which is told."""
 
+    factory: Any
     transport: Any
-    watch: Watch
+    socket: socket | None
+
+    def vanished(self, how: str) -> None:
+        """It is lost."""
 
     def callLater(self, period: float, func: Callable[[], object]) -> object: ...
 
@@ -44,6 +49,8 @@ class Outgoing:
     """The connection, as long as anything is told."""
     full: bool = False
     """Whether what was written is still waiting to be taken, so that more should wait too."""
+    watch: Watch | None = None
+    """Watches the connection while it may not have all that it was told, or is not read."""
     _asks: bool = False  # whether the kernel takes what is being written
     _taken: bool = False  # and it does
     _unhanded: int = 0  # bytes that wait in the transport at most, of which somebody wants to know
@@ -58,8 +65,18 @@ class Outgoing:
             self._later.append(iter((data,)))
             return
         writer.transport.write(data)
-        if not writer.watch.waiting:
-            writer.watch.told()
+        if self.watch is None:
+            self.look_out()
+
+    def look_out(self) -> Watch:
+        """Return what watches the connection, from now on if there was none."""
+        if self.watch is None:
+            writer = self.writer
+            assert writer is not None
+            clock, watches = writer.factory.clock, writer.factory.visitors.watches
+            self.watch = Watch(clock, watches, writer.socket, self)
+            self.watch.begin()
+        return self.watch
 
     def write_for_receipt(self, parts: Iterator[bytes]) -> None:
         """Write a text, and say handed as soon as the kernel has all of it and all before it.
@@ -104,8 +121,8 @@ class Outgoing:
         try:
             transport.bufferSize = 0
             self.writer.transport.write(data)
-            if not self.writer.watch.waiting:
-                self.writer.watch.told()
+            if self.watch is None:
+                self.look_out()
         finally:
             transport.bufferSize = limit
             self._asks = False
@@ -132,6 +149,8 @@ class Outgoing:
                 self.writer.transport.write(b"".join(chain.from_iterable(later)))
             self.writer.transport.unregisterProducer()
             self.writer = None
+            if self.watch is not None:
+                self.watch.stop()
 
     def _filled(self, full: bool) -> None:
         self.full = full
@@ -145,6 +164,15 @@ class Outgoing:
             self.writer.handed()
         else:
             self.writer.callLater(0, self._go_on)
+
+    # The watch tells
+
+    def vanished(self, how: str) -> None:
+        if self.writer is not None:
+            self.writer.vanished(how)
+
+    def all_arrived(self) -> None:
+        self.watch = None
 
     # The transport tells
 

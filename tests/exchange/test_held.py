@@ -5,7 +5,7 @@ import pytest
 from chatpair.exchange.kept_events import KEPT_EVENTS
 from chatpair.exchange.keys import NEAR_MISSES, WRONG_KEYS, words
 from chatpair.exchange.recalled_inbox import LATELY_SECONDS, RecalledInbox
-from chatpair.wire.liveness import Watch
+from chatpair.protocol import ChatProtocol
 from tests.support.exchange import PAIRED, Exchange, Party, said
 from tests.support.transcript import play, scenes
 
@@ -318,7 +318,7 @@ def test_what_is_repeated_every_few_seconds_is_at_an_end(
     alice, bob = exchange.pair()
     key = key_of(bob)
     alice.says("one")
-    monkeypatch.setattr(Watch, "is_all_delivered", lambda _: has_arrived)
+    monkeypatch.setattr(ChatProtocol, "is_all_delivered", lambda _: has_arrived)
     told = []
     for _ in range(20):
         bob.drops()

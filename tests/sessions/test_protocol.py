@@ -6,8 +6,7 @@ import weakref
 import pytest
 
 from chatpair.exchange.users import MAX_LISTED
-from chatpair.protocol import FLUSHING_SECONDS
-from chatpair.wire.closing import CLOSING_SECONDS
+from chatpair.wire.closing import CLOSING_SECONDS, FLUSHING_SECONDS
 from chatpair.wire.line_receiver import LINES_FOR_ONE, LINES_IN_A_CHUNK, SHORT_CHUNK
 from chatpair.wire.turns import LINES_A_TURN
 from tests.support.exchange import Exchange, Party, said

@@ -12,7 +12,6 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from chatpair.exchange.delay import Delay
-from chatpair.exchange.watching import Watching
 from chatpair.wire import liveness
 from tests.support.exchange import Exchange, Party
 from tests.support.server import TIMEOUT
@@ -126,6 +125,9 @@ class Watched:
         """Note how it was lost."""
         self.lost.append(how)
 
+    def all_arrived(self) -> None:
+        """Do nothing."""
+
 
 def test_what_came_before_the_other_end_closed_may_wait_to_be_read(
     unix: tuple[socket.socket, socket.socket],
@@ -133,8 +135,9 @@ def test_what_came_before_the_other_end_closed_may_wait_to_be_read(
     one, other = unix
     clock = Clock()
     watched = Watched()
-    checks: Delay[Watching] = Delay(clock, 1, lambda watch: watch.look())
+    checks: Delay[liveness.Watch] = Delay(clock, 1, lambda watch: watch.look())
     watch = liveness.Watch(clock, checks, one, watched)
+    watch.begin()
     watch.reads(False)  # because of flow control
     other.sendall(b"last words")
     other.close()
@@ -200,7 +203,8 @@ class Kernel:
             name = f"is_{question}"
             answer = partial(lambda question, *_, **__: getattr(self, question), question)
             monkeypatch.setattr(liveness, name, answer)
-        party.protocol.watch._socket = Mock()
+        party.protocol.socket = Mock()
+        party.protocol.outgoing.watch = None  # which has no socket
 
 
 def test_a_silent_end_is_noticed(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,7 +174,8 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         else:
             self._input("go on")
             self.paused = False
-            self.outgoing.look_out().reads(True)
+            if self.outgoing.watch is not None:
+                self.outgoing.watch.reads(True)
             self.handle_buffer()
             if not (self.paused or self.closed or self.input_ended):
                 self.transport.resumeProducing()

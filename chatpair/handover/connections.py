@@ -77,7 +77,7 @@ def take_connection(
         output=waiting + later,
         full=outgoing.full,
         unhanded=outgoing._unhanded + len(later),
-        told_at=outgoing.watch._told_at if outgoing.watch is not None else 0.0,
+        told_at=outgoing.watch._told_at if outgoing.watch is not None else None,
         due=visitors.unnamed.due_of(protocol) or visitors.silent.due_of(session),
         listens_until=timer.getTime() if timer is not None and closes_in is None else None,
         closes_in=closes_in,
@@ -179,7 +179,8 @@ def _restore(protocol: ChatProtocol, taken: snapshot.Connection) -> None:
         read_no_more_at_once(protocol.transport, TELNET_BYTES_A_TURN)
     outgoing = protocol.outgoing
     outgoing.full, outgoing._unhanded = taken.full, taken.unhanded
-    outgoing.look_out()._told_at = taken.told_at
+    if taken.told_at is not None:
+        outgoing.look_out()._told_at = taken.told_at
     protocol.input_state = "waiting" if taken.reading == "open" else taken.reading
     protocol.paused = taken.reading != "ended"
     _restore_session(protocol, taken.session)

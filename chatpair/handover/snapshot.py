@@ -157,7 +157,8 @@ class Connection(Part):
     output: bytes = b""
     full: bool = False
     unhanded: int = 0
-    told_at: float = 0.0
+    told_at: float | None = None
+    """Since when it may not have all that it was told."""
     due: float | None = None
     """When a name, or a line of a program, is overdue."""
     listens_until: float | None = None

@@ -15,7 +15,7 @@ from chatpair.aio.endpoint import LoopClock, LoopEndpoint
 from chatpair.client import line
 from chatpair.client.line import Events
 from chatpair.client.reader import Message
-from chatpair.exchange.messages import Event, Here, Outcome
+from chatpair.exchange.messages import Event, Here, JsonEvent, Outcome
 
 T = TypeVar("T")
 
@@ -108,5 +108,5 @@ class Line:
     def messages(self) -> Events[Message]:
         return Events(Message, self._line._reader, self._wait)
 
-    def events(self) -> Events[Event]:
+    def events(self) -> Events[JsonEvent]:
         return Events(Event, self._line._reader, self._wait)

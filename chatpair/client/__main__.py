@@ -14,9 +14,9 @@ def main() -> None:
     from chatpair.client import options
 
     chosen = options.parse()
-    if not chosen.check and (sys.stdin is None or sys.stdout is None):
+    if not (chosen.check or chosen.verb == "say") and (sys.stdin is None or sys.stdout is None):
         sys.exit("chatpair needs a standard input and a standard output.")
-    for_program = chosen.check or chosen.command is not None
+    for_program = chosen.check or chosen.verb or chosen.command is not None
     is_person = not for_program and sys.stdin.isatty() and sys.stdout.isatty()
     if is_person and not chosen.plain:
         # What the line editor works with; it must be there before any other reactor is.

@@ -29,6 +29,7 @@ class ExitStatus(IntEnum):
     PEER_LEFT = 6, "the other left before all was said"
     NOT_DELIVERED = 7, "something was said that has not arrived, as far as anybody can tell"
     COMMAND = 8, "the command of --exec failed"
+    FEWER = 9, "fewer messages came than --count of chatpair listen asks for"
 
 
 class Ending(NamedTuple):
@@ -67,6 +68,7 @@ _STATUSES = {
     "unknown": ExitStatus.UNKNOWN,
     "busy": ExitStatus.BUSY,
     "dnd": ExitStatus.BUSY,
+    "unanswered": ExitStatus.BUSY,
     "self": ExitStatus.USAGE,
     "nobody": ExitStatus.PEER_LEFT,
     "too-long": ExitStatus.NOT_DELIVERED,

@@ -45,6 +45,19 @@ def sections(settings: str) -> tuple[Section, ...]:
     """Return what there is to know besides the options; `settings` is the file's path."""
     return (
         Section(
+            "for scripts",
+            "These do one thing and leave, with an exit status; chatpair say --help and so on tell "
+            "their options. --server HOST:PORT is where the server is.",
+            (
+                ("chatpair say bob 'Done.'", "say something to bob"),
+                (
+                    "chatpair listen --name log",
+                    "write what is said by whoever calls; --exec runs a command for each message",
+                ),
+                ("chatpair who", "write who is here"),
+            ),
+        ),
+        Section(
             "commands",
             "On a terminal. Any other line is said; a line with a space in front always is.",
             (
@@ -135,7 +148,8 @@ def sections(settings: str) -> tuple[Section, ...]:
     )
 
 
-def _fill(text: str, first: str = "", hanging: str = "") -> str:
+def filled(text: str, first: str = "", hanging: str = "") -> str:
+    """Return a text in lines of WIDTH."""
     # An option that is broken at its hyphens can't be found or copied.
     return fill(
         text, WIDTH, initial_indent=first, subsequent_indent=hanging, break_on_hyphens=False
@@ -146,14 +160,14 @@ def _item(term: str, text: str) -> str:
     lead = f"  {term}"
     hanging = " " * _TEXT_COLUMN
     if len(lead) + 2 > _TEXT_COLUMN:
-        return f"{lead}\n{_fill(text, hanging, hanging)}"
-    return _fill(text, lead.ljust(_TEXT_COLUMN), hanging)
+        return f"{lead}\n{filled(text, hanging, hanging)}"
+    return filled(text, lead.ljust(_TEXT_COLUMN), hanging)
 
 
 def _in_help(section: Section) -> str:
     parts = [f"{section.heading}:"]
     if section.text:
-        parts.append(_fill(section.text, "  ", "  "))
+        parts.append(filled(section.text, "  ", "  "))
     parts += [_item(*item) for item in section.items]
     if section.example:
         parts.append("\n" + indent(section.example, " " * (_TEXT_COLUMN + 2)))
@@ -172,7 +186,7 @@ def _settings_from_home() -> str:
 
 def description() -> str:
     """Return what stands before the options."""
-    return "\n\n".join(map(_fill, (ABOUT, *DESCRIPTION)))
+    return "\n\n".join(map(filled, (ABOUT, *DESCRIPTION)))
 
 
 def epilog() -> str:

@@ -8,7 +8,7 @@ async with Line("localhost:9999", "echo") as line:
 import warnings
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Generic, NoReturn, Self, TypeVar
+from typing import Generic, NoReturn, Self, TypeVar, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
@@ -40,7 +40,7 @@ class Events(Generic[E]):
 
     def __init__(
         self,
-        kind: type[E],
+        kind: type[Event],
         reader: Reader,
         wait: Callable[[Deferred[JsonEvent | None]], Awaitable[JsonEvent | None]] = lambda it: it,
     ) -> None:
@@ -63,7 +63,7 @@ class Events(Generic[E]):
             if event is None:
                 raise StopAsyncIteration
             if isinstance(event, self._kind):
-                return event
+                return cast(E, event)
 
 
 class Line:
@@ -268,7 +268,7 @@ class Line:
         """
         return Events(Message, self._reader)
 
-    def events(self) -> Events[Event]:
+    def events(self) -> Events[JsonEvent]:
         """Iterate over all that is told: messages, who paired or left, and the other events.
 
         What methods return, as the outcome of a text, is not among them.

@@ -48,7 +48,9 @@ class Reader:
             return None  # start and say tell it
         done: Deferred[None] = Deferred()
         if isinstance(event, messages.Message):
-            event = Message(event.sender, event.text, event.time, _done=lambda: _fire(done))
+            event = Message(
+                event.sender, event.text, event.time, seq=event.seq, _done=lambda: _fire(done)
+            )
         elif not self._is_read:
             if isinstance(event, messages.PeerTyping):
                 return None

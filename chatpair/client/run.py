@@ -18,6 +18,7 @@ from chatpair.client.check import check
 from chatpair.client.command import CommandScreen
 from chatpair.client.connection import endpoint_at
 from chatpair.client.ending import DONE, Ending, ExitStatus, interrupted
+from chatpair.client.once import Once
 from chatpair.client.options import Options
 from chatpair.client.person import PersonTalk
 from chatpair.client.pipe import PipeTalk
@@ -63,6 +64,9 @@ class _Client:
             return await self._unless_unreachable(
                 check(self._common["endpoint"], *of_name, self._reactor)
             )
+        if self._options.verb:
+            once = Once(self._common["endpoint"], self._options, self._reactor)
+            return await self._unless_unreachable(once.run())
         if self._options.command is not None:
             return await self._run_command(self._options.command)
         if not is_person:

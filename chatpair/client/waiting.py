@@ -8,6 +8,7 @@ from twisted.internet.task import deferLater
 
 from chatpair.client.conversation import Conversation
 from chatpair.client.errors import Refused
+from chatpair.client.line import Line
 from chatpair.client.plain_line import PlainLine
 from chatpair.client.session import is_same_name
 
@@ -18,7 +19,7 @@ WAIT_SECONDS = 1.0, 5.0
 
 
 async def call_when_free(
-    line: AnyLine,
+    line: AnyLine | Line,
     name: str,
     clock: IReactorTime,
     is_wanted: Callable[[], bool],
@@ -49,7 +50,7 @@ async def call_when_free(
         seconds = min(2 * seconds, most)
 
 
-async def _may_be_free(line: AnyLine, name: str) -> bool:
+async def _may_be_free(line: AnyLine | Line, name: str) -> bool:
     """Tell whether to call: whoever is called while busy is bothered with that."""
     if isinstance(line, PlainLine):
         return True  # an old server would take the question for text

@@ -58,6 +58,11 @@ CASES: list[tuple[ExitStatus, str, list[str]]] = [
         "chatpair --name alice --to bob --exec 'echo; false'",
         [WELCOME, PAIRED, FAILED],
     ),
+    (
+        ExitStatus.FEWER,
+        'command chatpair listen --port "$PORT" --name ear --seconds 0.1 --count 1',
+        ["Fewer messages came than --count asks for."],
+    ),
 ]
 
 

@@ -45,9 +45,10 @@ def ended(capsys: pytest.CaptureFixture[str]) -> Ended:
 
 def test_there_are_defaults() -> None:
     off = dict.fromkeys(("tls", "plain", "wait", "linger", "json", "check"), False)
-    texts = dict.fromkeys(("ca", "name", "password", "to"), "")
-    expected = {"host": "localhost", "port": 9999, "color": True, "bell": True, "command": None}
-    assert vars(parse([])) == {**expected, **off, **texts}
+    texts = dict.fromkeys(("ca", "name", "password", "to", "verb", "text"), "")
+    unset = dict.fromkeys(("command", "seconds", "count"))
+    expected = {"host": "localhost", "port": 9999, "color": True, "bell": True}
+    assert vars(parse([])) == {**expected, **off, **texts, **unset}
 
 
 def test_each_can_be_given() -> None:
@@ -64,6 +65,10 @@ def test_each_can_be_given() -> None:
         **how,
         "command": "python3 -i",
         "check": False,
+        "verb": "",
+        "text": "",
+        "seconds": None,
+        "count": None,
     }
 
 

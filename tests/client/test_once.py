@@ -1,0 +1,183 @@
+"""What scripts ask for: chatpair say, chatpair listen and chatpair who."""
+
+import signal
+
+import pytest
+
+from chatpair.client.ending import ExitStatus
+from tests.support.clients import COMMAND, Piped, spins_until
+from tests.support.server import Client, Server
+
+NO_WRITE = "The output can't be written: No space left on device."
+
+
+def once(server: Server, *arguments: str, command: list[str] = COMMAND) -> Piped:
+    """Run the client with a verb and its arguments."""
+    return Piped(*arguments, "--server", f"localhost:{server.port}", command=command)
+
+
+def arrives(client: Client, name: str) -> None:
+    """Wait until somebody is here."""
+
+    def is_here() -> bool:
+        client.says("/who")
+        return name in client.line()
+
+    spins_until(is_here)
+
+
+def test_something_is_said(server: Server) -> None:
+    bob = server.client("bob")
+    with once(server, "say", "bob", "The build is done.\nAll of it.", "--name", "cron") as cron:
+        assert bob.line() == "You are chatting with cron."
+        assert [bob.text(), bob.text(), bob.line()] == ["The build is done.", "All of it.", "Quit."]
+        cron.ends(ExitStatus.OK)
+    with once(server, "say", "bob", "hi") as somebody:
+        name = bob.line().removeprefix("You are chatting with ").removesuffix(".")
+        assert len(name.rpartition("-")[2]) == 8
+        assert bob.text() == "hi"
+        somebody.ends(ExitStatus.OK)
+
+
+def test_something_is_said_to_who_comes_later(server: Server) -> None:
+    with once(server, "say", "bob", "hi", "--wait", "--name", "cron") as cron:
+        carol = server.client("carol")
+        arrives(carol, "cron")
+        bob = server.client("bob")
+        assert bob.line() == "You are chatting with cron."
+        assert bob.text() == "hi"
+        cron.ends(ExitStatus.OK)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "why"),
+    [
+        (["say", "nobody", "hi"], ExitStatus.UNKNOWN, "The user nobody does not exist."),
+        (["say", "bob", "hi", "--name", "bob"], ExitStatus.NAME, "The name bob is taken."),
+        (["say", "bob", "hi"], ExitStatus.BUSY, "bob does not want to be disturbed."),
+        (
+            ["listen", "--name", "ear", "--seconds", "0.01", "--count", "1"],
+            ExitStatus.FEWER,
+            "Fewer messages came than --count asks for.",
+        ),
+        (["listen", "--name", "ear", "--seconds", "0.01"], ExitStatus.OK, None),
+    ],
+)
+def test_how_it_ends(server: Server, arguments: list[str], status: int, why: str | None) -> None:
+    bob = server.client("bob")
+    bob.says("/dnd on")
+    assert bob.line() == "Nobody can call you now."
+    with once(server, *arguments) as client:
+        client.ends(status, *([] if why is None else [why]))
+        assert client.output == b""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["listen"], "chatpair listen: --name is needed: by it others call"),
+        (["listen", "--count", "0"], "must be a number over 0, not '0'"),
+        (["listen", "--seconds", "inf"], "must be a number over 0, not 'inf'"),
+        (
+            ["listen", "--name", "x", "--json", "--exec", "cat"],
+            "--json and --exec can't be together",
+        ),
+        (["say", "bob"], "the following arguments are required: TEXT"),
+        (["say", "bob", ""], "must be what to say, and is empty"),
+        (["who", "--port", "1"], "which port? 1 or "),
+    ],
+)
+def test_what_is_wrong(server: Server, arguments: list[str], why: str) -> None:
+    with once(server, *arguments) as client:
+        assert client.wait() == ExitStatus.USAGE
+        assert why in client.notices()[-1]
+
+
+def test_who_is_here(server: Server) -> None:
+    _alice, bob = server.client("alice"), server.client("bob")
+    bob.calls("alice")
+    with once(server, "who", "--name", "carol") as client:
+        client.ends(ExitStatus.OK)
+        assert client.output == b"alice\ttalking\nbob\ttalking\n"
+    with once(server, "who", "--json") as client:
+        client.ends(ExitStatus.OK)
+        one, two = (b'{"name":"%b","paired":true}' % name for name in (b"alice", b"bob"))
+        assert client.output == b'{"event":"who","names":[%b,%b],"more":0}\n' % (one, two)
+
+
+def test_what_is_said_is_written_and_has_arrived_then(server: Server) -> None:
+    bob = server.client("bob")
+    with once(server, "listen", "--name", "ear", "--count", "2") as ear:
+        arrives(bob, "ear")
+        for text in ("one", "two"):
+            with once(server, "say", "ear", text) as client:
+                client.ends(ExitStatus.OK)
+        ear.ends(ExitStatus.OK)
+        assert ear.output == b"one\ntwo\n"
+
+
+def test_events_are_written(server: Server) -> None:
+    bob = server.client("bob")
+    with once(server, "listen", "--name", "ear", "--count", "1", "--json") as ear:
+        arrives(bob, "ear")
+        bob.calls("ear")
+        bob.says("hi")
+        ear.ends(ExitStatus.OK)
+        paired, message = ear.output.splitlines()
+        assert b'{"event":"paired","peer":"bob"' in paired
+        assert b'"from":"bob","text":"hi"' in message
+
+
+def test_what_can_t_be_written_has_not_arrived(server: Server) -> None:
+    bob = server.client("bob")
+    full = ["sh", "-c", 'exec "$0" "$@" >/dev/full', *COMMAND]
+    with once(server, "listen", "--name", "ear", command=full) as ear:
+        arrives(bob, "ear")
+        with once(server, "say", "ear", "hi") as client:
+            client.ends(ExitStatus.NOT_DELIVERED, "ear left before it had arrived.")
+        ear.ends(ExitStatus.USAGE, NO_WRITE)
+
+
+def test_who_reads_no_more_ends_it(server: Server) -> None:
+    bob = server.client("bob")
+    to_nobody = ["bash", "-c", '"$0" "$@" | true; exit ${PIPESTATUS[0]}', *COMMAND]
+    with once(server, "listen", "--name", "ear", command=to_nobody) as ear:
+        arrives(bob, "ear")
+        with once(server, "say", "ear", "hi") as client:
+            client.ends(ExitStatus.NOT_DELIVERED, "ear left before it had arrived.")
+        ear.ends(128 + signal.SIGPIPE, "The output was closed.")
+
+
+ANSWER = 'read x && test -z "$x" || echo "$CHATPAIR_EVENT from $CHATPAIR_PEER: $x"'
+
+
+def test_a_command_answers(server: Server) -> None:
+    bob = server.client("bob")
+    with once(server, "listen", "--name", "bot", "--exec", ANSWER, "--count", "2") as bot:
+        arrives(bob, "bot")
+        bob.calls("bot")
+        bob.says("1; date", "$(date)")
+        answers = [f"message from bob: {text}" for text in ("1; date", "$(date)")]
+        assert [bob.text(), bob.text(), bob.line()] == [*answers, "Quit."]
+        bot.ends(ExitStatus.OK)
+
+
+def test_what_a_command_fails_on_has_not_arrived(server: Server) -> None:
+    bob = server.client("bob")
+    command = "echo so >&2; test $CHATPAIR_EVENT = call || exit 3"
+    with once(server, "listen", "--name", "bot", "--exec", command) as bot:
+        arrives(bob, "bot")
+        with once(server, "say", "bot", "hi") as client:
+            client.ends(ExitStatus.NOT_DELIVERED, "bot left before it had arrived.")
+        bot.ends(ExitStatus.COMMAND, "so", "so", "The command ended with status 3.")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_politely(server: Server, number: signal.Signals) -> None:
+    bob = server.client("bob")
+    with once(server, "listen", "--name", "ear") as ear:
+        arrives(bob, "ear")
+        bob.calls("ear")
+        ear.kill(number)
+        assert bob.line() == "Quit."
+        assert ear.wait() == 128 + number

@@ -81,6 +81,12 @@ REFUSED = [
     (b'{"do":"resume","key":"K","seen":-1}', "resume", "bad-line", True),
     (b'{"do":"bye","do":"bye"}', None, "bad-line", True),
     (b'{"do":"say","id":1,"id":1,"text":"hi"}', None, "bad-line", True),
+    (b'{"do":"say","id":1,"text":"hi","text":"hi"}', None, "bad-line", True),
+    (b'{"do":"say","id":1,"text":"hi","\\u0069d":2}', None, "bad-line", True),
+    (b'{"do":"say","id":1,"text":"hi","pair":1,"pair":1}', None, "bad-line", True),
+    (b'{"do":"say","id":1,"text":"hi","to":"bob","to":"bob"}', None, "bad-line", True),
+    (b'{"do":"ack","seq":1,"seq":2}', None, "bad-line", True),
+    (b'{"do":"ack","seq":1,"x":[{"y":1,"y":2}]}', None, "bad-line", True),
     (b'{"do":"bye","x":{"y":1,"\\u0079":2}}', None, "bad-line", True),
     (DEEP, None, "bad-line", True),
 ]
@@ -94,6 +100,22 @@ def test_no_command(line: bytes, of: str | None, code: messages.ErrorCode, is_ob
     assert answer.is_object == is_object
     assert answer.error.text
     assert stdlib.loads(json.render(answer.error))["of"] == of
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ['"id":1', '"text":"a"', '"pair":2', '"to":"b"', '"x":"y"', '"seq":3', '"i\\u0064":4']
+        ),
+        max_size=6,
+    ),
+    st.sampled_from(["say", "ack"]),
+)
+def test_no_key_may_be_there_twice(pairs: list[str], word: str) -> None:
+    line = "{" + ",".join([f'"do":"{word}"', *pairs]) + "}"
+    keys = [key for key, _ in stdlib.loads(line, object_pairs_hook=list)]
+    if len(set(keys)) < len(keys):
+        assert isinstance(json.parse(line.encode()), messages.Invalid)
 
 
 KEYS = st.sampled_from(["do", "id", "text", "name", "key", "seen", "seq", "x"])

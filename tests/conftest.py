@@ -2,7 +2,9 @@
 
 import os
 import resource
+from collections import deque
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -44,14 +46,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if named else 3 * (os.cpu_count() or 1)
 
 
-SHARED = ("chromium", "shared_cluster", "shared_engine", "servers", "port")
-"""Fixtures that take long to make, or ask for a server, those that take longest first."""
+SHARED = {"chromium": 4, "shared_cluster": 3, "shared_engine": 1, "servers": 1, "port": 1}
+"""Fixtures that take long to make, or ask for a server, and how long a test with one takes."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let as few workers as can be make each of what tests share.
 
-    Each worker begins with a run of the items of its own; others take from the end of that.
+    Each worker begins with as many items, the slow ones first; others take from the end of those.
     """
 
     def kind(item: pytest.Item) -> tuple[int, str]:
@@ -60,13 +62,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         params = item.callspec.params if hasattr(item, "callspec") else {}
         return (of_all or [len(SHARED)])[0], str(params.get("door", ""))
 
-    def part(of: list[pytest.Item], which: int) -> list[pytest.Item]:
-        return of[which * len(of) // workers : (which + 1) * len(of) // workers]
-
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    slow = sorted((item for item in items if kind(item)[0] < len(SHARED)), key=kind)
-    others = [item for item in items if kind(item)[0] == len(SHARED)]
-    items[:] = [item for at in range(workers) for item in (*part(slow, at), *part(others, at))]
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0"))
+    if workers == 0:
+        return
+    slow = deque(sorted((item for item in items if kind(item)[0] < len(SHARED)), key=kind))
+    others = deque(item for item in reversed(items) if kind(item)[0] == len(SHARED))
+    weights = list(accumulate([*SHARED.values()][kind(item)[0]] for item in slow))
+    ordered: list[pytest.Item] = []
+    for at in range(1, workers + 1):
+        while slow and weights[-len(slow)] <= weights[-1] * at / workers:
+            ordered.append(slow.popleft())
+        while others and len(ordered) < len(items) * at // workers:
+            ordered.append(others.popleft())
+    items[:] = ordered
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,7 +14,7 @@ from chatpair.codecs.cleaning import is_clean
 from chatpair.exchange.exchange import Exchange
 from chatpair.exchange.limits import host_of
 from chatpair.exchange.messages import AnyEvent, Ending, Error, Goodbye, Message, Mode, Notice, Quit
-from chatpair.exchange.user import LinesTeller, User
+from chatpair.exchange.user import LOST, LinesTeller, User
 from chatpair.sessions.json import JsonSession
 from chatpair.sessions.plain import PlainSession
 from chatpair.sessions.session import FULL, LineHandler, Session
@@ -30,10 +30,6 @@ DRAINED_LINES = 2_000
 _NO_TLS = Notice("This port talks plain text, not TLS.")
 _CROWDED, _TOO_OFTEN = Notice(plain.CROWDED), Notice(plain.TOO_OFTEN)
 _TAKEN_OVER = Error(None, "bad-key", "Another connection has taken this line over.")
-
-
-def _tell_nobody(sender: str, lines: bytes, seconds: float) -> int:
-    return 0
 
 
 @implementer(IHalfCloseableProtocol)
@@ -102,10 +98,9 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         assert self.user is not None
         count = self._tell_peer(self.user.name.text, lines, self.factory.time_of_day())
         if count < 0:
-            count = -count
             self.flow_changed()
         activity = self.factory.activity
-        activity.lines += count
+        activity.lines += -count if count < 0 else count
         activity.line_bytes += len(lines)
         return True
 
@@ -280,7 +275,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
     def _speak_to(self, peer: User | None) -> None:
         """Look up where what is said goes, once for many lines."""
         self.peer = peer
-        self._tell_peer = peer.inbox.tell_lines if peer is not None else _tell_nobody
+        self._tell_peer = peer.inbox.tell_lines if peer is not None else LOST.tell_lines
         takes_chunks = peer is not None and peer.inbox.takes_chunks
         self.takes_chunks = takes_chunks and self.session.takes_chunks and not self.deaf
 
@@ -317,8 +312,8 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
             self.factory.leave(user, why, reason)
         elif user is not None:
             self.factory.held.lose(user, reason)
-        elif self._closing is None and reason in ("closed", "reset"):
-            self.factory.activity.left_unnamed()
+        elif self._closing is None and self.handle_line == self.session.unnamed:
+            self.factory.activity.left_unnamed(reason)
         if not self.closed:
             at_once = self.input_ended or self.factory.visitors.crowded
             self.ignore_input()

@@ -233,6 +233,7 @@ class RemoteCalls:
         if pending.inc:
             inbox.answering = None
         self._end(pending)
+        self._exchange.activity.count("called", "paired")
         self._exchange.pairs.end(pending.caller, "switched")
         self._exchange.calls.pair(caller, pending.caller)
         pending.let_go_on()

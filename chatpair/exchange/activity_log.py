@@ -77,9 +77,10 @@ class ActivityLog:
         """Note that a user speaks faster than may be, and is made to wait from now on."""
         self._note("slowed", name)
 
-    def left_unnamed(self) -> None:
-        """Note that a connection was closed before a name was said, as health checks do."""
-        self._note("left without a name")
+    def left_unnamed(self, reason: str = "closed") -> None:
+        """Note that a connection ended before a name came, if it was not refused: a check."""
+        if reason in ("closed", "reset", "quit"):
+            self._note("left without a name")
 
     def count(self, what: str, reason: str) -> None:
         """Count what is too frequent for the log."""

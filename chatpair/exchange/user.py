@@ -77,7 +77,8 @@ class _Lost:
     full = False
     host = None
 
-    def _ignore(self, *_: object) -> Any:
+    @staticmethod  # so that each who has it has the same
+    def _ignore(*_: object) -> Any:
         return False
 
     tell = tell_for_receipt = tell_lines = is_all_delivered = _ignore

@@ -12,7 +12,7 @@ from tests.support.clients import spins_until
 from tests.support.cluster import Cluster
 from tests.support.engine import Engine
 from tests.support.json_client import JsonLines
-from tests.support.json_people import json_client
+from tests.support.json_people import json_client, resume
 from tests.support.options import refusal
 from tests.support.server import WEB, Client, Door, Server
 from tests.support.watching import METRICS, asked, scraped
@@ -140,6 +140,7 @@ def test_a_cluster_tells_how_it_is(engine: Engine) -> None:
         cluster.pair()[0].says("hello")
         spins_until(lambda: scraped(other)['chatpair_cluster_frames_received_total{node="n1"}'] > 1)
         figures = scraped(one)
+        unnamed = figures["chatpair_unnamed_total"]
         assert figures["chatpair_lines_total"] == 1
         assert scraped(other)["chatpair_lines_total"] == 0
         assert figures['chatpair_calls_total{outcome="paired"}'] == before + 1
@@ -149,6 +150,13 @@ def test_a_cluster_tells_how_it_is(engine: Engine) -> None:
         assert 0 < figures["chatpair_cluster_engine_round_trip_seconds"] < 10
         assert (figures["chatpair_cluster_ready"], figures["chatpair_cluster_nodes"]) == (1, 1)
         assert asked(one, "/health") == (200, "ok\n")
+        dave, key = json_client(other, "dave")
+        dave.close()
+        resume(one, key, 1).close()
+        with Client(one.door) as check:
+            check.says("Quit")
+            assert check.line() == "Quit"
+        spins_until(lambda: scraped(one)["chatpair_unnamed_total"] == unnamed + 1)
         cluster.ways[0].cut()
         spins_until(lambda: asked(one, "/health") == (503, "cut off from the engine\n"))
         assert scraped(one)["chatpair_cluster_ready"] == 0

@@ -3,15 +3,19 @@
 import asyncio
 import socket
 import sys
+from typing import Any
 
 import pytest
+from twisted.internet.defer import CancelledError, Deferred, fail
 
 import chatpair
 from chatpair.aio.endpoint import _Transport
 from chatpair.client.address import Place
+from chatpair.client.line import Events
+from chatpair.client.reader import Message, Reader
 from chatpair.exchange.messages import JsonEvent, Named, Paired, SetDnd
 from tests.support.library import SCENARIOS
-from tests.support.played import Endpoint, Stage, outcome
+from tests.support.played import HI, Endpoint, Stage, outcome
 from tests.support.server import Process, Server
 
 WORLDS = pytest.mark.parametrize("world", ["twisted", "asyncio"])
@@ -97,3 +101,20 @@ def test_the_old_ways_go_on_and_tell_what_to_write() -> None:
     outcome(line.quit())
     stage.quits()
     assert finished == [None]
+
+
+def test_an_event_that_a_cancelled_program_did_not_get_is_handed_out_again() -> None:
+    def cancelled(_: object) -> Deferred[Any]:
+        return fail(CancelledError())  # after the event was on its way
+
+    reader = Reader(lambda: False)
+    handled = reader.take(HI)
+    assert handled is not None
+    torn = Events[Message](Message, reader, cancelled)
+    (why,) = outcome(Deferred.fromCoroutine(torn.__anext__()))
+    assert isinstance(why, CancelledError)
+    events = Events[Message](Message, reader)
+    (message,) = outcome(Deferred.fromCoroutine(events.__anext__()))
+    assert (message.text, handled.called) == ("hi", False)
+    assert outcome(Deferred.fromCoroutine(events.__anext__())) == []
+    assert handled.called

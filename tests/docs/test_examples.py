@@ -95,6 +95,18 @@ def test_the_programs_for_programs_are_some(server: Server) -> None:
         assert bob.line() == "Quit."
 
 
+def test_the_program_in_the_readme_is_one(server: Server) -> None:
+    readme = (DOCS.parent / "README.rst").read_text()
+    lines = readme.partition("In Python::\n\n")[2].partition("\n\n`For programs")[0]
+    lines = lines.replace("localhost:9999", f"localhost:{server.port}")
+    program = f"import asyncio\n\nasync def main():\n{lines}\n\nasyncio.run(main())"
+    bob = server.client("bob")
+    with Process([sys.executable, "-W", "error", "-c", program]) as build:
+        assert bob.line() == "You are chatting with build."
+        assert bob.text() == "The build is done."
+        assert (build.wait(), build.output) == (0, b"")
+
+
 def who_is_here(client: Client) -> str:
     """Return the answer to /who."""
     client.says("/who")

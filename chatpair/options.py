@@ -48,8 +48,9 @@ _MEANINGS = {
     "a faster one is slowed and loses nothing. 0 for no limit.",
     "motd": "A file of UTF-8 text to send to whoever has said a name.",
     "log-format": "How the log is written: text, or json, an object a line. [default: text]",
-    "handover": "unix:PATH. A server that is started with the same takes over from this one, "
-    "connections and all, and this one ends: a restart that nobody notices. [default: none]",
+    "handover": "unix:PATH: a server that is started with the same takes over from this one, "
+    "connections and all, and this one ends: a restart that nobody notices. Or systemd, which "
+    "keeps all of it over a restart. [default: none]",
     "cluster": "The Valkey, or Redis 6.2 or newer, over which this server shares names and calls "
     "with others that are given the same: redis://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE], "
     "valkey:// the same, rediss:// and valkeys:// with TLS (trusting whom the system trusts, or "
@@ -113,8 +114,12 @@ def _value(option: str, text: str) -> str | float | Path:
     if option == "log-format" and text not in ("text", "json"):
         raise ValueError(f"--log-format {text}: text or json")
     if option == "handover":
-        if not (text.startswith("unix:") and text != "unix:" and _KIND == "epoll"):
-            raise ValueError(f"--handover {text}: not unix:PATH, or no epoll on this system")
+        if _KIND != "epoll":
+            raise ValueError(f"--handover {text}: this system has no epoll")
+        if text == "systemd":
+            return text
+        if not text.startswith("unix:") or text == "unix:":
+            raise ValueError(f"--handover {text}: not unix:PATH or systemd")
         return Path(text.removeprefix("unix:")).absolute()  # --rundir comes later
     if option not in _NUMBERS:
         return text

@@ -28,6 +28,8 @@ class Signals:
     _log_file: Path | None
     _files: list[tuple[str, Callable[[], object]]] = field(default_factory=list)
     _retry: IDelayedCall | None = None
+    restarts: Callable[[], object] | None = None
+    """What SIGUSR2 does, if it is systemd's signal for a restart."""
 
     def reads(self, what: str, read: Callable[[], object]) -> None:
         """Have something read anew by a function, which raises what it likes."""
@@ -37,6 +39,9 @@ class Signals:
         """Heed them from now on; whoever ends the reactor installs handlers when it runs."""
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.read_anew))
         signal.signal(signal.SIGUSR1, partial(self._rotate, signal.getsignal(signal.SIGUSR1)))
+        if self.restarts is not None:
+            restart = partial(self._reactor.callFromThread, self.restarts)
+            signal.signal(signal.SIGUSR2, lambda *_: restart())
         self._reactor.callWhenRunning(self._heed_ends)
 
     def _rotate(self, rotate: Any, *arguments: Any) -> None:

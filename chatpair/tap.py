@@ -7,6 +7,7 @@ import socket
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +27,10 @@ from chatpair.doors.proxied import PREFIX, ProxiedFactory
 from chatpair.doors.unix import remove_stale
 from chatpair.exchange.activity_log import ActivityLog
 from chatpair.factory import ChatFactory
+from chatpair.handover import passing, store
 from chatpair.handover.connections import Serving
 from chatpair.handover.ports import Ports
-from chatpair.handover.service import Handover
+from chatpair.handover.service import Handover, HandoverDoor
 from chatpair.options import Options, explain, read_motd
 from chatpair.ownership import Ownership
 from chatpair.signals import Signals
@@ -237,6 +239,19 @@ def _allow_open_files(wanted: int) -> int:
     return wanted
 
 
+def _handover(
+    where: Path | str | None, serving: Serving, ports: Ports, signals: Signals
+) -> Handover | None:
+    """Return what takes over and hands over there, if that is asked for."""
+    if isinstance(where, Path):
+        return Handover(serving, ports, partial(passing.ask, where))
+    if where is None:
+        return None
+    handover = Handover(serving, ports, store.take)
+    signals.restarts = handover.restart
+    return handover
+
+
 def makeService(options: Options) -> ChatService:
     """Return the service that the options ask for."""
     from twisted.internet import reactor
@@ -272,11 +287,11 @@ def makeService(options: Options) -> ChatService:
             lambda: setattr(settings, "motd", read_motd(options["motd"])),
         )
     sites: list[tuple[str, IProtocolFactory]] = [(port, factory) for port in options["ports"]]
-    ports, handover = Ports(), None
-    if options["handover"] is not None:
-        handover = Handover(Serving(factory), options["handover"], ports)
+    ports = Ports()
+    handover = _handover(options["handover"], Serving(factory), ports, signals)
+    if handover is not None and isinstance(options["handover"], Path):
         where = quoteStringArgument(str(options["handover"]))
-        sites.append((f"unix:{where}:mode=600:lockfile=0", handover))
+        sites.append((f"unix:{where}:mode=600:lockfile=0", HandoverDoor(handover)))
     chat = ChatService(factory, signals, ownership, mesh, handover)
     if options["log-format"] == "json":
         from chatpair.monitoring.json_log import json_log

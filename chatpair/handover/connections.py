@@ -27,8 +27,8 @@ from chatpair.wire.outgoing import Outgoing
 from chatpair.wire.telnet import TelnetFilter
 from chatpair.wire.turns import TELNET_BYTES_A_TURN, read_no_more_at_once
 
-MOST_LATE = 60.0
-"""Seconds that a snapshot may be old: the clocks of two machines differ by more."""
+MOST_LATE = 600.0
+"""Seconds that a snapshot may be old: clocks that do not count from the same time differ more."""
 
 Moving: TypeAlias = EpollTransport | tcp.Server
 """The transports whose sockets another process can go on with; unix.Server is one, TLS is none."""

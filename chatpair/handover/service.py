@@ -1,8 +1,9 @@
 """A process takes over from the one that served before it, and hands over to the next."""
 
 import socket
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
+from functools import partial
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -11,8 +12,8 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.protocols.basic import Int32StringReceiver
 
-from chatpair.handover import passing
-from chatpair.handover.passing import Given, Refused
+from chatpair.handover import passing, store
+from chatpair.handover.passing import Refused
 from chatpair.handover.ports import Ports
 from chatpair.handover.snapshot import Snapshot, encode
 
@@ -28,30 +29,24 @@ class Serving(Protocol):
     def retire(self) -> Deferred[None]: ...
 
 
-class Asked(Int32StringReceiver):
-    """A connection of a process that is to take over."""
+class Given(Protocol):
+    """What the process before this one has given: passing.py and store.py have one each."""
 
-    MAX_LENGTH = 10_000
-    factory: "Handover"
+    snapshot: Snapshot
+    sockets: dict[int, socket.socket]
 
-    def stringReceived(self, data: bytes) -> None:
-        sock = self.transport.getHandle()  # type: ignore[union-attr]
-        try:
-            self.factory.hand_over(sock, data)
-        finally:
-            self.transport.abortConnection()  # type: ignore[union-attr]
+    def accept(self) -> None: ...
+    def refuse(self, why: str) -> None: ...
 
 
-class Handover(Factory):
-    """Takes over from the process that listens on a unix socket, and listens there then."""
+class Handover:
+    """Takes over from the process that served before, and hands over to the next."""
 
-    protocol = Asked  # type: ignore[assignment]
-    noisy = False
-
-    def __init__(self, serving: Serving, path: Path, ports: Ports) -> None:
+    def __init__(self, serving: Serving, ports: Ports, ask: Callable[[], Given | None]) -> None:
+        """Take what asks the process that served before for all it has, if there is one."""
         self._serving = serving
-        self._path = path
         self._ports = ports
+        self._ask = ask
         self._given: Given | None = None
         self.over = False
         """Whether another process serves by now."""
@@ -59,8 +54,8 @@ class Handover(Factory):
     # The new process
 
     def begin(self) -> None:
-        """Ask the process that serves for all it has, if there is one; raises Refused."""
-        self._given = given = passing.ask(self._path)
+        """Ask for all that there is; raises Refused."""
+        self._given = given = self._ask()
         if given is not None:
             ports = given.snapshot.ports
             self._ports.given = {
@@ -71,7 +66,7 @@ class Handover(Factory):
 
     def finish(self) -> None:
         """Know all that the other process knew, when the ports are open; raises Refused."""
-        given = self._given
+        given, self._given = self._given, None
         if given is None:
             return
         try:
@@ -83,29 +78,60 @@ class Handover(Factory):
         for sock in (*self._ports.given.values(), *given.sockets.values()):
             sock.close()  # which nobody here has a use for
         self._ports.lock()
-        self._given = None
         _log.info("Took over {users} users", event="took_over", users=len(self._serving))
 
     # The old process
 
-    def hand_over(self, sock: socket.socket, asked: bytes) -> None:
-        """Hand all over to a process that has asked for it, and end; or go on."""
-        if self.over or not self.numPorts:
-            return  # this one is ending already
+    def hand_over(self, give: Callable[[bytes, list[socket.socket]], None]) -> bool:
+        """Hand all over by a function, and end; or go on if it raises Refused. Return which."""
+        if self.over:
+            return True
         taken, sockets = self._serving.take(self._ports.sockets())
         try:
-            passing.give(sock, asked, encode(taken), sockets)
+            give(encode(taken), sockets)
         except Refused as why:
             _log.error("No other process takes over: {why}", event="not_taken_over", why=why)
-        else:
-            self.over = True
-            _log.info("Another process has taken over", event="taken_over")
-            self._ports.let_go()
-            self._serving.retire().addCallback(lambda _: _stop())
+            return False
+        self.over = True
+        _log.info("Another process has taken over", event="taken_over")
+        self._ports.let_go()
+        self._serving.retire().addCallback(lambda _: stop())
+        return True
+
+    def restart(self) -> None:
+        """Give all to systemd, which starts another process when this one ends, as it must."""
+        if not self.hand_over(store.put):
+            stop()
 
 
-def _stop() -> None:
+def stop() -> None:
+    """Stop the process, if it does not stop already."""
     from twisted.internet import reactor
 
-    with suppress(ReactorNotRunning):  # it stops already
+    with suppress(ReactorNotRunning):
         reactor.stop()
+
+
+class Asked(Int32StringReceiver):
+    """A connection of a process that is to take over."""
+
+    MAX_LENGTH = 10_000
+    factory: "HandoverDoor"
+
+    def stringReceived(self, data: bytes) -> None:
+        sock = self.transport.getHandle()  # type: ignore[union-attr]
+        try:
+            if self.factory.numPorts:  # else the server stops
+                self.factory.handover.hand_over(partial(passing.give, sock, data))
+        finally:
+            self.transport.abortConnection()  # type: ignore[union-attr]
+
+
+class HandoverDoor(Factory):
+    """What the port serves on which such a process asks."""
+
+    protocol = Asked  # type: ignore[assignment]
+    noisy = False
+
+    def __init__(self, handover: Handover) -> None:
+        self.handover = handover

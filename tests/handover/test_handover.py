@@ -265,8 +265,8 @@ def test_one_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["--handover", "tcp:1"], "--handover tcp:1: not unix:PATH"),
-        (["--handover", "unix:"], "--handover unix:: not unix:PATH"),
+        (["--handover", "tcp:1"], "--handover tcp:1: not unix:PATH or systemd"),
+        (["--handover", "unix:"], "--handover unix:: not unix:PATH or systemd"),
         (["--handover", "unix:a", "--cluster", "redis://x"], "a server of a cluster can't"),
     ],
 )

@@ -1,0 +1,154 @@
+"""systemctl restart, with a test in the place of systemd."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from benchmarks.servers import free_port
+from tests.support.forks import BIN
+from tests.support.json_client import JsonLines
+from tests.support.server import TIMEOUT, Client, Door, Process
+
+START = """
+import os, sys
+given = [int(number) for number in sys.argv[1].split(",") if number]
+for number, descriptor in enumerate(given, 100):
+    os.dup2(descriptor, number)
+for number in range(len(given)):
+    os.dup2(100 + number, 3 + number, inheritable=True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(given)))
+os.environ["NOTIFY_SOCKET"] = sys.argv[2]
+os.environ["LISTEN_FDNAMES"] = ":".join(["chatpair"] * len(given))
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Starts a service with descriptors that were kept, as sd_listen_fds(3) says."""
+
+
+class Manager:
+    """Starts a service again and again, and keeps descriptors for it."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self._where = str(folder / "notify")
+        self._told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._told.settimeout(TIMEOUT)
+        self._told.bind(self._where)
+        self._port = port
+        self.kept: list[int] = []
+
+    @contextmanager
+    def started(self) -> Iterator[Process]:
+        """Start the service, which tells when it is ready."""
+        options = ["--port", f"epoll:{self._port}", "--handover", "systemd"]
+        command = [str(BIN / "twistd"), "-n", "--pidfile=", "chatpair", *options]
+        kept = ",".join(map(str, self.kept))
+        launch = [sys.executable, "-c", START, kept, self._where, *command]
+        with Process(launch, pass_fds=self.kept, stdin=subprocess.DEVNULL) as process:
+            self._is_told("READY=1")
+            yield process
+            if process.popen.poll() is None:
+                process.kill(signal.SIGTERM)
+            process.wait()
+            assert b"Traceback" not in process.output
+
+    def _is_told(self, last: str) -> None:
+        """Do what the service asks for, until it has told something."""
+        told = ""
+        while told != last:
+            data, descriptors, *_ = socket.recv_fds(self._told, 1_000, 253)
+            told = data.decode()
+            if told.startswith("FDSTORE=1\nFDNAME=chatpair"):
+                self.kept += descriptors
+            elif told.startswith("FDSTOREREMOVE=1"):
+                self.forgets()
+            else:
+                assert told in (last, "STOPPING=1")
+                for descriptor in descriptors:
+                    os.close(descriptor)
+
+    def stops_for_a_restart(self, process: Process) -> None:
+        """Stop the service with the signal for that."""
+        process.kill(signal.SIGUSR2)
+        self._is_told("BARRIER=1")
+        assert process.wait() == 0
+
+    def forgets(self) -> None:
+        """Close what is kept."""
+        for descriptor in self.kept:
+            os.close(descriptor)
+        self.kept.clear()
+
+    def __enter__(self) -> "Manager":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.forgets()
+        self._told.close()
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Manager]:
+    with Manager(tmp_path, free_port()) as running:
+        yield running
+
+
+def test_nobody_notices(manager: Manager) -> None:
+    door = Door(manager._port)
+    with ExitStack() as people:
+        with manager.started() as process:
+            alice, bob = (people.enter_context(Client(door)) for _ in range(2))
+            alice.says("alice")
+            bob.says("bob")
+            assert (alice.line(), bob.line()) == ("OK", "OK")
+            alice.calls("bob")
+            bob.line()
+            alice.sends(b"hel")
+            manager.stops_for_a_restart(process)
+        alice.sends(b"lo\n")
+        with manager.started() as process:
+            assert manager.kept == []
+            assert bob.text() == "hello"
+            carol = people.enter_context(Client(door))
+            carol.says("alice")
+            assert carol.line() == "Reuse"
+
+
+def test_what_is_not_kept_is_lost_as_any_connection_is(manager: Manager) -> None:
+    door = Door(manager._port)
+    with ExitStack() as people:
+        with manager.started() as process:
+            alice = people.enter_context(JsonLines(door))
+            key = alice.enters("alice")
+            manager.stops_for_a_restart(process)
+        for descriptor in manager.kept[1:]:  # FileDescriptorStoreMax= is too low
+            os.close(descriptor)
+        del manager.kept[1:]
+        alice.close()
+        with manager.started():
+            again = people.enter_context(JsonLines(door))
+            again.does("resume", key=key, seen=1)
+            assert again.events("resumed")[0]["name"] == "alice"
+
+
+def test_what_can_not_be_read_is_told(manager: Manager) -> None:
+    kept = os.memfd_create("chatpair")
+    os.write(kept, b"\x81\xa7version\x63")
+    manager.kept.append(kept)
+    with manager.started() as process:
+        process.wait_for("All lines are lost over this restart: its snapshot has version 99")
+        assert manager.kept == []
+
+
+def test_without_a_manager_it_stops(manager: Manager) -> None:
+    with manager.started() as process:
+        Path(manager._where).unlink()
+        process.kill(signal.SIGUSR2)
+        process.wait()
+        process.wait_for("No other process takes over: systemd can't be given all")
+        process.wait_for("Main loop terminated")

@@ -214,24 +214,25 @@ class RemoteCalls:
             why = no_such_user(frame.callee)
             self._mesh.send(inc, frames.Answered(frame.by, frame.call, why))
             return
+        pending = self._pending.get(callee)
+        if pending and not (pending.key == frame.name.key and pending.inc in ("", inc)):
+            pending = None
+        if pending and pending.inc and inc < self._mesh.me:
+            return  # the calls cross: of the two nodes the first answers, and only that
         caller, inbox = self._users.add(inc, frame.by, frame.name, frame.host)
         caller.since = self._exchange.clock.seconds() - frame.age
-        pending = self._pending.get(callee)
         inbox.answering = frame.call, callee
         try:
-            if pending and pending.key == caller.name.key and pending.inc in ("", inc):
-                self._meet(caller, inbox, pending)
-                inbox.pair_call = frame.call
+            if pending:
+                self._meet(caller, pending)
             else:
                 self._exchange.calls.connect(caller, callee)
         finally:
             inbox.answering = None
         self._begin(caller)
 
-    def _meet(self, caller: User, inbox: RemoteInbox, pending: _Pending) -> None:
-        """Pair two who call each other; the other node does, once it has the call from here."""
-        if pending.inc:
-            inbox.answering = None
+    def _meet(self, caller: User, pending: _Pending) -> None:
+        """Pair two who call each other."""
         self._end(pending)
         self._exchange.activity.count("called", "paired")
         self._exchange.pairs.end(pending.caller, "switched")

@@ -130,7 +130,24 @@ def test_two_who_call_each_other_are_one_pair(network: Network, first: str) -> N
     ]
     sent = [*network.link("a", "b").sent, *network.link("b", "a").sent]
     accepted = [frame for frame in sent if isinstance(frame, frames.Answered)]
-    assert len(accepted) == (first == "located")
+    assert len(accepted) == 1
+    alice.say("hi")
+    network.settle()
+    assert bob.heard == [["hi"]]
+
+
+def test_calls_cross_after_one_was_taken_back(network: Network) -> None:
+    alice, bob, _ = three(network)
+    network.hold()
+    alice.calls("bob")
+    network.answer()
+    network.clock.advance(CALL_SECONDS)
+    alice.hangs_up()
+    alice.calls("bob")
+    bob.calls("alice")
+    network.answer()
+    network.answer()
+    assert told(network, alice, bob) == [[SLOW, Free(), Paired("bob")], [Paired("alice")]]
     alice.say("hi")
     network.settle()
     assert bob.heard == [["hi"]]

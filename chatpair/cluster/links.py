@@ -3,7 +3,7 @@
 Each node has a Stream, its inbox, which it makes and reads. An entry of it has one field. Its name
 says from whom the entry is, its number, and the number of the last one that was taken from the
 reader: b"INC NUMBER TAKEN". Its value is a msgpack array of frames. Number 0 has none; it only
-acknowledges, or, from the node itself, makes the inbox.
+acknowledges, or asks for all again that was not taken, or, from the node itself, makes the inbox.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,6 +26,12 @@ less than 10 seconds, a tenth of it.
 
 SLOW_SECONDS = 3.0
 """After how long without one a node is slow."""
+
+AGAIN = b"again"
+"""The value of an entry that asks for all again."""
+
+MAX_STRANGERS = 1_000
+"""Unknown nodes that are kept in mind; there may be any number in what somebody else writes."""
 
 _log = Logger()
 
@@ -66,6 +72,7 @@ class Links:
         self._links: dict[str, Link] = {}
         self._marked: dict[Link, None] = {}  # to be looked at when this turn of the reactor is over
         self._away = True  # until it is said that the engine is there
+        self._strangers: set[str] = set()  # from whom something came that was dropped
         self._seldom = Seldom(clock, _log)
         self._tick_seconds = min(ACK_SECONDS, lease / 10)
         self._ticked = 0.0
@@ -94,11 +101,11 @@ class Links:
             del self._links[inc]
             # If that fails its time runs out.
             self._engine.command("UNLINK", key_of(self._engine, inc)).addErrback(self._failed)
-        new = members - self._links.keys() - {self.me}
-        for inc in new:
-            self._links[inc] = Link(inc)
-        if new & self._inbox.strangers:
-            self._inbox.read_again()
+        for inc in members - self._links.keys() - {self.me}:
+            link = self._links[inc] = Link(inc)
+            if inc in self._strangers and not self._away:  # else it sends again by itself, later
+                self._add(link, 0, AGAIN)
+        self._strangers -= members
 
     def send(self, inc: str, frame: Any) -> None:
         """Send a frame to a node with all others of this turn; to a dead one nothing is sent."""
@@ -241,8 +248,8 @@ class Links:
 
     # Reading
 
-    def _take(self, fields: Any) -> str | None:
-        """Take an entry, which anybody may have written; return its node if that is not known."""
+    def _take(self, fields: Any) -> None:
+        """Take an entry, which anybody may have written."""
         try:
             field, data = fields
             source, *numbers = field.split()
@@ -252,15 +259,15 @@ class Links:
             what = fields[:1] if isinstance(fields, list) else fields  # no more: it may be talk
             text = "Something in the inbox that no node wrote is skipped: {what}"
             self._seldom.warn(text, event="stranger_in_inbox", what=repr(what)[:200])
-            return None
+            return
         link = self._links.get(inc)
         if link is not None:
             self._take_from(link, number, taken, data)
-        elif inc != self.me and number != 0:
-            if inc not in self._inbox.strangers:
-                self._call(self._unknown, inc)
-            return inc
-        return None
+        elif inc != self.me and number != 0 and inc not in self._strangers:
+            if len(self._strangers) >= MAX_STRANGERS:
+                self._strangers.clear()
+            self._strangers.add(inc)
+            self._call(self._unknown, inc)
 
     def _take_from(self, link: Link, number: int, taken: int, data: bytes) -> None:
         if link.acknowledge(taken):
@@ -270,6 +277,9 @@ class Links:
             if link.slow:
                 link.slow = False
                 self._call(self._room_changed, link.inc)
+        if data == AGAIN:
+            link.go_back()
+            self._mark(link)
         if number == 0:
             return
         # One that comes again asks what was taken.

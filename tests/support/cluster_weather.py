@@ -111,14 +111,15 @@ class Weather:
 
     def _settle(self, number: int) -> None:
         """Wait until a node is surely a member."""
-        waits_until = monotonic() + TIMEOUT
+        waits_until, answer = monotonic() + TIMEOUT, ""
         while self._since[number] is not None:
-            assert monotonic() < waits_until, f"n{number + 1} does not come back"
+            assert monotonic() < waits_until, f"n{number + 1} does not come back: {answer!r}"
             with self._lock:
                 changes = self._changes[number]
                 self._probes += 1
                 name = f"probe-{self._probes}"
-            if not self._troubles[number] and self._cluster.nodes[number].gives(name):
+            answer = "" if self._troubles[number] else self._cluster.nodes[number].asked(name)
+            if answer == "OK":
                 with self._lock:
                     if changes == self._changes[number]:
                         self._cut_ends(number)

@@ -97,6 +97,7 @@ class Engine:
             *self._more(persistent, tls),
         ]
         self._environment = {**os.environ, **(environment or {})}
+        self._port_is_kept: socket.socket | None = None
         self._process = self._start()
 
     def _more(self, persistent: bool, tls: Certificate | None) -> list[str]:
@@ -136,9 +137,12 @@ class Engine:
             return client.command(*arguments)
 
     def kill(self) -> None:
-        """End it as a crash does."""
+        """End it as a crash does; nobody gets its port until it is there again."""
         self._process.kill()
         self._process.wait()
+        self._port_is_kept = socket.socket()
+        self._port_is_kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._port_is_kept.bind(("127.0.0.1", self.port))
 
     def freeze(self) -> None:
         """Stop it: it answers nothing, and its connections stay."""
@@ -156,6 +160,8 @@ class Engine:
     def close(self) -> None:
         """End it."""
         self._process.__exit__()
+        if self._port_is_kept is not None:
+            self._port_is_kept.close()
 
     def __enter__(self) -> Self:
         return self

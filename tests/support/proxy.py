@@ -107,7 +107,7 @@ class Proxy:
                 if not self._is_open:
                     raise ConnectionRefusedError
                 server = socket.create_connection(self._server, TIMEOUT)
-            except ConnectionRefusedError:
+            except OSError:  # refused, or reset by a server that ends just now
                 client.close()
                 return
             limit = self._limits.pop(0) if self._limits else None

@@ -17,6 +17,7 @@ from chatpair.exchange.messages import (
     Repeated,
     Resume,
     Resumed,
+    Ringing,
     Say,
     Status,
     Timestamp,
@@ -31,6 +32,7 @@ Changes: TypeAlias = dict[float, Moments | Happening]
 
 NO_ZED = Error("to", "unknown", "The user zed does not exist.")
 NO_BEN = Error("to", "unknown", "The user ben does not exist.")
+RINGS = Error("to", "ringing", "ben's line is ringing.")
 LATER = Error("to", "try-later", "ben's node does not answer.")
 
 
@@ -193,6 +195,22 @@ def test_nobody_is_in_two_pairs() -> None:
 )
 def test_whatever_only_an_owner_is_told_proves_one(at: float, changes: dict[str, Changes]) -> None:
     assert rules(changes, at=at) == {"owners"}
+
+
+def test_each_call_that_begins_to_ring_is_told_of() -> None:
+    def rules_if_told(*times: float, end: End | None = None) -> set[str]:
+        calls: Moments = []
+        for at in (40.0, 50.0):
+            calls += [(at, Call("ben")), (at + 1, RINGS), (at + 2, Over())]
+            calls += [(at + 3, HangUp()), (at + 4, Free())]
+        ben: Changes = {at: Ringing("Ann") for at in times}
+        return rules({"Ann": {40: calls}, "ben": ben | {60: end or []}})
+
+    assert rules_if_told(41, 51) == set()
+    assert rules_if_told(41) == {"told"}
+    assert rules_if_told(41, 49) == {"told"}
+    assert rules_if_told(41, end=End("quit")) == {"told"}
+    assert rules_if_told(41, end=End("dropped")) == set()
 
 
 # What a node that was cut off excuses, and no other

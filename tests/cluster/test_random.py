@@ -87,17 +87,22 @@ class Crowd:
 
     def _hang_up(self, here: list[Person]) -> None:
         for person in here:
-            if person.peer is not None:
+            if person.peer is not None or person.rings_at:
                 person.hangs_up()
-        self.comes_to("free", lambda one: one.peer is None)
+        self.comes_to("free", lambda one: not (one.peer or one.rings_at))
 
     def _pair(self, caller: Person, callee: Person) -> None:
+        assert caller.session is not None
         assert callee.session is not None
         ends = monotonic() + TIMEOUT
         while caller.peer is None:
             assert monotonic() < ends, f"{caller} can't call {callee}"
             caller.calls(callee.session.name)
             self.comes_to("answered", lambda one: not one.calling)
+            if caller.rings_at:
+                callee.calls(caller.session.name)
+                self.comes_to("answered", lambda one: not one.calling)
+                self.comes_to("paired", lambda one: one is not caller or not one.rings_at)
         self.comes_to("paired", lambda one: one is not callee or one.peer is not None)
 
     def close(self) -> None:

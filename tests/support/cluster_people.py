@@ -31,9 +31,12 @@ from chatpair.exchange.messages import (
     Repeated,
     Resume,
     Resumed,
+    Ringing,
     Say,
+    SetRing,
     Status,
     Timestamp,
+    Unanswered,
 )
 from tests.support.cluster_wire import Wire
 from tests.support.history import End, Ending, History, Over, Session
@@ -42,6 +45,7 @@ NAMES = ("ann", "ben", "cat", "dan", "eva", "fay", "gus", "hal", "ida", "jon")
 
 _AGAIN = re.compile(r"\[.{24}\] (\S+) \(again\): \((.*)\)")
 _LATER = ("The switchboard is not ready.", "The last call is still on its way.")
+_SILENCE = 0.7  # seconds, in which somebody in a pair mostly hears something
 _MOST_UNSENT = 100_000
 _MOST_TRIES = 15.0  # seconds, in which no line is held any more
 
@@ -65,6 +69,7 @@ class Person:
         self.peer: str | None = None
         self._pair: int | UnsetType = UNSET
         self.calling = ""  # what marks that a call has been answered
+        self.rings_at = ""  # who was called last, if that rings
         self.unsettled: dict[int, Say] = {}
         self.wanted = ""  # the name to come under, or any
         self.is_at_rest = False
@@ -75,12 +80,13 @@ class Person:
         self._doors = doors
         self._wire: Wire | None = None
         self._old_wire: Wire | None = None
+        self._called = self._caller = ""
         self._counts = False
         self._key = ""
         self._name = ""
         self._home = self._at = 0
         self._seen = self._acknowledged = self._said = self._marks = self._texts = 0
-        self._asked = self._lost_at = 0.0
+        self._asked = self._lost_at = self._heard_at = 0.0
         self._is_recalled = False  # a plain one hears how things stood
 
     def __str__(self) -> str:
@@ -167,7 +173,7 @@ class Person:
         assert self.session is not None
         self.session.notes(monotonic(), End(how))
         self.session = self.peer = None
-        self.calling = ""
+        self.calling = self.rings_at = self._caller = ""
         self.unsettled = {}
         for wire in (self._wire, self._old_wire):
             if wire is not None:
@@ -178,6 +184,7 @@ class Person:
     # What is told
 
     def _heard(self, line: str) -> None:
+        self._heard_at = monotonic()
         event: AnyEvent
         if self._counts:
             event = json_codec.parse_event(line.encode())
@@ -208,6 +215,8 @@ class Person:
                 self._enter("in")
                 if not self._counts and self.chance.random() < 0.4:
                     self._send(b"/key\r\n")
+                if self.chance.random() < 0.5:
+                    self._send(SetRing(True))
             case Error():
                 self._give_up()
 
@@ -257,9 +266,17 @@ class Person:
             self._seen = event.seq
         match event:
             case Paired(peer, pair):
-                self.peer, self._pair = peer, pair
-            case Left() | Free():
+                self.peer, self._pair, self.rings_at = peer, pair, ""
+            case Free():
+                self.peer, self.rings_at = None, ""
+            case Left():
                 self.peer = None
+            case Ringing(name):
+                self._caller = name
+            case Unanswered():
+                self.rings_at = ""
+            case Error(code="ringing"):
+                self.rings_at = self._called
             case Status(number):
                 self.unsettled = {id_: say for id_, say in self.unsettled.items() if id_ > number}
             case Error(of=of, code="no-such") if of is not None and of.startswith("mark"):
@@ -323,12 +340,21 @@ class Person:
         if self.peer is None:
             kinds = {"say": 1, "call": 20, "bye": 0.5, "quit": 1}
         kinds |= {"drop": 0.4, "return": 0.8, "take over": 0.4, "half-close": 0.3}
+        if self.rings_at:
+            kinds |= {"call anew": 60}
+        if self.peer is not None and monotonic() - self._heard_at > _SILENCE:
+            kinds = {"say": 20, "drop": 0.1}  # most people talk on to a frozen node
         (kind,) = self.chance.choices([*kinds], [*kinds.values()])
         match kind:
             case "say" | "burst" if len(self._wire.out) < _MOST_UNSENT:
                 self.says(self.chance.randint(1, 4) if kind == "say" else 60)
             case "call" if not self.calling:
-                self.calls(self.chance.choice(NAMES))
+                is_answer = self._caller and self.chance.random() < 0.5
+                self.calls(self._caller if is_answer else self.chance.choice(NAMES))
+            case "call anew" if not self.calling:
+                name = self.rings_at
+                self.hangs_up()
+                self.calls(name)
             case "bye":
                 self.hangs_up()
             case "quit":
@@ -371,6 +397,7 @@ class Person:
 
     def calls(self, name: str) -> None:
         """Call somebody."""
+        self._called = name
         self._does(Call(name))
         self._mark(lost=False)
 

@@ -26,7 +26,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
-from chatpair.exchange.messages import Command, Event, Message, Repeated, Say
+from chatpair.exchange.messages import Command, Event, Message, Repeated, Resumed, Say
 
 Ending: TypeAlias = Literal["quit", "dropped", "closed"]
 """How a session ended: it said so, its client went for good, or the server hung up."""
@@ -95,6 +95,11 @@ class Session:
     def may_have_missed(self) -> bool:
         """Whether it ended so that the client may not have read all that it was told."""
         return self.ending in ("dropped", "closed")
+
+    @property
+    def has_come_back_plain(self) -> bool:
+        """Whether some of what it was told, other than lines, may be lost with a connection."""
+        return not self.counts and any(isinstance(what, Resumed) for _, what in self.moments)
 
 
 class Cut(NamedTuple):

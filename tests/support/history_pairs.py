@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal, TypeAlias
 
-from chatpair.exchange.messages import Call, Error, Free, HangUp, Left, Message, Paired, Resumed
+from chatpair.exchange.messages import (
+    Call,
+    Error,
+    Free,
+    HangUp,
+    Left,
+    Message,
+    Paired,
+    Resumed,
+    Ringing,
+    Unanswered,
+)
 from tests.support.history import End, Fault, History, Lines, Over, Session
 
 _REFUSALS = frozenset(("unknown", "busy", "dnd", "self"))
@@ -22,7 +33,7 @@ class Called:
 
     to: str
     at: float
-    outcome: Literal["", "refused", "already", "pending", "paired"] = ""
+    outcome: Literal["", "refused", "already", "pending", "paired", "taken back"] = ""
     over: float = inf
     answered: float = inf
     is_unknown: bool = False
@@ -61,10 +72,16 @@ class Stream:
         self.calls: list[Called] = []
         self.pairs: list[Pair] = []
         self.faults: list[Fault] = []
+        self.new_rings: list[Called] = []
+        """Calls that began to ring, as far as the client can tell."""
+        self.rung: list[tuple[str, float]] = []
+        """Who called it so, and when it had read that."""
         self._lines = lines
+        self._rings: Called | None = None
         self._now: Pair | None = None
         self._hung_up: deque[float] = deque()
-        self._after = session.asked
+        self.after = session.asked
+        """The begin of the last thing of which it was told what came of it."""
         for index, (at, what) in enumerate(session.moments):
             self._take(index, at, what)
 
@@ -89,11 +106,15 @@ class Stream:
                 if self._now is None or sender.casefold() != self._now.peer:
                     self._fault(f"hears {text!r} of {sender}, and is not paired so")
                 if text in self._lines.said:
-                    self._after = max(self._after, self._lines.said[text].at)
+                    self.after = max(self.after, self._lines.said[text].at)
             case Paired(peer):
                 self._paired(index, at, peer.casefold())
             case Left() | Free() | End() | Resumed():
                 self._free(index, at, what)
+            case Ringing(caller):
+                self.rung.append((caller.casefold(), at))
+            case Unanswered():
+                self._rings = None
 
     def _free(self, index: int, at: float, what: Left | Free | End | Resumed) -> None:
         match what:
@@ -105,6 +126,7 @@ class Stream:
                 if self._now is None and not any(call.outcome == "pending" for call in self.calls):
                     self._fault(f"is free at {at:.3f}, and was not paired")
                 self._end(index, at, "free")
+                self._take_back()
             case Resumed(_, peer) if not self.session.counts:
                 self._recalled(index, at, peer.casefold() if peer else None)
             case End():
@@ -121,9 +143,22 @@ class Stream:
                 self._fault(f"is told that it is paired with {call.to}, which it is not")
         elif code in _REFUSALS | _PENDING and call.over == inf:
             call.outcome = "pending" if code in _PENDING else "refused"
+            if code == "ringing":
+                self._ringing(call)
             call.answered = at
             call.is_unknown = code == "unknown"
-            self._after = max(self._after, call.at)
+            self.after = max(self.after, call.at)
+
+    def _ringing(self, call: Called) -> None:
+        is_new = self._rings is None or self._rings.to != call.to
+        if is_new and not self.session.has_come_back_plain:
+            self.new_rings.append(call)
+        self._rings = call
+
+    def _take_back(self) -> None:
+        if self._rings is not None:
+            self._rings.outcome = "taken back"
+        self._rings = None
 
     def _over(self, at: float, lost: bool) -> None:
         call = self.calls[-1]
@@ -148,14 +183,15 @@ class Stream:
             self._fault(f"is paired at {at:.3f} with {peer}, beside {self._now.peer}")
         self._end(index, at, "switched")
         self._begin(index, at, peer, call)
+        self._take_back()
 
     def _begin(self, index: int, at: float, peer: str, call: Called | None) -> None:
-        self._now = Pair(self.session, peer, index, at, self._after, call)
+        self._now = Pair(self.session, peer, index, at, self.after, call)
         self.pairs.append(self._now)
 
     def _end(self, index: int, at: float, how: How) -> None:
         if how == "free" and self._hung_up:
-            self._after = max(self._after, self._hung_up.popleft())
+            self.after = max(self.after, self._hung_up.popleft())
         if self._now is not None:
             self._now.end_index, self._now.ended, self._now.how = index, at, how
             self._now = None
@@ -183,6 +219,7 @@ class Pairs:
         self.faults += self._unlike_at_the_end()
         for (name, peer), pairs in self._of.items():
             self.faults += self._unmatched(pairs, self._of.get((peer, name), []))
+        self.faults += self._unheard_calls()
 
     def _find_cause(self, pair: Pair) -> None:
         """Find the first call that may have made a pair: after what was told before it."""
@@ -250,3 +287,26 @@ class Pairs:
                 for cut in self.history.cuts
             )
         )
+
+    def _unheard_calls(self) -> Iterator[Fault]:
+        """Check that each call which began to ring was told of: anew, if one was taken back."""
+        rung: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+        for stream in self.streams.values():
+            for caller, at in stream.rung:
+                rung[caller, stream.session.key].append(at)
+        calls = ((call, one) for one in self.streams.values() for call in one.new_rings)
+        for call, stream in sorted(calls, key=lambda each: each[0].at):
+            times = sorted(rung[stream.session.key, call.to])
+            told = next((at for at in times if at >= call.at), None)
+            if told is not None:
+                rung[stream.session.key, call.to].remove(told)
+            elif all(self._has_read(one, call) for one in self.history.of_name(call.to)):
+                text = f"{call.to} is not told that {stream.session} calls at {call.at:.3f}"
+                yield Fault("told", text)
+
+    def _has_read(self, session: Session, call: Called) -> bool:
+        """Tell whether a session surely has read all that it was told when a call was answered."""
+        if session.has_come_back_plain:
+            return False
+        is_late = session.asked > call.answered
+        return is_late or not session.may_have_missed or self.streams[session].after > call.answered

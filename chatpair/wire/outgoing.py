@@ -65,7 +65,7 @@ class Outgoing:
             self._later.append(iter((data,)))
             return
         writer.transport.write(data)
-        if self.watch is None:
+        if self.watch is None and self.writer is not None:  # what was written may have ended it
             self.look_out()
 
     def look_out(self) -> Watch:
@@ -121,7 +121,7 @@ class Outgoing:
         try:
             transport.bufferSize = 0
             self.writer.transport.write(data)
-            if self.watch is None:
+            if self.watch is None and self.writer is not None:
                 self.look_out()
         finally:
             transport.bufferSize = limit

@@ -47,7 +47,7 @@ def sections(settings: str) -> tuple[Section, ...]:
         Section(
             "for scripts",
             "These do one thing and leave, with an exit status; chatpair say --help and so on tell "
-            "their options. --server HOST:PORT is where the server is.",
+            "their options, which come after that word. --server HOST:PORT is where the server is.",
             (
                 ("chatpair say bob 'Done.'", "say something to bob"),
                 (

@@ -16,6 +16,7 @@ from chatpair.client.ending import DONE, Ending, ExitStatus, interrupted, refusa
 from chatpair.client.errors import LineError, NotDelivered, NotJson, Refused, TooLong
 from chatpair.client.line import Line
 from chatpair.client.options import Options
+from chatpair.client.pipe import PIECE
 from chatpair.client.reader import Message
 from chatpair.client.screen import TOO_LONG
 from chatpair.client.waiting import call_when_free
@@ -54,7 +55,8 @@ class Once:
         except _Failed as why:
             return Ending(*why.args[0])
         except Refused as why:
-            return refusal(why.code, why.text)
+            bad = "Bad name: " if why.code == "bad-name" else ""
+            return refusal(why.code, f"{bad}{why.text}")
         except NotDelivered as why:
             whose = "The server stopped" if why.code == "stopped" else f"{self._options.to} left"
             return Ending(ExitStatus.NOT_DELIVERED, f"{whose} before it had arrived.")
@@ -151,11 +153,11 @@ class Once:
         if code:
             raise _Failed(Ending(ExitStatus.COMMAND, f"The command ended with status {code}."))
         answer = written.decode(errors="replace").rstrip("\n")
-        if answer:
-            try:
-                await self._line.say(answer)
-            except LineError as why:
-                print(f"The answer has not arrived: {why}", file=sys.stderr)
+        try:
+            for start in range(0, len(answer), PIECE):
+                await self._line.say(answer[start : start + PIECE])
+        except LineError as why:
+            print(f"The answer has not arrived: {why}", file=sys.stderr)
 
     def _write(self, text: str) -> None:
         try:

@@ -53,6 +53,11 @@ def test_something_is_said_to_who_comes_later(server: Server) -> None:
     ("arguments", "status", "why"),
     [
         (["say", "nobody", "hi"], ExitStatus.UNKNOWN, "The user nobody does not exist."),
+        (
+            ["say", "bob", "hi", "--name", "a b"],
+            ExitStatus.NAME,
+            "Bad name: no space and none of : [ ] ( ) / * , in a name",
+        ),
         (["say", "bob", "hi", "--name", "bob"], ExitStatus.NAME, "The name bob is taken."),
         (["say", "bob", "hi"], ExitStatus.BUSY, "bob does not want to be disturbed."),
         (
@@ -162,6 +167,17 @@ def test_a_command_answers(server: Server) -> None:
         bot.ends(ExitStatus.OK)
 
 
+def test_a_long_answer_is_said_in_pieces(server: Server) -> None:
+    bob = server.client("bob")
+    command = "test $CHATPAIR_EVENT = call || head -c 70000 /dev/zero | tr '\\0' y"
+    with once(server, "listen", "--name", "bot", "--exec", command, "--count", "1") as bot:
+        arrives(bob, "bot")
+        bob.calls("bot")
+        bob.says("x" * 60_000)  # which the command does not read
+        assert "".join(bob.text() for _ in range(5)) == "y" * 70_000
+        bot.ends(ExitStatus.OK)
+
+
 def test_what_a_command_fails_on_has_not_arrived(server: Server) -> None:
     bob = server.client("bob")
     command = "echo so >&2; test $CHATPAIR_EVENT = call || exit 3"
@@ -175,9 +191,10 @@ def test_what_a_command_fails_on_has_not_arrived(server: Server) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_politely(server: Server, number: signal.Signals) -> None:
     bob = server.client("bob")
-    with once(server, "listen", "--name", "ear") as ear:
+    with once(server, "listen", "--name", "ear", "--json") as ear:
         arrives(bob, "ear")
         bob.calls("ear")
+        ear.wait_for('"paired"')
         ear.kill(number)
         assert bob.line() == "Quit."
         assert ear.wait() == 128 + number

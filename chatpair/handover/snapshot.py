@@ -6,7 +6,7 @@ keys of their names, sockets by their inodes, receipts by where they are in the 
 
 from typing import Any
 
-from msgspec import Struct, ValidationError
+from msgspec import DecodeError, Struct
 from msgspec.msgpack import Decoder, Encoder
 
 from chatpair.exchange.limits import HostTimes
@@ -238,5 +238,5 @@ def decode(data: bytes) -> Snapshot:
         if version not in READ:
             raise CantRead(f"its snapshot has version {version}, and this server reads {READ}")
         return _decoder.decode(data)
-    except ValidationError as why:
+    except DecodeError as why:  # ValidationError is one
         raise CantRead(f"its snapshot is none: {why}") from None

@@ -11,18 +11,22 @@ from tests.support.exchange import Exchange, Transport
 from tests.support.state import differences, state_of_all
 
 
+def taken_from(exchange: Exchange) -> bytes:
+    """Return a snapshot of an exchange; sockets are the numbers of its parties."""
+    taken = Snapshot(VERSION, exchange.clock.seconds(), {})
+    take_exchange(exchange.factory, taken)
+    taken.connections = [
+        take_connection(party.protocol, number, b"")
+        for number, party in enumerate(exchange.all_parties)
+        if not party.lost and party.protocol in exchange.factory.visitors
+    ]
+    return encode(taken)
+
+
 def hand_over(exchange: Exchange) -> None:
     """Let another factory go on with an exchange and the connections of its parties."""
     old = exchange.factory
-    by_number = {number: one for number, one in enumerate(exchange.all_parties) if not one.lost}
-    taken = Snapshot(VERSION, exchange.clock.seconds(), {})
-    take_exchange(old, taken)
-    taken.connections = [
-        take_connection(party.protocol, number, b"")
-        for number, party in by_number.items()
-        if party.protocol in old.visitors
-    ]
-    taken = decode(encode(taken))
+    taken = decode(taken_from(exchange))
     before = state_of_all(old)
     for call in exchange.clock.getDelayedCalls():
         call.cancel()
@@ -33,7 +37,7 @@ def hand_over(exchange: Exchange) -> None:
     restore_exchange(new, taken)
 
     def transport_of(part: Connection, protocol: Any, address: Any) -> Transport:
-        party = by_number[cast(int, part.socket)]
+        party = exchange.all_parties[cast(int, part.socket)]
         old = party.transport
         party.protocol = cast(ChatProtocol, protocol)
         party.transport = new = Transport(peerAddress=old.getPeer())

@@ -34,6 +34,7 @@ class Line:
         *,
         password: str = "",
         ca: str = "",
+        strict: bool = False,
     ) -> None:
         """Take where the server is, the name to claim there, and its password if it has one.
 
@@ -42,7 +43,9 @@ class Line:
         self._loop = asyncio.get_running_loop()
         clock: Any = LoopClock()
         endpoint = LoopEndpoint(address, ca)
-        self._line = line.Line(endpoint, name, on_link=on_link, password=password, clock=clock)
+        self._line = line.Line(
+            endpoint, name, on_link=on_link, password=password, strict=strict, clock=clock
+        )
 
     async def _wait(self, deferred: Deferred[T]) -> T:
         return await deferred.asFuture(self._loop)

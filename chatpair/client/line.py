@@ -85,6 +85,7 @@ class Line:
         *,
         password: str = "",
         ca: str = "",
+        strict: bool = False,
         clock: IReactorTime | None = None,
     ) -> None:
         """Take where the server is and the name to claim there, and its password if it has one.
@@ -93,6 +94,9 @@ class Line:
         Twisted's, or its description. With TLS, ca is a file with whom to trust, as PEM, if it
         is not whom the system trusts. The password is sent only when the server asks, and only
         over TLS or on this machine. Raises ValueError for what is no address.
+
+        A strict line acknowledges a message when the next is asked for, at quit or by its done(),
+        and not because something is said.
 
         on_link is told when the line is connected (True), and when the connection is lost and
         another is sought (False). on_event is an old way to hear of events.
@@ -103,7 +107,7 @@ class Line:
             clock = IReactorTime(reactor)
         endpoint = endpoint_of(clock, address, ca) if isinstance(address, str) else address
         self._clock = clock
-        self._reader = Reader(lambda: not self._conversation.is_settled)
+        self._reader = Reader(lambda: not (strict or self._conversation.is_settled))
         if on_event is not None:
             _warn("Line(on_event=...)", "async for event in line.events()")
         handle = on_event or self._reader.take

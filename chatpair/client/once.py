@@ -9,8 +9,10 @@ from signal import SIGPIPE
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.utils import getProcessOutputAndValue
+from twisted.python.failure import Failure
 
 from chatpair.client.ending import DONE, Ending, ExitStatus, interrupted, refusal, unwritten
 from chatpair.client.errors import LineError, NotDelivered, NotJson, Refused, TooLong
@@ -24,7 +26,20 @@ from chatpair.codecs import json
 from chatpair.codecs.cleaning import clean_text
 from chatpair.exchange import messages
 
+LAST_SECONDS = 10.0
+"""How long at most to wait for what becomes of the last answers."""
+
 FEWER = Ending(ExitStatus.FEWER, "Fewer messages came than --count asks for.")
+
+
+def _not_answered(why: Failure) -> None:
+    why.trap(LineError)
+    print(f"The answer has not arrived: {why.value}", file=sys.stderr)
+
+
+def _by_signal(why: Failure) -> tuple[bytes, bytes, int]:
+    written, errors, number = why.value  # type: ignore[misc]
+    return written, errors, 128 + number
 
 
 class _Failed(Exception):
@@ -37,7 +52,9 @@ class Once:
     def __init__(self, endpoint: IStreamClientEndpoint, options: Options, reactor: Any) -> None:
         self._options = options
         self._reactor = reactor
-        self._line = Line(endpoint, options.name, password=options.password, clock=reactor)
+        self._line = Line(
+            endpoint, options.name, password=options.password, strict=True, clock=reactor
+        )
         self._ending = DONE
         self._is_over = self._is_busy = False  # no more time is left; an event is dealt with
 
@@ -117,6 +134,10 @@ class Once:
                 break
         if left:
             self._ending = FEWER
+        try:
+            await self._line.settled().addTimeout(LAST_SECONDS, self._reactor)
+        except DeferredTimeout:  # as when the peer waits for the same
+            await self._line.quit()
 
     def _time_is_over(self) -> None:
         self._is_over = True
@@ -141,23 +162,22 @@ class Once:
     async def _run(self, what: str, peer: str, text: str) -> None:
         """Let the command deal with something, and say what it writes."""
         env = os.environ | {"CHATPAIR_EVENT": what, "CHATPAIR_PEER": peer}
-        written, errors, code = await getProcessOutputAndValue(
+        running = getProcessOutputAndValue(
             "/bin/sh",
             ["-c", self._options.command],
             env,
             reactor=self._reactor,
             stdinBytes=f"{text}\n".encode(),  # a line, as shells read them
         )
+        written, errors, code = await running.addErrback(_by_signal)
         sys.stderr.buffer.write(errors)
         sys.stderr.flush()
         if code:
             raise _Failed(Ending(ExitStatus.COMMAND, f"The command ended with status {code}."))
         answer = written.decode(errors="replace").rstrip("\n")
-        try:
-            for start in range(0, len(answer), PIECE):
-                await self._line.say(answer[start : start + PIECE])
-        except LineError as why:
-            print(f"The answer has not arrived: {why}", file=sys.stderr)
+        for start in range(0, len(answer), PIECE):
+            # Not waited for: the peer may wait for an answer to what it says, too.
+            self._line.say(answer[start : start + PIECE]).addErrback(_not_answered)
 
     def _write(self, text: str) -> None:
         try:

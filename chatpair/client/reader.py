@@ -90,9 +90,9 @@ class Reader:
         _fire(done)
 
     def release(self) -> None:
-        """Hold nothing: the program begins to wait for what it says."""
+        """Hold nothing, if the program waits for what it has said."""
         for _, done in list(self._queue):
-            if not self._load.is_full:
+            if self._waits() and not self._load.is_full:
                 _fire(done)
 
     def give_back(self) -> None:

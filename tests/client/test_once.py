@@ -1,12 +1,13 @@
 """What scripts ask for: chatpair say, chatpair listen and chatpair who."""
 
 import signal
+import sys
 
 import pytest
 
 from chatpair.client.ending import ExitStatus
 from tests.support.clients import COMMAND, Piped, spins_until
-from tests.support.server import Client, Server
+from tests.support.server import Client, Process, Server
 
 NO_WRITE = "The output can't be written: No space left on device."
 
@@ -167,6 +168,35 @@ def test_a_command_answers(server: Server) -> None:
         bot.ends(ExitStatus.OK)
 
 
+def test_what_comes_while_an_answer_is_on_its_way_arrives_with_its_command(server: Server) -> None:
+    command = 'read x; test "$x" != stop || exit 3; echo "$x"'
+    address = f"localhost:{server.port}"
+    program = f"""
+import asyncio
+from chatpair import NotDelivered
+from chatpair.aio import Line
+
+async def main():
+    async with Line("{address}", "alice") as alice:
+        await alice.call("bot")
+        first = asyncio.ensure_future(alice.say("go"))
+        second = asyncio.ensure_future(alice.say("stop"))
+        print(await first)
+        try:
+            print(await second)
+        except NotDelivered as why:
+            print(why.code)
+
+asyncio.run(main())
+"""
+    bob = server.client("bob")
+    with once(server, "listen", "--name", "bot", "--exec", command) as bot:
+        arrives(bob, "bot")
+        with Process([sys.executable, "-c", program]) as alice:
+            assert (alice.wait(), alice.output) == (0, b"confirmed\nquit\n")
+        assert bot.wait() == ExitStatus.COMMAND
+
+
 def test_a_long_answer_is_said_in_pieces(server: Server) -> None:
     bob = server.client("bob")
     command = "test $CHATPAIR_EVENT = call || head -c 70000 /dev/zero | tr '\\0' y"
@@ -178,14 +208,15 @@ def test_a_long_answer_is_said_in_pieces(server: Server) -> None:
         bot.ends(ExitStatus.OK)
 
 
-def test_what_a_command_fails_on_has_not_arrived(server: Server) -> None:
+@pytest.mark.parametrize(("end", "status"), [("exit 3", 3), ("kill -9 $$", 137)])
+def test_what_a_command_fails_on_has_not_arrived(server: Server, end: str, status: int) -> None:
     bob = server.client("bob")
-    command = "echo so >&2; test $CHATPAIR_EVENT = call || exit 3"
+    command = f"echo so >&2; test $CHATPAIR_EVENT = call || {end}"
     with once(server, "listen", "--name", "bot", "--exec", command) as bot:
         arrives(bob, "bot")
         with once(server, "say", "bot", "hi") as client:
             client.ends(ExitStatus.NOT_DELIVERED, "bot left before it had arrived.")
-        bot.ends(ExitStatus.COMMAND, "so", "so", "The command ended with status 3.")
+        bot.ends(ExitStatus.COMMAND, "so", "so", f"The command ended with status {status}.")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -12,7 +12,7 @@ PACKAGE = Path(chatpair.__file__).parent
 
 ORDER = (
     ("__init__", "boot_clock", "extras"),
-    ("exchange", "epoll"),
+    ("exchange", "epoll", "conformance"),
     ("codecs",),
     ("wire",),
     ("passwords",),

@@ -10,6 +10,8 @@ from signal import SIGCHLD, SIGINT, SIGTERM
 from chatpair.exchange.names import RESERVED
 from chatpair.tap import Options
 from tests.support.clients import spins_until
+from tests.support.json_people import json_client
+from tests.support.proxy import Proxy
 from tests.support.server import Client, Process, Server, require
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -144,3 +146,49 @@ def test_haproxy_takes_the_configuration(tmp_path: Path) -> None:
     with Process([require("haproxy"), "-c", "-f", str(path)]) as process:
         assert process.wait() == 0
         assert b"WARNING" not in process.output.upper()
+
+
+def test_the_second_client_loses_nothing_over_drops(server: Server) -> None:
+    node = require("node")
+    bob, _ = json_client(server, "bob")
+    texts = [f"{number} grüße 👋" for number in range(40)]
+    with Proxy(server.port, *[600, 40, 1_000] * 5) as proxy:
+        program = [node, str(DOCS / "line.mjs"), "127.0.0.1", str(proxy.port), "build", "bob"]
+        with Process(program) as line:
+            line.write("".join(f"{text}\n" for text in texts).encode())
+            line.wait_for("You are chatting with bob.")
+            heard: list[str] = []
+            while len(heard) < len(texts):
+                event = bob.hears()
+                bob.does("ack", seq=event["seq"])
+                if event["event"] == "message":
+                    heard.append(event["text"])
+            assert heard == texts
+            bob.does("say", id=1, text="I see")
+            line.wait_for("bob: I see")
+            line.close_input()
+            assert line.wait() == 0
+            assert b"did not arrive" not in line.output
+        assert proxy.limits_left < 12
+
+
+def test_the_second_client_tells_what_failed(server: Server) -> None:
+    node = require("node")
+    program = [node, str(DOCS / "line.mjs"), "127.0.0.1", str(server.port), "build"]
+    with Process([*program, "bob"]) as line:
+        assert line.wait() == 1
+        assert line.output == b"The user bob does not exist.\n"
+    bob, _ = json_client(server, "bob")
+    with Process([*program, "bob"]) as line:
+        line.close_input(b"hello\n")
+        bob.events("paired", "message")
+        bob.does("quit")
+        assert line.wait() == 1
+        assert b"It did not arrive (quit): hello\n" in line.output
+    bob, _ = json_client(server, "bob")
+    with Process([*program, "bob"]) as line:
+        line.close_input(b"x" * 65_536)
+        assert line.wait() == 1
+        assert b"That line was not sent: " in line.output
+    with Process(program[:3]) as line:
+        assert line.wait() == 2

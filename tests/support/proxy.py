@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
@@ -31,6 +32,8 @@ class Link:
         with suppress(OSError):
             while data := self._allowed(source.recv(self._proxy.piece)):
                 self._proxy.flows.wait()
+                if sink is self._sockets[0]:
+                    data = self._proxy.spoil(data)
                 sink.sendall(data)
                 if sink is self._sockets[0]:
                     self.told += data
@@ -76,6 +79,8 @@ class Proxy:
         """Take the server's port, and how many bytes each of the first connections may carry."""
         self.rate = 0
         """Bytes a second that a connection carries each way, or 0 for as many as there are."""
+        self.spoil: Callable[[bytes], bytes] = bytes
+        """What becomes of what the server tells."""
         self.flows = threading.Event()
         """Whether anything comes through: set, or else all waits and nobody is told."""
         self.flows.set()

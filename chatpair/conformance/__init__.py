@@ -1,0 +1,1 @@
+"""What docs/protocol.rst says, tried on any server from outside; it knows nothing of ours."""

@@ -1,0 +1,152 @@
+"""The command chatpair-conformance."""
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from tqdm import tqdm
+
+from chatpair.conformance import lines, plain, programs, receipts
+from chatpair.conformance.case import CASES, Case, Stage
+from chatpair.conformance.party import Broken
+from chatpair.conformance.place import Place, place
+
+MODULES = (lines, plain, programs, receipts)
+"""Where the cases are."""
+
+PAGE = "docs/protocol.rst"
+SHOWN = 20
+"""Steps before a fault that are shown."""
+
+LATER = "try again in a minute"
+WAITS, WAIT_SECONDS = 3, 61
+"""What a server says to an address that comes too often, and what helps."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a case went."""
+
+    case: Case
+    fault: str = ""
+    """What was due, and what came; nothing if it passed."""
+    journal: tuple[str, ...] = ()
+    """What went over the connections before."""
+
+    def as_text(self) -> str:
+        """Return it for people."""
+        if not self.fault:
+            return f"passed  {self.case.name}"
+        steps = "".join(f"\n            {step}" for step in self.journal)
+        rule = f"{self.case.rule}\n        ({PAGE}, {self.case.section})"
+        return f"FAILED  {self.case.name}\n        {rule}\n        {self.fault}{steps}"
+
+    def as_json(self) -> str:
+        """Return it for programs, as an object."""
+        found = {
+            "case": self.case.name,
+            "passed": not self.fault,
+            "rule": self.case.rule,
+            "where": f"{PAGE}, {self.case.section}",
+        }
+        if self.fault:
+            found |= {"fault": self.fault, "journal": self.journal}
+        return json.dumps(found, ensure_ascii=False)
+
+
+def play(case: Case, place: Place, seconds: float) -> Outcome:
+    """Play a case; again, if the server wants an address to come later."""
+    outcome = _play_once(case, place, seconds)
+    for _ in range(WAITS):
+        if not any(LATER in step for step in outcome.journal[-3:]):
+            break
+        tqdm.write("waits, as the server lets an address do so much a minute", file=sys.stderr)
+        time.sleep(WAIT_SECONDS)
+        outcome = _play_once(case, place, seconds)
+    return outcome
+
+
+def _play_once(case: Case, place: Place, seconds: float) -> Outcome:
+    stage = Stage(place, seconds)
+    try:
+        case.play(stage)
+    except Exception as why:  # from an answer of any other shape
+        fault = str(why) if isinstance(why, Broken) else f"{type(why).__name__}: {why}"
+        return Outcome(case, fault, tuple(stage.journal[-SHOWN:]))
+    finally:
+        stage.clear()
+    return Outcome(case)
+
+
+def chosen(options: argparse.Namespace) -> list[Case]:
+    """Return the cases that are asked for, and can be tried there."""
+    return [
+        case
+        for case in CASES
+        if (case.is_articles or not options.article)
+        and not (case.is_json and options.plain_only)
+        and options.place.kind not in case.not_through
+        and (options.only or "") in case.name
+    ]
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="chatpair-conformance",
+        description="Try whether a server does what docs/protocol.rst says.",
+        epilog="Exit status: 0 if all passed, 1 if one failed, 2 if the server can't be reached.",
+    )
+    parser.add_argument(
+        "place",
+        type=place,
+        metavar="ADDRESS",
+        help="HOST:PORT, tls:HOST:PORT, haproxy:HOST:PORT (with a PROXY header) or unix:PATH",
+    )
+    parser.add_argument("--plain-only", action="store_true", help="leave out JSON")
+    parser.add_argument(
+        "--article", action="store_true", help="only what the original article's server has"
+    )
+    parser.add_argument("--only", metavar="WORDS", help="only cases with these words in the name")
+    parser.add_argument("--json", action="store_true", help="write an object a line")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=60,
+        metavar="SECONDS",
+        help="take an answer that has not come by then for missing (60)",
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Try a server; print how each case went, and return the exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    options = _options(arguments)
+    cases = chosen(options)
+    if not cases:
+        print("There is no such case.", file=sys.stderr)
+        return 2
+    try:
+        options.place.connect(options.timeout).close()
+    except OSError as why:
+        print(f"The server can't be reached: {why}", file=sys.stderr)
+        return 2
+    count: Counter[bool] = Counter()
+    # The progress is for people who watch; None is for those who don't.
+    for case in tqdm(cases, unit="case", leave=False, disable=None):
+        outcome = play(case, options.place, options.timeout)
+        count[not outcome.fault] += 1
+        tqdm.write(outcome.as_json() if options.json else outcome.as_text(), file=sys.stdout)
+        sys.stdout.flush()
+    if not options.json:
+        left_out = len(CASES) - len(cases)
+        print(f"{count[True]} passed, {count[False]} failed, {left_out} left out")
+    return 1 if count[False] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

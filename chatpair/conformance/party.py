@@ -1,0 +1,220 @@
+"""One connection to the server: what is said on it, and what must come."""
+
+import json
+import re
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+Event: TypeAlias = dict[str, Any]
+
+_EVENTS = (
+    "mode named resumed paired message status left held back typing free tried ringing unanswered"
+    " dnd ring blocked unblocked who pong quit error"
+)
+KNOWN = frozenset(_EVENTS.split())
+"""Events of the page; others are passed over, as a client must."""
+
+
+class Broken(Exception):
+    """The server did otherwise than a rule says; the text tells what was due, and what came."""
+
+
+class Party:
+    """A connection, which notes what goes over it in a journal."""
+
+    def __init__(self, sock: socket.socket, who: str, journal: list[str]) -> None:
+        self.who = who
+        self.name = ""
+        self._socket = sock
+        self._journal = journal
+        self._buffer = b""
+        self._reading = iter(())
+
+    # What is said
+
+    def sends(self, data: bytes) -> None:
+        """Send bytes."""
+        self._journal.append(f"{self.who}> {data[:200]!r}{'...' * (len(data) > 200)}")
+        try:
+            self._socket.sendall(data)
+        except OSError as why:
+            raise Broken(f"{self.who} could not send: {why}") from why
+
+    def says(self, *lines: str) -> None:
+        """Send lines of text."""
+        self.sends("".join(f"{line}\r\n" for line in lines).encode())
+
+    def offers(self, data: bytes) -> int:
+        """Send as much as is taken at this moment; return how many bytes that is."""
+        timeout = self._socket.gettimeout()
+        self._socket.setblocking(False)
+        try:
+            return self._socket.send(data)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError as why:
+            if "want" in type(why).__name__.lower():  # SSLWantWriteError
+                return 0
+            raise Broken(f"{self.who} could not send: {why}") from why
+        finally:
+            self._socket.settimeout(timeout)
+
+    def half_closes(self) -> None:
+        """End the input, and listen on."""
+        self._journal.append(f"{self.who} half-closes")
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def closes(self) -> None:
+        """Close without a word."""
+        self._journal.append(f"{self.who} closes")
+        self._socket.close()
+
+    def resets(self) -> None:
+        """Close with a reset, as a crash does."""
+        self._journal.append(f"{self.who} resets")
+        with suppress(OSError):
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._socket.close()
+
+    def leaves(self, words: str = "Quit") -> None:
+        """Be gone, with nothing held, if it is not yet."""
+        with suppress(OSError):
+            self._socket.settimeout(1)
+            self._socket.sendall(f"{words}\r\n".encode())
+            self._socket.shutdown(socket.SHUT_WR)
+        self._socket.close()
+
+    # What comes
+
+    def takes(self, count: int) -> bytes:
+        """Return so many bytes as they come."""
+        while len(self._buffer) < count:
+            if not self._receive():
+                raise Broken(f"{self.who}: the server closed after {self._buffer!r}")
+        data, self._buffer = self._buffer[:count], self._buffer[count:]
+        return data
+
+    def _receive(self) -> bool:
+        try:
+            data = self._socket.recv(65_536)
+        except TimeoutError:
+            raise Broken(f"{self.who}: nothing came in {self._socket.gettimeout():.0f} s") from None
+        except OSError as why:
+            raise Broken(f"{self.who}: the connection broke: {why}") from why
+        self._buffer += data
+        return bool(data)
+
+    def line(self) -> str | None:
+        """Return the next line without its end, or nothing when the server has closed."""
+        while b"\n" not in self._buffer:
+            if not self._receive():
+                if self._buffer:
+                    raise Broken(f"{self.who}: the server closed in a line: {self._buffer!r}")
+                self._journal.append(f"{self.who}: the server has closed")
+                return None
+        line, self._buffer = self._buffer.split(b"\n", 1)
+        text = line.removesuffix(b"\r").decode(errors="backslashreplace")
+        self._journal.append(f"{self.who}< {text[:300]}")
+        return text
+
+    def hears(self, *lines: str) -> None:
+        """See that these lines come next."""
+        for due in lines:
+            self._expect(due, self.line())
+
+    def hears_like(self, pattern: str) -> re.Match[str]:
+        """Return the match of the next line with a pattern, which must have one."""
+        line = self.line()
+        match = None if line is None else re.fullmatch(pattern, line)
+        if match is None:
+            self._expect(f"a line like {pattern}", line)
+        assert match is not None
+        return match
+
+    def hears_text(self, sender: str, text: str) -> None:
+        """See that this text of the peer's comes next."""
+        match = self.hears_like(r"\[(?:\w{3} \w{3} [ \d]\d [\d:]{8} \d{4})\] (\S+): \((.*)\)")
+        self._expect((sender, text), (match[1], match[2]))
+
+    def is_closed(self) -> None:
+        """See that the server closes, and says nothing before."""
+        try:
+            self._expect(None, self.line())
+        except Broken as why:
+            if not isinstance(why.__cause__, ConnectionResetError):
+                raise
+
+    def _expect(self, due: object, came: object) -> None:
+        if due != came:
+            shown = [repr(it) if it is not None else "the end" for it in (due, came)]
+            raise Broken(f"{self.who}: {shown[0][:400]} was due, and {shown[1][:400]} came")
+
+
+class Program(Party):
+    """A connection that speaks JSON."""
+
+    key = ""
+    seen = 0
+    """The last seq that came."""
+    known = 0
+    """The last id of a say of which it was told what became."""
+
+    def does(self, do: str, **keys: object) -> None:
+        """Say a command."""
+        self.sends(encode(do, **keys))
+
+    def event(self) -> Event | None:
+        """Return the next event that is known, or nothing when the server has closed."""
+        while (line := self.line()) is not None:
+            try:
+                event = json.loads(line)
+                kind = event["event"]
+            except (ValueError, TypeError, KeyError):
+                raise Broken(f"{self.who}: an event was due, and {line[:400]!r} came") from None
+            if kind in KNOWN:
+                self.seen = event.get("seq", self.seen)
+                return dict(event)
+        return None
+
+    def told(self, kind: str, **keys: object) -> Event:
+        """Return the next event, which must be of a kind, and have these keys."""
+        event = self.event() or {}
+        came = {key: event.get(key) for key in ("event", *keys)}
+        if came != {"event": kind, **keys}:
+            self._expect({"event": kind, **keys}, event or None)
+        return event
+
+    def acknowledges(self) -> None:
+        """Be done with all that came."""
+        self.does("ack", seq=self.seen)
+
+    def is_idle(self) -> None:
+        """See that nothing more was told before the answer to a ping."""
+        self.does("ping")
+        self.told("pong")
+
+    def statuses(self, last: int) -> Iterator[tuple[int, str, str | None]]:
+        """Yield what became of each say up to an id, of which nothing was told before."""
+        while self.known < last:
+            status = self.told("status")
+            if not self.known < status["id"] <= last:
+                raise Broken(f"{self.who}: a status of {self.known + 1} to {last} was due")
+            while self.known < status["id"]:
+                self.known += 1
+                yield self.known, status["status"], status.get("why")
+
+    def statuses_are(self, last: int, status: str, why: str | None = None) -> None:
+        """See what became of each say up to an id, of which nothing was told before."""
+        for identifier, *came in self.statuses(last):
+            self._expect((identifier, status, why), (identifier, *came))
+
+    def leaves(self, words: str = '{"do":"quit"}') -> None:
+        super().leaves(words)
+
+
+def encode(do: str, **keys: object) -> bytes:
+    """Return the line that says a command."""
+    return json.dumps({"do": do, **keys}, ensure_ascii=False).encode() + b"\r\n"

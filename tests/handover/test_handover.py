@@ -7,6 +7,7 @@ import socket
 import threading
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.msgpack import encode as encode_word
@@ -15,9 +16,9 @@ from benchmarks.servers import free_port
 from chatpair.handover import passing
 from chatpair.handover.passing import Refused
 from chatpair.handover.snapshot import VERSION, Snapshot, encode
-from tests.support.certificates import usual
-from tests.support.doors import LINES, through
+from tests.support.doors import LINES, WEB, through
 from tests.support.json_client import JsonLines
+from tests.support.json_people import pair, resume
 from tests.support.options import refusal
 from tests.support.replacing import Between, Replaced
 from tests.support.server import TIMEOUT, Client, Server
@@ -124,21 +125,14 @@ def test_who_does_not_read_gets_all_in_order(tmp_path: Path) -> None:
             assert bob.text().split()[0] == str(number)
 
 
-def test_tls_can_not_move_and_comes_back(tmp_path: Path) -> None:
-    with Replaced(tmp_path, port=usual().port) as replaced:
-        alice, bob = JsonLines(replaced.server.door), JsonLines(replaced.server.door)
-        alice.enters("alice")
-        key = bob.enters("bob")
-        alice.does("to", name="bob")
-        alice.events("paired")
-        bob.events("paired")
-        replaced.replace()
-        assert [(event["code"], event.get("seq")) for event in bob.rest()] == [("try-later", None)]
-        again = JsonLines(replaced.server.door)
-        again.does("resume", key=key, seen=2)
-        assert again.events("resumed")[0]["peer"] == "alice"
-        for one in (alice, bob, again):
-            one.close()
+@through("ssl", *WEB)
+def test_what_can_not_move_comes_back(port: str, tmp_path: Path) -> None:
+    with Replaced(tmp_path, port=port) as replaced:
+        alice, bob, key = pair(replaced.server)
+        told: list[Any] = []
+        replaced.replace(lambda: told.extend(alice.rest() + bob.rest()))
+        assert [(event["code"], event.get("seq")) for event in told] == [("try-later", None)] * 2
+        resume(replaced.server, key, 2).does("say", id=1, text="I am back")
 
 
 # What goes wrong

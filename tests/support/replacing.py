@@ -32,10 +32,14 @@ class Replaced:
         command = [str(BIN / "twistd"), "-n", "--pidfile=", "chatpair"]
         return Process([*command, "--port", self._port, *self._options, *more])
 
-    def replace(self) -> Server:
-        """Let another server take over, and see that the old one ends well; return that."""
+    def replace(self, meanwhile: Callable[[], object] = lambda: None) -> Server:
+        """Let another server take over, and see that the old one ends well; return that.
+
+        Something may be done when the new one serves, and the old one has perhaps not ended.
+        """
         old, self.server = self.server, self.start()
         self.server._clients = old._clients.pop_all()
+        meanwhile()
         with old:
             assert old.wait() == 0, old.output
         assert b"Traceback" not in old.output, old.output

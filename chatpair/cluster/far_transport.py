@@ -167,7 +167,8 @@ class FarTransport:
             self._deliver()
 
     def node_gone(self) -> None:
-        self._lose(ConnectionLost())
+        """Be lost in a turn of its own: it may be the protocol that has just noticed."""
+        self._clock.callLater(0, self._lose, ConnectionLost())
 
     def _lose(self, why: Exception) -> None:
         """Be done with the client, who may be back on another connection."""

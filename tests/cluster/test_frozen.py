@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 import pytest
+from twisted.logger import capturedLogs
 
+from chatpair.cluster.remote_calls import CALL_SECONDS
 from tests.support.cluster_exchange import Network, Node
 from tests.support.exchange import PAIRED, Party
 from tests.support.tunnels import json_back, with_key
@@ -29,6 +31,7 @@ class Thawing:
             return True
         self.frozen = False
         self.node.directory.frozen()
+        self.node.directory.reborn()
         return False
 
 
@@ -154,3 +157,25 @@ def test_who_has_said_all_and_waits_for_an_answer_is_ended_once() -> None:
     assert alice.uncounted()[-1]["text"] == FROZEN
     assert alice.closed
     assert not a.factory.users
+
+
+def test_the_last_line_of_one_who_is_back_elsewhere_waits_for_a_call_and_is_not_said() -> None:
+    thawing = Thawing()
+    network, node = thawing.network, thawing.node
+    _, key = with_key(node, "carol")
+    dave = network.node("b").enter("dave")
+    again = network.node("b").connect()
+    again.says(f"Back:{key}")
+    network.settle()
+    network.link("a", "b").held = True
+    again.says("To:dave")
+    again.sends(b"half a line")
+    again.ends_input()
+    assert node.directory.is_calling(node.user("carol"))
+    thawing.frozen = True
+    with capturedLogs() as events:
+        node.clock.advance(CALL_SECONDS)
+        network.settle()
+    assert not [event for event in events if "log_failure" in event]
+    assert "half" not in str(dave.heard())
+    assert not node.factory.users

@@ -108,6 +108,7 @@ def test_the_node_of_the_user_dies(network: Away) -> None:
 def test_the_node_of_the_connection_dies(network: Away) -> None:
     network.back()
     network.dies("b")
+    network.settle()
     assert network.a.user("alice").inbox.away
     assert not far_ends(network.a)
     assert back(network, network.a, network.key).heard()[0] == "OK"

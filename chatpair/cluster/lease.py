@@ -12,7 +12,6 @@ notices only when its names may be others': SILENCE after the heartbeat. It then
 before it does anything else. What is late by less is a slow machine, not a frozen one.
 """
 
-import secrets
 from itertools import chain
 from typing import Any, Protocol
 
@@ -24,7 +23,8 @@ from txredisapi import ResponseError
 
 from chatpair.cluster.engine import Engine, EngineAway, EngineRefuses
 from chatpair.cluster.engine_names import EngineNames, Outcome, Stay
-from chatpair.cluster.members import Members, Obstacle
+from chatpair.cluster.joining import Joining
+from chatpair.cluster.members import Members
 from chatpair.cluster.mesh import NamesListener
 from chatpair.cluster.scripts import HEARTBEAT, JOIN, KEYS, LEAVE, SWEEP
 from chatpair.cluster.validity import SILENCE, Validity
@@ -85,15 +85,10 @@ class Lease:
         self._engine = engine
         self._names = names
         self._listener = listener
-        self._id = node_id
         self._seconds = seconds
         self.validity = Validity(clock, seconds, self.check)
         self._members = Members(seconds * SILENCE, seconds * INTERVAL * 4)
-        self.me = self._new_inc()
-        self._former: list[str] = []  # my incarnations that may be members still
-        self._joins = 0
-        self._rival = Obstacle(seconds)
-        self._other_lease = Obstacle(0)
+        self._joining = Joining(node_id, seconds)
         self._stay: Stay | None = None  # if this node is a member
         self._owner: Stay | None = None  # as what it has claimed the names of its users
         self._claims_again = False
@@ -103,6 +98,11 @@ class Lease:
         self._tried = self._stopped = False
         self._waiting: Delay[Deferred[None]]
         self._waiting = Delay(clock, PATIENCE * seconds, lambda waiting: waiting.callback(None))
+
+    @property
+    def me(self) -> str:
+        """As what this node is a member, or asks to be."""
+        return self._joining.me
 
     @property
     def members(self) -> frozenset[str]:
@@ -138,7 +138,7 @@ class Lease:
         """Ask the engine at once what it knows of this node."""
         self._tried = True
         self._members.watch_anew()
-        self._rival.forget()
+        self._joining.connected()
         if self._settling_since is not None:  # so that everybody has time to come back
             self._settling_since = self._clock.seconds()
         self.heartbeat_soon()
@@ -229,16 +229,12 @@ class Lease:
             self._lose_data()
         self._asking, self._ask_again = True, False
         now = self._clock.seconds()
-        asked = self._send_heartbeat(self._stay, now) if self._stay else self._send_join(now)
+        if self._stay:
+            asked = self._send_heartbeat(self._stay, now)
+        else:
+            asked = self._engine.script(JOIN, KEYS, self._joining.asks(self._engine.process, now))
         asked.addCallback(self._answered, self._stay, self.me, now)
         asked.addErrback(self._unanswered).addBoth(lambda _: self._next())
-
-    def _send_join(self, now: float) -> "Deferred[Any]":
-        self._joins += 1
-        word, lost_epoch, _ = self._engine.process
-        who = self.me, self._joins, f"{word}.{secrets.token_hex(8)}", lost_epoch
-        dead = (each.if_dead(now).encode("latin-1") for each in (self._rival, self._other_lease))
-        return self._engine.script(JOIN, KEYS, [*who, f"{self._seconds:g}", *dead, *self._former])
 
     def _send_heartbeat(self, stay: Stay, now: float) -> "Deferred[Any]":
         since = self._settling_since
@@ -261,10 +257,8 @@ class Lease:
         ]
         if kind == "MEMBER":
             if stay is None:
-                self._stay = Stay(me, self._joins, epoch)
-                self._rival.forget()
-                self._other_lease.forget()
-                self._former.clear()
+                self._stay = Stay(me, self._joining.tries, epoch)
+                self._joining.succeeded()
             self.validity.extend(sent)
             self._ask_again |= self.validity.is_cut_off
             self._hear(rest, sent, now, joined=stay is None)
@@ -272,14 +266,9 @@ class Lease:
             self._lose_data()
         elif kind == "DEAD":
             self._be_reborn()
-        elif kind == "RIVAL" and self._rival.meet(rest[0], SILENCE * self._seconds, now):
-            self._refuse(f"Another node has the id {self._id}.")
-        elif kind == "LEASE" and self._other_lease.meet(rest[1], SILENCE * float(rest[0]), now):
-            self._refuse(f"The other nodes have --lease {rest[0]}, which must be the same for all.")
-
-    def _refuse(self, why: str) -> None:
-        self._stopped = True
-        self._listener.refused(EngineRefuses(why))
+        elif why := self._joining.refused(kind, rest, now):
+            self._stopped = True
+            self._listener.refused(EngineRefuses(why))
 
     def _hear(self, reply: list[Any], sent: float, now: float, *, joined: bool) -> None:
         """Take what an answer tells a member."""
@@ -292,7 +281,9 @@ class Lease:
             self._settling_since = None
         elif self._settling_since is None:
             # Who has not been a member yet has seen of no other engine that it lost anything.
-            self._settling_since = now - (self._joins == 1) * self._engine.process.unused_for
+            self._settling_since = (
+                now - (self._joining.tries == 1) * self._engine.process.unused_for
+            )
         values = dict(zip(nodes[::2], nodes[1::2], strict=True))
         changed = self._members.heard(values, self.me, sent, now, bool(settling))
         if joined:
@@ -363,8 +354,7 @@ class Lease:
 
     def _be_reborn(self) -> None:
         """Join as another: this node was declared dead, or has to take itself for dead."""
-        self._former.append(self.me)
-        self.me = self._new_inc()
+        self._joining.be_another()
         self._lose_membership()
         self._names.forget()
         self.exchange.reborn()
@@ -391,9 +381,6 @@ class Lease:
         self._claims_again = True
         claimed = self._names.claim_again(self.exchange.names())
         claimed.addCallback(answered).addErrback(_unexpected)
-
-    def _new_inc(self) -> str:
-        return f"{self._id}.{secrets.token_hex(4)}"
 
 
 def _unexpected(why: Failure) -> None:

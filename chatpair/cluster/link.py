@@ -83,16 +83,14 @@ class Link:
 
     def _gather(self) -> None:
         """Make an entry of the frames that wait, or of the first of them if it gets too large."""
-        frames, self._frames = self._frames, []
-        if self._frames_bytes > ENTRY_BYTES:
-            number, size = 1, len(frames[0])
-            while number < len(frames) and size + len(frames[number]) <= ENTRY_BYTES:
-                size += len(frames[number])
-                number += 1
-            frames, self._frames = frames[:number], frames[number:]
-            self._frames_bytes -= size
-        else:
-            self._frames_bytes = 0
+        number = size = 0
+        for frame in self._frames:
+            if number and size + len(frame) > ENTRY_BYTES:
+                break
+            number += 1
+            size += len(frame)
+        frames, self._frames = self._frames[:number], self._frames[number:]
+        self._frames_bytes -= size
         entry = struct.pack(">BI", 0xDD, len(frames)) + b"".join(frames)  # an array of msgpack's
         self._entries.append(entry)
         self._entries_bytes += len(entry)

@@ -75,33 +75,3 @@ class Members:
         changed = alive != self.alive
         self.alive = frozenset(alive)
         return changed
-
-
-class Obstacle:
-    """Members that keep this node from joining: what is left of dead ones, or alive."""
-
-    def __init__(self, patience: float) -> None:
-        """Take the seconds that they have to be gone, if they are seen to be alive."""
-        self._patience = patience
-        self.forget()
-
-    def forget(self) -> None:
-        """Know of none."""
-        self._seen = ""
-        self._dead_at = 0.0
-        self._first_met: float | None = None
-
-    def if_dead(self, now: float) -> str:
-        """Return what was seen of them if they are dead unless it has changed, else nothing."""
-        return self._seen if now >= self._dead_at else ""
-
-    def meet(self, seen: str, silence: float, now: float) -> bool:
-        """Take what is counted of them, and the seconds in which it would change if they were
-        alive; tell whether they are, and will not go.
-        """
-        is_first, has_changed = self._first_met is None, seen != self._seen
-        if has_changed:
-            self._seen, self._dead_at = seen, now + silence
-        if self._first_met is None:
-            self._first_met = now
-        return has_changed and not is_first and now - self._first_met >= self._patience

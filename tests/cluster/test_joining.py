@@ -1,6 +1,6 @@
 """Who stands in the way of a node that joins: what is left of dead ones, or alive."""
 
-from chatpair.cluster.members import Obstacle
+from chatpair.cluster.joining import Obstacle
 
 
 def test_who_does_not_change_is_dead_in_time() -> None:

@@ -45,7 +45,7 @@ NAMES = ("ann", "ben", "cat", "dan", "eva", "fay", "gus", "hal", "ida", "jon")
 
 _AGAIN = re.compile(r"\[.{24}\] (\S+) \(again\): \((.*)\)")
 _LATER = ("The switchboard is not ready.", "The last call is still on its way.")
-_SILENCE = 0.7  # seconds, in which somebody in a pair mostly hears something
+_SILENCE = 0.4  # seconds, in which somebody in a pair mostly hears something
 _MOST_UNSENT = 100_000
 _MOST_TRIES = 15.0  # seconds, in which no line is held any more
 

@@ -133,14 +133,14 @@ class Weather:
         kinds = {
             self._kill: 2,
             self._freeze: 1,
-            self._freeze_for_long: 3,
+            self._freeze_for_long: 6,
             self._cut: 2,
             self._cut_once: 1,
             self._cut_in_a_frame: 2,
             self._black_hole: 2,
             self._slow_down: 1,
         }
-        while not self._over.wait(chance.uniform(1, 6)):
+        while not self._over.wait(chance.uniform(0.5, 4)):
             self._settle(number)
             (kind,) = chance.choices([*kinds], [*kinds.values()])
             seconds = chance.choice((0.2, 0.5, 1, 1.2, 1.7)) * LEASE

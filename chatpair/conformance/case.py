@@ -121,11 +121,6 @@ class Case:
     not_through: tuple[Kind, ...]
     """Ways in where it can't be tried."""
 
-    @property
-    def is_json(self) -> bool:
-        """Whether it needs JSON."""
-        return self.play.__module__.rpartition(".")[2] not in ("lines", "plain")
-
 
 CASES: list[Case] = []
 

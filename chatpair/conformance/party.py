@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import ssl
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
@@ -31,7 +32,6 @@ class Party:
         self._socket = sock
         self._journal = journal
         self._buffer = b""
-        self._reading = iter(())
 
     # What is said
 
@@ -53,11 +53,9 @@ class Party:
         self._socket.setblocking(False)
         try:
             return self._socket.send(data)
-        except (BlockingIOError, InterruptedError):
+        except (BlockingIOError, ssl.SSLWantWriteError):
             return 0
         except OSError as why:
-            if "want" in type(why).__name__.lower():  # SSLWantWriteError
-                return 0
             raise Broken(f"{self.who} could not send: {why}") from why
         finally:
             self._socket.settimeout(timeout)
@@ -117,7 +115,10 @@ class Party:
                 return None
         line, self._buffer = self._buffer.split(b"\n", 1)
         text = line.removesuffix(b"\r").decode(errors="backslashreplace")
-        self._journal.append(f"{self.who}< {text[:300]}")
+        # Nobody's terminal is to obey a server that is tried.
+        self._journal.append(
+            f"{self.who}< {text[:300] if text.isprintable() else repr(text)[:300]}"
+        )
         return text
 
     def hears(self, *lines: str) -> None:

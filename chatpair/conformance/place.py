@@ -13,7 +13,7 @@ _PLACE = re.compile(r"(?:(tcp|tls|haproxy):)?(?:\[(\S+)\]|([^:\s]+)):(\d{1,5})")
 
 @dataclass(frozen=True)
 class Place:
-    """A server's address; see parse."""
+    """A server's address; see place."""
 
     kind: Kind
     host: str
@@ -50,6 +50,6 @@ def place(text: str) -> Place:
     if text.startswith("unix:"):
         return Place("unix", text.removeprefix("unix:"))
     match = _PLACE.fullmatch(text)
-    if match is None:
+    if match is None or int(match[4]) > 65_535:
         raise ValueError(text)
     return Place(cast(Kind, match[1] or "tcp"), match[2] or match[3], int(match[4]))

@@ -1,8 +1,10 @@
 """Our server keeps each rule of the page, behind every door; what a wrong one breaks is found."""
 
 import json
+import os
 import re
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -73,6 +75,12 @@ def test_the_articles_server_passes_its_part() -> None:
             found = [json.loads(line) for line in run.output.splitlines()]
         assert [it["case"] for it in found] == [it.name for it in CASES if it.is_articles]
         assert all(it["passed"] for it in found)
+        nobody, report = os.pipe()
+        os.close(nobody)
+        command = [*RUN, f"127.0.0.1:{port}", "--article"]
+        unread = subprocess.run(command, stdout=report, stderr=subprocess.PIPE, check=False)
+        os.close(report)
+        assert (unread.returncode, unread.stderr) == (1, b"")
         # It is none of ours.
         with Process([*RUN, f"127.0.0.1:{port}", "--plain-only", "--only", "case of"]) as run:
             assert run.wait() == 1
@@ -190,6 +198,10 @@ def test_what_is_no_server_or_no_address(capsys: pytest.CaptureFixture[str]) -> 
     assert "can't be reached" in capsys.readouterr().err
     assert main([f"127.0.0.1:{port}", "--only", "no case at all"]) == 2
     assert capsys.readouterr().err == "There is no such case.\n"
+    assert main([f"127.0.0.1:{port}", "--plain-only", "--only", "in json"]) == 2
+    assert capsys.readouterr().err == "There is no such case.\n"
+    with pytest.raises(SystemExit, match="2"):
+        main(["localhost:65536"])
     with pytest.raises(SystemExit, match="2"):
         main(["localhost"])
     assert place("[::1]:9999") == Place("tcp", "::1", 9999)

@@ -37,5 +37,5 @@ TestLines = HandedOverLines.TestCase
 TestExchange = HandedOverExchange.TestCase
 TestFlow = HandedOverFlow.TestCase
 TestExchange.settings = TestFlow.settings = TestLines.settings = settings(
-    max_examples=settings().max_examples // 2, stateful_step_count=40
+    max_examples=settings().max_examples // 5, stateful_step_count=40
 )

@@ -89,7 +89,8 @@ class Between:
         old.connect(str(self._real))
         self._real.rename(self._path)
         with new, old, suppress(OSError):
-            for one in (new, old):
+            self._ends = new, old
+            for one in self._ends:
                 one.settimeout(TIMEOUT)
             self._pass(new, old, "asked")
             self._pass(old, new, "pipe")
@@ -126,4 +127,6 @@ class Between:
     def _step_is(self, step: str) -> None:
         if step == self._step:
             self._stop()
+            for end in self._ends:
+                end.shutdown(socket.SHUT_RDWR)  # which also wakes the other thread
             raise ConnectionError

@@ -85,6 +85,12 @@ def _server(text: str) -> Address:
         raise ArgumentTypeError(str(why)) from None
 
 
+def _no_verb(text: str) -> Address:
+    if text in VERBS:
+        raise ArgumentTypeError(f"{text} comes first: chatpair {text} --help tells its options")
+    return _server(text)
+
+
 def _port(text: str) -> int:
     try:
         return read_port(text)
@@ -178,7 +184,7 @@ def make_parser() -> ArgumentParser:
     add(
         "server",
         nargs="?",
-        type=_server,
+        type=_no_verb,
         default=None,
         metavar="HOST",
         help=f"the server ({default.host}); HOST:PORT and [ADDRESS]:PORT will do as well",

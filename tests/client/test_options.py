@@ -186,6 +186,10 @@ AS = ', as "localhost", not'
             for server in (":99", "[::1", "[::1]99")
         ),
         (["a.org:no"], "argument HOST: must be a number from 1 to 65535, not 'no'"),
+        (
+            ["--port", "99", "say", "bob", "hi"],
+            "argument HOST: say comes first: chatpair say --help tells its options",
+        ),
         (["a.org", "98", "--port", "99"], "which port? 98 or 99"),
         (["a.org", "99", "bob"], "unrecognized arguments: bob"),
     ],

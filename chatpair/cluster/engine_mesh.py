@@ -56,12 +56,10 @@ class EngineMesh:
 
     @property
     def me(self) -> str:
-        """The inc of this node."""
         return self.lease.me
 
     @property
     def ready(self) -> bool:
-        """Whether names can be claimed, and calls made to others."""
         return self.lease.ready
 
     @property
@@ -75,12 +73,10 @@ class EngineMesh:
 
     @property
     def holds_names(self) -> bool:
-        """Whether no other node can have the names of the users here."""
         return self.lease.holds_names
 
     @property
     def members(self) -> frozenset[str]:
-        """The incs of the others."""
         return self.lease.members
 
     def locate(self, key: str) -> "Deferred[str | None]":

@@ -1,5 +1,6 @@
 """The names in the engine: whose they are, and the members that have them."""
 
+from collections.abc import Callable, Coroutine
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
@@ -54,7 +55,7 @@ class EngineNames:
         self._taken: list[Name] = []  # of those, what others have
         self._claimed_again: Deferred[list[Name] | None] | None = None
         self._tidy: Stay | None = None  # as what nothing is ours but the names of users here
-        self._sweeping = self._tidying = False
+        self._under_way: set[str] = set()  # what takes a while, and is done once at a time
 
     # The lease tells:
 
@@ -139,15 +140,24 @@ class EngineNames:
 
     def release_others(self) -> None:
         """Release what the engine says is ours and nobody here has, once: its data may be old."""
-        if self._tidying or self._tidy is self._stay:
-            return
+        if self._tidy is not self._stay:
+            self._begin("release", self._release_others)
 
-        def done(_: object) -> None:
-            self._tidying = False
+    def sweep(self) -> None:
+        """Let the names of the dead be swept, some at a time."""
+        self._begin("sweep", self._sweep)
 
-        self._tidying = True
-        # If it fails, it is tried again with the next heartbeat.
-        Deferred.fromCoroutine(self._release_others()).addErrback(lambda _: None).addBoth(done)
+    def _begin(self, what: str, does: Callable[[], Coroutine[Deferred[Any], Any, None]]) -> None:
+        """Do something unless it is under way; if it fails, the next heartbeat tries it again."""
+        if what not in self._under_way:
+            self._under_way.add(what)
+            doing = Deferred.fromCoroutine(does()).addErrback(lambda _: None)
+            doing.addCallback(lambda _: self._under_way.discard(what))
+
+    async def _sweep(self) -> None:
+        left = True
+        while left and self._stay is not None:
+            left = await self._engine.script(SWEEP, KEYS, [*self._stay])
 
     async def _release_others(self) -> None:
         stay, cursor = self._stay, b""
@@ -174,21 +184,6 @@ class EngineNames:
             raise NotReady
         owner: bytes = reply[1]
         return owner.decode("latin-1") or None
-
-    def sweep(self) -> None:
-        """Let the names of the dead be swept, some at a time, if it is not under way."""
-        if self._sweeping or self._stay is None:
-            return
-
-        def swept(left: int) -> None:
-            self._sweeping = False
-            if left:
-                self.sweep()
-
-        self._sweeping = True
-        sweeping = self._engine.script(SWEEP, KEYS, [*self._stay])
-        # If it fails, the next heartbeat tells that there is some left.
-        sweeping.addErrback(lambda _: 0).addCallback(swept)
 
     # Batches
 

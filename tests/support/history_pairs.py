@@ -16,6 +16,8 @@ from chatpair.exchange.messages import (
     Paired,
     Resumed,
     Ringing,
+    Say,
+    Status,
     Unanswered,
 )
 from tests.support.history import End, Fault, History, Lines, Over, Session
@@ -82,6 +84,9 @@ class Stream:
         self._hung_up: deque[float] = deque()
         self.after = session.asked
         """The begin of the last thing of which it was told what came of it."""
+        self.read_until = session.asked
+        """The same, of more things: all that it was told before that began it has surely read."""
+        self._said: dict[int, float] = {}
         for index, (at, what) in enumerate(session.moments):
             self._take(index, at, what)
 
@@ -111,6 +116,10 @@ class Stream:
                 self._paired(index, at, peer.casefold())
             case Left() | Free() | End() | Resumed():
                 self._free(index, at, what)
+            case Say(number):
+                self._said[number] = at
+            case Status(number) if number in self._said:
+                self.read_until = max(self.read_until, self._said[number])
             case Ringing(caller):
                 self.rung.append((caller.casefold(), at))
             case Unanswered():
@@ -163,6 +172,8 @@ class Stream:
     def _over(self, at: float, lost: bool) -> None:
         call = self.calls[-1]
         call.over = at
+        if not lost:
+            self.read_until = max(self.read_until, call.at)
         if not call.outcome:
             told = any(pair.peer == call.to and pair.ended > call.at for pair in self.pairs)
             call.outcome = "paired" if told or not lost else "pending"
@@ -308,5 +319,7 @@ class Pairs:
         """Tell whether a session surely has read all that it was told when a call was answered."""
         if session.has_come_back_plain:
             return False
-        is_late = session.asked > call.answered
-        return is_late or not session.may_have_missed or self.streams[session].after > call.answered
+        if session.asked > call.answered or not session.may_have_missed:
+            return True
+        stream = self.streams[session]
+        return max(stream.after, stream.read_until) > call.answered

@@ -126,5 +126,4 @@ class Listing:
 
 
 def _lists(answers: dict[str, Any], but: str = "") -> list[frames.List]:
-    found = (answer for inc, answer in answers.items() if inc != but)
-    return [answer for answer in found if isinstance(answer, frames.List)]
+    return [answer for inc, answer in answers.items() if inc != but]

@@ -346,6 +346,8 @@ def bad_command(line: str) -> str:
         return f"No such command: {word}. Type /help, or put a space first to say it."
     if word in ("/dnd", "/ring") and rest not in ([], ["on"], ["off"]):
         return f"Say {word} on or {word} off."
+    if word in ("/bye", "/who") and rest:
+        return f"Say {word} alone, or put a space first to say it."
     return ""
 
 

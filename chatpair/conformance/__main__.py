@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tqdm import tqdm
@@ -60,20 +61,20 @@ class Outcome:
         return json.dumps(found, ensure_ascii=False)
 
 
-def play(case: Case, place: Place, seconds: float) -> Outcome:
+def play(case: Case, places: Sequence[Place], seconds: float) -> Outcome:
     """Play a case; again, if the server wants an address to come later."""
-    outcome = _play_once(case, place, seconds)
+    outcome = _play_once(case, places, seconds)
     for _ in range(WAITS):
         if not any(LATER in step for step in outcome.journal[-3:]):
             break
         tqdm.write("waits, as the server lets an address do so much a minute", file=sys.stderr)
         time.sleep(WAIT_SECONDS)
-        outcome = _play_once(case, place, seconds)
+        outcome = _play_once(case, places, seconds)
     return outcome
 
 
-def _play_once(case: Case, place: Place, seconds: float) -> Outcome:
-    stage = Stage(place, seconds)
+def _play_once(case: Case, places: Sequence[Place], seconds: float) -> Outcome:
+    stage = Stage(places, seconds)
     try:
         case.play(stage)
     except Exception as why:  # from an answer of any other shape
@@ -91,7 +92,7 @@ def chosen(options: argparse.Namespace) -> list[Case]:
         for case in CASES
         if case.play.__module__ in (PLAIN if options.plain_only else PLAIN | JSON)
         and (case.is_articles or not options.article)
-        and options.place.kind not in case.not_through
+        and not any(place.kind in case.not_through for place in options.places)
         and (options.only or "") in case.name
     ]
 
@@ -103,10 +104,12 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         epilog="Exit status: 0 if all passed, 1 if one failed, 2 if the server can't be reached.",
     )
     parser.add_argument(
-        "place",
+        "places",
         type=place,
+        nargs="+",
         metavar="ADDRESS",
-        help="HOST:PORT, tls:HOST:PORT, haproxy:HOST:PORT (with a PROXY header) or unix:PATH",
+        help="HOST:PORT, tls:HOST:PORT, haproxy:HOST:PORT (with a PROXY header) or unix:PATH;"
+        " those of several servers that are one switchboard are connected to in turn",
     )
     parser.add_argument("--plain-only", action="store_true", help="leave out JSON")
     parser.add_argument(
@@ -134,7 +137,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("There is no such case.", file=sys.stderr)
         return 2
     try:
-        options.place.connect(options.timeout).close()
+        for one in options.places:
+            one.connect(options.timeout).close()
     except OSError as why:
         print(f"The server can't be reached: {why}", file=sys.stderr)
         return 2
@@ -149,7 +153,7 @@ def _try_all(cases: list[Case], options: argparse.Namespace) -> int:
     count: Counter[bool] = Counter()
     # The progress is for people who watch; None is for those who don't.
     for case in tqdm(cases, unit="case", leave=False, disable=None):
-        outcome = play(case, options.place, options.timeout)
+        outcome = play(case, options.places, options.timeout)
         count[not outcome.fault] += 1
         tqdm.write(outcome.as_json() if options.json else outcome.as_text(), file=sys.stdout)
         sys.stdout.flush()

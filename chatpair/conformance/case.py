@@ -2,8 +2,10 @@
 
 import re
 import secrets
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import TypeVar
 
 from chatpair.conformance.party import Broken, Party, Program
@@ -15,8 +17,9 @@ AnyParty = TypeVar("AnyParty", bound=Party)
 class Stage:
     """Lets parties come, under names that nobody else has, and go at the end."""
 
-    def __init__(self, place: Place, seconds: float) -> None:
-        self.place = place
+    def __init__(self, places: Sequence[Place], seconds: float) -> None:
+        """Take where to connect to, in turn, and how long to wait for an answer."""
+        self._places = cycle(places)
         self.journal: list[str] = []
         self._seconds = seconds
         self._mark = secrets.token_hex(4)
@@ -28,7 +31,7 @@ class Stage:
 
     def _come(self, kind: type[AnyParty], who: str) -> AnyParty:
         try:
-            party = kind(self.place.connect(self._seconds), who, self.journal)
+            party = kind(next(self._places).connect(self._seconds), who, self.journal)
         except OSError as why:
             raise Broken(f"{who} could not connect: {why}") from why
         self._parties.append(party)
@@ -44,6 +47,20 @@ class Stage:
         party.name = self.name(who)
         party.says(party.name)
         party.hears("OK")
+        return party
+
+    def takes_name(self, who: str) -> Party:
+        """Connect, and have a name that was somebody's until a moment ago."""
+        party = self.comes(who)
+        party.name = self.name(who)
+        for _ in range(100):
+            party.says(party.name)
+            answer = party.line()
+            if answer != "Reuse":
+                break
+            time.sleep(0.05)  # servers of a cluster tell each other
+        if answer != "OK":
+            raise Broken(f"{who}: OK was due, and {answer!r} came")
         return party
 
     def pair(self) -> tuple[Party, Party]:

@@ -267,13 +267,13 @@ def quit_(stage: Stage) -> None:
     bob.hears("Quit.")
 
 
-@case(NAMED, "the peer is told ``Quit.``, and the name is free again.")
+@case(NAMED, "the peer is told ``Quit.``, and the name is free again")
 def a_name_that_is_free_again(stage: Stage) -> None:
     alice = stage.enters("alice")
     alice.says("/quit")
     alice.hears("Quit")
     alice.is_closed()
-    stage.enters("alice")
+    stage.takes_name("alice")
 
 
 @case(MAY, "Calls are refused with ``dnd``, and you are not told of them.")

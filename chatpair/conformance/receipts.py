@@ -1,5 +1,7 @@
 """Numbers, what became of each say, and lines that are taken over after a drop."""
 
+from collections.abc import Callable
+
 from chatpair.conformance.case import Stage, case
 from chatpair.conformance.lines import TEXT
 from chatpair.conformance.party import Broken, Program, encode
@@ -104,7 +106,7 @@ def said_to_a_pair_that_is_over(stage: Stage) -> None:
     alice, bob = stage.programs()
     bob.does("quit")
     alice.told("left", why="quit")
-    thief = stage.enters("bob")
+    thief = stage.takes_name("bob")
     thief.says(f"To:{alice.name}", "/help")
     alice.told("paired", peer=bob.name, pair=2)
     alice.does("say", id=1, text="a secret", to=bob.name, pair=1)
@@ -160,23 +162,29 @@ HELD = "you keep your name and your pair, your peer is told ``held``, and what i
 
 @case(NOTHING_LOST, HELD)
 def a_line_that_is_held(stage: Stage) -> None:
-    for end in (Program.closes, Program.resets):
-        alice, bob = stage.programs()
-        end(bob)
-        alice.told("held", peer=bob.name)
-        alice.does("say", id=1, text="one")
-        alice.does("say", id=2, text="two")
-        other = stage.speaks("other")
-        other.does("name", name=bob.name)
-        other.told("error", of="name", code="reuse")
-        again, _ = stage.resumes(bob, bob.seen, peer=alice.name, got=0, pair=1)
-        again.told("message", text="one")
-        again.told("message", text="two")
-        alice.told("back", peer=bob.name)
-        again.acknowledges()
-        alice.statuses_are(2, "confirmed")
-        for program in (alice, again):
-            program.does("quit")
+    _is_held(stage, Program.closes)
+
+
+@case(NOTHING_LOST, HELD)
+def a_line_that_is_held_after_a_reset(stage: Stage) -> None:
+    _is_held(stage, Program.resets)
+
+
+def _is_held(stage: Stage, end: Callable[[Program], None]) -> None:
+    alice, bob = stage.programs()
+    end(bob)
+    alice.told("held", peer=bob.name)
+    alice.does("say", id=1, text="one")
+    alice.does("say", id=2, text="two")
+    other = stage.speaks("other")
+    other.does("name", name=bob.name)
+    other.told("error", of="name", code="reuse")
+    again, _ = stage.resumes(bob, bob.seen, peer=alice.name, got=0, pair=1)
+    again.told("message", text="one")
+    again.told("message", text="two")
+    alice.told("back", peer=bob.name)
+    again.acknowledges()
+    alice.statuses_are(2, "confirmed")
 
 
 @case(NOTHING_LOST, "and you get all that came after it.")

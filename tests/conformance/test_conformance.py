@@ -17,6 +17,7 @@ from chatpair.conformance.__main__ import main, play
 from chatpair.conformance.case import CASES, Case
 from chatpair.conformance.place import Place, place
 from tests.support.certificates import made
+from tests.support.cluster import Cluster
 from tests.support.doors import LINES, through
 from tests.support.forks import BIN
 from tests.support.proxy import Proxy
@@ -54,6 +55,12 @@ def test_our_server_passes(server: Server) -> None:
     left_out = 5 if server.door.tls else 0
     assert last == f"{len(CASES) - left_out} passed, 0 failed, {left_out} left out"
     assert all(line.startswith("passed  ") for line in cases)
+
+
+def test_a_cluster_passes_as_one_server(shared_cluster: Cluster) -> None:
+    addresses = [address_of(node.door) for node in shared_cluster.nodes]
+    with Process([*RUN, *addresses, "--timeout", str(TIMEOUT)]) as run:
+        assert run.wait() == 0, run.output.decode()
 
 
 def words(text: str) -> str:
@@ -144,7 +151,7 @@ def wrong(server: Server) -> Iterator[Proxy]:
 
 
 def test_each_wrong_answer_breaks_a_rule(wrong: Proxy) -> None:
-    at = Place("tcp", "127.0.0.1", wrong.port)
+    at = [Place("tcp", "127.0.0.1", wrong.port)]
     for right, spoilt, name in SPOILS:
         wrong.spoil = lambda data, right=right, spoilt=spoilt: data.replace(right, spoilt)  # type: ignore[misc]
         assert play(BY_NAME[name], at, TIMEOUT).fault, (name, spoilt)
@@ -163,7 +170,7 @@ def test_no_case_passes_where_nothing_is_served(case: Case) -> None:
 
         thread = threading.Thread(target=refuse)
         thread.start()
-        outcome = play(case, Place("tcp", *listening.getsockname()), TIMEOUT)
+        outcome = play(case, [Place("tcp", *listening.getsockname())], TIMEOUT)
         listening.shutdown(socket.SHUT_RDWR)
         thread.join()
     assert outcome.fault
@@ -178,7 +185,7 @@ def test_who_is_told_to_come_later_does(wrong: Proxy, monkeypatch: pytest.Monkey
 
     wrong.spoil = at_first
     monkeypatch.setattr("chatpair.conformance.__main__.WAIT_SECONDS", 0)
-    at = Place("tcp", "127.0.0.1", wrong.port)
+    at = [Place("tcp", "127.0.0.1", wrong.port)]
     assert not play(BY_NAME["a name"], at, TIMEOUT).fault
     wrong.spoil = lambda _: LATER
     outcome = play(BY_NAME["a name"], at, TIMEOUT)

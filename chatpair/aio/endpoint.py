@@ -9,6 +9,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
+    IDelayedCall,
     IProtocol,
     IProtocolFactory,
     ISSLTransport,
@@ -29,6 +30,7 @@ class _Timer:
     def __init__(self, loop: asyncio.AbstractEventLoop, delay: float, call: Callable[[], object]):
         self._call = call
         self._handle: asyncio.TimerHandle | None = loop.call_later(delay, self._run)
+        alsoProvides(self, IDelayedCall)  # else no service of Twisted's takes it
 
     def _run(self) -> None:
         self._handle = None

@@ -9,6 +9,7 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred, fail
 
 import chatpair
+from chatpair.aio import Line
 from chatpair.aio.endpoint import _Transport
 from chatpair.client.address import Place
 from chatpair.client.line import Events
@@ -16,6 +17,7 @@ from chatpair.client.reader import Message, Reader
 from chatpair.exchange.messages import JsonEvent, Named, Paired, SetDnd
 from tests.support.library import SCENARIOS
 from tests.support.played import HI, Endpoint, Stage, outcome
+from tests.support.proxy import Proxy
 from tests.support.server import Process, Server
 
 WORLDS = pytest.mark.parametrize("world", ["twisted", "asyncio"])
@@ -33,6 +35,18 @@ def passes(world: str, address: str, ca: str = "", *wanted: str) -> None:
 @WORLDS
 def test_a_line(server: Server, world: str) -> None:
     passes(world, f"localhost:{server.port}")
+
+
+def test_a_line_ends_while_it_looks_for_a_server(server: Server) -> None:
+    async def ends(proxy: Proxy) -> None:
+        lost = asyncio.Event()
+        async with Line(f"localhost:{proxy.port}", "alice", lambda up: up or lost.set()) as line:
+            proxy.cut()
+            await lost.wait()
+        assert not line.connected
+
+    with Proxy(server.port) as proxy:
+        asyncio.run(ends(proxy))
 
 
 @pytest.mark.parametrize(

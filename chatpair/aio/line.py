@@ -62,6 +62,10 @@ class Line:
     def connected(self) -> bool:
         return self._line.connected
 
+    @property
+    def beginnings(self) -> int:
+        return self._line.beginnings
+
     async def start(self, *, patient: bool = True) -> None:
         await self._wait(self._line.start(patient=patient))
 

@@ -16,6 +16,10 @@ def main() -> None:
     chosen = options.parse()
     if not (chosen.check or chosen.verb == "say") and (sys.stdin is None or sys.stdout is None):
         sys.exit("chatpair needs a standard input and a standard output.")
+    if chosen.verb == "mcp":
+        from chatpair.aio import mcp
+
+        mcp.run(chosen)
     for_program = chosen.check or chosen.verb or chosen.command is not None
     is_person = not for_program and sys.stdin.isatty() and sys.stdout.isatty()
     if is_person and not chosen.plain:

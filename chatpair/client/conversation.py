@@ -42,6 +42,9 @@ class Conversation:
     peer: str | None = None
     """Whom this line is paired with."""
 
+    beginnings = 0
+    """How often the name became this line's: again when the server had forgotten the line."""
+
     def __init__(
         self,
         endpoint: IStreamClientEndpoint,
@@ -224,6 +227,7 @@ class Conversation:
     def named(self, named: messages.Named) -> None:
         """Begin: the name is this line's."""
         self.name, self._key = named.name, named.key
+        self.beginnings += 1
         self._patient = True
         self._inbox.is_new(named)
         self._inbox.take(named)

@@ -55,6 +55,7 @@ def sections(settings: str) -> tuple[Section, ...]:
                     "write what is said by whoever calls; --exec runs a command for each message",
                 ),
                 ("chatpair who", "write who is here"),
+                ("chatpair mcp", "be a tool of an agent: an MCP server; docs/agents.rst tells how"),
             ),
         ),
         Section(

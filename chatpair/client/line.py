@@ -135,6 +135,11 @@ class Line:
         """Whether the server has this line on a connection at this moment."""
         return self._conversation.connected
 
+    @property
+    def beginnings(self) -> int:
+        """How often the name became this line's: again when the server had forgotten the line."""
+        return self._conversation.beginnings
+
     # Begin and end
 
     def start(self, *, patient: bool = True) -> Deferred[None]:
@@ -267,8 +272,8 @@ class Line:
         """Iterate over what peers say; all else that happens passes.
 
         A message is acknowledged, so that its sender knows that it has arrived, when the next
-        is asked for, when something is said, at quit, or by its done(). The iteration ends after
-        quit, and raises what ended the line otherwise.
+        is asked for, when something is said if the line is not strict, at quit, or by its done().
+        The iteration ends after quit, and raises what ended the line otherwise.
         """
         return Events(Message, self._reader)
 

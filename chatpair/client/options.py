@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from getpass import getuser
+from importlib.util import find_spec
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, NoReturn
@@ -24,6 +25,7 @@ from chatpair.client.help import PASSWORD, WIDTH, description, epilog, filled
 from chatpair.client.settings import SettingsError, read_settings
 from chatpair.codecs.cleaning import clean, clean_line, clean_text
 from chatpair.exchange import names
+from chatpair.extras import how_to_install
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Options:
     input is not the end, `json` is how to write what arrives, and `command` is a shell's that is
     the party. With `check` nobody talks.
 
-    `verb` is say, listen or who, or empty for a talk. `text` is what to say; `seconds` and `count`,
+    `verb` is one of VERBS, or empty for a talk. `text` is what to say; `seconds` and `count`,
     if there are any, are how long to listen at most, and to how many messages.
     """
 
@@ -68,6 +70,7 @@ VERBS = {
     ),
     "listen": ("Write what is said by whoever calls, a message a line.", ""),
     "who": ("Write who is here, a name a line.", ""),
+    "mcp": ("Be a tool of an agent, as an MCP server on standard input and output.", ""),
 }
 """What may come first, what it does, and what it takes."""
 
@@ -276,7 +279,7 @@ def make_once_parser(verb: str) -> ArgumentParser:
             "CHATPAIR_PEER whose. The sender knows that a message has arrived when COMMAND has "
             "ended with 0; else that is the end",
         )
-    if verb != "say":
+    if verb in ("listen", "who"):
         add("--json", action="store_true", help="write JSON, as docs/protocol.rst describes it")
     add("--server", type=_server, metavar="HOST", help="the server, or HOST:PORT")
     add("--port", type=_port, help="its port")
@@ -301,6 +304,8 @@ def _parse_once(verb: str, arguments: Sequence[str]) -> Options:
     given = vars(parser.parse_args(arguments)) | {"verb": verb}
     if given.keys() >= {"json", "command"}:
         parser.error("--json and --exec can't be together")
+    if verb == "mcp" and find_spec("mcp") is None:
+        parser.error(f"it needs more packages: {how_to_install('mcp')}")
     options = _with_settings(parser, given, given.pop("server", None))
     if options.name:
         return options
@@ -327,7 +332,7 @@ def _with_settings(
         parser.error(str(error))
     if "name" in settings:
         settings["name"] = clean_line(settings["name"])
-    if "check" in given or given.get("verb") == "who":
+    if "check" in given or given.get("verb") in ("who", "mcp"):
         settings.pop("name", None)  # who has it is perhaps there
     options = Options(**_of_environment() | settings | given)
     if "ca" in given and not options.tls:

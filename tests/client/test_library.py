@@ -39,10 +39,11 @@ def test_a_line(server: Server, world: str) -> None:
 
 def test_a_line_ends_while_it_looks_for_a_server(server: Server) -> None:
     async def ends(proxy: Proxy) -> None:
-        lost = asyncio.Event()
-        async with Line(f"localhost:{proxy.port}", "alice", lambda up: up or lost.set()) as line:
+        links: asyncio.Queue[bool] = asyncio.Queue()
+        async with Line(f"localhost:{proxy.port}", "alice", links.put_nowait) as line:
+            assert await links.get()
             proxy.cut()
-            await lost.wait()
+            assert not await links.get()
         assert not line.connected
 
     with Proxy(server.port) as proxy:

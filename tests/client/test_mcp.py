@@ -8,10 +8,9 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from mcp import Client, StdioServerParameters
 
 from chatpair.client import options
 from chatpair.client.ending import ExitStatus
@@ -21,6 +20,9 @@ from tests.support.clients import Host, Piped
 from tests.support.forks import BIN
 from tests.support.proxy import Proxy
 from tests.support.server import TIMEOUT, Server
+
+if TYPE_CHECKING:
+    from mcp import Client
 
 LONG = TIMEOUT
 """Seconds to wait for what will happen."""
@@ -34,8 +36,10 @@ INITIALIZE = (
 
 
 @asynccontextmanager
-async def agent(port: int, name: str) -> AsyncIterator[Client]:
+async def agent(port: int, name: str) -> AsyncIterator["Client"]:
     """Start a server as the page tells agents to, and use it."""
+    from mcp import Client, StdioServerParameters  # a second that all who collect this would take
+
     *_, block = re.findall(r"^    \{.*?^    \}", PAGE.read_text(), re.DOTALL | re.MULTILINE)
     told = json.loads(block)["mcpServers"]["chatpair"]
     assert Path(told["command"]).name == "chatpair"
@@ -49,7 +53,7 @@ async def agent(port: int, name: str) -> AsyncIterator[Client]:
         yield client
 
 
-async def use(client: Client, tool: str, **arguments: object) -> dict[str, Any]:
+async def use(client: "Client", tool: str, **arguments: object) -> dict[str, Any]:
     """Use a tool, which works; return what it returns."""
     result = await client.call_tool(tool, arguments)
     assert not result.is_error, result.content
@@ -57,14 +61,14 @@ async def use(client: Client, tool: str, **arguments: object) -> dict[str, Any]:
     return content
 
 
-async def fails(client: Client, tool: str, **arguments: object) -> str:
+async def fails(client: "Client", tool: str, **arguments: object) -> str:
     """Use a tool, which fails; return why."""
     result = await client.call_tool(tool, arguments)
     assert result.is_error
     return str(getattr(result.content[0], "text", ""))
 
 
-async def hears(client: Client, *wanted: object, seconds: float = LONG) -> dict[str, Any]:
+async def hears(client: "Client", *wanted: object, seconds: float = LONG) -> dict[str, Any]:
     """Listen; see what has happened, whose it is, and what was said."""
     heard = await use(client, "listen", seconds=seconds)
     assert (heard["happened"], heard["who"], heard["peer_said"]) == wanted

@@ -100,6 +100,11 @@ class Crowd:
             caller.calls(callee.session.name)
             self.comes_to("answered", lambda one: not one.calling)
             if caller.rings_at:
+                caller.hangs_up()
+                self.comes_to("free", lambda one: one is not caller or not one.rings_at)
+                caller.calls(callee.session.name)
+                self.comes_to("answered", lambda one: not one.calling)
+            if caller.rings_at:
                 callee.calls(caller.session.name)
                 self.comes_to("answered", lambda one: not one.calling)
                 self.comes_to("paired", lambda one: one is not caller or not one.rings_at)

@@ -137,7 +137,7 @@ class Agent:
             except LineError as why:
                 raise ToolError(f"{why}: {why.__cause__}" if why.__cause__ else str(why)) from why
             except TimeoutError:
-                text = "Nobody has answered in time."
+                text = "Nobody was there in time."
                 if not self._line.connected:
                     text = "There is no connection to the server; another is sought."
                 raise ToolError(text) from None

@@ -228,7 +228,7 @@ def test_what_is_wrong_with_a_call_of_a_tool(server: Server) -> None:
             assert "seconds" in await fails(alice, "listen", seconds=-1)
             assert "text" in await fails(alice, "say", text="")
             assert "Another `listen` waits already." in await fails(alice, "listen", seconds=0)
-            assert "Nobody has answered in time." in await fails(alice, "answer", seconds=0)
+            assert "Nobody was there in time." in await fails(alice, "answer", seconds=0)
             long = await use(alice, "say", text="x" * 70_000)
             assert "65536 are allowed" in long["why"]
             assert "no_such" in await fails(alice, "no_such")

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from tests.support.cluster_nodes import Store, World
+from tests.support.cluster_nodes import Node, Store, World
 from tests.support.engine import Engine, EngineClient
 from tests.support.links import Net
 
@@ -28,3 +28,25 @@ def world(kept_store: Store) -> World:
 def net() -> Net:
     """Two nodes that tell each other numbers."""
     return Net("a", "b")
+
+
+@pytest.fixture
+def pair(world: World) -> tuple[Node, Node]:
+    """Two nodes that are ready, of which the first has alice."""
+    one, other = world.ready("a", "b")
+    assert one.enter("alice") == ["yours"]
+    one.told.clear()
+    other.told.clear()
+    return one, other
+
+
+@pytest.fixture
+def one(pair: tuple[Node, Node]) -> Node:
+    """The first of them, who has alice."""
+    return pair[0]
+
+
+@pytest.fixture
+def other(pair: tuple[Node, Node]) -> Node:
+    """The second."""
+    return pair[1]

@@ -1,7 +1,6 @@
 """A real haproxy before the server."""
 
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -9,8 +8,11 @@ from pathlib import Path
 import pytest
 from twisted.internet.address import IPv4Address
 
+from chatpair.conformance.__main__ import play
+from chatpair.conformance.case import CASES
+from chatpair.conformance.place import Place
 from chatpair.doors.proxied import Unknown, read_header
-from tests.support.doors import Servers, talk_and_end_in_every_way
+from tests.support.doors import Servers
 from tests.support.server import TIMEOUT, Client, Door, Process, Server, require
 
 CONFIGURATION = """
@@ -28,6 +30,10 @@ frontend people
 backend chatpair
     server one 127.0.0.1:{port} {options}
 """
+RULES = {
+    *("a text", "quit", "half closed in a line", "half closed and listening"),
+    *("a closed connection", "a reset connection", "a peer that does not read"),
+}
 VERSIONS = ["send-proxy", "send-proxy-v2"]
 CHECKS = " check inter 20ms fall 1 rise 1 on-marked-down shutdown-sessions"
 
@@ -47,7 +53,7 @@ def haproxy(folder: Path, port: int, options: str) -> Iterator[tuple[Process, Do
 @pytest.fixture(params=["haproxy:epoll:0", "haproxy:tcp:0"])
 def server(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Server]:
     """A real server behind a proxy."""
-    with servers.lent(request.param, "--max-per-host", "3") as running:
+    with servers.lent(request.param, "--max-per-host", "9") as running:
         yield running
 
 
@@ -60,26 +66,17 @@ def people(request: pytest.FixtureRequest, tmp_path: Path, server: Server) -> It
         server.door = behind
 
 
-def test_two_talk_and_end_in_every_way(people: Server) -> None:
-    talk_and_end_in_every_way(people)
-
-
-def test_netcat_half_closes(people: Server) -> None:
-    bob = people.client("bob")
-    require("nc")
-    with Process(["nc", "-N", "127.0.0.1", str(people.door.address)]) as nc:
-        nc.write(b"alice\nTo:bob\nthat is all\n")
-        nc.close_input()
-        nc.wait_for(r"Listening\.\r\n$")
-        assert [bob.line(), bob.text()] == ["You are chatting with alice.", "that is all"]
-        bob.says("I see", "/bye")
-        assert nc.wait() == 0
-        assert b"bob: (I see)\r\nQuit.\r\n" in nc.output
+def test_lines_arrive_and_the_end_whichever_it_is(people: Server) -> None:
+    at = [Place("tcp", "127.0.0.1", int(people.door.address))]
+    for case in CASES:
+        if case.name in RULES:
+            outcome = play(case, at, TIMEOUT)
+            assert not outcome.fault, outcome
 
 
 def test_limits_see_the_real_address(people: Server) -> None:
     for host in ("127.0.0.2", "127.0.0.3"):
-        clients = [people.client(source=host) for _ in range(3)]
+        clients = [people.client(source=host) for _ in range(9)]
         for number, client in enumerate(clients):
             client.says(f"u{number}-{host}")
             assert client.line() == "OK"
@@ -88,15 +85,6 @@ def test_limits_see_the_real_address(people: Server) -> None:
         assert refused.line() == ""
     people.stop()
     assert b"too many from one host" in people.output
-
-
-def test_a_speaker_to_one_who_does_not_read_waits_and_loses_nothing(people: Server) -> None:
-    alice, bob = people.pair()
-    lines = [f"{number:05} {'x' * 2_000}" for number in range(20_000)]
-    sender = threading.Thread(target=alice.says, args=lines)
-    sender.start()
-    assert [bob.text() for _ in lines] == lines
-    sender.join()
 
 
 @pytest.mark.parametrize("options", VERSIONS)

@@ -17,7 +17,6 @@ from chatpair.handover import passing
 from chatpair.handover.passing import Refused
 from chatpair.handover.snapshot import VERSION, Snapshot, encode
 from tests.support.doors import LINES, WEB, through
-from tests.support.json_client import JsonLines
 from tests.support.json_people import pair, resume
 from tests.support.options import refusal
 from tests.support.replacing import Between, Replaced
@@ -44,85 +43,6 @@ def test_nobody_notices(port: str, tmp_path: Path) -> None:
         alice.says("Quit")
         assert (alice.line(), alice.line()) == ("Quit", "")
         assert bob.line() == "Quit."
-
-
-def test_all_that_is_known_goes_along(tmp_path: Path) -> None:
-    with Replaced(tmp_path) as replaced:
-        server = replaced.server
-        alice, bob = server.pair()
-        # Who is away has a key, and is told afterwards.
-        bob.says("/key")
-        key = bob.line().split()[3].rstrip(".")
-        bob.resets()
-        assert alice.line() == "bob has lost the connection. What you say is kept for a while."
-        alice.says("while you were away")
-        # A call rings, and one who counts has said something that waits.
-        carol, dave = server.client("carol"), server.client("dave")
-        dave.says("/ring", "/block mallory")
-        assert dave.line() == "Your line rings when somebody calls."
-        assert dave.line() == "You have blocked mallory."
-        carol.says("To:dave")
-        assert carol.line() == "dave's line is ringing."
-        assert dave.line().startswith("carol is calling.")
-        erin, frank = JsonLines(server.door), JsonLines(server.door)
-        erin.enters("erin")
-        token = frank.enters("frank")
-        erin.does("to", name="frank")
-        erin.events("paired")
-        erin.does("say", id=1, text="one")
-        (_, message) = frank.events("paired", "message")
-        # Somebody only listens, and telnet has begun to say something.
-        grace, heidi = server.client("grace"), server.client("heidi")
-        grace.calls("heidi")
-        heidi.line()
-        grace.ends_input()
-        assert grace.line() == "Listening."
-        heidi.sends(b"\xff\xfd")  # IAC DO
-        ivan = Client(server.door)
-        server.closes_at_the_end(ivan)
-        ivan.sends(b"iva" + "ñ".encode()[:1])
-        replaced.replace()
-        ivan.sends("ñ".encode()[1:] + b"\n")
-        assert ivan.line() == "OK"
-        heidi.sends(b"\x06hi\n")  # TIMING-MARK
-        assert grace.text() == "hi"
-        assert heidi.socket.recv(100) == b"\xff\xfc\x06"
-        frank.does("ack", seq=message["seq"])
-        (status,) = erin.events("status")
-        assert (status["id"], status["status"]) == (1, "confirmed")
-        again = JsonLines(replaced.server.door)
-        again.does("resume", key=token, seen=message["seq"])
-        (resumed,) = again.events("resumed")
-        assert (resumed["peer"], resumed["got"]) == ("erin", 0)
-        dave.says("To:carol")
-        assert dave.line() == "You are chatting with carol."
-        assert carol.line() == "You are chatting with dave."
-        mallory = replaced.server.client("mallory")
-        mallory.says("To:dave")
-        assert mallory.line() == "dave is talking with someone else."
-        for one in (erin, frank, again):
-            replaced.server.closes_at_the_end(one)
-        back = replaced.server.client()
-        back.says(f"Back:{key}")
-        lines = [back.line() for _ in range(3)]
-        assert lines[:2] == ["OK", "You are chatting with alice."]
-        assert "while you were away" in lines[2]
-
-
-def test_who_does_not_read_gets_all_in_order(tmp_path: Path) -> None:
-    with Replaced(tmp_path) as replaced:
-        alice, bob = replaced.server.pair()
-        count = iter(range(10**9))
-        lines = (b"%d %b\n" % (next(count), b"x" * 1_000) for _ in iter(int, 1))
-        unsent = alice.fills(lines, lambda: replaced.server.client("probe").leaves())
-        last = next(count) - 1
-        for _ in range(2):
-            replaced.replace()
-        said = iter(range(last + 1))
-        for number in said:
-            if number == last - 1 and unsent:
-                break
-            assert bob.text().split()[0] == str(number)
 
 
 @through("ssl", *WEB)

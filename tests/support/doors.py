@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.certificates import usual
 from tests.support.server import WEB as WEB_PORT
-from tests.support.server import Client, Server
+from tests.support.server import Server
 
 TCP = ("tcp:0", "epoll:0")
 """Twisted's own transport, and the one with the short path."""
@@ -66,38 +66,3 @@ class Servers:
     def __exit__(self, *exception: object) -> None:
         for server in self._idle.values():
             server.__exit__()
-
-
-def talk_and_end_in_every_way(server: Server) -> None:
-    """Let alice and bob talk until one quits, closes, is reset, or says no more."""
-    alice, bob = server.pair()
-    alice.says("grüße", " /foo")
-    assert [bob.text(), bob.text()] == ["grüße", " /foo"]
-    bob.says("hello")
-    assert alice.text() == "hello"
-    alice.says("Quit")
-    assert [alice.line(), alice.line()] == ["Quit", ""]  # though alice has not closed
-    assert bob.line() == "Quit."
-
-    def alice_calls() -> Client:
-        alice = server.client("alice")
-        alice.calls("bob")
-        assert bob.line() == "You are chatting with alice."
-        return alice
-
-    for end in (Client.close, Client.resets):
-        alice = alice_calls()
-        alice.says("bye")
-        assert bob.text() == "bye"
-        end(alice)
-        assert bob.line() == "Quit."
-
-    alice = alice_calls()
-    alice.sends(b"that is all")
-    alice.ends_input()
-    assert bob.text() == "that is all"
-    assert alice.line() == "Listening."
-    bob.says("I see", "/bye")
-    assert alice.text() == "I see"
-    assert [alice.line(), alice.line()] == ["Quit.", ""]
-    assert bob.line() == "You are free."

@@ -69,6 +69,8 @@ class FarTransport:
             self._on_way += len(data)
             if self._on_way > self.bufferSize:
                 self._fill()
+            if self._way.full:  # what is told while it writes is about this write alone
+                self._clock.callLater(0, self.room_changed)
 
     def writeSequence(self, data: Any) -> None:
         self.write(b"".join(data))

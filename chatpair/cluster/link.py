@@ -22,10 +22,10 @@ class Link:
 
     def __init__(self, inc: str) -> None:
         self.inc = inc
-        self.full = self.told_full = False
-        """Whether no more should be sent, and whether those who send know."""
+        self.full = False
+        """Whether no more should be sent."""
         self.refused = False
-        """Whether the engine has not taken an entry; it is sent again after a while."""
+        """Whether the engine has not taken an entry; it is sent again at the next tick."""
         self.moved = 0.0
         """When something was acknowledged, or began to wait for that, in the clock's seconds."""
         self.waits_since = 0.0
@@ -104,10 +104,9 @@ class Link:
             self._entries_bytes -= len(self._entries.popleft())
         self._acked = number
         self._sent = max(self._sent, number)
-        self._probes = False
-        if self.full and self.size < LIMIT_BYTES // 2:
+        self._probes = self.slow = False
+        if self.size < LIMIT_BYTES // 2:
             self.full = False
-            self.told_full = True  # who has asked knows, be it that they were not told yet
         return True
 
     def go_back(self, *, probe: bool = False) -> None:

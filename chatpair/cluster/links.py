@@ -9,13 +9,14 @@ acknowledges, or asks for all again that was not taken, or, from the node itself
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatpair.cluster.engine import Engine, EngineAway
 from chatpair.cluster.link import ACK_BYTES, ACK_ENTRIES, Link
-from chatpair.cluster.node_inbox import RETRY_SECONDS, NodeInbox, key_of
+from chatpair.cluster.node_inbox import NodeInbox, key_of
 from chatpair.cluster.seldom import Seldom
 from chatpair.exchange.delay import Delay
 
@@ -55,9 +56,9 @@ class Links:
         decode: Callable[[bytes], list[Any]],
         unknown: Callable[[str], object],
     ) -> None:
-        """Take what to call with each frame that comes; with a node that got full or slow, or is
-        so no more; with one that something came from though it is not known to be a member; the
-        lease in seconds; and what makes msgpack arrays of frames, and frames of them.
+        """Take what to call with each frame that comes; with a node that is full no more, or gets
+        slow, or is so no more; with one that something came from though it is not known to be a
+        member; the lease in seconds; and what makes msgpack arrays of frames, and frames of them.
         """
         self._clock = clock
         self._engine = engine
@@ -75,9 +76,9 @@ class Links:
         self._strangers: set[str] = set()  # from whom something came that was dropped
         self._seldom = Seldom(clock, _log)
         self._tick_seconds = min(ACK_SECONDS, lease / 10)
-        self._ticked = 0.0
+        self._ticking = LoopingCall.withCount(lambda count: self._call(self._tick, count))
+        self._ticking.clock = clock
         self._owing: Delay[Link] = Delay(clock, self._tick_seconds, self._acknowledge)
-        self._timers: dict[Callable[[], None], IDelayedCall] = {}
 
     def opened(self, me: str) -> None:
         """Be a node, as the engine says, anew if the name is new."""
@@ -85,7 +86,7 @@ class Links:
             self.me = me
             before, self._links = self._links, {inc: Link(inc) for inc in self._links if inc != me}
             for link in before.values():
-                if link.told_full:
+                if link.full:
                     self._call(self._room_changed, link.inc)
         self.reconnected()
 
@@ -133,32 +134,23 @@ class Links:
     def stop(self) -> None:
         """Send what was to be sent in this turn, and then nothing any more."""
         self._flush()
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
+        if self._ticking.running:
+            self._ticking.stop()
         for link in list(self._owing):
             self._owing.stop(link)
         self.me = ""
         self._inbox.stop()
         self._links.clear()
 
-    # Timers
+    # Every second
 
-    def _after(self, seconds: float, function: Callable[[], None]) -> None:
-        """Call a function after some seconds, unless it is going to be called anyhow."""
-        if function not in self._timers:
-            self._timers[function] = self._clock.callLater(seconds, self._run, function)
-
-    def _run(self, function: Callable[[], None]) -> None:
-        del self._timers[function]
-        function()
-
-    def _tick(self) -> None:
-        """Keep the inbox small and there, and send again what nobody acknowledges."""
-        self._after(self._tick_seconds, self._tick)
+    def _tick(self, count: int) -> None:
+        """Keep the inbox small and there, and send again what nobody acknowledges; take how many
+        ticks ago the last one was.
+        """
         now = self._clock.seconds()
         # Else this process stood still, and what it waits for may be there.
-        in_time, self._ticked = now - self._ticked < self._tick_seconds + 1, now
+        in_time = (count - 1) * self._tick_seconds < 1
         for link in list(self._links.values()):
             if link.size and not link.slow and in_time and now - link.waits_since >= SLOW_SECONDS:
                 link.slow = True
@@ -168,7 +160,7 @@ class Links:
         self._inbox.trim()
         self._renew()
         for link in self._links.values():
-            if link.waits and now - link.moved >= self._lease / 2:
+            if link.refused or (link.waits and now - link.moved >= self._lease / 2):
                 link.go_back(probe=True)
                 self._mark(link)
 
@@ -180,7 +172,8 @@ class Links:
             if link.taken:
                 self._owe(link, 0)  # what was said of it may be lost
             self._mark(link)
-        self._after(self._tick_seconds, self._tick)
+        if not self._ticking.running:
+            self._ticking.start(self._tick_seconds, now=False)
 
     def _renew(self) -> None:
         self._inbox.renew().addCallbacks(self._renewed, self._failed)
@@ -192,8 +185,9 @@ class Links:
     # Sending
 
     def _mark(self, link: Link) -> None:
+        if not self._marked:
+            self._clock.callLater(0, self._flush)
         self._marked[link] = None
-        self._after(0, self._flush)
 
     def _flush(self) -> None:
         """Send what waits, at the end of a turn of the reactor."""
@@ -201,9 +195,6 @@ class Links:
         for link in marked:
             if self._is_open(link):
                 self._send_entries(link)
-                if link.full != link.told_full:
-                    link.told_full = link.full
-                    self._call(self._room_changed, link.inc)
 
     def _is_open(self, link: Link) -> bool:
         """Tell whether a node is alive, as far as is known, and this one is who it was to it."""
@@ -231,16 +222,7 @@ class Links:
         reply.addErrback(self._failed).addCallback(self._added, link)
 
     def _added(self, reply: object, link: Link) -> None:
-        if reply is None:  # it failed, or there is no inbox, or not yet
-            link.refused = True
-            if self.me:
-                self._after(RETRY_SECONDS, self._try_again)
-
-    def _try_again(self) -> None:
-        for link in self._links.values():
-            if link.refused:
-                link.go_back(probe=True)
-                self._mark(link)
+        link.refused |= reply is None  # it failed, or there is no inbox, or not yet
 
     def _failed(self, why: Failure) -> None:
         if why.check(EngineAway):
@@ -270,12 +252,12 @@ class Links:
             self._call(self._unknown, inc)
 
     def _take_from(self, link: Link, number: int, taken: int, data: bytes) -> None:
+        before = link.full, link.slow
         if link.acknowledge(taken):
             link.moved = link.waits_since = self._clock.seconds()
-            if link.has_more or link.told_full:
+            if link.has_more:
                 self._mark(link)
-            if link.slow:
-                link.slow = False
+            if before != (link.full, link.slow):
                 self._call(self._room_changed, link.inc)
         if data == AGAIN:
             link.go_back()

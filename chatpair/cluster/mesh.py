@@ -87,7 +87,7 @@ class MeshListener(NamesListener, Protocol):
         """Take what another node has told."""
 
     def room_changed(self, inc: str) -> None:
-        """Note that a node has become full or slow, or is so no more."""
+        """Note that a node is full no more, or has become slow, or is so no more."""
 
     def members_changed(self, members: frozenset[str]) -> None:
         """Take the incs of the others; whoever is missing is dead."""

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chatpair.cluster.engine import Engine, EngineAway
+from chatpair.cluster.engine import Engine
 
 READ_ENTRIES = 50
 """How many entries are read at a time; they are handled in one turn of the reactor."""
@@ -17,7 +18,7 @@ TRIM_ENTRIES = 200
 """After how many entries those that were read are removed, unless a tick comes first."""
 
 RETRY_SECONDS = 0.25
-"""How long to wait before what the engine would not do is tried again."""
+"""How long to wait before a read that failed is tried again."""
 
 _log = Logger()
 
@@ -49,8 +50,6 @@ class NodeInbox:
         self._failed = failed
         self._cursor = b"0"  # the id of the last entry that was read
         self._jumps = 0  # how often the cursor was set to something else
-        self._reading = False
-        self._retry: IDelayedCall | None = None
         self._untrimmed = 0
 
     def begin(self, me: str) -> "Deferred[bytes]":
@@ -65,15 +64,14 @@ class NodeInbox:
         made = self._wake()
         self._cursor = b"0"
         self._jumps += 1
-        self._read()
+        reading = Deferred.fromCoroutine(self._read_on(self._jumps))
+        reading.addErrback(lambda why: _log.failure("Reading failed", why))
         return made
 
     def stop(self) -> None:
         """Read no more."""
         self._me = ""
         self._jumps += 1
-        if self._retry is not None and self._retry.active():
-            self._retry.cancel()
 
     def renew(self) -> "Deferred[int]":
         """Let it be there for ten leases more; fires with 0 if it is gone."""
@@ -93,36 +91,30 @@ class NodeInbox:
     def _do(self, command: str, *arguments: bytes | str | int) -> "Deferred[Any]":
         return self._engine.command(command, key_of(self._engine, self._me), *arguments)
 
-    def _read(self) -> None:
-        if not self._me or self._reading:
-            return
-        self._reading = True
-        reply = self._engine.read(
+    def _read(self) -> "Deferred[Any]":
+        return self._engine.read(
             *("XREAD", "COUNT", READ_ENTRIES, "BLOCK", self._engine.longest_block),
             *("STREAMS", key_of(self._engine, self._me), self._cursor),
         )
-        reply.addCallbacks(self._got, self._not_read, (self._jumps,))
-        reply.addErrback(lambda why: _log.failure("Reading failed", why))
 
-    def _not_read(self, why: Failure) -> None:
-        self._reading = False
-        if not why.check(EngineAway):
-            self._failed(why)
-        if self._me and not (self._retry is not None and self._retry.active()):
-            self._retry = self._clock.callLater(RETRY_SECONDS, self._read)
-
-    def _got(self, reply: Any, jumps: int) -> None:
-        self._reading = False
-        if not reply or jumps != self._jumps:
-            self._read()
-            return
-        if self._untrimmed >= TRIM_ENTRIES:
-            self.trim()
-        entries = reply[0][1]
-        self._cursor = entries[-1][0]
-        self._untrimmed += len(entries)
-        self._read()  # the engine looks for more meanwhile
-        for _, fields in entries:
+    async def _read_on(self, jumps: int) -> None:
+        """Take what comes, until the cursor jumps."""
+        reading = self._read()
+        while True:
+            try:
+                reply = await reading
+            except Exception:
+                reply = None
+                await deferLater(self._clock, RETRY_SECONDS)
             if jumps != self._jumps:
-                return  # they are read again
-            self._take(fields)
+                return
+            entries = reply[0][1] if reply else []
+            if entries:
+                if self._untrimmed >= TRIM_ENTRIES:
+                    self.trim()
+                self._cursor = entries[-1][0]
+                self._untrimmed += len(entries)
+            reading = self._read()  # the engine looks for more meanwhile
+            for _, fields in entries:
+                if jumps == self._jumps:  # else they are read again
+                    self._take(fields)

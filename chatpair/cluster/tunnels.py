@@ -61,7 +61,7 @@ class Tunnels:
         return [end for (node, _), end in self._ends.items() if node == inc]
 
     def room_changed(self, inc: str) -> None:
-        """Let those go on who have waited for room on the way to a node, or wait."""
+        """Let those go on who have waited for room on the way to a node."""
         for end in self._to(inc):
             end.room_changed()
 

@@ -196,7 +196,7 @@ def test_inbox_is_not_there_yet(net: Net, a: Node) -> None:
     net.runs(0.1)
     c = net.nodes["c"] = Node(net.clock, net.data, "c")
     c.links.members_changed(frozenset({"a", "b"}))
-    net.runs(0.5)
+    net.runs(1.1)
     assert c.got == [("a", 1)]
 
 
@@ -206,7 +206,7 @@ def test_engine_refuses_for_a_while(net: Net, a: Node, b: Node) -> None:
     net.runs(3)
     net.data.refuses = False
     a.sends("b", 2)
-    net.runs(1.5)
+    net.runs(2.5)
     assert b.from_("a") == [1, 2]
 
 
@@ -219,12 +219,11 @@ def test_full_and_room_again(net: Net, a: Node, b: Node) -> None:
         count += 1
     assert LIMIT_BYTES <= count * 1_002 < LIMIT_BYTES + 1_002
     net.runs()
-    assert a.room == [("b", True)]
     assert sum(len(fields[1]) for _, fields in net.inbox("b")) < LIMIT_BYTES + ENTRY_BYTES
     b.reconnects()
     net.runs(0.5)
     assert b.got == [("a", frame)] * count
-    assert a.room == [("b", True), ("b", False)]
+    assert a.room == [("b", False)]
 
 
 def test_full_and_room_again_in_one_turn(net: Net, a: Node, b: Node) -> None:

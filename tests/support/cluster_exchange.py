@@ -59,8 +59,8 @@ class Link:
 
     def _room_changed(self) -> None:
         full = len(self.waiting) >= (self.limit // 2 if self.full else self.limit)
-        if full != self.full:
-            self.full = full
+        was_full, self.full = self.full, full
+        if was_full and not full:
             source, target = self._ends
             told = self._network.nodes[source].directory.room_changed
             self._network.clock.callLater(0, told, target)  # in a turn of its own, as by links

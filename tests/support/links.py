@@ -17,7 +17,7 @@ class Node:
     def __init__(self, clock: Clock, data: Data, inc: str) -> None:
         self.inc = inc
         self.got: list[tuple[str, Any]] = []
-        self.room: list[tuple[str, bool]] = []  # who got full or has room, and which
+        self.room: list[tuple[str, bool]] = []  # who has room, or is slow or no more, and which
         self.unknown: list[str] = []
         self.engine = FakeEngine(data)
         self.links = Links(

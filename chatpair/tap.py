@@ -286,12 +286,15 @@ def makeService(options: Options) -> ChatService:
             f"--motd {options['motd']}",
             lambda: setattr(settings, "motd", read_motd(options["motd"])),
         )
-    sites: list[tuple[str, IProtocolFactory]] = [(port, factory) for port in options["ports"]]
+    sites: list[tuple[str, IProtocolFactory]] = []
     ports = Ports()
     handover = _handover(options["handover"], Serving(factory), ports, signals)
     if handover is not None and isinstance(options["handover"], Path):
         where = quoteStringArgument(str(options["handover"]))
+        # What is opened first the kernel closes last when this is killed: when nobody listens here
+        # any more, the other ports are free.
         sites.append((f"unix:{where}:mode=600:lockfile=0", HandoverDoor(handover)))
+    sites += [(port, factory) for port in options["ports"]]
     chat = ChatService(factory, signals, ownership, mesh, handover)
     if options["log-format"] == "json":
         from chatpair.monitoring.json_log import json_log

@@ -9,6 +9,7 @@ do both serve.
 """
 
 import os
+import select
 import socket
 import struct
 from collections.abc import Iterable
@@ -30,6 +31,7 @@ MOST_AT_ONCE = 253
 GO = b"go"
 
 _LENGTH = struct.Struct("!I")
+_CREDENTIALS = struct.Struct("3i")  # struct ucred of unix(7): process, user and group
 
 
 class Refused(Exception):
@@ -75,6 +77,13 @@ def in_portions(sockets: Iterable[socket.socket]) -> Iterable[list[int]]:
     while rest:
         yield rest[:MOST_AT_ONCE]
         rest = rest[MOST_AT_ONCE:]
+
+
+def is_ready(descriptor: int) -> bool:
+    """Wait until a descriptor can be read from, of which select(2) may know none so high."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(TIMEOUT * 1000))
 
 
 def _word(data: bytes) -> Word:
@@ -130,6 +139,11 @@ class Given:
     _sock: socket.socket
     _decision: int
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all sockets have come."""
+        return self.snapshot.sockets() <= self.sockets.keys()
+
     def accept(self) -> None:
         """Say that all is there, and return once it is for this process to serve.
 
@@ -148,29 +162,59 @@ class Given:
 
 
 def ask(path: Path) -> Given | None:
-    """Return what the process gives that listens on a unix socket, or None if it is dead.
+    """Return what the process gives that listens on a unix socket, or None if none does.
 
     Raises Refused if it gives nothing.
     """
-    with ExitStack() as at_the_end:
-        sock = at_the_end.enter_context(socket.socket(socket.AF_UNIX))
-        sock.settimeout(2 * TIMEOUT)  # it is for the other one to say that it is too late
-        try:
-            sock.connect(str(path))
-            _send(sock, encode(Word()))
-            _, pipes, *_ = socket.recv_fds(sock, 1, 1, socket.MSG_CMSG_CLOEXEC)
-            if not pipes:
+    while True:
+        with ExitStack() as at_the_end:
+            sock = at_the_end.enter_context(socket.socket(socket.AF_UNIX))
+            sock.settimeout(2 * TIMEOUT)  # it is for the other one to say that it is too late
+            try:
+                sock.connect(str(path))
+                given = _ask(sock)
+                if given is None or not given.is_whole:
+                    _await_end(sock)
+            except (FileNotFoundError, ConnectionRefusedError):
                 return None
-            given = _receive_snapshot(sock, pipes[0])
+            except OSError as why:
+                raise Refused(f"{path}: {why.strerror or why}") from None
             if given is not None:
-                with suppress(EOFError, ConnectionError):
-                    _receive_sockets(given)
-        except (FileNotFoundError, ConnectionError):
-            return None
-        except OSError as why:
-            raise Refused(f"{path}: {why.strerror or why}") from None
-        at_the_end.pop_all()
-        return given
+                at_the_end.pop_all()
+                return given
+            # Yet another one may have been given all before that.
+
+
+def _ask(sock: socket.socket) -> Given | None:
+    """Return what the process at the other end gives, or None if it dies before it can."""
+    given = None
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        _send(sock, encode(Word()))
+        _, pipes, *_ = socket.recv_fds(sock, 1, 1, socket.MSG_CMSG_CLOEXEC)
+        if pipes:
+            given = _receive_snapshot(sock, pipes[0])
+        if given is not None:
+            _receive_sockets(given)
+    return given
+
+
+def _await_end(sock: socket.socket) -> None:
+    """Wait until the process at the other end has ended, and its ports are closed with it.
+
+    A process that is killed closes its files one by one. Raises Refused if it lives.
+    """
+    pid, *_ = _CREDENTIALS.unpack(
+        sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    )
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        if not is_ready(process):
+            raise Refused(f"process {pid} gives nothing, and does not end")
+    finally:
+        os.close(process)
 
 
 def _receive_snapshot(sock: socket.socket, decision: int) -> Given | None:
@@ -188,8 +232,7 @@ def _receive_snapshot(sock: socket.socket, decision: int) -> Given | None:
 
 
 def _receive_sockets(given: Given) -> None:
-    wanted = given.snapshot.sockets()
-    while not wanted <= given.sockets.keys():
+    while not given.is_whole:
         _, found, flags, _ = socket.recv_fds(given._sock, 1, MOST_AT_ONCE, socket.MSG_CMSG_CLOEXEC)
         if flags & socket.MSG_CTRUNC:
             given.refuse("too few files may be open; see ulimit -n")

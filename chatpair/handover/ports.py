@@ -48,6 +48,12 @@ class Ports:
                     port.lockFile = FilesystemLock(str(lock))
                     port.lockFile.lock()
 
+    def stay(self) -> None:
+        """Be the process that unix sockets name, though another one has listened on them since."""
+        for port in self.opened.values():
+            if isinstance(port, unix.Port):
+                port.socket.listen(port.backlog)
+
     def let_go(self) -> None:
         """Accept nobody any more: another process does."""
         for port in self.opened.values():

@@ -91,6 +91,7 @@ class Handover:
             give(encode(taken), sockets)
         except Refused as why:
             _log.error("No other process takes over: {why}", event="not_taken_over", why=why)
+            self._ports.stay()
             return False
         self.over = True
         _log.info("Another process has taken over", event="taken_over")
@@ -100,8 +101,12 @@ class Handover:
 
     def restart(self) -> None:
         """Give all to systemd, which starts another process when this one ends, as it must."""
-        if not self.hand_over(store.put):
-            stop()
+        over = False
+        try:
+            over = self.hand_over(store.put)
+        finally:  # systemd waits for the end, whatever has failed
+            if not over:
+                stop()
 
 
 def stop() -> None:

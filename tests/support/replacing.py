@@ -3,6 +3,8 @@
 import os
 import socket
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,10 +29,11 @@ class Replaced:
         """Start a server, which takes over from the one that serves."""
         return Server(*self._options, port=self._port)
 
-    def starting(self, *more: str) -> Process:
-        """Start a server without waiting until it serves."""
+    def starting(self, *more: str, **of_process: object) -> Process:
+        """Start a server without waiting until it serves, with options of its process."""
         command = [str(BIN / "twistd"), "-n", "--pidfile=", "chatpair"]
-        return Process([*command, "--port", self._port, *self._options, *more])
+        options = [*command, "--port", self._port, *self._options, *more]
+        return Process(options, **of_process)
 
     def replace(self, meanwhile: Callable[[], object] = lambda: None) -> Server:
         """Let another server take over, and see that the old one ends well; return that.
@@ -66,7 +69,11 @@ class Between:
         path.rename(self._real)
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(path))
-        self._listening.listen()
+        # Who listens is whose end the new one waits for; this one's has come.
+        listens = f"import socket; socket.socket(fileno={self._listening.fileno()}).listen()"
+        subprocess.run(
+            [sys.executable, "-c", listens], pass_fds=[self._listening.fileno()], check=True
+        )
 
     def at(self, step: str, stop: Callable[[], object]) -> None:
         """Pass everything on up to a step, and do something then."""

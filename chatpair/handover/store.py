@@ -6,7 +6,6 @@ a restart from a stop: then the old process gives all to systemd, which hands it
 """
 
 import os
-import select
 import socket
 import stat
 from collections.abc import Iterable
@@ -16,7 +15,7 @@ from dataclasses import dataclass, field
 from twisted.internet.endpoints import _SystemdParser
 from twisted.logger import Logger
 
-from chatpair.handover.passing import TIMEOUT, Refused, in_portions
+from chatpair.handover.passing import TIMEOUT, Refused, in_portions, is_ready
 from chatpair.handover.snapshot import CantRead, Snapshot, decode
 
 NAME = "chatpair"
@@ -46,7 +45,7 @@ def put(snapshot: bytes, sockets: Iterable[socket.socket]) -> None:
             _tell("BARRIER=1", [writes])
         finally:
             os.close(writes)
-        if not select.select([reads], [], [], TIMEOUT)[0]:
+        if not is_ready(reads):
             raise Refused("systemd does not say that it has all")
     except OSError as why:
         raise Refused(f"systemd can't be given all: {why}") from None

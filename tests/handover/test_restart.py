@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.servers import free_port
+from chatpair.handover import store
 from tests.support.forks import BIN
 from tests.support.json_client import JsonLines
 from tests.support.server import TIMEOUT, Client, Door, Process
@@ -152,3 +154,17 @@ def test_without_a_manager_it_stops(manager: Manager) -> None:
         process.wait()
         process.wait_for("No other process takes over: systemd can't be given all")
         process.wait_for("Main loop terminated")
+
+
+def test_what_is_given_may_be_more_files_than_select_knows(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", manager._where)
+    with ExitStack() as files:
+        for _ in range(1_100):
+            files.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        giving = threading.Thread(target=store.put, args=(b"all", []))
+        giving.start()
+        manager._is_told("BARRIER=1")
+        giving.join(TIMEOUT)
+    assert os.pread(manager.kept[0], 10, 0) == b"all"

@@ -288,7 +288,7 @@ def makeService(options: Options) -> ChatService:
         )
     sites: list[tuple[str, IProtocolFactory]] = []
     ports = Ports()
-    handover = _handover(options["handover"], Serving(factory), ports, signals)
+    handover = _handover(options["handover"], Serving(factory, ports), ports, signals)
     if handover is not None and isinstance(options["handover"], Path):
         where = quoteStringArgument(str(options["handover"]))
         # What is opened first the kernel closes last when this is killed: when nobody listens here

@@ -117,7 +117,8 @@ class ProxiedConnection(ProtocolWrapper):
     transport: Any
     wrappedProtocol: Any
     paused = False
-    _header: bytes | None = b""  # or what has come of it
+    header: bytes | None = b""
+    """What has come of it, until all has."""
     _peer: IAddress
     _kept: list[bytes] | None = None  # of the answer to the end of input
     _timer: interfaces.IDelayedCall | None = None
@@ -132,22 +133,22 @@ class ProxiedConnection(ProtocolWrapper):
             next(iter(waiting)).refuse("full")
 
     def dataReceived(self, data: bytes) -> None:
-        if self._header is None:
+        if self.header is None:
             return  # it is refused
-        self._header += data
+        self.header += data
         try:
-            found = read_header(self._header)
+            found = read_header(self.header)
         except ValueError:
             self.refuse("no PROXY header")
             return
         if found is None:
             return
         peer, length = found
-        rest = self._header[length:]
-        self._leave()
+        rest = self.header[length:]
+        self.leave()
         protocol = self.factory.wrappedFactory.buildProtocol(peer)
         if protocol is None:
-            self._header = None
+            self.header = None
             self.transport.loseConnection()
             return
         self._pass_to(protocol, peer)
@@ -156,7 +157,7 @@ class ProxiedConnection(ProtocolWrapper):
             protocol.dataReceived(rest)
 
     def _pass_to(self, protocol: Any, peer: IAddress) -> None:
-        self._peer, self._header = peer, None
+        self._peer, self.header = peer, None
         self.wrappedProtocol = protocol
         self.dataReceived = protocol.dataReceived  # type: ignore[method-assign]
 
@@ -166,7 +167,12 @@ class ProxiedConnection(ProtocolWrapper):
         self._pass_to(protocol, peer)
         protocol.transport = self
 
-    def _leave(self) -> None:
+    def wait_on(self, transport: Any, header: bytes) -> None:
+        """Be a connection of whose header another process has read a part."""
+        self.makeConnection(transport)
+        self.header = header
+
+    def leave(self) -> None:
         """Be no visitor any more."""
         self.factory.waiting.pop(self, None)
         self.factory.chat.visitors.unnamed.stop(self)
@@ -174,8 +180,8 @@ class ProxiedConnection(ProtocolWrapper):
 
     def refuse(self, reason: str) -> None:
         """Close at once, and count it."""
-        self._header = None
-        self._leave()
+        self.header = None
+        self.leave()
         self.factory.chat.activity.refused(reason)
         self.transport.abortConnection()
 
@@ -251,8 +257,8 @@ class ProxiedConnection(ProtocolWrapper):
         self.write_kept()
         self.__dict__.pop("dataReceived", None)  # else it is a cycle to collect
         super().connectionLost(reason)
-        self._leave()
-        if self._header is not None:
+        self.leave()
+        if self.header is not None:
             self.factory.chat.activity.left_unnamed()
 
     def logPrefix(self) -> str:

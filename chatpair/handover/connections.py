@@ -19,6 +19,7 @@ from chatpair.exchange.kept_events import all_bytes
 from chatpair.exchange.user import LOST
 from chatpair.handover import snapshot
 from chatpair.handover.exchange import restore_exchange, take_exchange
+from chatpair.handover.ports import Ports
 from chatpair.handover.snapshot import GONE, VERSION, CantRead, Snapshot
 from chatpair.protocol import ChatProtocol
 from chatpair.sessions.json import JsonSession
@@ -230,14 +231,18 @@ def _go_on(protocol: ChatProtocol, taken: snapshot.Connection) -> None:
 # What is left
 
 
-def let_go(protocol: ChatProtocol, transport: Moving) -> None:
-    """Know nothing more of a connection that another process has; the other end notices nothing."""
+def let_go(protocol: ChatProtocol) -> None:
+    """Know nothing more of a connection that another process has."""
     if protocol.outgoing.watch is not None:
         protocol.outgoing.watch.stop()
     protocol.setTimeout(None)
     protocol.ignore_input()
     protocol.outgoing.writer = None
     protocol.factory.visitors.discard(protocol)
+
+
+def release(transport: Moving) -> None:
+    """Have no socket any more that another process has; the other end notices nothing."""
     if isinstance(transport, EpollTransport):
         transport.release()
     else:
@@ -253,16 +258,18 @@ def let_go(protocol: ChatProtocol, transport: Moving) -> None:
 class Serving:
     """All that a process serves: an exchange, and its connections."""
 
-    def __init__(self, chat: Exchange) -> None:
+    def __init__(self, chat: Exchange, ports: Ports) -> None:
         self._chat = chat
+        self._ports = ports
         self._moved: dict[ChatProtocol, Moving | None] = {}  # connections, with what moves of them
 
     def __len__(self) -> int:
         """Return how many users there are."""
         return len(self._chat.users)
 
-    def take(self, ports: dict[str, socket.socket]) -> tuple[Snapshot, list[socket.socket]]:
-        """Return all that is known, and all sockets, with those of ports."""
+    def take(self) -> tuple[Snapshot, list[socket.socket]]:
+        """Return all that is known, and all sockets, those of the ports first."""
+        ports = self._ports.sockets()
         visitors = self._chat.visitors
         connections = [one for one in visitors if isinstance(one, ChatProtocol)]
         self._moved = {one: moving(one.transport) for one in connections}
@@ -280,7 +287,22 @@ class Serving:
                 taken.connections.append(part)
             elif one.user is not None:
                 taken.connections.append(take_connection(one, None, b""))
+        for description, waiting in self._waiting():
+            sock = waiting.transport.getHandle()
+            sockets.append(sock)
+            assert waiting.header is not None
+            taken.waiting.append(snapshot.Waiting(inode_of(sock), description, waiting.header))
         return taken, sockets
+
+    def _waiting(self) -> list[tuple[str, ProxiedConnection]]:
+        """Return the connections whose headers have not come, with what describes their ports."""
+        return [
+            (description, one)
+            for description, port in self._ports.opened.items()
+            if isinstance(port.factory, ProxiedFactory)
+            for one in port.factory.waiting
+            if moving(one)
+        ]
 
     def restore(self, taken: Snapshot, sockets: dict[int, socket.socket]) -> None:
         """Serve what another process did; take the sockets of connections out of those given.
@@ -315,6 +337,13 @@ class Serving:
         for part, protocol in zip(taken.connections, protocols, strict=True):
             if id(part) in lost:
                 clock.callLater(0, protocol.vanished, "lost")
+        for waiting in taken.waiting:
+            factory = getattr(self._ports.opened.get(waiting.port), "factory", None)
+            if isinstance(factory, ProxiedFactory) and waiting.socket in sockets:
+                sock = sockets.pop(waiting.socket)
+                one: Any = factory.buildProtocol(None)
+                nobody: Any = Unknown()
+                one.wait_on(EpollTransport(sock, one, nobody, poller, 0), waiting.header)
         poller.close_when_empty()
 
     def retire(self) -> Deferred[None]:
@@ -328,5 +357,9 @@ class Serving:
         for connection, transport in self._moved.items():
             connection.user = connection.peer = None
             if transport is not None:
-                let_go(connection, transport)
+                let_go(connection)
+                release(transport)
+        for _, waiting in self._waiting():
+            waiting.leave()
+            release(waiting.transport)
         return self._chat.visitors.stop()

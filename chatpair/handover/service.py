@@ -24,7 +24,7 @@ class Serving(Protocol):
     """All that a process serves; connections.py has it."""
 
     def __len__(self) -> int: ...
-    def take(self, ports: dict[str, socket.socket]) -> tuple[Snapshot, list[socket.socket]]: ...
+    def take(self) -> tuple[Snapshot, list[socket.socket]]: ...
     def restore(self, taken: Snapshot, sockets: dict[int, socket.socket]) -> None: ...
     def retire(self) -> Deferred[None]: ...
 
@@ -86,7 +86,7 @@ class Handover:
         """Hand all over by a function, and end; or go on if it raises Refused. Return which."""
         if self.over:
             return True
-        taken, sockets = self._serving.take(self._ports.sockets())
+        taken, sockets = self._serving.take()
         try:
             give(encode(taken), sockets)
         except Refused as why:

@@ -167,6 +167,16 @@ class Connection(Part):
     """Within so many seconds, once all is written; None if it stays."""
 
 
+class Waiting(Part):
+    """doors.proxied.ProxiedConnection, before its header has come."""
+
+    socket: int
+    port: str
+    """What describes the port by which it came."""
+    header: bytes
+    """What has come of it."""
+
+
 class WrongPasswords(Part):
     """passwords.wrong_passwords.WrongPasswords, for one name, host or both."""
 
@@ -202,11 +212,13 @@ class Snapshot(Part):
     connects: HostTimes = {}
     wrong_passwords: list[WrongPasswords] = []
     connections: list[Connection] = []
+    waiting: list[Waiting] = []
 
     def sockets(self) -> set[int]:
         """Return the inodes of all sockets that go along."""
         of_connections = {one.socket for one in self.connections if one.socket is not None}
-        return of_connections | set(self.ports.values())
+        of_waiting = {one.socket for one in self.waiting}
+        return of_connections | of_waiting | set(self.ports.values())
 
 
 class CantRead(Exception):

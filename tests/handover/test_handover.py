@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import threading
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,26 @@ def test_what_can_not_move_comes_back(port: str, tmp_path: Path) -> None:
         replaced.replace(lambda: told.extend(alice.rest() + bob.rest()))
         assert [(event["code"], event.get("seq")) for event in told] == [("try-later", None)] * 2
         resume(replaced.server, key, 2).does("say", id=1, text="I am back")
+
+
+@pytest.mark.parametrize("kind", ["epoll", "tcp"])
+def test_who_comes_by_a_proxy_that_has_not_said_all(kind: str, tmp_path: Path) -> None:
+    web = free_port()
+    options = ("--web", f"haproxy:tcp:{web}:interface=127.0.0.1")
+    with Replaced(tmp_path, *options, port=f"haproxy:{kind}:0") as replaced, ExitStack() as ends:
+        by_port, silent, by_web = (
+            ends.enter_context(socket.create_connection(("127.0.0.1", port), TIMEOUT))
+            for port in (replaced.server.port, replaced.server.port, web)
+        )
+        by_port.sendall(b"PROXY TCP4 10.0.0.1")
+        by_web.sendall(b"PROXY TCP4 10.0.0.1")
+        replaced.replace()
+        by_port.sendall(b" 10.0.0.2 1 2\r\nalice\n")
+        assert by_port.recv(100) == b"OK\r\n"
+        silent.sendall(b"PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nbob\n")
+        assert silent.recv(100) == b"OK\r\n"
+        by_web.sendall(b" 10.0.0.2 1 2\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert by_web.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 # What goes wrong

@@ -4,147 +4,122 @@ import pytest
 
 from chatpair.cluster import frames
 from chatpair.cluster.listing import LISTING_SECONDS
-from chatpair.cluster.questions import ASKING_SECONDS, LISTED_SECONDS
-from tests.support.cluster_exchange import Network
-from tests.support.exchange import PAIRED, said
-from tests.support.tunnels import json_back, two, with_key
+from tests.support.cluster_exchange import Across, Network, play_across
+from tests.support.transcript import scenes
+
+SCENES = r"""
+A name, a call and a line may come in one piece.
+    bob enters at b
+    alice connects at a
+    the engine hangs
+    alice sends b"alice\nTo:bob\nhello\n/who"
+    alice ends the input
+    all arrives
+        bob < You are chatting with alice. | [now] alice: (hello)
+        alice < OK | You are chatting with bob. | Here: alice*, bob* | Listening.
+The list of whoever does not wait for it is no harm to others.
+    alice, carol enter at a
+    a can not tell b
+    alice: /who
+    carol: /who
+    alice is lost
+    all arrives
+    1 second passes ; carol < Here: carol
+Whoever is back elsewhere while a call is under way waits for it.
+    alice, bob enter at a
+    carol enters at b
+    alice: /key -> Your key is alice's key. After a drop, say Back:alice's key instead of a name.
+    alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
+    the engine hangs
+    alice: To:carol
+    alice comes back as again at b -> Another connection has taken this line over. | (closed)
+        again < OK | You are chatting with bob.
+    again: one
+    all arrives
+        bob < Quit.
+        carol < You are chatting with alice. | [now] alice: (one)
+        again < You are chatting with carol.
+What a program says again goes to whom it has called by then.
+    alice enters in JSON at a
+    bob enters at a
+    carol enters at b
+    alice: to(name=bob) -> paired(peer=bob) ; bob < You are chatting with alice.
+    a can not tell b
+    alice: to(name=carol) | say(id=1, text=for carol)
+    alice is lost ; bob < alice has lost the connection. What you say is kept for a while.
+    alice comes back as again at a, having seen 2
+        bob < alice is back.
+        again < resumed(name=alice, peer=bob, got=0)
+    again: say(id=1, text=for carol)
+    all arrives
+        bob < Quit.
+        carol < You are chatting with alice. | [now] alice: (for carol)
+        again < paired(peer=carol) | status(id=1, status=handed)
+It does so at another node too.
+    alice enters in JSON at a
+    bob, carol enter at a
+    alice: to(name=bob) -> paired(peer=bob) ; bob < You are chatting with alice.
+    alice is lost ; bob < alice has lost the connection. What you say is kept for a while.
+    alice comes back as again at b, having seen 2
+        bob < alice is back.
+        again < resumed(name=alice, peer=bob, got=0)
+    again: to(name=carol) | say(id=1, text=for carol)
+        again < paired(peer=carol) | status(id=1, status=handed)
+        bob < Quit.
+        carol < You are chatting with alice. | [now] alice: (for carol)
+A call is refused if this node is cut off before it is made.
+    alice, bob enter
+    nothing arrives
+    alice: To:bob
+    node a is cut off
+    the engine answers ; alice < The switchboard is not ready.
+    all arrives
+Where somebody is is known before the next line is handled.
+    alice, bob enter
+    nothing arrives
+    alice: /block bob | /dnd on -> You have blocked bob.
+    all arrives ; alice < Nobody can call you now.
+Who asks who is here all the time is answered at intervals.
+    alice enters at a
+    alice: /who -> Here: alice
+    alice: /who | /who | /who | /who
+    1 second passes ; alice < Here: alice
+    1 second passes ; alice < Here: alice
+The list comes when the node is gone that puts it together.
+    alice, bob, carol enter
+    c can not tell a
+    b can not tell a
+    carol: /who
+  * node a dies ; carol < Here: bob, carol
+  * 4 seconds pass
+    2 seconds pass ; carol < Here: bob, carol
+The list is not put together by a node that is slow.
+    alice, bob, carol enter
+    for c node a is slow
+    c can not tell a
+    carol: /who -> Here: bob, carol
+"""
 
 
-def test_a_name_a_call_and_a_line_may_come_in_one_piece() -> None:
-    network, a, b = two()
-    bob = b.enter("bob")
-    network.engine_held = True
-    alice = a.connect()
-    alice.sends(b"alice\nTo:bob\nhello\n/who")
-    alice.ends_input()
-    assert alice.heard() == []
-    network.settle()
-    assert bob.heard() == [PAIRED.format("alice"), said(a, "hello")]
-    assert alice.heard() == ["OK", PAIRED.format("bob"), "Here: alice*, bob*", "Listening."]
-
-
-def test_the_list_of_whoever_does_not_wait_for_it_is_no_harm_to_others() -> None:
-    network, a, b = two()
-    alice, carol = a.enter("alice"), a.enter("carol")
-    network.link("a", "b").held = True
-    alice.says("/who")
-    carol.says("/who")
-    alice.drops()
-    network.settle()
-    network.clock.advance(LISTING_SECONDS)
-    network.settle()
-    assert carol.heard() == ["Here: carol"]
-    b.enter("bob")
-
-
-def test_whoever_is_back_elsewhere_while_a_call_is_under_way_waits_for_it() -> None:
-    network, a, b = two()
-    bob, carol = a.enter("bob"), b.enter("carol")
-    alice, key = with_key(a)
-    alice.says("To:bob")
-    network.engine_held = True
-    alice.says("To:carol")
-    again = b.connect()
-    again.says(f"Back:{key}")
-    assert again.heard() == ["OK", PAIRED.format("bob")]
-    assert alice.closed
-    again.says("one")
-    assert len(bob.heard()) == 1
-    network.settle()
-    assert bob.heard() == ["Quit."]
-    assert carol.heard() == [PAIRED.format("alice"), said(a, "one")]
-
-
-def test_what_a_program_says_again_goes_to_whom_it_has_called_by_then() -> None:
-    network, a, b = two()
-    bob, carol = a.enter("bob"), b.enter("carol")
-    alice = a.enter_json("alice")
-    alice.does("to", name="bob")
-    network.link("a", "b").held = True
-    alice.does("to", name="carol")
-    alice.say(1, "for carol")
-    alice.drops()
-    again = a.connect_json()
-    again.resumes(alice, 2)
-    again.say(1, "for carol")
-    network.settle()
-    assert bob.heard() == [
-        PAIRED.format("alice"),
-        "alice has lost the connection. What you say is kept for a while.",
-        "alice is back.",
-        "Quit.",
-    ]
-    assert carol.heard() == [PAIRED.format("alice"), said(a, "for carol")]
-    assert [event["event"] for event in again.events()] == ["paired", "status"]
-
-
-def test_it_does_so_at_another_node_too() -> None:
-    network, a, b = two()
-    bob, carol = a.enter("bob"), a.enter("carol")
-    alice = a.enter_json("alice")
-    alice.does("to", name="bob")
-    alice.drops()
-    again = json_back(network, b, alice, 2)
-    again.does("to", name="carol")
-    again.say(1, "for carol")
-    network.settle()
-    assert bob.heard()[-1] == "Quit."
-    assert carol.heard() == [PAIRED.format("alice"), said(a, "for carol")]
-
-
-def test_a_call_is_refused_if_this_node_is_cut_off_before_it_is_made() -> None:
-    network, a, b = two()
-    alice, bob = a.enter("alice"), b.enter("bob")
-    network.hold()
-    alice.says("To:bob")
-    a.mesh.ready = False
-    network.answer()
-    assert alice.heard() == ["The switchboard is not ready."]
-    network.settle()
-    assert bob.heard() == []
-
-
-# No more at a time than what one waits for
+@scenes(SCENES)
+def test_who_waits_for_answers(scene: str) -> None:
+    play_across(scene)
 
 
 @pytest.mark.parametrize(
     "line", ["To:nobody\n", "/block n\n", "/block n\n/unblock n\n", "Back:a-b-c\n", "x\n"]
 )
 def test_who_says_much_at_once_has_one_thing_asked_at_a_time(line: str) -> None:
-    network, a, _ = two()
-    party = a.connect()
+    across = Across()
+    network = across.network
+    party = across.connect("a")
     if line not in ("Back:a-b-c\n", "x\n"):
         party.says("alice")
     network.hold()
     party.sends((line * 100).encode())
-    asked = len(network.asked) + len(network.link("a", "b").waiting)
-    assert asked == 1
+    assert len(network.asked) + len(network.link("a", "b").waiting) == 1
     network.settle()
-    a.enter("bob")
-
-
-def test_where_somebody_is_is_known_before_the_next_line_is_handled() -> None:
-    network, a, b = two()
-    alice, _ = a.enter("alice"), b.enter("bob")
-    network.hold()
-    alice.says("/block bob", "/dnd on")
-    assert alice.heard() == ["You have blocked bob."]
-    network.settle()
-    assert alice.heard() == ["Nobody can call you now."]
-
-
-def test_who_asks_who_is_here_all_the_time_is_answered_at_intervals() -> None:
-    network, a, _ = two()
-    alice = a.enter("alice")
-    alice.says("/who")
-    assert alice.heard() == ["Here: alice"]
-    alice.sends(b"/who\n" * 100)
-    for _ in range(4):
-        network.clock.advance(LISTING_SECONDS)
-        network.settle()
-    asked = [one for one in network.link("a", "b").sent if isinstance(one, frames.Ask)]
-    assert len(asked) == 1 + 4
-    assert alice.heard() == ["Here: alice"] * 4
+    across.enter("bob")
 
 
 def test_however_many_ask_who_is_here_each_node_is_asked_once_in_a_while() -> None:
@@ -156,38 +131,20 @@ def test_however_many_ask_who_is_here_each_node_is_asked_once_in_a_while() -> No
     for _ in range(seconds * 10):
         network.clock.advance(LISTING_SECONDS / 10)
         network.settle()
-    entries = sum(
-        isinstance(frame, frames.Ask | frames.Answer)
-        for link in network.links.values()
-        for frame in link.sent
-    )
+    sent = [type(frame) for link in network.links.values() for frame in link.sent]
     here = "Here: " + ", ".join(f"user-{one}" for one in "abcdef")
     for party in people:
         answers = party.heard()
         assert len(answers) > seconds / 3
         assert set(answers) == {here}
-    assert entries < 4 * len(people) * (seconds + 2)
-
-
-@pytest.mark.parametrize("gone", ["dies", "is silent", "is slow"])
-def test_the_list_comes_when_the_node_is_gone_that_puts_it_together(gone: str) -> None:
-    network = Network("a", "b", "c")
-    _, _, carol = (network.node(one).enter(f"user-{one}") for one in "abc")
-    network.link("c", "a").held = network.link("b", "a").held = True
-    network.link("c", "a").slow = gone == "is slow"
-    carol.says("/who")
-    if gone == "dies":
-        network.dies("a")
-    elif gone == "is silent":
-        network.clock.advance(LISTED_SECONDS)
-        network.clock.advance(ASKING_SECONDS)
-    assert carol.heard() == ["Here: user-b, user-c"]
+    assert sent.count(frames.Ask) + sent.count(frames.Answer) < 4 * len(people) * (seconds + 2)
 
 
 @pytest.mark.parametrize("answer", [True, "192.0.2.1", frames.List([], 0)])
 @pytest.mark.parametrize("line", ["/who", "Back:a-b-b", "/block bob"])
 def test_an_answer_of_the_wrong_kind_is_none(line: str, answer: bool | str | frames.List) -> None:
-    network, a, b = two()
+    network = Network("a", "b")
+    a, b = network.node("a"), network.node("b")
     b.enter("bob")
     party = a.connect() if line.startswith("Back") else a.enter("alice")
     network.link("a", "b").held = True

@@ -3,346 +3,236 @@
 import pytest
 
 from chatpair.cluster import frames
-from chatpair.cluster.remote_calls import CALL_SECONDS
 from chatpair.exchange.messages import (
-    AnyEvent,
     Error,
-    Free,
     Held,
     Left,
     Message,
     Paired,
     PeerTyping,
-    Ringing,
-    RingSet,
-    SetRing,
     Timestamp,
-    Tried,
     Unanswered,
 )
 from chatpair.exchange.names import parse
-from chatpair.exchange.ringing import RING_SECONDS
-from tests.support.cluster_exchange import Network
-from tests.support.ears import Ear
+from tests.support.cluster_exchange import Across, play_across
+from tests.support.exchange import said
+from tests.support.transcript import scenes
 
-SLOW = Error("to", "try-later", "The last call is still on its way.")
-NOT_READY = Error("to", "try-later", "The switchboard is not ready.")
-RINGS = Error("to", "ringing", "bob's line is ringing.")
-NO_BOB = Error("to", "unknown", "The user bob does not exist.")
-
-
-def busy(name: str) -> Error:
-    """Return the answer to a call for who talks."""
-    return Error("to", "busy", f"{name} is talking with someone else.")
-
-
-@pytest.fixture
-def network() -> Network:
-    """Three nodes."""
-    return Network("a", "b", "c")
-
-
-def at(network: Network, node: str, name: str) -> Ear:
-    """Let somebody come to a node."""
-    ear = Ear(network.node(node).factory, name)
-    assert ear.user is not None
-    return ear
-
-
-def three(network: Network) -> tuple[Ear, Ear, Ear]:
-    """Let alice, bob and carol come, each to another node."""
-    return at(network, "a", "alice"), at(network, "b", "bob"), at(network, "c", "carol")
-
-
-def told(network: Network, *ears: Ear) -> list[list[AnyEvent]]:
-    """Let all arrive; return what each was told since the last time."""
-    network.settle()
-    return [ear.told() for ear in ears]
-
-
-def test_the_input_of_a_caller_waits_for_the_answer(network: Network) -> None:
-    alice, bob, _ = three(network)
-    network.hold()
-    answered = alice.calls("Bob")
-    network.answer()
-    assert not answered.called
-    network.settle()
-    assert answered.called
-    assert told(network, alice, bob) == [[Paired("bob")], [Paired("alice")]]
-    assert alice.may_speak
-    assert alice.calls("BOB").called
-    already = Error("to", "already", "You are already chatting with bob.")
-    assert told(network, alice, bob) == [[already], []]
-
-
-def test_an_answer_that_takes_long_still_counts(network: Network) -> None:
-    alice, bob, _ = three(network)
-    network.link("b", "a").held = True
-    answered = alice.calls("bob")
-    network.clock.advance(CALL_SECONDS)
-    assert answered.called
-    alice.calls("carol")
-    assert alice.told() == [SLOW, SLOW]
-    assert told(network, alice, bob) == [[Paired("bob")], [Paired("alice")]]
-
-
-def test_a_refusal_that_takes_long_is_not_told(network: Network) -> None:
-    alice, _, _ = three(network)
-    network.link("b", "a").held = True
-    at(network, "b", "dave").calls("bob")
-    alice.calls("bob")
-    network.clock.advance(CALL_SECONDS)
-    assert told(network, alice) == [[SLOW]]
-    alice.calls("bob")
-    assert told(network, alice) == [[busy("bob")]]
-
-
-def test_who_calls_is_busy_for_others(network: Network) -> None:
-    alice, bob, carol = three(network)
-    network.link("a", "b").held = True
-    alice.calls("bob")
-    dave = at(network, "a", "dave")
-    dave.calls("alice")
-    carol.calls("alice")
-    network.clock.advance(0)
-    assert dave.told() == [busy("alice")]
-    assert carol.told() == [busy("alice")]
-    assert alice.told() == [Tried("dave"), Tried("carol")]
-    assert told(network, alice, bob) == [[Paired("bob")], [Paired("alice")]]
-
-
-@pytest.mark.parametrize("first", ["located", "sent"])
-def test_two_who_call_each_other_are_one_pair(network: Network, first: str) -> None:
-    alice, bob, carol = three(network)
-    alice.calls("carol")
-    told(network, alice, carol)
-    network.hold()
-    alice.calls("bob")
-    bob.calls("alice")
-    network.answer()
-    if first == "sent":
-        network.answer()
-    network.link("a", "b").deliver()
-    assert told(network, alice, bob, carol) == [
-        [Paired("bob")],
-        [Paired("alice")],
-        [Left("alice", "switched")],
-    ]
-    sent = [*network.link("a", "b").sent, *network.link("b", "a").sent]
-    accepted = [frame for frame in sent if isinstance(frame, frames.Answered)]
-    assert len(accepted) == 1
-    alice.say("hi")
-    network.settle()
-    assert bob.heard == [["hi"]]
-
-
-def test_calls_cross_after_one_was_taken_back(network: Network) -> None:
-    alice, bob, _ = three(network)
-    network.hold()
-    alice.calls("bob")
-    network.answer()
-    network.clock.advance(CALL_SECONDS)
-    alice.hangs_up()
-    alice.calls("bob")
-    bob.calls("alice")
-    network.answer()
-    network.answer()
-    assert told(network, alice, bob) == [[SLOW, Free(), Paired("bob")], [Paired("alice")]]
-    alice.say("hi")
-    network.settle()
-    assert bob.heard == [["hi"]]
-
-
-def test_a_call_is_taken_back_before_its_answer(network: Network) -> None:
-    alice, bob, _ = three(network)
-    network.link("b", "a").held = True
-    alice.calls("bob")
-    network.clock.advance(CALL_SECONDS)
-    alice.hangs_up()
-    assert told(network, alice, bob) == [[SLOW, Free()], [Paired("alice"), Left("alice", "bye")]]
-    alice.calls("bob")
-    assert told(network, alice, bob) == [[Paired("bob")], [Paired("alice")]]
-
-
-def test_a_caller_who_has_left_is_no_peer(network: Network) -> None:
-    alice, bob, carol = three(network)
-    network.link("b", "a").held = True
-    alice.calls("bob")
-    alice.leaves()
-    assert told(network, bob) == [[Paired("alice"), Left("alice", "bye")]]
-    carol.calls("bob")
-    assert told(network, bob) == [[Paired("carol")]]
-
-
-def test_nobody_has_the_name(network: Network) -> None:
-    alice, bob, _ = three(network)
-    for name in ("dave", "b b"):
-        alice.calls(name)
-        text = f"The user {name} does not exist."
-        assert told(network, alice) == [[Error("to", "unknown", text)]]
-    network.link("a", "b").held = True
-    alice.calls("bob")
-    bob.leaves()
-    assert told(network, alice) == [[NO_BOB]]
-
-
-def test_who_came_to_this_node_meanwhile_is_called(network: Network) -> None:
-    alice = at(network, "a", "alice")
-    network.hold()
-    alice.calls("bob")
-    bob = Ear(alice.factory, "bob")
-    assert told(network, alice, bob) == [[NO_BOB], []]
-    alice.calls("bob")
-    assert told(network, alice, bob) == [[Paired("bob")], [Paired("alice")]]
-
-
-def test_nobody_can_tell_where_a_user_is_or_the_way_is_full(network: Network) -> None:
-    alice, bob, _ = three(network)
-    network.node("a").mesh.ready = False
-    alice.calls("bob")
-    assert told(network, alice) == [[NOT_READY]]
-    network.node("a").mesh.ready = True
-    network.hold()
-    alice.calls("bob")
-    waiting, _ = network.asked.popleft()
-    waiting.errback(RuntimeError("odd"))
-    assert alice.told() == [NOT_READY]
-    network.link("a", "b").full = True
-    alice.calls("bob")
-    assert told(network, alice, bob) == [[NOT_READY], []]
-
-
-def test_users_here_are_called_as_long_as_their_names_are_theirs(network: Network) -> None:
-    alice, _, eve = ears = [at(network, "a", name) for name in ("alice", "dave", "eve")]
-    mesh = network.node("a").mesh
-    mesh.ready = False
-    alice.calls("dave")
-    assert [ear.told() for ear in ears] == [[Paired("dave")], [Paired("alice")], []]
-    mesh.holds_names = False
-    for ear, name in ((alice, "dave"), (alice, "alice"), (eve, "alice")):
-        ear.calls(name)
-    already = Error("to", "already", "You are already chatting with dave.")
-    assert [ear.told() for ear in ears] == [[already, NOT_READY], [], [NOT_READY]]
-
-
-# Calls that ring
-
-
-def ringing(network: Network) -> tuple[Ear, Ear, Ear]:
-    """Let the call of alice ring at bob."""
-    alice, bob, carol = three(network)
-    bob.sets(SetRing(True))
-    alice.calls("bob")
-    assert told(network, alice, bob) == [[RINGS], [RingSet(True), Ringing("alice")]]
-    return alice, bob, carol
-
-
-def test_an_answer_ends_what_the_caller_has_begun_meanwhile(network: Network) -> None:
-    alice, bob, carol = ringing(network)
-    carol.calls("alice")  # that takes the call back
-    assert told(network, bob) == [[Tried("alice")]]
-    alice.calls("bob")
-    told(network, alice, bob, carol)
-    bob.calls("alice")
-    assert told(network, alice, bob, carol) == [
-        [Paired("bob")],
-        [Paired("alice")],
-        [Left("alice", "switched")],
-    ]
+SCENES = """
+The input of a caller waits for the answer.
+    alice, bob, carol enter
+    nothing arrives
+    alice: To:Bob | /foo
+    the engine answers
+    all arrives
+        alice < You are chatting with bob. |
+            No such command: /foo. Type /help, or put a space first to say it.
+        bob < You are chatting with alice.
+    alice: To:BOB -> You are already chatting with bob.
+An answer that takes long still counts.
+    alice, bob, carol enter
+    b can not tell a
+    alice: To:bob ; bob < You are chatting with alice.
+    5 seconds pass ; alice < The last call is still on its way.
+    alice: To:carol -> The last call is still on its way.
+    all arrives ; alice < You are chatting with bob.
+A refusal that takes long is not told.
+    alice, bob enter
+    dave enters at b
+    dave: To:bob -> You are chatting with bob. ; bob < You are chatting with dave.
+    b can not tell a
+    alice: To:bob ; bob < alice tried to reach you.
+    5 seconds pass ; alice < The last call is still on its way.
+    all arrives
+    alice: To:bob -> bob is talking with someone else. ; bob < alice tried to reach you.
+Who calls is busy for others.
+    alice, bob, carol, dave enter
+    a can not tell b
+    alice: To:bob
+    dave: To:alice -> alice is talking with someone else. ; alice < dave tried to reach you.
+    carol: To:alice -> alice is talking with someone else. ; alice < carol tried to reach you.
+    all arrives
+        alice < You are chatting with bob.
+        bob < You are chatting with alice.
+Two who call each other are one pair, wherever their calls cross.
+    alice, bob, carol enter
+    alice: To:carol -> You are chatting with carol. ; carol < You are chatting with alice.
+    nothing arrives
+    alice: To:bob
+    bob: To:alice
+    the engine answers
+    a tells b one thing ; bob < You are chatting with alice.
+    all arrives
+        alice < You are chatting with bob.
+        carol < Quit.
+    alice: hi ; bob < [now] alice: (hi)
+Two who call each other are one pair, when both calls were sent.
+    alice, bob, carol enter
+    alice: To:carol -> You are chatting with carol. ; carol < You are chatting with alice.
+    nothing arrives
+    alice: To:bob
+    bob: To:alice
+    the engine answers
+    the engine answers
+    a tells b one thing
+    all arrives
+        alice < You are chatting with bob.
+        bob < You are chatting with alice.
+        carol < Quit.
+    alice: hi ; bob < [now] alice: (hi)
+Calls cross after one was taken back.
+    alice, bob enter
+    nothing arrives
+    alice: To:bob
+    the engine answers
+    5 seconds pass ; alice < The last call is still on its way.
+    alice: /bye | To:bob -> You are free.
+    bob: To:alice
+    the engine answers
+    the engine answers
+    all arrives
+        alice < You are chatting with bob.
+        bob < You are chatting with alice.
+    alice: hi ; bob < [now] alice: (hi)
+A call is taken back before its answer.
+    alice, bob enter
+    b can not tell a
+    alice: To:bob ; bob < You are chatting with alice.
+    5 seconds pass ; alice < The last call is still on its way.
+    alice: /bye -> You are free. ; bob < Quit.
+    all arrives
+    alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
+A caller who has left is no peer.
+    alice, bob, carol enter
+    b can not tell a
+    alice: To:bob ; bob < You are chatting with alice.
+    alice is lost ; bob < Quit.
+    all arrives
+    carol: To:bob -> You are chatting with bob. ; bob < You are chatting with carol.
+Nobody has the name, or not any more.
+    alice, bob enter
+    alice: To:dave | To:b b -> The user dave does not exist. | The user b b does not exist.
+    a can not tell b
+    alice: To:bob
+    bob: Quit -> Quit | (closed)
+    all arrives ; alice < The user bob does not exist.
+Who came to this node meanwhile is called.
+    alice enters at a
+    nothing arrives
+    alice: To:bob
+    bob connects at a
+    bob: bob
+    all arrives
+        alice < The user bob does not exist.
+        bob < OK
+    alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
+Nobody can tell where a user is, or the way is full.
+    alice, bob enter
+    node a is cut off
+    alice: To:bob -> The switchboard is not ready.
+    node a is back
+    nothing arrives
+    alice: To:bob
+    the engine fails ; alice < The switchboard is not ready.
+    a can tell b nothing more
+    alice: To:bob
+    all arrives ; alice < The switchboard is not ready.
+Users here are called as long as their names are theirs.
+    alice, dave, eve enter at a
+    node a is cut off
+    alice: To:dave -> You are chatting with dave. ; dave < You are chatting with alice.
+    node a has lost its names
+    alice: To:dave -> You are already chatting with dave.
+    dave: To:alice -> You are already chatting with alice.
+    eve: To:alice -> The switchboard is not ready.
+An answer ends what the caller has begun meanwhile.
+    alice's call rings at bob
+    carol enters at c
+    carol: To:alice -> You are chatting with alice.
+        bob < alice tried to reach you.
+        alice < You are chatting with carol.
+    alice: To:bob -> bob's line is ringing. ; bob < alice is calling. To:alice to answer.
+    bob: To:alice -> You are chatting with alice.
+        alice < You are chatting with bob.
+        carol < Quit.
+A call for another user of that node rings on.
+    alice's call rings at bob
+    dave, erin enter at b
+    dave: /ring on -> Your line rings when somebody calls.
+    alice: To:dave -> dave's line is ringing.
+        bob < alice tried to reach you.
+        dave < alice is calling. To:alice to answer.
+    60 seconds pass
+        alice < dave does not answer.
+        dave < alice tried to reach you.
+    alice: To:dave -> dave's line is ringing. ; dave < alice is calling. To:alice to answer.
+    alice: To:erin -> You are chatting with erin.
+        dave < alice tried to reach you.
+        erin < You are chatting with alice.
+Who calls somebody else is busy for an answer.
+    alice's call rings at bob
+    carol enters at c
+    b can not tell c
+    alice: To:carol
+    bob: To:alice -> alice is talking with someone else. ; alice < bob tried to reach you.
+    all arrives
+        bob < alice tried to reach you.
+        alice < You are chatting with carol.
+        carol < You are chatting with alice.
+The node of a peer dies.
+    alice, bob enter
+    alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
+    node b dies ; alice < Quit.
+    alice: To:bob -> The user bob does not exist.
+A node dies while a call is under way.
+    alice, bob enter
+    a can not tell b
+    alice: To:bob
+    node b dies ; alice < The user bob does not exist.
+A node dies at which a call rings.
+    alice's call rings at bob
+  * node a dies ; alice < bob does not answer.
+  * node b dies ; bob < alice tried to reach you.
+A node that was taken for dead keeps the pairs within it.
+    alice, bob, carol enter
+    dave enters at c
+    alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
+    dave: To:carol -> You are chatting with carol. ; carol < You are chatting with dave.
+    node a was taken for dead ; alice < Quit.
+    node c was taken for dead
+A call to a node that died before it was known ends.
+    alice, bob enter
+    a can not tell b
+    node a knows of nobody
+    alice: To:bob
+    5 seconds pass ; alice < The user bob does not exist.
+    node b dies
+A node that stops takes its calls back and answers none.
+    alice's call rings at bob
+    carol enters at c
+    dave enters at b
+    erin enters at a
+    erin: To:dave -> You are chatting with dave. ; dave < You are chatting with erin.
+    nothing arrives
+    dave: To:carol
+    node b stops
+        alice < The server is stopping. | (closed)
+        dave < The server is stopping. | (closed)
+    all arrives
+        bob < alice tried to reach you.
+        erin < Quit.
+A node at which a call rings stops.
+    alice's call rings at bob
+    node a stops
+        bob < The server is stopping. | (closed)
+        alice < bob does not answer.
+    all arrives
+"""
 
 
-def test_a_call_for_another_user_of_that_node_rings_on(network: Network) -> None:
-    alice, bob, _ = ringing(network)
-    dave = at(network, "b", "dave")
-    dave.sets(SetRing(True))
-    alice.calls("dave")
-    rings = Error("to", "ringing", "dave's line is ringing.")
-    answers = told(network, alice, bob, dave)
-    assert answers == [[rings], [Tried("alice")], [RingSet(True), Ringing("alice")]]
-    network.clock.advance(RING_SECONDS)
-    assert told(network, alice, dave) == [[Unanswered("dave")], [Tried("alice")]]
-    alice.calls("dave")
-    network.settle()
-    at(network, "b", "erin")
-    alice.calls("erin")  # who takes the call; the other one rings no more
-    network.settle()
-    assert alice.peer == "erin"
-    assert dave.told()[-1] == Tried("alice")
-
-
-def test_who_calls_somebody_else_is_busy_for_an_answer(network: Network) -> None:
-    alice, bob, _ = ringing(network)
-    network.link("a", "c").held = True
-    alice.calls("carol")
-    bob.calls("alice")
-    network.clock.advance(0)
-    assert bob.told() == [busy("alice")]
-    assert alice.told() == [Tried("bob")]
-
-
-# The end of nodes
-
-
-def test_the_node_of_a_peer_dies(network: Network) -> None:
-    alice, _, _ = three(network)
-    alice.calls("bob")
-    told(network, alice)
-    network.dies("b")
-    assert told(network, alice) == [[Left("bob", "lost")]]
-    alice.calls("bob")
-    assert told(network, alice) == [[NO_BOB]]
-
-
-def test_a_node_dies_while_a_call_is_under_way_or_rings() -> None:
-    network = Network("a", "b", "c")
-    alice, _, _ = three(network)
-    network.link("a", "b").held = True
-    alice.calls("bob")
-    network.dies("b")
-    assert told(network, alice) == [[NO_BOB]]
-    for dies, end in ("b", [[Unanswered("bob")], []]), ("a", [[], [Tried("alice")]]):
-        network = Network("a", "b", "c")
-        alice, bob, _ = ringing(network)
-        network.dies(dies)
-        assert told(network, alice, bob) == end
-
-
-def test_a_node_that_was_taken_for_dead_keeps_the_pairs_within_it(network: Network) -> None:
-    alice, bob, carol = three(network)
-    dave = at(network, "c", "dave")
-    alice.calls("bob")
-    dave.calls("carol")
-    told(network, alice, bob, carol, dave)
-    for node in "ac":
-        network.node(node).directory.reborn()
-    assert told(network, alice, carol, dave) == [[Left("bob", "lost")], [], []]
-
-
-def test_a_call_to_a_node_that_died_before_it_was_known_ends(network: Network) -> None:
-    alice, _, _ = three(network)
-    network.link("a", "b").held = True
-    network.node("a").mesh.members = frozenset()
-    alice.calls("bob")
-    network.clock.advance(CALL_SECONDS)
-    assert alice.told() == [NO_BOB]
-
-
-def test_a_node_that_stops_takes_its_calls_back_and_answers_none(network: Network) -> None:
-    alice, bob, _ = ringing(network)
-    dave, erin = at(network, "a", "dave"), at(network, "b", "erin")
-    erin.calls("dave")
-    network.settle()
-    network.hold()
-    dave.calls("carol")
-    alice.factory.stop()
-    assert told(network, bob, erin) == [[Tried("alice")], [Paired("dave"), Left("dave", "stopped")]]
-    network = Network("a", "b", "c")
-    alice, bob, _ = ringing(network)
-    bob.factory.stop()
-    assert told(network, alice) == [[Unanswered("bob")]]
-
-
-# Frames that nothing here matches
+@scenes(SCENES)
+def test_what_comes_of_calls(scene: str) -> None:
+    play_across(scene)
 
 
 @pytest.mark.parametrize(
@@ -350,8 +240,8 @@ def test_a_node_that_stops_takes_its_calls_back_and_answers_none(network: Networ
     [
         frames.Cancel(7, 7),
         frames.Answered(1, 7, Paired("bob"), 1, parse("bob")),
-        frames.Answered(1, 7, RINGS, 1, parse("bob")),
-        frames.Answered(1, 7, NO_BOB),
+        frames.Answered(1, 7, Error("to", "ringing", "bob's line is ringing."), 1, parse("bob")),
+        frames.Answered(1, 7, Error("to", "unknown", "The user bob does not exist.")),
         frames.Answered(1, 7, Unanswered("bob")),
         frames.Told(1, 7, Left("bob", "quit")),
         frames.Told(7, 1, Left("bob", "quit")),
@@ -359,20 +249,17 @@ def test_a_node_that_stops_takes_its_calls_back_and_answers_none(network: Networ
         frames.Told(1, 7, PeerTyping("bob")),
         frames.Flow(1, 7, True),
         frames.Lines(1, 7, 1.0, b"hi\n"),
-        frames.Lines(1, 1, 1.0, b"\xff\n"),
         frames.Told(1, 7, Message("bob", "hi", Timestamp(1.0)), 1),
         frames.Settled(7, [1, 2], "confirmed"),
         frames.Answer(7, True),
         frames.Frame(),
     ],
 )
-def test_a_frame_out_of_place_changes_nothing(network: Network, frame: frames.Frame) -> None:
-    alice, bob, _ = three(network)
-    alice.calls("bob")
-    told(network, alice, bob)
-    network.node("a").directory.received("b.00000001", frame)
-    network.node("a").directory.received("x.00000001", frame)
-    assert alice.told() == []
-    alice.say("hi")
-    network.settle()
-    assert bob.heard == [["hi"]]
+def test_a_frame_out_of_place_changes_nothing(frame: frames.Frame) -> None:
+    across = Across()
+    alice, bob = across.pair()
+    for inc in ("b.00000001", "x.00000001"):
+        across.network.receive(inc, "a.00000001", frame)
+    assert alice.heard() == []
+    alice.says("hi")
+    assert bob.heard() == [said(across, "hi")]

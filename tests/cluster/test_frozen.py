@@ -1,181 +1,78 @@
 """A node that was frozen ends its users first, whatever of a connection it then turns to."""
 
-from collections.abc import Callable
-
-import pytest
 from twisted.logger import capturedLogs
 
-from chatpair.cluster.remote_calls import CALL_SECONDS
-from tests.support.cluster_exchange import Network, Node
-from tests.support.exchange import PAIRED, Party
-from tests.support.tunnels import json_back, with_key
+from tests.support.cluster_exchange import play_across
+from tests.support.transcript import scenes
 
-FROZEN = "The server was cut off from the others for too long. Please come back."
-
-
-class Thawing:
-    """A node that can be frozen so that it notices as late as it may."""
-
-    def __init__(self) -> None:
-        self.network = Network("a", "b")
-        self.node: Node = self.network.node("a")
-        self.node.directory.check = self._check
-        self.frozen = False
-        self.alice, self.bob = self.node.enter("alice"), self.node.enter("bob")
-        self.alice.says("To:bob")
-        for party, peer in (self.alice, "bob"), (self.bob, "alice"):
-            assert party.heard() == [PAIRED.format(peer)]
-
-    def _check(self) -> bool:
-        if not self.frozen:
-            return True
-        self.frozen = False
-        self.node.directory.frozen()
-        self.node.directory.reborn()
-        return False
-
-
-def ends_the_line(alice: Party) -> None:
-    alice.sends(b"\n")
-
-
-def goes_on(alice: Party) -> None:
-    alice.protocol._buffer += b"\n"
-    alice.protocol.paused = True
-    alice.protocol.read_on()
-
-
-@pytest.mark.parametrize("what", [Party.ends_input, Party.drops, ends_the_line, goes_on])
-def test_what_waited_is_not_said(what: Callable[[Party], None]) -> None:
-    thawing = Thawing()
-    alice, bob = thawing.alice, thawing.bob
-    alice.sends(b"half a line")
-    thawing.frozen = True
-    what(alice)
-    heard = bob.heard()
-    assert heard in ([FROZEN], ["Quit.", FROZEN])
-    assert not thawing.node.factory.users
-
-
-def test_commands_that_waited_are_not_obeyed() -> None:
-    thawing = Thawing()
-    node, bob = thawing.node, thawing.bob
-    thawing.alice.drops()
-    assert bob.heard() == ["Quit."]
-    carol = node.connect_json()
-    carol.does("name", name="carol")
-    carol.does("to", name="bob")
-    carol.events()
-    assert bob.heard() == [PAIRED.format("carol")]
-    bob.fills()
-    carol.say(1, "hi")
-    bob.transport.full = False
-    bob.transport.clear()
-    assert bob.transport.producer is not None
-    bob.transport.producer.resumeProducing()
-    thawing.frozen = True
-    node.clock.advance(0)
-    assert "hi" not in str(bob.heard())
-    assert not node.factory.users
-    assert not thawing.network.owners
-    last = carol.uncounted()[-1]
-    assert (last["code"], last["text"]) == ("try-later", FROZEN)
-    assert carol.closed
+WHAT_WAITED_IS_NOT_SAID = r"""
+Of who is here.
+    alice, bob enter at a
+    alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
+    alice sends b"half a line"
+    node a was frozen
+  * alice ends the input -> [frozen] | (closed) ; bob < Quit. | [frozen] | (closed)
+  * alice is lost ; bob < Quit. | [frozen] | (closed)
+  * alice sends b"\n" -> [frozen] | (closed) ; bob < Quit. | [frozen] | (closed)
+Of who has a peer who did not read.
+    alice, bob enter at a
+    alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
+    bob takes no more
+    alice: one | two
+    node a was frozen
+    bob takes all -> Quit. | [frozen] | (closed) ; alice < [frozen] | (closed)
+Of a program that has a peer who did not read.
+    bob enters at a
+    carol enters in JSON at a
+    carol: to(name=bob) -> paired(peer=bob) ; bob < You are chatting with carol.
+    bob takes no more
+    carol: say(id=1, text=hi)
+    node a was frozen
+    bob takes all -> [frozen] | (closed)
+        carol < left(peer=bob, why=lost) | error(of=null, code=try-later, text=[frozen]) | (closed)
+Of who is back elsewhere.
+    bob enters at a
+    alice enters at a and comes back at b
+    alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
+    alice sends b"half a line"
+    node a was frozen
+  * alice ends the input -> Quit. | [frozen] | (closed) ; bob < [frozen] | (closed)
+  * alice is lost ; bob < [frozen] | (closed)
+  * alice sends b"\n" -> Quit. | [frozen] | (closed) ; bob < [frozen] | (closed)
+  * alice sends b" and more\nthan one\nline\n" -> Quit. | [frozen] | (closed)
+        bob < [frozen] | (closed)
+Of a program that is back elsewhere.
+    bob enters at a
+    carol enters in JSON at a and comes back at b
+    node a was frozen
+    carol: to(name=bob) -> error(of=null, code=try-later, text=[frozen]) | (closed)
+        bob < [frozen] | (closed)
+Of who has said all and waits for an answer.
+    alice enters in JSON at a
+    bob enters at b
+    a can not tell b
+    alice: to(name=bob)
+    alice ends the input
+    node a notices that it was frozen
+        alice < error(of=null, code=try-later, text=[frozen]) | (closed)
+    all arrives ; bob < You are chatting with alice. | Quit.
+Of who is back elsewhere, and has said all while a call is under way.
+    bob enters at b
+    alice enters at a and comes back at b
+    a can not tell b
+    alice: To:bob
+    alice sends b"half a line"
+    alice ends the input
+    node a was frozen
+    5 seconds pass
+    all arrives
+        bob < You are chatting with alice. | Quit.
+        alice < The last call is still on its way. | [frozen] | (closed)
+"""
 
 
-@pytest.mark.parametrize("what", [Party.ends_input, Party.drops, ends_the_line])
-def test_what_waited_of_one_who_is_back_elsewhere_is_not_said(
-    what: Callable[[Party], None],
-) -> None:
-    thawing = Thawing()
-    network, node, bob = thawing.network, thawing.node, thawing.bob
-    _, key = with_key(node, "carol")
-    again = network.node("b").connect()
-    again.says(f"Back:{key}", "To:dave")
-    dave = node.enter("dave")
-    again.says("To:dave")
-    network.settle()
-    assert dave.heard() == [PAIRED.format("carol")]
-    again.heard()
-    again.sends(b"half a line")
-    network.settle()
-    thawing.frozen = True
-    what(again)
-    network.settle()
-    assert dave.heard() in ([FROZEN], ["Quit.", FROZEN])
-    assert bob.heard() in ([FROZEN], ["Quit.", FROZEN])
-    assert not node.factory.users
-    if what is ends_the_line:
-        assert again.heard() == [FROZEN]
-        assert again.closed
-
-
-def test_many_lines_of_one_who_is_back_elsewhere_are_not_said() -> None:
-    thawing = Thawing()
-    network, node = thawing.network, thawing.node
-    _, key = with_key(node, "carol")
-    dave = node.enter("dave")
-    again = network.node("b").connect()
-    again.says(f"Back:{key}", "To:dave")
-    network.settle()
-    again.heard()
-    thawing.frozen = True
-    again.sends(b"one\ntwo\nthree\n")
-    network.settle()
-    assert dave.heard() in (
-        [PAIRED.format("carol"), FROZEN],
-        [PAIRED.format("carol"), "Quit.", FROZEN],
-    )
-    assert again.heard() == [FROZEN]
-
-
-def test_commands_of_one_who_is_back_elsewhere_are_not_obeyed() -> None:
-    thawing = Thawing()
-    network, node, bob = thawing.network, thawing.node, thawing.bob
-    thawing.alice.drops()
-    assert bob.heard() == ["Quit."]
-    again = json_back(network, network.node("b"), node.enter_json("carol"))
-    again.events()
-    thawing.frozen = True
-    again.does("to", name="bob")
-    network.settle()
-    assert bob.heard() == [FROZEN]
-    [last] = again.uncounted()
-    assert (last["code"], last["text"]) == ("try-later", FROZEN)
-    assert again.closed
-
-
-def test_who_has_said_all_and_waits_for_an_answer_is_ended_once() -> None:
-    network = Network("a", "b")
-    a, b = network.node("a"), network.node("b")
-    b.enter("bob")
-    alice = a.enter_json("alice")
-    network.link("a", "b").held = True
-    alice.does("to", name="bob")
-    alice.ends_input()
-    a.directory.frozen()
-    assert alice.uncounted()[-1]["text"] == FROZEN
-    assert alice.closed
-    assert not a.factory.users
-
-
-def test_the_last_line_of_one_who_is_back_elsewhere_waits_for_a_call_and_is_not_said() -> None:
-    thawing = Thawing()
-    network, node = thawing.network, thawing.node
-    _, key = with_key(node, "carol")
-    dave = network.node("b").enter("dave")
-    again = network.node("b").connect()
-    again.says(f"Back:{key}")
-    network.settle()
-    network.link("a", "b").held = True
-    again.says("To:dave")
-    again.sends(b"half a line")
-    again.ends_input()
-    assert node.directory.is_calling(node.user("carol"))
-    thawing.frozen = True
+@scenes(WHAT_WAITED_IS_NOT_SAID)
+def test_what_waited_is_not_said(scene: str) -> None:
     with capturedLogs() as events:
-        node.clock.advance(CALL_SECONDS)
-        network.settle()
+        play_across(scene)
     assert not [event for event in events if "log_failure" in event]
-    assert "half" not in str(dave.heard())
-    assert not node.factory.users

@@ -1,210 +1,111 @@
 """What is said between nodes: receipts, flow, and who is away."""
 
-from typing import Literal
-
-import pytest
-
 from chatpair.cluster import frames
 from chatpair.exchange.kept_events import KEPT_EVENTS
-from chatpair.exchange.messages import Left, Message, Paired, Status, Timestamp
-from chatpair.exchange.receipts import LATE_SECONDS
-from tests.support.cluster_exchange import Network, Node
-from tests.support.ears import Ear
-from tests.support.exchange import JsonParty, Party, said
+from tests.support.cluster_exchange import Across, play_across
+from tests.support.exchange import said
+from tests.support.transcript import scenes
+
+SCENES = """
+What is acknowledged is confirmed all at once.
+    alice talks with bob in JSON
+    alice: say(id=1, text=one) | say(id=2, text=two) | say(id=3, text=three)
+        bob < message(from=alice, text=one, time=[time]) |
+            message(from=alice, text=two, time=[time]) |
+            message(from=alice, text=three, time=[time])
+    bob: ack(seq=5) ; alice < status(id=3, status=confirmed)
+What was said in a pair that has ended may be confirmed late.
+    alice talks with bob in JSON
+    alice: say(id=1, text=one) ; bob < message(from=alice, text=one, time=[time])
+    alice: bye() -> free() ; bob < left(peer=alice, why=bye)
+  * bob: ack(seq=3) ; alice < status(id=1, status=confirmed)
+  * 60 seconds pass ; alice < status(id=1, status=failed, why=lost)
+What reaches nobody has failed.
+    alice talks with bob in JSON
+    nothing arrives
+    alice: say(id=1, text=one)
+    bob: quit() -> quit() | (closed)
+    all arrives
+        alice < left(peer=bob, why=quit) | status(id=1, status=failed, why=nobody)
+The peer quits without having acknowledged.
+    alice talks with bob in JSON
+    alice: say(id=1, text=one) ; bob < message(from=alice, text=one, time=[time])
+    bob: quit() -> quit() | (closed)
+        alice < status(id=1, status=failed, why=quit) | left(peer=bob, why=quit)
+The node of the peer ends.
+    alice talks with bob in JSON
+    alice: say(id=1, text=one) ; bob < message(from=alice, text=one, time=[time])
+  * node b dies ; alice < status(id=1, status=failed, why=lost) | left(peer=bob, why=lost)
+  * node b stops
+        alice < status(id=1, status=failed, why=stopped) | left(peer=bob, why=stopped)
+        bob < left(peer=alice, why=stopped) |
+            error(of=null, code=try-later, text=The server is stopping.) | (closed)
+A speaker waits while the way is full.
+    alice talks with bob
+    a can tell b four things
+    alice: 1 | 2 | 3 | 4 | 5
+    alice waits
+    bob: still reads ; alice < [now] bob: (still reads)
+    a tells b all
+        bob < [now] alice: (1) | [now] alice: (2) | [now] alice: (3) | [now] alice: (4) |
+            [now] alice: (5)
+    alice is read
+Who is full when a pair begins is known.
+    alice, bob enter
+    b can not tell a
+    alice: To:bob ; bob < You are chatting with alice.
+    alice takes no more
+    b tells a all ; alice < You are chatting with bob.
+    bob waits
+    alice takes all
+One who is away when the answer comes is said to be.
+    alice, bob enter in JSON
+    b can not tell a
+    alice: to(name=bob) ; bob < paired(peer=alice)
+    alice is lost
+    all arrives ; bob < held(peer=alice)
+    alice comes back as again at a, having seen 1
+        bob < back(peer=alice)
+        again < resumed(name=alice, peer=bob, got=0) | paired(peer=bob)
+Who is away and at a slow node is back when both are over.
+    alice talks with bob in JSON
+    for a node b is slow ; alice < held(peer=bob)
+    bob is lost
+    for a node b is slow
+    for a node b is slow no more
+    bob comes back as ben at b, having seen 2
+        alice < back(peer=bob)
+        ben < resumed(name=bob, peer=alice, got=0)
+    for a node b is slow no more
+    for a node b is slow ; alice < held(peer=bob)
+    for a node b is slow no more ; alice < back(peer=bob)
+"""
 
 
-@pytest.fixture
-def network() -> Network:
-    """Two nodes."""
-    return Network("a", "b")
+@scenes(SCENES)
+def test_what_becomes_of_lines(scene: str) -> None:
+    play_across(scene)
 
 
-def pair(network: Network, *, counting: bool = True) -> tuple[Ear, Ear]:
-    """Let alice, who counts, talk with bob at another node."""
-    alice = Ear(network.node("a").factory, "alice", counting=True)
-    bob = Ear(network.node("b").factory, "bob", counting=counting)
-    alice.calls("bob")
-    network.settle()
-    assert alice.told() == [Paired("bob", 1, seq=1)]
-    bob.told()
-    return alice, bob
+def test_a_chunk_is_one_frame_and_one_write() -> None:
+    across = Across()
+    alice, bob = across.pair()
+    texts = [str(number) for number in range(1_000)]
+    alice.sends("".join(f"{text}\n" for text in texts).encode())
+    assert bob.heard() == [said(across, text) for text in texts]
+    assert isinstance(across.network.link("a", "b").sent[-1], frames.Lines)
+    assert len(across.network.link("a", "b").sent) == 2  # the other is the call
 
 
-def statuses(network: Network, ear: Ear) -> list[tuple[int, str, object]]:
-    """Let all arrive; return what somebody was told of what it said."""
-    network.settle()
-    told = [event for event in ear.told() if isinstance(event, Status)]
-    return [(status.id, status.status, status.why or None) for status in told]
-
-
-# Receipts
-
-
-def test_what_is_acknowledged_is_confirmed_all_at_once(network: Network) -> None:
-    alice, bob = pair(network)
-    for text in ("one", "two\nlines", "three"):
-        alice.say(text)
-    assert statuses(network, alice) == []
-    bob.acknowledge()
-    assert statuses(network, alice) == [(3, "confirmed", None)]
-    settled = [sent for sent in network.link("b", "a").sent if isinstance(sent, frames.Settled)]
-    assert settled == [frames.Settled(1, [1, 2, 3], "confirmed")]
-
-
-@pytest.mark.parametrize("after", [0.0, LATE_SECONDS])
-def test_what_was_said_in_a_pair_that_has_ended_may_be_confirmed_late(
-    network: Network, after: float
-) -> None:
-    alice, bob = pair(network)
-    alice.say("one")
-    network.settle()
-    alice.hangs_up()
-    network.settle()
-    network.clock.advance(after)
-    bob.acknowledge()
-    outcome = (1, "failed", "lost") if after else (1, "confirmed", None)
-    assert statuses(network, alice) == [outcome]
-
-
-def test_what_reaches_nobody_has_failed(network: Network) -> None:
-    alice, bob = pair(network)
-    network.hold()
-    alice.say("one")
-    bob.leaves()
-    assert statuses(network, alice) == [(1, "failed", "nobody")]
-    assert alice.peer == ""
-
-
-def test_the_peer_quits_without_having_acknowledged(network: Network) -> None:
-    alice, bob = pair(network)
-    alice.say("one")
-    network.settle()
-    bob.leaves()
-    assert statuses(network, alice) == [(1, "failed", "quit")]
-
-
-@pytest.mark.parametrize("why", ["lost", "stopped"])
-def test_the_node_of_the_peer_dies_or_stops(
-    network: Network, why: Literal["lost", "stopped"]
-) -> None:
-    alice, bob = pair(network)
-    alice.say("one")
-    network.settle()
-    if why == "lost":
-        network.dies("b")
-    else:
-        bob.factory.stop()
-    network.settle()
-    assert alice.told() == [Status(1, "failed", why, seq=2), Left("bob", why, seq=3)]
-    assert why == "stopped" or network.node("a").directory.users._open == {}
-
-
-# Lines
-
-
-def test_a_chunk_is_one_frame_and_one_write(network: Network) -> None:
-    _, bob = pair(network, counting=False)
-    assert bob.user is not None
-    carol = Ear(network.node("a").factory, "carol")
-    bob.hangs_up()
-    network.settle()
-    carol.calls("bob")
-    network.settle()
-    bob.told()
-    carol.say_lines(*map(str, range(1_000)))
-    network.settle()
-    [message] = bob.told()
-    now = Timestamp(network.clock.seconds())
-    assert message == Message("carol", "\n".join(map(str, range(1_000))), now)
-    assert isinstance(network.link("a", "b").sent[-1], frames.Lines)
-
-
-# Flow, with connections
-
-
-def talk(network: Network) -> tuple[Party, Party, Node, Node]:
-    """Let alice talk with bob at another node."""
-    a, b = network.node("a"), network.node("b")
-    alice, bob = a.enter("alice"), b.enter("bob")
+def test_a_speaker_waits_for_a_peer_who_acknowledges_nothing() -> None:
+    across = Across()
+    alice, bob = across.enter("alice"), across.enter_json("bob")
     alice.says("To:bob")
-    alice.heard()
-    bob.heard()
-    return alice, bob, a, b
-
-
-def test_a_speaker_waits_while_the_way_is_full(network: Network) -> None:
-    alice, bob, a, _ = talk(network)
-    link = network.link("a", "b")
-    link.held, link.limit = True, 4
-    alice.says(*"12345")
+    for number in range(1, KEPT_EVENTS - 1):
+        assert not alice.paused, number
+        alice.says(f"{number}")
+        bob.heard()
     assert alice.paused
-    assert len(link.waiting) == 4
-    bob.says("still reads")
-    assert alice.heard() == [said(a, "still reads", "bob")]
-    link.release()
-    network.settle()
+    bob.does("ack", seq=KEPT_EVENTS)
+    assert bob.heard() == []
     assert not alice.paused
-    assert bob.heard() == [said(a, text) for text in "12345"]
-
-
-def test_a_speaker_waits_for_a_peer_who_acknowledges_nothing(network: Network) -> None:
-    alice, bob = pair(network)
-    for number in range(KEPT_EVENTS - 1):
-        alice.say(f"{number}")
-        network.settle()
-        if number % 100 == 99:
-            alice.acknowledge()
-    assert alice.user is not None
-    peer = alice.factory.pairs.peer_of(alice.user)
-    assert peer is not None
-    assert peer.full
-    bob.acknowledge()
-    network.settle()
-    assert not peer.full
-
-
-def test_who_is_full_when_a_pair_begins_is_known(network: Network) -> None:
-    a, b = network.node("a"), network.node("b")
-    alice, bob = a.enter("alice"), b.enter("bob")
-    network.link("b", "a").held = True
-    alice.says("To:bob")
-    alice.fills()
-    network.settle()
-    assert bob.heard() == ["You are chatting with alice."]
-    assert bob.paused
-
-
-def test_one_who_is_away_when_the_answer_comes_is_said_to_be(network: Network) -> None:
-    a, b = network.node("a"), network.node("b")
-    alice, bob = a.enter_json("alice"), b.enter_json("bob")
-    network.link("b", "a").held = True
-    alice.does("to", name="bob")
-    alice.drops()
-    network.settle()
-    paired, held = bob.uncounted()
-    assert (paired["event"], held["event"]) == ("paired", "held")
-    again: JsonParty = a.connect_json()
-    again.resumes(alice)
-    assert bob.uncounted() == [{"event": "back", "peer": "alice"}]
-
-
-def test_who_is_away_and_at_a_slow_node_is_back_when_both_are_over(network: Network) -> None:
-    a, b = network.node("a"), network.node("b")
-    alice, bob = a.enter_json("alice"), b.enter_json("bob")
-    alice.does("to", name="bob")
-    network.settle()
-    alice.events()
-
-    def told(*, slow: bool) -> list[str]:
-        network.link("a", "b").slow = slow
-        a.directory.room_changed(b.inc)
-        network.settle()
-        return [event["event"] for event in alice.uncounted()]
-
-    assert told(slow=True) == ["held"]
-    bob.drops()
-    assert told(slow=True) == told(slow=False) == []
-    b.connect_json().resumes(bob)
-    assert told(slow=False) == ["back"]
-    assert told(slow=True) == ["held"]
-    assert told(slow=False) == ["back"]

@@ -6,13 +6,45 @@ import msgspec
 import pytest
 
 from chatpair.cluster import frames
-from chatpair.cluster.questions import ASKING_SECONDS
-from chatpair.cluster.remote_calls import CALL_SECONDS
-from tests.support.exchange import PAIRED
-from tests.support.tunnels import back, two, with_key
+from tests.support.cluster_exchange import Across
+from tests.support.transcript import Scene
 
 encode = frames.encode
 ODD = {"odd": 1}
+
+MANY, MORE = b"three\n" * 20, b"four\n" * 100
+
+STEPS = f"""\
+alice enters at a
+bob enters at b
+carol enters in JSON at a
+dave enters in JSON at b
+alice: To:bob | one
+carol: to(name=dave) | say(id=1, text=two)
+dave: ack(seq=3) | typing()
+alice sends {MANY!r}
+dave is lost
+bob takes no more
+alice sends {MORE!r}
+bob takes all
+alice: /who | /block bob | /unblock bob
+5 seconds pass
+bob: /bye | /ring on
+alice: To:bob
+alice: /bye
+eve enters at b
+eve: /key
+bob: /bye | To:alice
+eve is lost
+eve comes back as eva at a
+eva: To:alice | /who
+eva is lost
+5 seconds pass
+"""
+"""All that people at two nodes can do."""
+
+AFTERWARDS = ("alice", "bob"), ("bob", "alice")
+"""Who calls whom, whatever has gone wrong before."""
 
 
 class Later:
@@ -32,68 +64,25 @@ class Later:
 
 
 def plays(monkeypatch: pytest.MonkeyPatch, which: int) -> list[str]:
-    """Let people at two nodes do what they can; return the kinds of frames that were sent."""
+    """Let people do what they can; return the kinds of frames that were sent."""
     later = Later(which)
     monkeypatch.setattr(frames, "encode", later)
-    network, a, b = two()
-    alice, bob = a.enter("alice"), b.enter("bob")
-    carol, dave = a.enter_json("carol"), b.enter_json("dave")
-    alice.says("To:bob", "one")
-    carol.does("to", name="dave")
-    carol.does("say", id=1, text="two")
-    network.settle()
-    dave.does("ack", seq=3)
-    dave.does("typing")
-    network.settle()
-    alice.sends(b"three\n" * 20)
-    dave.drops()
-    bob.fills()
-    alice.sends(b"four\n" * 100)
-    bob.drains()
-    network.settle()
-    alice.says("/who", "/block bob", "/unblock bob")
-    network.clock.advance(max(CALL_SECONDS, ASKING_SECONDS))
-    network.settle()
-    bob.says("/bye", "/ring on")
-    alice.says("To:bob")
-    network.settle()
-    alice.says("/bye")
-    eve, key = with_key(b, "eve")
-    bob.says("/bye", "To:alice")
-    network.settle()
-    eve.drops()
-    eve = back(network, a, key)
-    eve.says("To:alice", "/who")
-    network.settle()
-    eve.drops()
-    network.settle()
-    network.clock.advance(CALL_SECONDS)
-    network.settle()
+    across = Across()
+    scene = Scene(across, {})
+    for step in STEPS.splitlines():
+        scene.does(step)
+        across.network.settle()
     kinds = [*later.kinds]
     # Nothing waits, and who talks with whom is the same for both.
-    for one in (alice, bob, carol):
-        assert not any(
-            node.directory.is_calling(user)
-            for node in (a, b)
-            for user in node.factory.users.values()
-        )
-        assert not one.closed
-    for node, other in ((a, b), (b, a)):
-        for user in node.factory.users.values():
-            peer = node.factory.pairs.peer_of(user)
-            if peer is not None and peer.name.key in other.factory.users:
-                there = other.factory.pairs.peer_of(other.user(peer.name.key))
-                assert there is not None
-                assert there.name.key == user.name.key
-    for caller, callee in ((alice, bob), (bob, alice)):
-        caller.says("/bye")
-        callee.says("/bye")
-        network.settle()
-        caller.heard()
-        callee.says("/ring off", "/dnd off")
-        caller.says(f"To:{'bob' if caller is alice else 'alice'}")
-        network.settle()
-        assert caller.heard() == [PAIRED.format("bob" if caller is alice else "alice")]
+    for node in across.network.nodes.values():
+        assert not any(map(node.directory.is_calling, node.factory.users.values()))
+    assert not any(scene.people[name].closed for name in ("alice", "bob", "carol"))
+    list(across.factory.pairs)
+    for caller, callee in AFTERWARDS:
+        for step in (f"{caller}: /bye", f"{callee}: /bye", f"{callee}: /ring off | /dnd off"):
+            scene.does(step)
+        told = scene.does(f"{caller}: To:{callee}")
+        assert told[caller] == [f"You are chatting with {callee}."]
     return kinds
 
 

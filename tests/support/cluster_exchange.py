@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from itertools import count, permutations
 from typing import Any, Literal, cast
 
@@ -12,11 +13,12 @@ from chatpair.cluster import frames
 from chatpair.cluster.cluster_directory import ClusterDirectory
 from chatpair.cluster.frames import Frame
 from chatpair.cluster.mesh import NotReady
-from chatpair.exchange.names import Name, NameIndex
+from chatpair.exchange.names import Name, NameIndex, parse
 from chatpair.exchange.settings import Settings
 from chatpair.exchange.user import User
 from chatpair.factory import ChatFactory
 from tests.support.exchange import Exchange, JsonParty, Party, clock
+from tests.support.transcript import play
 
 
 class Link:
@@ -31,6 +33,12 @@ class Link:
         self.limit = 1_000_000  # frames after which it is full
         self.full = self.slow = False
         self.sent: list[Frame] = []
+
+    def has(self, **features: bool | int) -> None:
+        """Be another, and let the node that tells know."""
+        vars(self).update(features)
+        source, target = self._ends
+        self._network.nodes[source].directory.room_changed(target)
 
     def send(self, frame: Frame) -> None:
         """Take a frame."""
@@ -178,6 +186,23 @@ class Node(Exchange):
         """Return the user of a name."""
         return self.factory.users[name]
 
+    def is_frozen(self) -> None:
+        """Be frozen for too long, and notice that as late as may be: at the next look."""
+
+        def check() -> bool:
+            self.directory.check = self.mesh.check
+            self.directory.frozen()
+            self.directory.reborn()
+            return False
+
+        self.directory.check = check
+
+    def waits_for_nothing(self) -> bool:
+        """Tell whether nothing is kept of what was between this node and others."""
+        directory, calls = self.directory, self.directory.calls
+        kept = directory.tunnels._ends, directory.questions._asked, calls._pending
+        return not any((*kept, *directory.users._open.values(), self.factory.visitors))
+
 
 class Network:
     """Nodes, what is on its way between them, and who has which name."""
@@ -273,16 +298,17 @@ class Network:
 
 
 class _AllNodes:
-    """What tests ask a factory, asked of all nodes."""
+    """What tests ask a factory, asked of all nodes that are alive."""
 
     def __init__(self, network: Network) -> None:
-        self._factories = [node.factory for node in network.nodes.values()]
-        self.settings = self._factories[0].settings
+        self._nodes = network.nodes
+        self.settings = next(iter(network.nodes.values())).factory.settings
 
     @property
     def users(self) -> dict[str, User]:
         """The users of all nodes."""
-        return {key: user for factory in self._factories for key, user in factory.users.items()}
+        nodes = self._nodes.values()
+        return {key: user for node in nodes for key, user in node.factory.users.items()}
 
     @property
     def pairs(self) -> list[User]:
@@ -298,13 +324,16 @@ class _AllNodes:
         return peer is not None
 
     def _peer_of(self, user: User) -> User | None:
-        peers = [factory.pairs.peer_of(user) for factory in self._factories]
+        peers = [node.factory.pairs.peer_of(user) for node in self._nodes.values()]
         peer = next((peer for peer in peers if peer is not None), None)
         return self.users[peer.name.key] if peer is not None else None
 
 
 class Across(Exchange):
-    """What tests take for one exchange: whoever connects comes to the next of three nodes."""
+    """What tests take for one exchange: whoever connects comes to the next of three nodes.
+
+    Where a host is asked for, it may be a node instead, or both: a, or a.host.
+    """
 
     def __init__(self, **options: Any) -> None:
         self.network = Network("a", "b", "c", **options)
@@ -312,20 +341,69 @@ class Across(Exchange):
         self.factory = cast(ChatFactory, _AllNodes(self.network))
         self._turn = count()
 
-    def _next(self) -> Node:
+    def _node(self, where: str) -> tuple[Node, str]:
         self.clock.advance(0.000_001)  # nodes know by their clocks who came before what
-        return list(self.network.nodes.values())[next(self._turn) % 3]
+        one, _, host = where.partition(".")
+        if one in ("a", "b", "c"):
+            return self.network.node(one), host
+        return list(self.network.nodes.values())[next(self._turn) % 3], where
 
     def has(self, option: str, value: int | str) -> None:
         """Let an option of each node have another value from now on."""
         for node in self.network.nodes.values():
             node.has(option, value)
-        self.factory = cast(ChatFactory, _AllNodes(self.network))
 
     def connect(self, host: str = "") -> Party:
-        """Connect somebody to the next node."""
-        return self._next().connect(host)
+        """Connect somebody."""
+        node, host = self._node(host)
+        return node.connect(host)
 
     def connect_json(self, host: str = "") -> JsonParty:
-        """Connect somebody whose client speaks JSON to the next node."""
-        return self._next().connect_json(host)
+        """Connect somebody whose client speaks JSON."""
+        node, host = self._node(host)
+        return node.connect_json(host)
+
+
+def play_across(scene: str) -> None:
+    """Play a scene at three nodes, each of which has the next of those who come, unless it is said.
+
+    Beside what a transcript knows, what nodes tell each other, and what the engine is asked for,
+    may be kept from arriving, and nodes may end.
+    """
+    across = Across()
+    network = across.network
+    events: dict[str, Callable[[], object]] = {
+        "nothing arrives": network.hold,
+        "all arrives": network.settle,
+        "the engine hangs": lambda: setattr(network, "engine_held", True),
+        "the engine answers": network.answer,
+        "the engine fails": lambda: network.asked.popleft()[0].errback(RuntimeError("odd")),
+    }
+    for one in "abc":
+        node, mesh = network.node(one), network.node(one).mesh
+        events |= {
+            f"node {one} dies": partial(network.dies, one),
+            f"node {one} stops": node.factory.stop,
+            f"node {one} was frozen": node.is_frozen,
+            f"node {one} notices that it was frozen": node.directory.frozen,
+            f"node {one} was taken for dead": node.directory.reborn,
+            f"node {one} has lost the name ann": partial(node.directory.expelled, parse("Ann")),
+            f"node {one} is cut off": partial(setattr, mesh, "ready", False),
+            f"node {one} has lost its names": partial(setattr, mesh, "holds_names", False),
+            f"node {one} is back": partial(setattr, mesh, "ready", True),
+            f"node {one} knows of nobody": partial(setattr, mesh, "members", frozenset()),
+        }
+    for one, other in permutations("abc", 2):
+        link = network.link(one, other)
+        events |= {
+            f"{one} can not tell {other}": partial(setattr, link, "held", True),
+            f"{one} can tell {other} nothing more": partial(setattr, link, "full", True),
+            f"{one} can tell {other} four things": partial(link.has, held=True, limit=4),
+            f"{one} tells {other} one thing": link.deliver,
+            f"{one} tells {other} all": link.release,
+            f"for {one} node {other} is slow": partial(link.has, slow=True),
+            f"for {one} node {other} is slow no more": partial(link.has, slow=False),
+        }
+    play(across, scene, lambda _: None, **events)
+    network.settle()
+    assert all(node.waits_for_nothing() for node in network.nodes.values())

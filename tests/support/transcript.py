@@ -14,8 +14,9 @@ them is a scene of its own. Whoever is not said to come in is there from the beg
 
 Who speaks JSON sends commands and is told events: {"do":"to","name":"bob"} is to(name=bob), and
 numbers of events are checked but left out. [now] is the time, [nobody] what is answered to one
-who talks with nobody, [first call] the same before any call, [long] longer than a line may be, and
-"bob's key" the key of bob. A line that is too long goes on in the next, further to the right.
+who talks with nobody, [first call] the same before any call, [frozen] what a node tells that was,
+[long] longer than a line may be, and "bob's key" the key of bob. A line that is too long goes on
+in the next, further to the right.
 """
 
 import json
@@ -33,6 +34,11 @@ from tests.support.exchange import FIRST_CALL, NOBODY, Exchange, JsonParty, Part
 Told = dict[str, list[str]]
 BETWEEN = " | "
 LONG = "x" * 65_537
+SHORT = {
+    NOBODY: "[nobody]",
+    FIRST_CALL: "[first call]",
+    "The server was cut off from the others for too long. Please come back.": "[frozen]",
+}
 UNCOUNTED = ("mode", "resumed", "pong", "who", "typing")  # they are not told again
 COMING = re.compile(
     r"^([\w, ]+?) (?:enters?|connects?)\b|^(\w+) talks with (\w+)|^(\w+)'s call rings at (\w+)"
@@ -105,7 +111,10 @@ class Scene:
                 pairs = self._pairs[self._keys[name]]
                 pairs.add(event["seq"])
                 assert event["pair"] == sum(seq <= event["seq"] for seq in pairs), event
-            is_last = event.get("code") == "bad-key"  # somebody else has taken the line over
+            # The line is another's, or nobody's any more.
+            is_last = (
+                self.people[name].closed and event.get("of", "") is None and "seq" not in event
+            )
             if name in self._seen and event["event"] not in UNCOUNTED and not is_last:
                 self._seen[name] += 1
                 assert event["seq"] == self._seen[name], event
@@ -149,6 +158,15 @@ class Scene:
                 party.says(name)
                 assert party.heard()[0] == "OK"
 
+    def enters_and_comes_back(self, name: str, speaks: str, host: str, other: str) -> None:
+        self.enters(name, speaks, host)
+        if not speaks:
+            self.people[name].says("/key")
+            self._heard(name)
+        self.people[name].drops()
+        self.comes_back(name, name, other, "1" if speaks else "")
+        assert self._heard(name)
+
     def talk(self, caller: str, callee: str, speaks: str) -> None:
         for name in (caller, callee):
             if name not in self.people:
@@ -168,9 +186,10 @@ class Scene:
         for name in (caller, callee):
             assert self.people[name].heard()
 
-    def comes_back(self, name: str, other: str, seen: str) -> None:
+    def comes_back(self, name: str, other: str, host: str, seen: str) -> None:
         key, counts = self._keys[name], isinstance(self.people[name], JsonParty)
-        new = self.exchange.connect_json() if counts else self.exchange.connect()
+        connect = self.exchange.connect_json if counts else self.exchange.connect
+        new = connect(host or "")
         self.people[other] = new
         self._open.add(other)
         self._keys[other] = key
@@ -209,11 +228,12 @@ def _simply(method: str) -> Callable[..., None]:
 
 
 STEPS: dict[str, Callable[..., None]] = {
-    r"([\w, ]+?) enters?( in JSON)?(?: from (\w+))?": Scene.enters,
-    r"([\w, ]+?) connects?( in JSON)?(?: from ([\w.]+))?": Scene.connects,
+    r"([\w, ]+?) enters?( in JSON)?(?: (?:from|at) ([\w.]+))?": Scene.enters,
+    r"(\w+) enters( in JSON)? at (\w) and comes back at ([\w.]+)": Scene.enters_and_comes_back,
+    r"([\w, ]+?) connects?( in JSON)?(?: (?:from|at) ([\w.]+))?": Scene.connects,
     r"(\w+) talks with (\w+)( in JSON)?": Scene.talk,
     r"(\w+)'s call rings at (\w+)": Scene.rings,
-    r"(\w+) comes back as (\w+)(?:, having seen (\d+))?": Scene.comes_back,
+    r"(\w+) comes back as (\w+)(?: at ([\w.]+))?(?:, having seen (\d+))?": Scene.comes_back,
     r"(\w+): (.*)": Scene.says,
     r"(\w+) sends (b[\"'].*)": Scene.sends,
     r"(\w+) (waits|is read)": Scene.waits,
@@ -240,7 +260,9 @@ def written(event: dict[str, Any]) -> str:
 
 
 def _short(line: str) -> str:
-    return line.replace(NOBODY, "[nobody]").replace(FIRST_CALL, "[first call]")
+    for whole, short in SHORT.items():
+        line = line.replace(whole, short)
+    return line
 
 
 def _bare(value: object) -> str:

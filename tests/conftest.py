@@ -6,12 +6,12 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from selenium.webdriver import Chrome
-from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
-from zope.interface import implementer
+from twisted.logger import formatEvent, globalLogPublisher
 
 from benchmarks.servers import SHARE, share_of
 from tests.support.browser import Pages, browser
@@ -97,14 +97,10 @@ def exchange() -> Exchange:
 def logged() -> Iterator[list[str]]:
     """What is logged, a line each."""
     lines: list[str] = []
-
-    @implementer(ILogObserver)
-    def observe(event: LogEvent) -> None:
-        lines.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
+    observer: Any = lambda event: lines.append(formatEvent(event))  # noqa: E731
+    globalLogPublisher.addObserver(observer)
     yield lines
-    globalLogPublisher.removeObserver(observe)
+    globalLogPublisher.removeObserver(observer)
 
 
 @pytest.fixture

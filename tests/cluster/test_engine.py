@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.protocol import Factory, Protocol
+from twisted.logger import capturedLogs
 from txredisapi import ResponseError
 
 from chatpair.cluster.engine import EngineAway
@@ -15,7 +16,6 @@ from tests.support.cluster_engine import Kept
 from tests.support.engine import Engine
 from tests.support.proxy import Proxy
 from tests.support.reactor import Reactor
-from tests.support.turns import log_of_a_test
 
 pytestmark = pytest.mark.engine
 
@@ -89,7 +89,7 @@ def test_not_connected_is_told_at_once(reactor: Reactor, engine: Engine) -> None
 def test_a_restart(tmp_path: Path, reactor: Reactor, persistent: bool) -> None:
     with (
         Engine(tmp_path, persistent=persistent) as engine,
-        log_of_a_test() as log,
+        capturedLogs() as log,
         Kept(reactor, engine.url) as kept,
     ):
         first = kept.engine.process.word
@@ -219,7 +219,7 @@ def test_what_answers_all_alike_is_asked_again(reactor: Reactor) -> None:
 
 def test_a_listener_that_fails_harms_nothing(reactor: Reactor, engine: Engine) -> None:
     kept = Kept(reactor, engine.url)
-    with log_of_a_test() as log:
+    with capturedLogs() as log:
         kept.engine.start(lambda: 1 / 0, lambda: None, lambda why: None)
         reactor.until(lambda: [line for line in log if "log_failure" in line])
         assert kept.command("PING") == b"PONG"

@@ -3,12 +3,13 @@
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs
 
 from benchmarks.servers import free_port
 from chatpair.cluster.address import EngineAddress
@@ -19,7 +20,6 @@ from tests.support.cluster_engine import Kept
 from tests.support.engine import Engine, Sentinel, permissions
 from tests.support.reactor import Reactor
 from tests.support.server import TIMEOUT
-from tests.support.turns import log_of_a_test
 
 pytestmark = pytest.mark.engine
 
@@ -28,7 +28,7 @@ SCRIPTS = (JOIN, HEARTBEAT, LEAVE, NAMES, LOCATE, SWEEP)
 NEEDS = "chatpair needs Valkey, or Redis 6.2 or newer"
 
 
-def lines(log: list[dict[str, object]]) -> list[str]:
+def lines(log: Sequence[dict[str, object]]) -> list[str]:
     """Return what is in the log about engines, after their address."""
     found = [line for line in log if line.get("log_namespace") == "chatpair.cluster.engine"]
     return [str(line["log_format"]).format(**line) for line in found]
@@ -36,7 +36,7 @@ def lines(log: list[dict[str, object]]) -> list[str]:
 
 def tries(reactor: Reactor, url: str) -> list[str]:
     """Try to connect once, which is to be in vain; return what is in the log."""
-    with log_of_a_test() as log:
+    with capturedLogs() as log:
         kept = Kept(reactor, url)
         kept.start()
         reactor.until(lambda: lines(log))
@@ -52,7 +52,7 @@ def tries(reactor: Reactor, url: str) -> list[str]:
 def test_a_password(tmp_path: Path, reactor: Reactor, auth: str) -> None:
     with (
         Engine(tmp_path, password="secret") as engine,
-        log_of_a_test() as log,
+        capturedLogs() as log,
         Kept(reactor, engine.url, auth=auth) as kept,
     ):
         assert kept.command("PING") == b"PONG"
@@ -102,7 +102,7 @@ def test_each_command_that_is_not_allowed_is_told_at_the_start(
 def test_a_password_that_is_changed_is_waited_for(tmp_path: Path, reactor: Reactor) -> None:
     with (
         Engine(tmp_path, password="secret") as engine,
-        log_of_a_test() as log,
+        capturedLogs() as log,
         Kept(reactor, engine.url, auth="secret") as kept,
     ):
         engine.command("CONFIG", "SET", "requirepass", "other")

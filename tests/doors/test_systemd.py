@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from twisted.logger import capturedLogs
 
 from benchmarks.servers import free_port
 from chatpair import tap
 from tests.support.forks import BIN
 from tests.support.server import TIMEOUT, Client, Door, Process, Server, require
-from tests.support.turns import log_of_a_test
 
 DOCS = Path(__file__).parents[2] / "docs"
 TWISTD = [str(BIN / "twistd"), "-n", "--pidfile=", "chatpair"]
@@ -109,7 +109,7 @@ def test_a_server_that_can_not_listen_says_so_in_one_line_and_is_not_ready(
 @pytest.mark.parametrize(("where", "lines"), [("", 0), ("vsock:2:1", 0), ("/nowhere", 1)])
 def test_nobody_to_tell(where: str, lines: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", where)
-    with log_of_a_test() as log:
+    with capturedLogs() as log:
         tap._notify("READY=1")
     assert len(log) == lines
 

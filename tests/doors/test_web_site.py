@@ -1,7 +1,7 @@
 """What the web door does for browsers, programs and strangers before there is a WebSocket."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
-from twisted.logger import LogEvent, LogLevel, globalLogPublisher
+from twisted.logger import LogEvent, LogLevel, capturedLogs
 from twisted.python.failure import Failure
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Event, Ping, Request, TextMessage
@@ -25,13 +25,10 @@ FILES = {name: files("chatpair.doors").joinpath("page", name).read_text() for na
 
 
 @pytest.fixture(autouse=True)
-def log() -> Iterator[list[LogEvent]]:
+def log() -> Iterator[Sequence[LogEvent]]:
     """What is logged meanwhile, none of which may be an error."""
-    events: list[LogEvent] = []
-    observer: Any = events.append
-    globalLogPublisher.addObserver(observer)
-    yield events
-    globalLogPublisher.removeObserver(observer)
+    with capturedLogs() as events:
+        yield events
     assert not [event for event in events if event["log_level"] >= LogLevel.warn]
 
 

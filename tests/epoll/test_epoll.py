@@ -12,10 +12,11 @@ import pytest
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
+from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
 from chatpair.epoll.endpoint import ACCEPTS_A_TURN, BACKLOG, EpollServerEndpoint
-from tests.support.turns import Listening, Recorder, Turns, log_of_a_test, read_all
+from tests.support.turns import Listening, Recorder, Turns, read_all
 
 
 def test_without_watches_left_who_connects_is_turned_away(
@@ -24,7 +25,7 @@ def test_without_watches_left_who_connects_is_turned_away(
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with log_of_a_test() as log, monkeypatch.context() as patch:
+    with capturedLogs() as log, monkeypatch.context() as patch:
         patch.setattr(listening.port.poller, "add", fail)
         stranger = listening.dial()
         listening.reactor.turn()
@@ -53,7 +54,7 @@ def test_a_factory_may_refuse_and_may_fail(listening: Listening) -> None:
     assert refused.recv(1) == b""
     listening.make = fail
     failed = listening.dial()
-    with log_of_a_test() as log:
+    with capturedLogs() as log:
         listening.reactor.turn()
     assert failed.recv(1) == b""
     assert [event["log_failure"].type for event in log] == [ZeroDivisionError]
@@ -111,7 +112,7 @@ def test_a_reactor_that_stops_ends_all_connections(listening: Listening) -> None
     listening.make = Recorder
     protocols.append(listening.connect()[1])
     readers, listening.reactor.readers = listening.reactor.readers, []  # as removeAll does
-    with log_of_a_test() as log:
+    with capturedLogs() as log:
         for reader in readers:
             reader.connectionLost(Failure(ConnectionError("stopped")))
     assert [str(protocol.reason) for protocol in protocols] == ["stopped", "stopped"]

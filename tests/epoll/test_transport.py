@@ -14,12 +14,13 @@ import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.protocol import connectionDone
+from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
 from chatpair.epoll.poller import EVENTS_A_TURN
 from chatpair.epoll.transport import EpollTransport
 from tests.support.server import TIMEOUT
-from tests.support.turns import Listening, Recorder, log_of_a_test, read_all, reset
+from tests.support.turns import Listening, Recorder, read_all, reset
 
 NOVEL = b"".join(b"%07d\n" % number for number in range(1_000_000))
 """More than any kernel takes at once from somebody whom nobody reads."""
@@ -382,7 +383,7 @@ class Faulty(Recorder):
 def test_a_protocol_that_fails_ends_its_own_connection(listening: Listening, method: str) -> None:
     listening.make = Faulty
     other_client, other = listening.connect()
-    with log_of_a_test() as log:
+    with capturedLogs() as log:
         listening.make = type("Faulty", (Faulty,), {"fails_in": method})
         client, faulty = listening.connect()
         with_data = method != "connectionMade"

@@ -1,9 +1,9 @@
 """Many that wait equally long."""
 
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 
 from chatpair.exchange.delay import Delay
-from tests.support.turns import log_of_a_test
 
 
 class Waiting(Delay[str]):
@@ -79,7 +79,7 @@ def test_one_stops_another_and_one_fails() -> None:
     waiting: Delay[str] = Delay(clock, 10, act)
     for item in "abc":
         waiting.start(item)
-    with log_of_a_test() as log:
+    with capturedLogs() as log:
         clock.advance(10)
     assert done == ["a", "c"]
     assert [event["log_failure"].type for event in log] == [ZeroDivisionError]

@@ -2,6 +2,7 @@
 
 import pytest
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 
 from chatpair.exchange.names import parse
 from chatpair.passwords import accounts, wrong_passwords
@@ -9,7 +10,6 @@ from chatpair.passwords.accounts import Accounts
 from chatpair.passwords.wrong_passwords import WrongPasswords
 from tests.support.accounts import LOOPBACK, Guarded, known, slow
 from tests.support.exchange import Party
-from tests.support.turns import log_of_a_test
 
 OTHER = "127.0.0.2"
 BUSY = ["There are too many passwords to check. Try later."]
@@ -217,7 +217,7 @@ def test_a_checker_that_fails_is_one_line_and_what_others_find_wrong_counts() ->
     failing.ask = fail
     exchange = Guarded(failing, known(alice="two"))
     said = []
-    with log_of_a_test() as log:
+    with capturedLogs() as log:
         for _ in range(4):
             party = exchange.local()
             party.says("alice", "wrong")

@@ -2,15 +2,13 @@
 
 import select
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import Clock
-from twisted.logger import ILogObserver, globalLogPublisher
 from twisted.python import context
 from twisted.python.failure import Failure
 from twisted.python.log import ILogContext
@@ -134,22 +132,6 @@ class Listening:
         self.port.stopListening()
         self.reactor.advance(0)
         self.port.poller.connectionLost(Failure(ConnectionError("the test is over")))
-
-
-@contextmanager
-def log_of_a_test() -> Iterator[list[dict[str, Any]]]:
-    """Collect what is logged."""
-    events: list[dict[str, Any]] = []
-
-    @implementer(ILogObserver)
-    def observe(event: dict[str, Any]) -> None:
-        events.append(event)
-
-    globalLogPublisher.addObserver(observe)
-    try:
-        yield events
-    finally:
-        globalLogPublisher.removeObserver(observe)
 
 
 def reset(client: socket.socket) -> None:

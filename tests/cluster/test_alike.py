@@ -15,10 +15,8 @@ OTHERWISE = {
     "test_json_of_one_node",
     "test_many_wrong_keys_of_one_host",
     "test_nothing_rings_when_the_server_stops",
-    "test_the_blocks_of_who_has_left_are_forgotten",
     "test_what_a_wrapped_transport_has_is_not_handed",
     "test_where_names_are_owned_hosts_do_not_count",
-    "test_who_blocks_again_knows_where_somebody_is_now",
     "test_who_has_set_nothing_costs_nothing",
     # It takes seconds, and nothing of it is between nodes.
     "test_many_held_users_cost_one_timer",

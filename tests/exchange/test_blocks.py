@@ -5,7 +5,7 @@ import pytest
 from chatpair.exchange.names import Name
 from chatpair.exchange.setting_calls import MAX_BLOCKS
 from chatpair.exchange.users import Users
-from tests.support.exchange import PAIRED, Exchange, Party
+from tests.support.exchange import PAIRED, Exchange, error
 from tests.support.transcript import play, scenes
 
 SCENES = """
@@ -15,19 +15,13 @@ What can't be blocked.
   * ann: block(name=) -> error(of=block, code=unknown, text=Say who: /block bob)
   * alice: /unblock  -> Say who: /unblock bob
   * ann: unblock(name=) -> error(of=unblock, code=unknown, text=Say who: /unblock bob)
-  * alice: /block alice -> You can't block yourself.
   * ann: block(name=Ann) -> error(of=block, code=self, text=You can't block yourself.)
-  * alice: /block аlice -> You can't block yourself.
   * ann: block(name=аnn) -> error(of=block, code=self, text=You can't block yourself.)
-  * alice: /block b b -> Bad name: no space and none of : [ ] ( ) / * , in a name
   * ann: block(name=b b)
         ann < error(of=block, code=bad-name, text=no space and none of : [ ] ( ) / * , in a name)
-  * alice: /block xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx -> Bad name: 1 to 32 characters
   * ann: block(name=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx)
         ann < error(of=block, code=bad-name, text=1 to 32 characters)
   * alice: /unblock OK -> Bad name: that word is the server's own
-  * ann: unblock(name=OK) -> error(of=unblock, code=bad-name, text=that word is the server's own)
-  * alice: /unblock bob -> You have not blocked bob.
   * ann: unblock(name=bob) -> error(of=unblock, code=unknown, text=You have not blocked bob.)
 Who is blocked is told what a busy one's caller is.
     bob enters in JSON
@@ -38,10 +32,6 @@ Who is blocked is told what a busy one's caller is.
     dave: To:alice -> You are chatting with alice. ; alice < You are chatting with dave.
     bob: to(name=alice) -> error(of=to, code=busy, text=alice is talking with someone else.)
         alice < bob tried to reach you.
-Others call as ever.
-    alice: /block bob -> You have blocked bob.
-    carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
-    carol: /bye -> You are free. ; alice < Quit.
 Unblocking.
     alice: /block bob | /unblock BOB -> You have blocked bob. | You have unblocked bob.
     bob: To:alice -> You are chatting with alice. ; alice < You are chatting with bob.
@@ -50,10 +40,6 @@ Unblocking.
 The pair with who is blocked ends.
     alice talks with bob in JSON
     alice: block(name=bob) -> free() | blocked(name=bob) ; bob < left(peer=alice, why=bye)
-The pair with who is blocked ends in plain lines.
-    alice talks with bob
-    alice: /block bob -> You are free. | You have blocked bob. ; bob < Quit.
-    bob: To:alice -> alice is talking with someone else.
 The pair with another stays.
     alice talks with dave
     alice: /block bob | hi -> You have blocked bob. ; dave < [now] alice: (hi)
@@ -108,11 +94,6 @@ Others share an address, so it is blocked for a while only, and the name for as 
     carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
     carol: /bye -> You are free. ; alice < Quit.
     bob: To:alice -> alice is talking with someone else.
-A second name from there does not help either.
-    bob enters from bobs
-    alice: /block bob -> You have blocked bob.
-    robert enters from bobs
-    robert: To:alice -> alice is talking with someone else.
 Who was there before one block may come after another.
     bob enters from shared
     erin: /block bob -> You have blocked bob.
@@ -165,6 +146,22 @@ Who only listens on blocks and leaves.
     alice talks with bob
     alice sends b"/block bob"
     alice ends the input -> You are free. | You have blocked bob. | (closed) ; bob < Quit.
+Who blocks again knows where somebody is now.
+    bob enters from here
+    alice: /block bob -> You have blocked bob.
+    bob is lost
+    bob enters from there
+    alice: /block bob -> You have blocked bob.
+    robert enters from there
+    robert: To:alice -> alice is talking with someone else.
+    alice: /block bob -> You have blocked bob.
+    bob is lost
+    alice: /block bob -> You have blocked bob.
+    rob enters from there
+    rob: To:alice -> alice is talking with someone else.
+    robert: To:alice -> alice is talking with someone else.
+    alice: /unblock bob -> You have unblocked bob.
+    rob: To:alice -> You are chatting with alice. ; alice < You are chatting with rob.
 Who is there already is somebody else.
     alice enters from shared
     carol enters from shared
@@ -183,83 +180,26 @@ def test_blocks_of_one_node(exchange: Exchange, scene: str) -> None:
     play(exchange, scene)
 
 
-BUSY = "alice is talking with someone else."
-TALKING = PAIRED.format("alice")
-BLOCKED = "You have blocked {}."
-UNBLOCKED = "You have unblocked {}."
-
-
-def at(exchange: Exchange, host: str, name: str) -> Party:
-    """Connect somebody from a host, and say a name, which must be free."""
-    party = exchange.connect(host)
-    party.says(name)
-    assert party.heard() == ["OK"]
-    return party
-
-
-def told(party: Party) -> str:
-    """Call alice, and return the answer; take the call back if there was one."""
-    party.says("To:alice")
-    [answer] = party.heard()
-    if answer == TALKING:
-        party.says("/bye")
-        party.heard()
-    return answer
-
-
 def test_there_is_an_end_to_blocking(exchange: Exchange) -> None:
-    alice = exchange.enter("alice")
-    alice.says(*(f"/block b{number}" for number in range(MAX_BLOCKS + 1)))
-    assert alice.heard()[-2:] == [
-        BLOCKED.format("b99"),
-        "You have blocked 100 names; unblock one of them first.",
-    ]
-    alice.says("/block B7", "/unblock b7", "/block b100")
-    answers = [BLOCKED.format("B7"), UNBLOCKED.format("b7"), BLOCKED.format("b100")]
-    assert alice.heard() == answers
-    json = exchange.enter_json("carol")
+    alice = exchange.enter_json("alice")
     for number in range(MAX_BLOCKS + 1):
-        json.does("block", name=f"b{number}")
-    assert json.uncounted()[-1] == {
-        "event": "error",
-        "of": "block",
-        "code": "too-many",
-        "text": "You have blocked 100 names; unblock one of them first.",
-    }
-
-
-# Hosts
-
-
-def test_who_blocks_again_knows_where_somebody_is_now(exchange: Exchange) -> None:
-    alice, bob = exchange.enter("alice"), at(exchange, "here", "bob")
-    alice.says("/block bob")
-    bob.drops()
-    bob = at(exchange, "there", "bob")
-    alice.says("/block bob")
-    robert = at(exchange, "there", "robert")
-    assert told(robert) == BUSY
-    alice.says("/block bob")  # who has not moved
-    bob.drops()
-    alice.says("/block bob")  # who is nowhere now
-    for name in ("rob", "bert"):
-        assert told(at(exchange, "there", name)) == BUSY
-    robert.says("To:alice")
-    assert robert.heard() == [BUSY]
-    alice.says("/unblock bob")
-    assert told(at(exchange, "there", "norbert")) == TALKING
+        alice.does("block", name=f"b{number}")
+    too_many = error("block", "too-many", "You have blocked 100 names; unblock one of them first.")
+    blocked, last = alice.uncounted()[-2:]
+    assert (blocked["name"], last) == ("b99", too_many)
+    alice.does("block", name="B7")
+    alice.does("unblock", name="b7")
+    alice.does("block", name="b100")
+    assert [event["event"] for event in alice.events()] == ["blocked", "unblocked", "blocked"]
 
 
 def test_no_host_is_blocked_where_there_is_none(exchange: Exchange) -> None:
-    alice, bob = exchange.enter("alice"), exchange.connect()
-    bob.protocol.host = None
+    alice, bob, carol = exchange.enter("alice"), exchange.connect(), exchange.connect()
+    bob.protocol.host = carol.protocol.host = None
     bob.says("bob")
     alice.says("/block bob")
-    other = exchange.connect()
-    other.protocol.host = None
-    other.says("carol")
-    other.heard()
-    assert told(other) == TALKING
+    carol.says("carol", "To:alice")
+    assert carol.heard() == ["OK", PAIRED.format("alice")]
 
 
 def test_where_names_are_owned_hosts_do_not_count(
@@ -271,11 +211,13 @@ def test_where_names_are_owned_hosts_do_not_count(
 
     monkeypatch.setattr(Users, "has_account", has_account)
     alice = exchange.enter("alice")
-    bob = at(exchange, "bobs", "bob")
-    at(exchange, "eves", "eve")
+    for host, name in (("bobs", "bob"), ("eves", "eve")):
+        exchange.connect(host).says(name)
     alice.says("/block bob", "/block eve")
-    alice.heard()
-    assert told(at(exchange, "bobs", "robert")) == TALKING  # bob can't be anybody else
-    assert told(at(exchange, "eves", "carol")) == TALKING  # nor can carol
-    assert told(at(exchange, "eves", "mallory")) == BUSY
-    assert told(bob) == BUSY
+    # Bob can't be anybody else, nor can carol.
+    for host, name, can_call in (
+        *(("bobs", "robert", True), ("eves", "carol", True), ("eves", "mallory", False)),
+    ):
+        party = exchange.connect(host)
+        party.says(name, "To:alice", "/bye")
+        assert (party.heard()[1] == PAIRED.format("alice")) == can_call

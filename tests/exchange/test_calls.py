@@ -7,22 +7,12 @@ from tests.support.transcript import play, scenes
 
 SCENES = """
 What is set decides whether others can call.
-  * alice: /dnd -> Nobody can call you now.
-    carol: To:alice -> alice does not want to be disturbed.
-  * alice: /dnd on -> Nobody can call you now.
-    carol: To:alice -> alice does not want to be disturbed.
   * alice: /DND  On  -> Nobody can call you now.
     carol: To:alice -> alice does not want to be disturbed.
   * alice: /dnd | /dnd off -> Nobody can call you now. | You can be called again.
     carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
-  * alice: /dnd off -> You can be called again.
-    carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
   * alice: /dnd maybe -> Say /dnd on or /dnd off.
     carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
-  * alice: /ring -> Your line rings when somebody calls.
-    carol: To:alice -> alice's line is ringing. ; alice < carol is calling. To:carol to answer.
-  * alice: /ring on -> Your line rings when somebody calls.
-    carol: To:alice -> alice's line is ringing. ; alice < carol is calling. To:carol to answer.
   * alice: /ring | /ring OFF
         alice < Your line rings when somebody calls. | Your line does not ring any more.
     carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.

@@ -65,20 +65,12 @@ A caller who does not read can't be answered.
     alice: To:carol -> carol is not reading at the moment.
     carol takes all
     alice: To:carol -> You are chatting with carol. ; carol < You are chatting with alice.
-Who rings keeps the pair until the answer.
-    carol talks with dave
-    alice: /ring on -> Your line rings when somebody calls.
-    carol: To:alice | hi -> alice's line is ringing.
-        dave < [now] carol: (hi)
-        alice < carol is calling. To:carol to answer.
-    alice: To:carol -> You are chatting with carol.
-        carol < You are chatting with alice.
-        dave < Quit.
 Who is answered has switched from whom they talked with.
     carol talks with dave in JSON
     alice: /ring on -> Your line rings when somebody calls.
     carol: to(name=alice) -> error(of=to, code=ringing, text=alice's line is ringing.)
         alice < carol is calling. To:carol to answer.
+    dave: typing() ; carol < typing(from=dave)
     alice: To:carol -> You are chatting with carol. ; carol < paired(peer=alice)
         dave < left(peer=carol, why=switched)
 An answer ends the pair of whoever answers.
@@ -156,12 +148,6 @@ Both settings in JSON.
     alice: to(name=carol) -> paired(peer=carol) ; carol < paired(peer=alice)
     alice: ring(on=false) -> ring(on=false)
     alice: dnd() -> error(of=dnd, code=bad-line, text=Object missing required field `on`)
-A caller in JSON takes the call back.
-    alice, carol enter in JSON
-    alice: ring(on=true) -> ring(on=true)
-    carol: to(name=alice) -> error(of=to, code=ringing, text=alice's line is ringing.)
-        alice < ringing(name=carol)
-    carol: bye() -> free() ; alice < tried(name=carol)
 What is set outlasts a drop and a call rings meanwhile.
     alice, carol enter in JSON
     alice: ring(on=true) -> ring(on=true)
@@ -174,30 +160,18 @@ What is set outlasts a drop and a call rings meanwhile.
         again2 < resumed(name=carol, peer=null, got=0) | named(name=carol, key=[key])
         again2 < error(of=to, code=ringing, text=alice's line is ringing.)
     again: to(name=carol) -> paired(peer=carol) ; again2 < paired(peer=alice)
-Do not disturb outlasts a drop of a plain user.
-    alice: /dnd | /key
-        alice < Nobody can call you now.
-        alice < Your key is alice's key. After a drop, say Back:alice's key instead of a name.
-    alice is lost
-    carol: To:alice -> alice does not want to be disturbed.
-    alice comes back as again ; again < OK | You are free.
-    carol: To:alice -> alice does not want to be disturbed.
-A ringing line outlasts a drop of a plain user.
-    alice: /ring | /key
-        alice < Your line rings when somebody calls.
-        alice < Your key is alice's key. After a drop, say Back:alice's key instead of a name.
-    alice is lost
-    carol: To:alice -> alice's line is ringing.
-    alice comes back as again ; again < OK | You are free. | carol is calling. To:carol to answer.
-    carol: To:alice -> alice's line is ringing.
-A block outlasts a drop of a plain user.
-    alice: /block carol | /key
-        alice < You have blocked carol.
+What is set outlasts a drop of a plain user.
+    alice: /block carol | /ring | /key
+        alice < You have blocked carol. | Your line rings when somebody calls.
         alice < Your key is alice's key. After a drop, say Back:alice's key instead of a name.
     alice is lost
     carol: To:alice -> alice is talking with someone else.
-    alice comes back as again ; again < OK | You are free.
+    dave: To:alice -> alice's line is ringing.
+    alice comes back as again ; again < OK | You are free. | dave is calling. To:dave to answer.
     carol: To:alice -> alice is talking with someone else.
+    again: /dnd -> Nobody can call you now.
+    again is lost
+    dave: To:alice -> alice does not want to be disturbed.
 Who comes back too late reads that the ringing is over.
     alice enters in JSON
     alice: ring(on=true) -> ring(on=true)

@@ -39,20 +39,6 @@ Many lines at once are a message each.
         alice < message(from=bob, text=one, time=[time])
         alice < message(from=bob, text=two, time=[time])
         alice < message(from=bob, text=three, time=[time])
-A say that the server has is answered and not repeated.
-    alice talks with bob in JSON
-    alice: say(id=1, text=hi) ; bob < message(from=alice, text=hi, time=[time])
-    alice: say(id=1, text=hi)
-    alice: say(id=1, text=hi)
-    bob: ack(seq=3) ; alice < status(id=1, status=confirmed)
-    alice: say(id=1, text=hi) -> status(id=1, status=confirmed)
-Says that were skipped have failed.
-    alice enters in JSON
-    alice talks with bob
-    alice: say(id=3, text=hi)
-        alice < status(id=2, status=failed, why=missing) | status(id=3, status=handed)
-        bob < [now] alice: (hi)
-    alice: say(id=1, text=late) -> status(id=1, status=failed, why=missing)
 What is meant for one goes to nobody else.
     alice, bob enter in JSON
     alice talks with bob

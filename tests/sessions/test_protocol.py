@@ -83,13 +83,6 @@ Half closed and paired.
     alice ends the input -> Listening. ; bob < [now] alice: (last)
     bob: I see ; alice < [now] bob: (I see)
     bob: /bye -> You are free. ; alice < Quit. | (closed)
-A listener is gone when nothing is said to it.
-    alice talks with bob
-    alice ends the input -> Listening.
-    50 seconds pass
-    bob: still there? ; alice < [now] bob: (still there?)
-    59 seconds pass
-    2 seconds pass ; bob < Quit. ; alice < (closed)
 Quit then end of input.
     alice talks with bob
     alice sends b'Quit\n' -> Quit | (closed) ; bob < Quit.

@@ -7,8 +7,9 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from chatpair.cluster import frames
+from chatpair.cluster.engine_mesh import EngineMesh
 from chatpair.cluster.frames import Frame
-from chatpair.cluster.mesh import Mesh, node_of
+from chatpair.cluster.mesh import node_of
 from chatpair.cluster.questions import Questions
 from chatpair.cluster.remote_calls import RemoteCalls
 from chatpair.cluster.remote_users import RemoteUsers
@@ -34,7 +35,7 @@ class ClusterDirectory:
     It is the exchange's Directory and the mesh's MeshListener.
     """
 
-    def __init__(self, mesh: Mesh) -> None:
+    def __init__(self, mesh: EngineMesh) -> None:
         """Take the other nodes; what serves is next."""
         self._mesh = mesh
         self._others: frozenset[str] = frozenset()
@@ -159,6 +160,9 @@ class ClusterDirectory:
 
     def names(self) -> list[Name]:
         return [user.name for user in self._exchange.users.values()]
+
+    def has(self, key: str) -> bool:
+        return key in self._exchange.users
 
     def expelled(self, name: Name) -> None:
         user = self._exchange.users.get(name.key)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -16,21 +15,20 @@ from chatpair.cluster.lease import Lease
 from chatpair.cluster.links import Links
 from chatpair.cluster.mesh import MeshListener, NotReady, node_of
 
-MEETING_SECONDS = 2.0
-"""How long a node may be unknown that the engine names; it may have died just now."""
-
 _log = Logger()
 
 
 class EngineMesh:
-    """The nodes that share an engine. It is the exchange's Mesh, and the lease's listener."""
+    """The nodes that share an engine, and the lease's listener.
+
+    A node is called by its inc, ID.XXXXXXXX: another one each time that it has begun anew.
+    """
 
     listener: MeshListener
     """The exchange, which must be there before start."""
 
     def __init__(self, reactor: Any, address: EngineAddress, node_id: str, lease: float) -> None:
         """Take where the engine is, what this node is called, and the seconds of a lease."""
-        self._reactor = reactor
         self._node_id = node_id
         self._engine = Engine(reactor, address, f"chatpair-{node_id}", patience=lease / 2)
         self._names = EngineNames(self._engine)
@@ -52,7 +50,6 @@ class EngineMesh:
         self.is_full = self.links.is_full
         self.is_slow = self.links.is_slow
         self._refused: Callable[[str], object]
-        self._meeting: list[tuple[str, Deferred[None]]] = []  # who waits for a node to be known
 
     @property
     def me(self) -> str:
@@ -82,7 +79,7 @@ class EngineMesh:
     def locate(self, key: str) -> "Deferred[str | None]":
         """Fire with the inc of the node that has the name of a key; fails with NotReady.
 
-        If that node is so new that it is not known yet, it is by then.
+        If that node is so new that it was not known, it is now.
         """
         return Deferred.fromCoroutine(self._locate(key))
 
@@ -90,24 +87,7 @@ class EngineMesh:
         if not self.ready:
             raise NotReady
         inc = await self._names.locate(key)
-        if inc is None or inc == self.me:
-            return inc
-        return inc if await self._meet(inc) else None
-
-    async def _meet(self, inc: str) -> bool:
-        """Wait until a node is known; tell whether it is at last."""
-        if inc in self.members:
-            return True
-        met: Deferred[None] = Deferred()
-        self._meeting.append((inc, met))
-        self.lease.heartbeat_soon()
-        try:
-            await met.addTimeout(MEETING_SECONDS, self._reactor)
-        except defer.TimeoutError:
-            return False
-        finally:
-            self._meeting.remove((inc, met))
-        return True
+        return inc if inc is None or inc == self.me or self.lease.meet(inc) else None
 
     def start(self, refused: Callable[[str], object]) -> None:
         """Join, and stay; call refused with one line if that can never be."""
@@ -154,9 +134,6 @@ class EngineMesh:
         _log.info("The other nodes are now: {ids}", event="nodes", ids=ids)
         self.links.members_changed(members)
         self.listener.members_changed(members)
-        for inc, met in list(self._meeting):
-            if inc in members:
-                met.callback(None)
 
     def refused(self, why: EngineRefuses) -> None:
         """End the process: this node can't be a member."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -32,7 +32,14 @@ class Stay(NamedTuple):
 
 class _Claim(NamedTuple):
     name: Name
-    answer: "Deferred[Outcome] | None"  # or it is claimed again, of which there are many
+    mode: Literal["new", "again"]
+    """Whether a user is to be here by that name, or is already."""
+    answer: "Deferred[Outcome]"
+
+    def fire(self, outcome: Outcome) -> None:
+        """Answer, unless that is of no use any more."""
+        if not self.answer.called:
+            self.answer.callback(outcome)
 
 
 class EngineNames:
@@ -46,14 +53,10 @@ class EngineNames:
         self._engine = engine
         self._stay: Stay | None = None
         self._turn = 0
-        self._held: set[str] = set()
         self._claims: dict[str, _Claim] = {}
         self._releases: dict[str, None] = {}  # also of what may be ours for all we know
         self._sent: dict[str, _Claim] | None = None  # in the batch under way
         self._unwanted: set[str] = set()  # of those, whose claimant is gone
-        self._again: dict[str, Name] = {}  # to be claimed again for users that are here
-        self._taken: list[Name] = []  # of those, what others have
-        self._claimed_again: Deferred[list[Name] | None] | None = None
         self._tidy: Stay | None = None  # as what nothing is ours but the names of users here
         self._under_way: set[str] = set()  # what takes a while, and is done once at a time
 
@@ -72,15 +75,13 @@ class EngineNames:
     def closed(self) -> None:
         """Ask nothing until `opened`: claims that are not sent are answered "later"."""
         self._stay = None
-        self._finish_again(None)
         claims, self._claims = self._claims, {}
-        for key, claim in claims.items():
-            self._releases[key] = None
-            _answer(claim.answer, "later")
+        self._releases.update((key, None) for key, one in claims.items() if one.mode == "new")
+        for claim in claims.values():
+            claim.fire("later")
 
     def forget(self) -> None:
         """Own no name any more: the node is to join as another, and all it had will be swept."""
-        self._held.clear()
         self._unwanted.update(self._sent or ())
         self.closed()
         self._releases.clear()
@@ -88,60 +89,53 @@ class EngineNames:
     # The node asks:
 
     def claim(self, name: Name) -> "Deferred[Outcome]":
-        """Ask for a name.
+        """Ask for a name, which nobody has here, nor asks for.
 
         "later" means that the engine was not there or has lost its data; it is then sure to be
         released. If the Deferred is cancelled, the name is released once it is ours.
         """
-        key = name.key
         if self._stay is None:
             return succeed("later")
-        is_sent = key in (self._sent or ()) and key not in self._unwanted
-        if is_sent or any(key in ours for ours in (self._claims, self._again, self._held)):
-            return succeed("taken")  # by a user of this node
-        self._releases.pop(key, None)
         answer: Deferred[Outcome] = Deferred(lambda _: self.release(name))
-        self._claims[key] = _Claim(name, answer)
+        self._wait(_Claim(name, "new", answer))
         self._flush()
         return answer
 
-    def claim_again(self, names: list[Name]) -> "Deferred[list[Name] | None]":
-        """Ask for names of users that are here, also while the engine settles; fires with those
-        that others have taken, or None if it was closed before that was known of all.
+    def claim_again(self, names: list[Name]) -> "Deferred[list[Outcome]]":
+        """Ask for names of users that are here, also while the engine settles.
+
+        "later" means that this was closed before it was known. Of users that leave meanwhile the
+        outcome is "yours".
         """
-        self._again = {name.key: name for name in names}
-        for key in self._again:
-            self._releases.pop(key, None)
-        self._taken = []
-        answer: Deferred[list[Name] | None] = Deferred()
-        self._claimed_again = answer
+        claims = [_Claim(name, "again", Deferred()) for name in names]
+        for claim in claims:
+            self._wait(claim)
         self._flush()
-        return answer
+        return gatherResults([claim.answer for claim in claims])
 
-    def _finish_again(self, taken: list[Name] | None) -> None:
-        answer, self._claimed_again = self._claimed_again, None
-        self._again.clear()
-        if answer is not None:
-            answer.callback(taken)
+    def _wait(self, claim: _Claim) -> None:
+        self._releases.pop(claim.name.key, None)
+        self._claims[claim.name.key] = claim
 
     def release(self, name: Name) -> None:
         """Let a name be free, as soon as the engine can be told."""
         key = name.key
-        self._held.discard(key)
-        self._again.pop(key, None)
-        if self._sent is not None and key in self._sent and key not in self._claims:
+        claim = self._claims.pop(key, None)
+        if claim is None and key in (self._sent or ()):
             self._unwanted.add(key)
             return
-        claim = self._claims.pop(key, None)
         self._releases[key] = None
         if claim is not None:
-            _answer(claim.answer, "later")
+            claim.fire("yours" if claim.mode == "again" else "later")
         self._flush()
 
-    def release_others(self) -> None:
-        """Release what the engine says is ours and nobody here has, once: its data may be old."""
+    def release_others(self, is_here: Callable[[str], bool]) -> None:
+        """Release what the engine says is ours, once: its data may be old.
+
+        Take what tells whether somebody is here whose name has a key, who keeps it.
+        """
         if self._tidy is not self._stay:
-            self._begin("release", self._release_others)
+            self._begin("release", lambda: self._release_others(is_here))
 
     def sweep(self) -> None:
         """Let the names of the dead be swept, some at a time."""
@@ -159,16 +153,16 @@ class EngineNames:
         while left and self._stay is not None:
             left = await self._engine.script(SWEEP, KEYS, [*self._stay])
 
-    async def _release_others(self) -> None:
+    async def _release_others(self, is_here: Callable[[str], bool]) -> None:
         stay, cursor = self._stay, b""
         while stay is not None and cursor != b"0":
             of = self._engine.key(f"{PREFIX}of:{stay.inc}")
             cursor, fields = await self._engine.command("HSCAN", of, cursor or 0, "COUNT", 500)
             if stay is not self._stay:
                 return
-            ours = self._held | self._claims.keys() | (self._sent or {}).keys()
-            keys = (field.decode("utf-8", "replace") for field in fields[::2])
-            self._releases.update((key, None) for key in keys if key not in ours)
+            for key in (field.decode("utf-8", "replace") for field in fields[::2]):
+                if not (is_here(key) or key in self._claims or key in (self._sent or ())):
+                    self._releases[key] = None
             self._flush()
         self._tidy = stay
 
@@ -188,23 +182,17 @@ class EngineNames:
     # Batches
 
     def _flush(self) -> None:
-        if self._stay is not None and self._sent is None and not self._again:
-            self._finish_again(self._taken)  # whoever is told may ask for more at once
-        if self._stay is None or self._sent is not None:
-            return
-        if not (self._claims or self._releases or self._again):
+        if self._stay is None or self._sent is not None or not (self._claims or self._releases):
             return
         releases = list(islice(self._releases, BATCH))
         self._sent = {key: self._claims.pop(key) for key in list(islice(self._claims, BATCH))}
-        for key in list(islice(self._again, BATCH - len(self._sent))):
-            self._sent[key] = _Claim(self._again.pop(key), None)
         for key in releases:
             del self._releases[key]
         self._turn += 1
         stay = self._stay
         arguments: list[bytes | str | int] = [*stay, self._turn, len(releases), *releases]
-        for name, answer in self._sent.values():
-            mode, kind = "again" if answer is None else "new", "a" if name.is_plain else "u"
+        for name, mode, _ in self._sent.values():
+            kind = "a" if name.is_plain else "u"
             arguments += [mode, kind, name.key, len(name.skeletons), *name.skeletons]
         done = self._engine.script(NAMES, KEYS, arguments)
         done.addErrback(lambda _: [b"UNKNOWN"])
@@ -214,36 +202,28 @@ class EngineNames:
         sent, self._sent = self._sent or {}, None
         unwanted, self._unwanted = self._unwanted, set()
         is_done = reply[0] == b"MEMBER"
-        same = self._stay is None or self._stay.inc == stay.inc
-        outcomes = reply[1:] if is_done else [b"later"] * len(sent)
-        if not is_done and same:
-            self._releases.update(dict.fromkeys(key for key in releases if key not in self._claims))
-        answers: list[tuple[Deferred[Outcome] | None, Outcome]] = []
-        for (key, (name, answer)), outcome in zip(sent.items(), outcomes, strict=True):
-            is_again = answer is None and key not in unwanted
-            if outcome == b"taken":
-                answers.append((answer, "taken"))
-                if is_again:
-                    self._held.discard(key)
-                    self._taken.append(name)
-            elif outcome == b"yours" and key not in unwanted:
-                self._held.add(key)
-                answers.append((answer, "yours"))
-            elif is_again and self._claimed_again is not None:
-                self._again[key] = name  # when it is open again
+        outcomes: list[Outcome] = ["later"] * len(sent)
+        if is_done:
+            outcomes = [each.decode() for each in reply[1:]]
+        uncertain = [] if is_done else releases
+        answers: list[tuple[_Claim, Outcome]] = []
+        for (key, claim), outcome in zip(sent.items(), outcomes, strict=True):
+            is_again = claim.mode == "again"
+            if key in unwanted:
+                uncertain.append(key)
+                answers.append((claim, "yours" if is_again else "later"))
+            elif outcome == "later" and is_again and self._stay is not None:
+                self._claims[key] = claim  # at the next `opened`
             else:
-                if same and key not in self._claims and key not in self._held:
-                    self._releases[key] = None
-                answers.append((answer, "later"))
-        for waiting, what in answers:
-            _answer(waiting, what)
+                if outcome == "later" and not is_again:
+                    uncertain.append(key)
+                answers.append((claim, outcome))
+        if self._stay is None or self._stay.inc == stay.inc:
+            self._releases.update((key, None) for key in uncertain if key not in self._claims)
+        for claim, outcome in answers:
+            claim.fire(outcome)
         if is_done:  # else there is no use before `opened`
             self._flush()
-
-
-def _answer(answer: "Deferred[Outcome] | None", outcome: Outcome) -> None:
-    if answer is not None and not answer.called:
-        answer.callback(outcome)
 
 
 def _failed(why: Failure) -> None:

@@ -25,7 +25,7 @@ from chatpair.cluster.engine import Engine, EngineAway, EngineRefuses
 from chatpair.cluster.engine_names import EngineNames, Outcome, Stay
 from chatpair.cluster.joining import Joining
 from chatpair.cluster.members import Members
-from chatpair.cluster.mesh import NamesListener
+from chatpair.cluster.mesh import MeshListener
 from chatpair.cluster.scripts import HEARTBEAT, JOIN, KEYS, LEAVE, SWEEP
 from chatpair.cluster.validity import SILENCE, Validity
 from chatpair.exchange.delay import Delay
@@ -68,7 +68,7 @@ class Lease:
     ready = False
     """Whether names can be claimed."""
 
-    exchange: NamesListener
+    exchange: MeshListener
     """Whose users have the names; it must be there before the engine is."""
 
     def __init__(
@@ -218,6 +218,12 @@ class Lease:
 
     # Heartbeats
 
+    def meet(self, inc: str) -> bool:
+        """Take it that the engine names another member; tell whether it is alive."""
+        if self._members.meet(inc):
+            self._listener.members_changed(self.members)
+        return inc in self.members
+
     def heartbeat_soon(self) -> None:
         """Ask who the members are: send a heartbeat, or join; one at a time."""
         if self._asking:
@@ -365,22 +371,24 @@ class Lease:
         if stay is None or self._claims_again or not self._names.is_open:
             return
         if stay is self._owner:
-            self._names.release_others()
+            self._names.release_others(self.exchange.has)
             return
+        names = self.exchange.names()
 
-        def answered(taken: list[Name] | None) -> None:
+        def answered(outcomes: list[Outcome]) -> None:
             self._claims_again = False
-            if taken is not None and stay is self._stay:
-                for name in taken:
-                    self.exchange.expelled(name)
-                self._owner = stay
-                self._update()
-                self.heartbeat_soon()  # all wait for that while the engine settles
+            if stay is self._stay:
+                for name, outcome in zip(names, outcomes, strict=True):
+                    if outcome == "taken":
+                        self.exchange.expelled(name)
+                if "later" not in outcomes:
+                    self._owner = stay
+                    self._update()
+                    self.heartbeat_soon()  # all wait for that while the engine settles
             self._claim_again()
 
         self._claims_again = True
-        claimed = self._names.claim_again(self.exchange.names())
-        claimed.addCallback(answered).addErrback(_unexpected)
+        self._names.claim_again(names).addCallback(answered).addErrback(_unexpected)
 
 
 def _unexpected(why: Failure) -> None:

@@ -9,7 +9,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from chatpair.cluster import frames
-from chatpair.cluster.mesh import Mesh
+from chatpair.cluster.engine_mesh import EngineMesh
 from chatpair.exchange.exchange import Exchange
 from chatpair.exchange.messages import Here, Present
 from chatpair.exchange.users import MAX_LISTED
@@ -63,7 +63,7 @@ class Listing:
 
     def __init__(
         self,
-        mesh: Mesh,
+        mesh: EngineMesh,
         exchange: Exchange,
         ask: Callable[[Iterable[str], bool | None], Deferred[dict[str, Any]]],
     ) -> None:

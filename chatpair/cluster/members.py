@@ -47,6 +47,13 @@ class Members:
         """When the next one will have been silent for too long."""
         return self._silence + min((since for _, since in self._seen.values()), default=1e300)
 
+    def meet(self, inc: str) -> bool:
+        """Take a member that the engine names before `heard` does; tell whether `alive` changed."""
+        if inc in self.alive or inc in self._gone or not _INC.fullmatch(inc):
+            return False
+        self.alive |= {inc}
+        return True
+
     def heard(
         self, values: Mapping[str, str], me: str, sent: float, now: float, settling: bool
     ) -> bool:

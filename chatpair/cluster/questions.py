@@ -9,8 +9,9 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 
 from chatpair.cluster import frames
+from chatpair.cluster.engine_mesh import EngineMesh
 from chatpair.cluster.listing import Listing
-from chatpair.cluster.mesh import Mesh, node_of
+from chatpair.cluster.mesh import node_of
 from chatpair.exchange import keys
 from chatpair.exchange.delay import Delay
 from chatpair.exchange.exchange import Exchange
@@ -51,7 +52,7 @@ class _Asked:
 class Questions:
     """Asks other nodes, and answers what they ask."""
 
-    def __init__(self, mesh: Mesh, exchange: Exchange) -> None:
+    def __init__(self, mesh: EngineMesh, exchange: Exchange) -> None:
         self._mesh = mesh
         self._exchange = exchange
         self._numbers = count(1)

@@ -8,7 +8,8 @@ from twisted.internet.defer import Deferred, ensureDeferred, succeed
 from twisted.logger import Logger
 
 from chatpair.cluster import frames
-from chatpair.cluster.mesh import Mesh, NotReady
+from chatpair.cluster.engine_mesh import EngineMesh
+from chatpair.cluster.mesh import NotReady
 from chatpair.cluster.remote_users import RemoteInbox, RemoteUsers
 from chatpair.exchange.calls import already_paired, no_such_user
 from chatpair.exchange.delay import Delay
@@ -48,7 +49,7 @@ class _Pending:
 class RemoteCalls:
     """Lets users here call those of other nodes, and those call users here."""
 
-    def __init__(self, mesh: Mesh, exchange: Exchange, users: RemoteUsers) -> None:
+    def __init__(self, mesh: EngineMesh, exchange: Exchange, users: RemoteUsers) -> None:
         self._mesh = mesh
         self._exchange = exchange
         self._users = users

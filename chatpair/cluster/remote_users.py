@@ -10,7 +10,7 @@ from itertools import count, groupby
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from chatpair.cluster import frames
-from chatpair.cluster.mesh import Mesh
+from chatpair.cluster.engine_mesh import EngineMesh
 from chatpair.exchange import messages
 from chatpair.exchange.exchange import Exchange
 from chatpair.exchange.messages import AnyEvent, Ending, Failing, Outcome
@@ -112,7 +112,7 @@ class RemoteUsers:
     There is one User for each as long as anything here refers to it.
     """
 
-    def __init__(self, mesh: Mesh, exchange: Exchange) -> None:
+    def __init__(self, mesh: EngineMesh, exchange: Exchange) -> None:
         self.mesh = mesh
         self._exchange = exchange
         self._uids = count(1)

@@ -5,8 +5,8 @@ from typing import Any, TypeAlias
 
 from chatpair.cluster import frames
 from chatpair.cluster.carried_session import CarriedSession
+from chatpair.cluster.engine_mesh import EngineMesh
 from chatpair.cluster.far_transport import FarTransport
-from chatpair.cluster.mesh import Mesh
 from chatpair.cluster.way import Way
 from chatpair.exchange.exchange import Exchange
 from chatpair.wire.privacy import is_private
@@ -18,7 +18,7 @@ TunnelEnd: TypeAlias = CarriedSession | FarTransport
 class Tunnels:
     """The ends of tunnels at this node."""
 
-    def __init__(self, mesh: Mesh, exchange: Exchange) -> None:
+    def __init__(self, mesh: EngineMesh, exchange: Exchange) -> None:
         self._mesh = mesh
         self._exchange = exchange
         self._numbers = count(1)

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from chatpair.cluster import frames
-from chatpair.cluster.mesh import Mesh
+from chatpair.cluster.engine_mesh import EngineMesh
 
 WINDOW = 65_536
 """Bytes that may be on their way to the other end of a tunnel before more must wait."""
@@ -15,7 +15,7 @@ PIECE = 32_768
 class Way(NamedTuple):
     """Leads to a node, whose number of the tunnel is the negative of the one here."""
 
-    mesh: Mesh
+    mesh: EngineMesh
     inc: str
     number: int
     ends: dict[tuple[str, int], Any]

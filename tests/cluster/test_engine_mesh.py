@@ -4,11 +4,10 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from chatpair.cluster.address import EngineAddress
-from chatpair.cluster.engine_mesh import MEETING_SECONDS, EngineMesh
+from chatpair.cluster.engine_mesh import EngineMesh
 from chatpair.cluster.frames import Cancel, Frame
 
 OTHER = "b.00000001"
@@ -39,24 +38,3 @@ def test_what_a_former_incarnation_was_told_is_not_taken(mesh: Any) -> None:
     mesh.joined()
     mesh._received(OTHER, FRAME)
     assert told(mesh) == [(OTHER, FRAME)] * 2
-
-
-def test_each_who_waits_for_a_new_node_waits_as_long(mesh: Any) -> None:
-    clock = mesh._reactor
-    met: list[bool] = []
-
-    def meets(inc: str) -> None:
-        Deferred.fromCoroutine(mesh._meet(inc)).addCallback(met.append)
-
-    meets(OTHER)
-    clock.advance(MEETING_SECONDS - 0.1)
-    meets(OTHER)
-    clock.advance(0.1)
-    assert met == [False]
-    mesh.members_changed(frozenset({OTHER}))
-    assert met == [False, True]
-    assert not mesh._meeting
-    meets("c.00000001")
-    clock.advance(MEETING_SECONDS)
-    assert met == [False, True, False]
-    assert not mesh._meeting

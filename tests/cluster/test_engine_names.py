@@ -9,9 +9,9 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from chatpair.cluster import scripts
-from chatpair.cluster.engine_names import BATCH
+from chatpair.cluster.engine_names import BATCH, Outcome
 from chatpair.cluster.mesh import NotReady
-from chatpair.exchange.names import Name, NameIndex, parse
+from chatpair.exchange.names import NameIndex, parse
 from tests.support.cluster_nodes import LEASE, Store, World
 
 pytestmark = pytest.mark.engine
@@ -130,11 +130,13 @@ def test_who_asks_for_more_when_all_is_claimed_again_has_no_batch_beside_another
     other.enter("ann")
     one.wire.is_slow = True
 
-    def ask_for_more(taken: list[Name] | None) -> None:
-        for name in taken or []:
+    def ask_for_more(outcomes: list[Outcome]) -> None:
+        assert outcomes == ["taken", "taken"]
+        for name in names:
             one.directory.release(name)
 
-    one.directory.claim_again([parse("eve"), parse("ann")]).addCallback(ask_for_more)
+    names = [parse("eve"), parse("ann")]
+    one.directory.claim_again(names).addCallback(ask_for_more)
     outcome = one.enter("bob")
     one.wire.catches_up()
     assert len([script for script, *_ in one.wire.sent if script is scripts.NAMES]) == 1

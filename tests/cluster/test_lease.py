@@ -73,6 +73,19 @@ def test_members_know_each_other(world: World, one: Node, other: Node) -> None:
     assert other.members == {one.lease.me, third.lease.me}
 
 
+def test_whom_the_engine_names_is_known_at_once(world: World, one: Node, other: Node) -> None:
+    third = world.start("c")
+    assert one.lease.meet(third.lease.me)
+    assert one.members == {other.lease.me, third.lease.me} == one.lease.members
+    world.wait(LEASE * INTERVAL + STEP)
+    assert one.members == {other.lease.me, third.lease.me}
+    world.kill(third)
+    world.wait(LEASE)
+    assert not one.lease.meet(third.lease.me)  # as an answer may that is late
+    assert not one.lease.meet("what somebody wrote")
+    assert one.members == {other.lease.me} == one.lease.members
+
+
 def test_who_leaves_is_gone_at_once(world: World, one: Node, other: Node) -> None:
     one.lease.leave()
     assert other.enter("alice") == ["yours"]

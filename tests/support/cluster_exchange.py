@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 
 from chatpair.cluster import frames
 from chatpair.cluster.cluster_directory import ClusterDirectory
+from chatpair.cluster.engine_mesh import EngineMesh
 from chatpair.cluster.frames import Frame
 from chatpair.cluster.mesh import NotReady
 from chatpair.exchange.names import Name, NameIndex, parse
@@ -75,7 +76,7 @@ class Link:
 
 
 class MemoryMesh:
-    """The other nodes as one node sees them."""
+    """The other nodes as one node sees them: what an EngineMesh is to its exchange."""
 
     def __init__(self, network: "Network", me: str) -> None:
         self._network = network
@@ -165,7 +166,7 @@ class Node(Exchange):
         self.clock = network.clock
         self.inc = inc
         self.mesh = MemoryMesh(network, inc)
-        self.directory = ClusterDirectory(self.mesh)
+        self.directory = ClusterDirectory(cast(EngineMesh, self.mesh))
         self.factory = ChatFactory(
             self.clock,
             Settings(**options),

@@ -12,6 +12,7 @@ from chatpair.cluster.connect import Process
 from chatpair.cluster.engine import Engine, EngineAway, EngineRefuses
 from chatpair.cluster.engine_names import EngineNames, Outcome
 from chatpair.cluster.lease import Lease
+from chatpair.cluster.mesh import MeshListener
 from chatpair.cluster.scripts import EPOCH, Script
 from chatpair.exchange.names import Name, parse
 from tests.support.engine import EngineClient
@@ -180,19 +181,24 @@ class Node:
         self.is_frozen = False
         self.wire = Wire(world.store)
         self.users: dict[str, Name] = {}
+        self.claiming: set[str] = set()
         self.told: list[str] = []
         self.members: frozenset[str] = frozenset()
         engine = cast(Engine, self.wire)
         self.directory = EngineNames(engine)
         self.lease = Lease(self.clock, engine, self.directory, self, node_id, lease)
-        self.lease.exchange = self
+        self.lease.exchange = cast(MeshListener, self)
 
     def enter(self, text: str) -> "list[Outcome]":
         """Claim a name for a user; the list gets the outcome."""
         outcomes: list[Outcome] = []
         name = parse(text)
+        if name.key in self.users or name.key in self.claiming:
+            return ["taken"]
+        self.claiming.add(name.key)
 
         def claimed(outcome: Outcome) -> None:
+            self.claiming.remove(name.key)
             outcomes.append(outcome)
             if outcome == "yours":
                 assert name.key not in self.users
@@ -230,6 +236,9 @@ class Node:
 
     def names(self) -> list[Name]:
         return list(self.users.values())
+
+    def has(self, key: str) -> bool:
+        return key in self.users
 
     def expelled(self, name: Name) -> None:
         self.told.append(f"expelled {name}")

@@ -2,80 +2,52 @@
 
 import pytest
 
-from chatpair.codecs import json
-from chatpair.exchange.messages import (
-    AnyEvent,
-    Block,
-    Blocked,
-    DndSet,
-    Error,
-    RingSet,
-    SetDnd,
-    SetRing,
-    Setting,
-    Unblock,
-    Unblocked,
-)
+from tests.support import lines
 from tests.support.clients import Piped, at
 from tests.support.emulator import Terminal
-from tests.support.played import named, outcome, refused
-from tests.support.scene import (
-    EITHER_SERVER,
-    PlainScene,
-    Scene,
-    person,
-)
 from tests.support.server import Server
-from tests.support.talks import play
+from tests.support.talks import EITHER_SERVER, PlainScene, Scene, play
 from tests.support.transcript import scenes
 
-DND = Error("to", "dnd", "bob does not want to be disturbed.")
-
-# What is set, how the server confirms it, what a person types for it, and the line that says so.
-SETTINGS: list[tuple[Setting, AnyEvent, str, str]] = [
-    (SetDnd(True), DndSet(True), "/dnd", "Nobody can call you now."),
-    (SetDnd(False), DndSet(False), "/DND off", "You can be called again."),
-    (SetRing(True), RingSet(True), "/ring on", "Your line rings when somebody calls."),
-    (SetRing(False), RingSet(False), "/ring off", "Your line does not ring any more."),
-    (Block("bob"), Blocked("bob"), "/block bob", "You have blocked bob."),
-    (Unblock("bob"), Unblocked("bob"), "/unblock bob", "You have unblocked bob."),
+# What a program sets, how the server confirms it, what a person types for it, and what is shown.
+SETTINGS = [
+    ("dnd(True)", "dnd(on)", "/dnd", "Nobody can call you now."),
+    ("dnd(False)", "dnd(off)", "/DND off", "You can be called again."),
+    ("ring(True)", "ring(on)", "/ring on", "Your line rings when somebody calls."),
+    ("ring(False)", "ring(off)", "/ring off", "Your line does not ring any more."),
+    ("block(bob)", "blocked(bob)", "/block bob", "You have blocked bob."),
+    ("unblock(bob)", "unblocked(bob)", "/unblock bob", "You have unblocked bob."),
 ]
 TYPED = pytest.mark.parametrize(("setting", "event", "line", "shown"), SETTINGS)
 
 
-# A program's line
-
-
 @TYPED
-def test_what_a_program_sets_is_answered(
-    setting: Setting, event: AnyEvent, line: str, shown: str
-) -> None:
-    play = named()
-    done, failed = outcome(play.line.apply(setting)), outcome(play.line.apply(setting))
-    assert play.said() == [setting]
-    play.tells(event)  # type: ignore[arg-type]
-    assert (done, play.heard()) == ([None], [event])
-    assert setting in play.said()
-    play.tells(refused(json.word(setting), "unknown"))
-    assert [why.code for why in failed] == ["unknown"]
-    assert play.heard() == []
-
-
-# A person
+def test_what_a_program_sets_is_answered(setting: str, event: str, line: str, shown: str) -> None:
+    what = setting.partition("(")[0]
+    heard = event.replace("on", "True").replace("off", "False")
+    heard = event if "block" in event else heard
+    scene = f"""
+        a line
+        set {setting} -> {setting}
+        told {event} -> heard {heard} | set {setting} = None
+        set {setting} -> {setting}
+        told error({what}, unknown, No.) -> set {setting} refused: unknown
+    """
+    lines.play(scene)
 
 
 @TYPED
 @EITHER_SERVER
 def test_what_a_person_sets_is_shown(
-    server: type[Scene], setting: Setting, event: AnyEvent, line: str, shown: str
+    server: type[Scene], setting: str, event: str, line: str, shown: str
 ) -> None:
-    scene = person(server=server)
-    scene.types(line)
-    assert setting in scene.commands()
-    assert scene.screen.wanted == (server is PlainScene)  # which may never answer
-    scene.tells(event)  # type: ignore[arg-type]
-    assert scene.notices() == [shown]
-    assert scene.screen.wanted
+    waits, reads = (" | (waits)", " | (reads)") if server is Scene else ("", "")
+    scene = f"""
+        a person -> (reads)
+        said {line} -> {setting}{waits}
+        told {event} -> {shown}{reads}
+    """
+    play(scene, server)
 
 
 @scenes(
@@ -135,7 +107,6 @@ def test_a_talk_calls(scene: str) -> None:
     play(scene)
 
 
-# PLAIN
 @scenes(
     """
     A plain server's calls ring.

@@ -1,69 +1,39 @@
 """The exit status of the client, and what it says last, without sockets."""
 
-from collections.abc import Callable
-from signal import SIGHUP, SIGINT, SIGPIPE, SIGTERM
-from typing import Any
+from signal import SIGHUP, SIGPIPE, SIGTERM
 
 import pytest
 
-from chatpair.client.ending import DONE, Ending, interrupted
-from chatpair.client.pipe import PipeTalk
-from chatpair.exchange.messages import Error, Quit
-from chatpair.exchange.pairs import NOBODY
-from tests.support.scene import (
-    EITHER_KIND,
-    EITHER_SERVER,
-    INTERRUPTED,
-    Kind,
-    PlainScene,
-    Scene,
-    chatting,
-    person,
-    piped,
-    piped_to_bob,
-)
-from tests.support.talks import play
+from tests.support.talks import EITHER_SERVER, PlainScene, Scene, play
 from tests.support.transcript import scenes
 
 NOT_READY = "The switchboard is not ready."
-
-# Refusals
-
-
-@pytest.mark.parametrize(
-    ("code", "text", "ending"),
-    [
-        ("reuse", "The name alice is taken.", Ending(3, "The name alice is taken.")),
-        ("bad-name", "not here", Ending(3, "Bad name: not here")),
-        ("try-later", NOT_READY, Ending(2, NOT_READY)),
-    ],
-)
-@EITHER_SERVER
-def test_a_pipe_ends_when_its_name_is_refused(
-    server: type[Scene], code: str, text: str, ending: Ending
-) -> None:
-    scene = server(PipeTalk, "alice")
-    scene.claims("alice")
-    scene.refuses(code, text)
-    assert (scene.screen.questions, scene.results) == (0, [ending])
-
-
-def test_a_name_that_no_server_would_take_is_refused_at_once() -> None:
-    scene = Scene(PipeTalk, "a b")
-    ((number, text),) = scene.results
-    assert (number, text[:10], scene.endpoint.attempts) == (3, "Bad name: ", [])
-
-
 REFUSALS = [
     ("unknown", "The user bob does not exist.", 4),
     ("unknown", "Say who: To:bob", 4),
     ("busy", "bob is talking with someone else.", 5),
     ("busy", "bob is not reading at the moment.", 5),
     ("self", "Please don't try to talk with yourself.", 1),
-    ("nobody", NOBODY, 6),
+    ("nobody", "[nobody]", 6),
     ("too-long", "That line was not sent: it has over 65536 bytes.", 7),
     ("try-later", NOT_READY, 2),
 ]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "ending"),
+    [
+        ("reuse: The name alice is taken.", "3: The name alice is taken."),
+        ("bad-name: not here", "3: Bad name: not here"),
+        (f"try-later: {NOT_READY}", f"2: {NOT_READY}"),
+    ],
+)
+@EITHER_SERVER
+def test_a_pipe_ends_when_its_name_is_refused(
+    server: type[Scene], refusal: str, ending: str
+) -> None:
+    begins = "a new pipe -> (connects)\nconnected -> name(alice)"
+    play(f"{begins}\nrefused {refusal} -> (ends {ending})", server)
 
 
 @pytest.mark.parametrize(
@@ -74,99 +44,82 @@ REFUSALS = [
     ],
 )
 def test_a_pipe_ends_when_its_call_is_refused_and_the_first_refusal_counts(
-    server: type[Scene], code: Any, text: str, number: int
+    server: type[Scene], code: str, text: str, number: int
 ) -> None:
-    scene = piped("bob", server)
-    scene.tells(Error("to", code, text), Error(None, "unknown", "The user carol does not exist."))
-    assert scene.notices() == []
-    scene.answers_quit(Ending(number, text))
+    scene = f"""
+        a pipe for bob -> to(bob)
+        told error(to, {code}, {text}) | error(-, unknown, The user carol does not exist.) -> quit()
+        let go -> (ends {number}: {text})
+    """
+    play(scene, server)
 
 
 @pytest.mark.parametrize(
     ("server", "code", "text", "number"),
     [
         *((PlainScene, *refusal) for refusal in REFUSALS if refusal[0] != "try-later"),
-        (Scene, "nobody", NOBODY, 6),
+        (Scene, "nobody", "[nobody]", 6),
         (Scene, "too-long", "It has over 40 bytes.", 7),
     ],
 )
 def test_a_pipe_ends_when_the_server_takes_no_more(
-    server: type[Scene], code: Any, text: str, number: int
+    server: type[Scene], code: str, text: str, number: int
 ) -> None:
-    scene = piped_to_bob(server)
-    scene.types("one")
-    scene.tells(Error(None, code, text))
-    scene.answers_quit(Ending(number, text))
+    scene = f"""
+        a pipe with bob -> (reads many)
+        said one -> say(1, one, bob)
+        told error(-, {code}, {text}) -> quit() | (waits)
+        let go -> (ends {number}: {text})
+    """
+    play(scene, server)
 
 
 @pytest.mark.parametrize(("code", "text", "number"), REFUSALS)
 @EITHER_SERVER
 def test_a_person_goes_on_after_a_refusal(
-    server: type[Scene], code: Any, text: str, number: int
+    server: type[Scene], code: str, text: str, number: int
 ) -> None:
-    scene = person("bob", server)
-    scene.tells(Error("to", code, text))
-    if server is Scene or code != "nobody":  # which is no answer to a call
-        assert scene.screen.wanted
-    assert (scene.notices(), scene.results) == ([text], [])
-    scene.talk.typed("/quit")
-    scene.answers_quit(DONE)
+    is_answer = server is Scene or code != "nobody"  # which is the answer to a text
+    scene = f"""
+        a person for bob -> to(bob)
+        told error(to, {code}, {text}) -> {text}{" | (reads)" * is_answer}
+        quits -> quit(){" | (waits)" * is_answer}
+        let go -> (ends 0)
+    """
+    play(scene, server)
 
 
 # Leaving
 
 SIGNALS = [
-    (SIGTERM, Ending(143, "Terminated.")),
-    (SIGHUP, Ending(129, "Terminated.")),
-    (SIGPIPE, Ending(141, "The output was closed.")),
+    (f"gets signal {SIGTERM:d}", "143: Terminated."),
+    (f"gets signal {SIGHUP:d}", "129: Terminated."),
+    (f"gets signal {SIGPIPE:d}", "141: The output was closed."),
+    ("the output is closed", "141: The output was closed."),
 ]
 
 
 @pytest.mark.parametrize(
-    ("start", "leave", "ending"),
+    ("who", "leaves", "ending"),
     [
-        (chatting, lambda talk: talk.quit(), DONE),
-        (chatting, lambda talk: talk.input_ended(), DONE),
-        (chatting, lambda talk: talk.interrupt(SIGINT), DONE),
-        (piped_to_bob, lambda talk: talk.interrupt(SIGINT), INTERRUPTED),
-        *(
-            (start, lambda talk, number=number: talk.fail(interrupted(number)), ending)
-            for start in (chatting, piped_to_bob)
-            for number, ending in SIGNALS
-        ),
-        (chatting, lambda talk: talk.stopProducing(), Ending(141, "The output was closed.")),
-        (piped_to_bob, lambda talk: talk.stopProducing(), Ending(141, "The output was closed.")),
+        *(("person", how, "0") for how in ("quits", "the input ends", "is interrupted")),
+        ("pipe", "is interrupted", "130: Interrupted."),
+        *((who, *signal) for who in ("person", "pipe") for signal in SIGNALS),
     ],
 )
 @EITHER_SERVER
 def test_who_leaves_waits_for_the_answer(
-    server: type[Scene],
-    start: Callable[[type[Scene]], Scene],
-    leave: Callable[[Any], None],
-    ending: Ending,
+    server: type[Scene], who: str, leaves: str, ending: str
 ) -> None:
-    scene = start(server)
-    scene.types("last")
-    leave(scene.talk)
-    assert not scene.screen.wanted
-    scene.talk.typed("too late")
-    said, left = scene.commands()
-    assert (getattr(said, "text", None), left) == ("last", Quit())
-    assert scene.results == []
-    scene.ends_with(ending)
-
-
-@EITHER_KIND
-@EITHER_SERVER
-def test_who_is_interrupted_before_there_is_a_name_has_a_problem(
-    server: type[Scene], kind: Kind
-) -> None:
-    scene = server(kind, "alice")
-    scene.claims("alice")
-    scene.talk.interrupt(SIGINT)
-    assert scene.commands() == [Quit()]
-    scene.remote.drops()
-    assert scene.results == [INTERRUPTED]
+    scene = f"""
+        a {who} with bob -> (reads{" many" * (who == "pipe")})
+        said last -> say(1, last, bob)
+        {leaves} -> quit() | (waits)
+        typed in vain
+        told status(1, confirmed)
+        let go -> (ends {ending})
+    """
+    play(scene, server)
 
 
 @scenes(

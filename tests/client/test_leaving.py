@@ -1,8 +1,6 @@
 """What a pipe does when its peer leaves, and when its input ends, without sockets."""
 
-from chatpair.client.pipe import NO_NAME, PipeTalk
-from tests.support.scene import EITHER_SERVER, Scene
-from tests.support.talks import play
+from tests.support.talks import EITHER_SERVER, Scene, play
 from tests.support.transcript import scenes
 
 
@@ -203,9 +201,3 @@ def test_a_peer_leaves_a_pipe_at_either_server(server: type[Scene], scene: str) 
 )
 def test_a_pipe_ends(scene: str) -> None:
     play(scene)
-
-
-def test_an_input_that_is_not_read_early_gives_no_name() -> None:
-    scene = Scene(PipeTalk, reads_early=False)
-    assert (scene.results, scene.endpoint.attempts) == ([NO_NAME], [])
-    assert not scene.screen.wanted

@@ -155,16 +155,16 @@ from tests.support.transcript import scenes
             heard error(to, busy, No.)
     A line that blocks its peer has none.
         a line with bob
-        block bob -> block(bob)
+        set block(bob) -> block(bob)
         told free() -> heard free()
         it is connected, with nobody
-        told blocked(bob) -> heard blocked(bob) | block bob = None
+        told blocked(bob) -> heard blocked(bob) | set block(bob) = None
     A setting that a drop swallowed is sent again.
         a line
-        dnd -> dnd(True)
+        set dnd(on) -> dnd(True)
         the connection is lost, and tried again -> (down) | (connects)
         back, having seen 1 and said 0, with nobody -> dnd(True) | (up)
-        told dnd(on) -> heard dnd(True) | dnd = None
+        told dnd(on) -> heard dnd(True) | set dnd(on) = None
     A program hears what comes of a call that rings.
         a line
         call bob -> to(bob)

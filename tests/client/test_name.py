@@ -1,96 +1,231 @@
-"""How the client gets a connection and a name, without sockets."""
+"""How the client gets a connection and a name, and proves whose it is, without sockets."""
 
-from collections.abc import Callable
-from signal import SIGINT
+import os
+from pathlib import Path
 
 import pytest
-from twisted.internet.error import ConnectError
 
-from chatpair.client.ending import DONE, Ending, ExitStatus
-from chatpair.client.person import PersonTalk
-from chatpair.exchange.messages import Named
-from tests.support.scene import BAD_NAME, EITHER_SERVER, INTERRUPTED, Scene, nameless
+from chatpair.client import options
+from chatpair.client.ending import ExitStatus
+from chatpair.exchange.messages import Claim
+from tests.support.talks import EITHER_KIND, EITHER_SERVER, Scene, play
+from tests.support.transcript import scenes
 
-# The name
+WRONG = "Wrong password."
+NEEDS_TLS = "This needs TLS."
+GIVE_IT = "alice needs its password. Put it in CHATPAIR_PASSWORD, or give --password-file."
+SECRET = "with the password secret"
 
 
+@scenes(
+    """
+    A name is asked for again when it is taken or bad.
+        an unnamed person -> (asks for a name) | (reads)
+        said bob -> (waits) | (connects)
+        connected -> name(bob)
+        refused reuse: The name bob is taken. -> The name bob is taken. | (asks for a name) |
+            (reads)
+        said b b -> [bad name] | (asks for a name)
+        said bob2 -> (waits) | (connects)
+        connected -> name(bob2)
+        refused bad-name: not here -> Bad name: not here | (asks for a name) | (reads)
+        said alice -> (waits) | (connects)
+        connected -> name(alice)
+        told named(alice, key) -> Welcome, alice. | (reads)
+    A person may leave when a name is asked for.
+        an unnamed person -> (asks for a name) | (reads)
+      * said Quit -> (waits) | (ends 0)
+      * said /quit -> (waits) | (ends 0)
+      * the input ends -> (waits) | (ends 0)
+      * is interrupted -> (waits) | (ends 0)
+    A pipe's first lines are tried as names when no option gives one.
+        an unnamed pipe -> (asks for a name) | (reads)
+        said bob -> (waits) | (connects)
+        connected -> name(bob)
+        refused reuse: The name bob is taken. -> The name bob is taken. | (asks for a name) |
+            (reads)
+        said alice -> (waits) | (connects)
+        connected -> name(alice)
+        told named(alice, key) -> Welcome, alice. | (reads)
+    An input without a name is a problem.
+        an unnamed pipe -> (asks for a name) | (reads)
+      * the input ends -> (waits) | (ends 1: There is no name; give one with --name.)
+      * Enter -> (waits) | (ends 1: There is no name; give one with --name.)
+      * said Quit -> (waits) | (ends 1: There is no name; give one with --name.)
+      * said bob -> (waits) | (connects)
+        the input ends
+        connected -> name(bob)
+        refused reuse: The name bob is taken. -> The name bob is taken. |
+            (ends 1: There is no name; give one with --name.)
+    A pipe says the password that it was given.
+        a new pipe, with the password secret -> (connects)
+        connected -> name(alice)
+        asked -> name(alice, secret)
+        told named(alice, key) -> Welcome, alice. | (reads)
+    A person is asked for the password.
+        a new person -> (connects)
+        connected -> name(alice)
+        asked in vain -> (asks for a password) | (reads)
+        said secret -> (waits) | (connects)
+        connected -> name(alice)
+        asked -> name(alice, secret)
+        told named(alice, key) -> Welcome, alice. | (reads)
+    """
+)
 @EITHER_SERVER
-def test_a_name_is_asked_for_and_asked_again_when_it_is_taken_or_bad(server: type[Scene]) -> None:
-    scene = nameless(PersonTalk, server)
-    assert (scene.screen.questions, scene.notices(), scene.endpoint.attempts) == (1, [], [])
-    scene.types("bob")
-    scene.claims("bob")
-    scene.refuses("reuse", "The name bob is taken.")
-    assert (scene.screen.questions, scene.notices()) == (2, ["The name bob is taken."])
-    scene.types("b b")
-    assert (scene.screen.questions, scene.notices()) == (3, [BAD_NAME])
-    assert scene.endpoint.attempts == []
-    scene.types("bob2")
-    scene.claims("bob2")
-    scene.refuses("bad-name", "not here")
-    assert (scene.screen.questions, scene.notices()) == (4, ["Bad name: not here"])
-    scene.types("alice")
-    scene.claims("alice")
-    scene.tells(Named("alice", "key", "Be kind.\n\x1b[2JHave fun."))
-    assert scene.notices() == ["Welcome, alice.", "Be kind.", "[2JHave fun."]
-    assert scene.screen.wanted
+def test_a_name_is_claimed_at_either_server(server: type[Scene], scene: str) -> None:
+    play(scene, server)
+
+
+@scenes(
+    """
+    A person's refused option makes the client ask.
+        a new person named a b -> [bad name] | (asks for a name) | (reads)
+        said bob -> (waits) | (connects)
+        connected -> name(bob)
+        refused reuse -> No. | (asks for a name) | (reads)
+    A pipe's is a problem.
+        a new pipe named a b -> (ends 3: [bad name])
+    A server may have something to say to newcomers.
+        a new person -> (connects)
+        connected -> name(alice)
+        told named(alice, key, Be kind.\\n\\e[2JHave fun.) -> Welcome, alice. | Be kind. |
+            [2JHave fun. | (reads)
+    A server that can't be reached is a problem at once.
+        a new person -> (connects)
+        no connection -> (ends: ConnectError)
+    A connection that is lost before there is a name is one.
+        a new person -> (connects)
+        connected -> name(alice)
+        the connection is lost -> (ends 2: The connection to the server was lost.)
+    So is an interrupt while connecting.
+        a new person -> (connects)
+        is interrupted -> (ends 130: Interrupted.)
+        no connection
+    A server that is full is a problem.
+        a new person -> (connects)
+        connected -> name(alice)
+        refused try-later -> (ends 2: No.)
+    A pipe's lines for somebody are no names.
+        an unnamed pipe for bob -> (ends 1: There is no name; give one with --name.)
+    An input that is not read early gives no name.
+        an unnamed pipe, reading late -> (ends 1: There is no name; give one with --name.)
+    A pipe's name that was lost is not looked for in the text.
+        a pipe -> (reads)
+        forgotten, and the name is taken -> resume(key, 1) | name(alice) | [link lost] | (hangs up)
+        the connection is lost -> (waits) | (ends 3: No.)
+    A person is asked again when the password is wrong.
+        a new person -> (connects)
+        connected -> name(alice)
+        asked in vain -> (asks for a password) | (reads)
+        said Quit -> (waits) | (connects)
+        connected -> name(alice)
+        asked -> name(alice, Quit)
+        asked in vain: Wrong password. -> Wrong password. | (asks for a password) | (reads)
+    A password is said again when the server has forgotten the line.
+        a new person named ALICE, with the password secret -> (connects)
+        connected -> name(ALICE)
+        asked -> name(ALICE, secret)
+        told named(alice, key) -> Welcome, alice. | (reads)
+        forgotten -> resume(key, 1) | name(alice) | [link lost]
+        asked -> name(alice, secret)
+        told named(alice, key) -> [again]
+    A person who has no password may take another name instead or leave.
+        a new person -> (connects)
+        connected -> name(alice)
+        asked in vain -> (asks for a password) | (reads)
+      * Enter -> (asks for a name)
+        said bob -> (waits) | (connects)
+      * the input ends -> (waits) | (ends 0)
+    A password is for one name.
+        a new person, with the password secret -> (connects)
+        connected -> name(alice)
+        refused reuse -> No. | (asks for a name) | (reads)
+        said bob -> (waits) | (connects)
+        connected -> name(bob)
+        asked in vain -> (asks for a password) | (reads)
+    """
+)
+def test_a_name_is_claimed(scene: str) -> None:
+    play(scene)
+
+
+@EITHER_KIND
+@EITHER_SERVER
+def test_who_is_interrupted_before_there_is_a_name_has_a_problem(
+    server: type[Scene], kind: str
+) -> None:
+    hangs_up = " | (hangs up)" * (server is Scene)
+    scene = f"""
+        a new one -> (connects)
+        connected -> name(alice)
+        is interrupted -> quit(){hangs_up}
+        the connection is lost -> (ends 130: Interrupted.)
+    """
+    play(scene, server, kind)
+
+
+# Passwords
+
+
+@pytest.mark.parametrize("password", ["", f", {SECRET}"])
+@pytest.mark.parametrize(
+    ("host", "text"),
+    [*(("192.0.2.1", text) for text in ("", f": {WRONG}")), ("127.0.0.1", f": {NEEDS_TLS}")],
+)
+def test_nothing_is_asked_or_said_that_others_could_read(
+    host: str, text: str, password: str
+) -> None:
+    play(
+        f"""
+        a new person, at {host}{password} -> (connects)
+        connected -> name(alice)
+        asked in vain{text} -> {NEEDS_TLS} | (asks for a name) | (reads)
+        """
+    )
 
 
 @pytest.mark.parametrize(
-    "leave",
+    ("options", "steps", "why"),
     [
-        *(lambda scene, name=name: scene.types(name) for name in ("Quit", "/quit")),
-        lambda scene: scene.talk.input_ended(),
-        lambda scene: scene.talk.interrupt(SIGINT),
+        ("", "asked in vain", GIVE_IT),
+        (SECRET, f"asked -> name(alice, secret)\nasked in vain: {WRONG}", WRONG),
+        (SECRET, f"asked in vain: {NEEDS_TLS}", NEEDS_TLS),
+        (f"{SECRET}, at 192.0.2.1", "asked in vain", NEEDS_TLS),
     ],
 )
 @EITHER_SERVER
-def test_a_person_may_leave_when_a_name_is_asked_for(
-    server: type[Scene], leave: Callable[[Scene], None]
+def test_a_pipe_that_has_no_password_or_a_wrong_one_ends(
+    server: type[Scene], options: str, steps: str, why: str
 ) -> None:
-    scene = nameless(PersonTalk, server)
-    leave(scene)
-    assert (scene.results, scene.screen.wanted, scene.endpoint.attempts) == ([DONE], False, [])
+    begins = f"a new pipe, {options} -> (connects)\nconnected -> name(alice)"
+    play(f"{begins}\n{steps} -> (ends 3: {why})", server)
 
 
-def test_a_person_s_refused_option_makes_the_client_ask() -> None:
-    scene = Scene(PersonTalk, "a b")
-    assert (scene.screen.questions, scene.notices()) == (1, [BAD_NAME])
-    scene.types("bob")
-    scene.claims("bob")
-    scene.refuses("reuse")
-    assert scene.screen.questions == 2
+def test_where_the_password_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "password"
+    path.write_bytes("grüß dich \r\nsecond\n".encode())
+    monkeypatch.setenv("CHATPAIR_PASSWORD", "other")
+    chosen = options.parse(["--password-file", str(path)])
+    assert chosen.password == "grüß dich "
+    assert "grüß" not in repr(chosen)
+    assert "CHATPAIR_PASSWORD" not in os.environ
+    monkeypatch.setenv("CHATPAIR_PASSWORD", "other")
+    assert [options.parse([]).password for _ in range(2)] == ["other", ""]
+    path.write_bytes(b"")
+    assert options.parse(["--password-file", str(path)]).password == ""
 
 
-# The first connection
+def test_a_file_that_is_of_no_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "password"
+    for content, why in ((None, f"can't read {path}: No such file"), (b"\xff", "not in UTF-8")):
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(SystemExit) as ending:
+            options.parse(["--password-file", str(path)])
+        assert ending.value.code == ExitStatus.USAGE
+        assert why in capsys.readouterr().err
 
 
-def test_a_server_that_can_t_be_reached_is_a_problem_at_once() -> None:
-    scene = Scene(PersonTalk, "alice")
-    scene.endpoint.refuse()
-    scene.clock.advance(0)
-    assert [type(why) for why in scene.results] == [ConnectError]
-    assert scene.clock.getDelayedCalls() == []
-
-
-def test_a_server_that_is_full_is_a_problem() -> None:
-    scene = Scene(PersonTalk, "alice")
-    scene.claims("alice")
-    scene.refuses("try-later")
-    assert scene.results == [Ending(ExitStatus.NO_CONNECTION, "No.")]
-
-
-def test_a_connection_that_is_lost_before_there_is_a_name_is_a_problem() -> None:
-    scene = Scene(PersonTalk, "alice")
-    scene.claims("alice")
-    scene.remote.drops()
-    lost = "The connection to the server was lost."
-    assert scene.results == [Ending(ExitStatus.NO_CONNECTION, lost)]
-    assert scene.clock.getDelayedCalls() == []
-
-
-def test_an_interrupt_while_connecting_is_a_problem() -> None:
-    scene = Scene(PersonTalk, "alice")
-    scene.talk.interrupt(SIGINT)
-    scene.endpoint.refuse()
-    assert scene.results == [INTERRUPTED]
+def test_no_log_can_have_it() -> None:
+    assert "secret" not in repr(Claim("alice", "secret"))

@@ -1,138 +1,71 @@
 """What a person's screen is told beside lines: how things stand, and when to ring."""
 
-from dataclasses import asdict
-from itertools import pairwise
-from typing import Any
-
-import pytest
-
-from chatpair.client.ending import DONE
-from chatpair.client.screen import Standing
-from chatpair.exchange.messages import (
-    AskWho,
-    Back,
-    Free,
-    Held,
-    Here,
-    Left,
-    Paired,
-    PeerTyping,
-    Present,
-)
-from tests.support.played import HI, status
-from tests.support.scene import Scene, chatting, person
 from tests.support.talks import play
 from tests.support.transcript import scenes
 
 
-def changes(scene: Scene) -> list[dict[str, Any]]:
-    """Return what has changed, one step after the other, since the last time."""
-    steps = scene.screen.standings
-    scene.screen.standings = steps[-1:]
-    return [
-        {key: new for key, new in asdict(after).items() if new != asdict(before)[key]}
-        for before, after in pairwise(steps)
-    ]
-
-
-# How things stand
-
-
-def test_how_things_stand_is_shown_from_the_name_to_the_end() -> None:
-    scene = person()
-    assert scene.screen.standings == [Standing("alice"), Standing("alice", connected=True)]
-    changes(scene)
-    scene.tells(Paired("bob"))
-    assert changes(scene) == [{"peer": "bob"}]
-    scene.tells(Held("bob"))
-    assert changes(scene) == [{"peer_is_away": True}]
-    scene.tells(Back("bob"))
-    assert changes(scene) == [{"peer_is_away": False}]
-    scene.drops()
-    assert changes(scene) == [{"connected": False}]
-    scene.resumes(4, 0)
-    assert changes(scene) == [{"connected": True}]
-    scene.tells(Left("bob", "quit"))
-    assert changes(scene) == [{"peer": None}]
-    scene.talk.quit()
-    scene.answers_quit(DONE)
-    assert changes(scene) == [{"leaving": True}, {"connected": False}]
-
-
-def test_what_became_of_the_last_text_is_shown() -> None:
-    scene = chatting()
-    changes(scene)
-    scene.types("one")
-    assert changes(scene) == [{"waiting": 1, "last": "waiting"}]
-    scene.tells(status(1, "handed"))
-    assert changes(scene) == [{"last": "handed"}, {"waiting": 0}]
-    scene.types("two", "three")
-    assert changes(scene) == [{"waiting": 1, "last": "waiting"}, {"waiting": 2}]
-    scene.tells(status(2))
-    assert changes(scene) == [{"waiting": 1}]
-    scene.tells(status(3))
-    assert changes(scene) == [{"last": "confirmed"}, {"waiting": 0}]
-    scene.types("four")
-    scene.tells(status(4, "failed", why="quit"))
-    assert changes(scene)[1:] == [{"last": "failed"}, {"waiting": 0}]
-
-
-@pytest.mark.parametrize("event", [Left("bob", "lost"), Free(), Paired("carol")])
-def test_what_became_of_a_text_is_shown_while_its_peer_is_there(
-    event: Left | Free | Paired,
-) -> None:
-    scene = chatting()
-    scene.types("one", "two")
-    for told, last in ((event, "waiting"), (status(2), "confirmed"), (event, None)):
-        scene.tells(told)
-        assert scene.screen.standings[-1].last == last
-
-
-@pytest.mark.parametrize("event", [Left("bob", "lost"), Free(), Paired("carol")])
-def test_a_peer_that_is_gone_is_neither_away_nor_typing(event: Left | Free | Paired) -> None:
-    scene = chatting()
-    scene.tells(Held("bob"), PeerTyping("bob"), event)
-    standing = scene.screen.standings[-1]
-    assert (standing.peer_is_away, standing.peer_is_typing) == (False, False)
-    assert standing.peer == (event.peer if isinstance(event, Paired) else None)
-
-
-def test_a_lost_line_has_no_peer() -> None:
-    scene = chatting()
-    scene.talk.quit()
-    scene.answers_quit(DONE)
-    assert scene.screen.standings[-1] == Standing("alice", leaving=True)
-
-
-# The peer's typing
-
-
-def test_the_peer_s_typing_is_shown_for_a_while() -> None:
-    scene = chatting()
-    changes(scene)
-    scene.tells(PeerTyping("bob"))
-    assert changes(scene) == [{"peer_is_typing": True}]
-    scene.clock.advance(5.75)
-    scene.tells(PeerTyping("bob"))
-    scene.clock.advance(5.75)
-    assert changes(scene) == []
-    scene.clock.advance(0.25)
-    assert changes(scene) == [{"peer_is_typing": False}]
-    assert (scene.notices(), scene.screen.messages) == ([], [])
-
-
-def test_the_peer_s_typing_ends_with_its_message() -> None:
-    scene = chatting()
-    scene.tells(PeerTyping("bob"))
-    scene.clock.advance(5)
-    changes(scene)
-    scene.tells(HI)
-    assert changes(scene) == [{"peer_is_typing": False}]
-    scene.tells(PeerTyping("bob"))
-    scene.clock.advance(5)
-    assert changes(scene) == [{"peer_is_typing": True}]
-    scene.clock.advance(1)
-    assert changes(scene) == [{"peer_is_typing": False}]
+@scenes(
+    """
+    How things stand is shown from the name to the end.
+        a person, watched -> (reads)
+        told paired(bob) -> [peer bob] | (rings) | You are chatting with bob.
+        told held(bob) -> [peer_is_away True] |
+            bob has lost the connection. What you say is kept for a while.
+        told back(bob) -> [peer_is_away False] | bob is back.
+        the connection is lost, and tried again -> [connected False] | [link lost] | (connects)
+        back, having seen 4 and said 0, with bob -> [connected True] | [again]
+        told left(bob, quit) -> [peer None] | bob has left.
+        quits -> quit() | [leaving True] | (waits)
+        let go -> [connected False] | (ends 0)
+    What became of the last text is shown.
+        a person with bob, watched -> (reads)
+        said one -> say(1, one, bob) | [waiting 1, last waiting]
+        told status(1, handed) -> [3 bytes] | [last handed] | [waiting 0]
+        said two | three -> say(2, two, bob) | say(3, three, bob) | [waiting 1, last waiting] |
+            [waiting 2]
+        told status(2, confirmed) -> [3 bytes] | [waiting 1]
+        told status(3, confirmed) -> [5 bytes] | [last confirmed] | [waiting 0]
+        said four -> say(4, four, bob) | [waiting 1, last waiting]
+        told status(4, failed, quit) -> [last failed] | Not delivered: four | [waiting 0]
+    What became of a text is shown while its peer is there.
+        a person with bob, watched -> (reads)
+        said one -> say(1, one, bob) | [waiting 1, last waiting]
+      * told left(bob, lost) -> [peer None] | bob has left.
+        told status(1, confirmed) -> [3 bytes] | [last confirmed] | [waiting 0]
+      * told paired(carol) -> [peer carol] | You are chatting with carol.
+        told status(1, confirmed) -> [3 bytes] | [last confirmed] | [waiting 0]
+        told free() -> [peer None, last None] | You are free.
+    A peer that is gone is neither away nor typing.
+        a person with bob, watched -> (reads)
+        told held(bob) | typing(bob) -> [peer_is_away True] |
+            bob has lost the connection. What you say is kept for a while. | [peer_is_typing True]
+      * told left(bob, lost) -> [peer None, peer_is_away False, peer_is_typing False] |
+              bob has left.
+      * told free() -> [peer None, peer_is_away False, peer_is_typing False] | You are free.
+      * told paired(carol) -> [peer carol, peer_is_away False, peer_is_typing False] |
+              You are chatting with carol.
+    A lost line has no peer.
+        a person with bob, watched -> (reads)
+        quits -> quit() | [leaving True] | (waits)
+        let go -> [connected False, peer None] | (ends 0)
+    The peer's typing is shown for a while.
+        a person with bob, watched -> (reads)
+        told typing(bob) -> [peer_is_typing True]
+        5.75 seconds pass
+        told typing(bob)
+        just 6 seconds pass -> [peer_is_typing False]
+    The peer's typing ends with its message.
+        a person with bob, watched -> (reads)
+        told typing(bob) -> [peer_is_typing True]
+        5 seconds pass
+        told message(bob, hi) -> [peer_is_typing False] | bob: (hi)
+        told typing(bob) -> [peer_is_typing True]
+        5 seconds pass
+        1 second passes -> [peer_is_typing False]
+    """
+)
+def test_how_things_stand_is_shown(scene: str) -> None:
+    play(scene)
 
 
 # The person's typing, and the bell
@@ -213,31 +146,18 @@ def test_the_peer_s_typing_ends_with_its_message() -> None:
         told message(bob, hi) -> bob: (hi)
         29 seconds pass -> ping()
         told message(bob, hi) -> bob: (hi)
+    The others are known while there is a connection.
+        a person with bob -> (reads)
+        asks who else is here -> who()
+        told who(alice*, bob*, 3) -> others: ['bob']
+        the connection is lost -> [link lost]
+        asks who else is here -> others: []
+    The others are not known when the line ends meanwhile.
+        a person with bob -> (reads)
+        asks who else is here -> who()
+        quits -> quit() | (waits)
+        let go -> others: [] | (ends 0)
     """
 )
 def test_a_person_types_and_is_called(scene: str) -> None:
     play(scene)
-
-
-# Who is there
-
-
-def test_the_others_are_known_while_there_is_a_connection() -> None:
-    scene = chatting()
-    found: list[list[str]] = []
-    scene.talk.others().addCallback(found.append)
-    assert AskWho() in scene.said()
-    scene.tells(Here([Present("alice", True), Present("bob", True)], 3))
-    assert (found, scene.notices()) == ([["bob"]], [])
-    scene.drops()
-    scene.talk.others().addCallback(found.append)
-    assert found[1:] == [[]]
-
-
-def test_the_others_are_not_known_when_the_line_ends_meanwhile() -> None:
-    scene = chatting()
-    found: list[list[str]] = []
-    scene.talk.others().addCallback(found.append)
-    scene.talk.quit()
-    scene.answers_quit(DONE)
-    assert found == [[]]

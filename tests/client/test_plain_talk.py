@@ -1,41 +1,29 @@
 """Talks with a server that speaks no JSON, where they differ from others, without sockets."""
 
 import pytest
-from twisted.internet.error import ConnectError
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
 
-from chatpair.client.ending import DONE, Ending, ExitStatus
-from chatpair.client.person import PersonTalk
-from chatpair.client.pipe import PipeTalk
+from chatpair.client.plain_line import PlainLine
 from chatpair.client.waiters import UNSETTLED_SAYS
-from chatpair.exchange.pairs import NOBODY
-from tests.support.scene import (
-    BAD_NAME,
-    EITHER_KIND,
-    LOST,
-    Kind,
-    PlainScene,
-    Scene,
-    chatting,
-    nameless,
-    piped_to_bob,
-)
-from tests.support.talks import play
+from chatpair.codecs import plain
+from chatpair.exchange.messages import AnyEvent, Left, Message, Notice, Paired, Timestamp
+from tests.support.played import Endpoint, outcome
+from tests.support.talks import EITHER_KIND, PlainScene, Talk, play
 from tests.support.transcript import scenes
-
-FROM_BOB = "[Sun Nov 22 20:22:01 2026] bob: (hi)"
 
 # Falling back
 
 
-@pytest.mark.parametrize("answer", ["OK", "Reuse", BAD_NAME])
+@pytest.mark.parametrize("answer", ["OK", "Reuse", "[bad name]"])
 def test_a_server_that_takes_the_mode_for_a_name_is_talked_with_plainly(answer: str) -> None:
-    scene = Scene(PersonTalk, "alice")
-    remote = scene.endpoint.accept()
-    remote.prints(answer)
-    assert remote.transport.disconnecting
-    remote.drops()
-    scene.remote = scene.endpoint.accept()
-    assert (scene.remote.lines(), scene.results) == ([b"alice"], [])
+    talk = Talk()
+    for step in ("a new person", f"accepted, and told {answer}", "the connection is lost"):
+        told = talk.does(step)
+    assert told[1:] == ["(connects)"]
+    talk.stage.remote = talk.stage.endpoint.accept()
+    assert talk.stage.remote.lines() == [b"alice"]
 
 
 @pytest.mark.parametrize(
@@ -48,50 +36,34 @@ def test_a_server_that_takes_the_mode_for_a_name_is_talked_with_plainly(answer: 
     ],
 )
 @EITHER_KIND
-def test_a_server_that_says_another_thing_is_a_problem(kind: Kind, answer: str, text: str) -> None:
-    scene = Scene(kind, "alice")
-    remote = scene.endpoint.accept()
-    remote.prints(answer)
-    remote.drops()
-    assert scene.results == [Ending(ExitStatus.NO_CONNECTION, text)]
-    assert (scene.endpoint.attempts, scene.notices()) == ([], [])
+def test_a_server_that_says_another_thing_is_a_problem(kind: str, answer: str, text: str) -> None:
+    talk = Talk()
+    for step in (f"a new {kind}", f"accepted, and told {answer}"):
+        talk.does(step)
+    assert talk.does("the connection is lost") == [f"(ends 2: {text})"]
 
 
 @EITHER_KIND
-def test_who_quits_meanwhile_does_not_fall_back(kind: Kind) -> None:
-    scene = Scene(kind, "alice")
-    remote = scene.endpoint.accept()
-    remote.prints("OK")
-    scene.talk.quit()
-    remote.drops()
-    assert (scene.results, scene.endpoint.attempts) == ([DONE], [])
-
-
-def test_a_second_connection_that_can_t_be_made_is_a_problem() -> None:
-    scene = PlainScene(PipeTalk, "alice")
-    scene.endpoint.refuse()
-    assert [type(why) for why in scene.results] == [ConnectError]
-
-
-def test_a_server_that_is_full_by_then_is_a_problem() -> None:
-    scene = PlainScene(PersonTalk, "alice")
-    scene.claims("alice")
-    scene.remote.prints("The server is full.")
-    scene.remote.drops()
-    assert scene.notices() == ["The server is full."]
-    assert scene.results == [LOST]
+def test_who_quits_meanwhile_does_not_fall_back(kind: str) -> None:
+    scene = """
+        a new one -> (connects)
+        accepted, and told OK -> (hangs up)
+        quits
+        the connection is lost -> (ends 0)
+    """
+    play(scene, kind=kind)
 
 
 @pytest.mark.parametrize("name", ["/help", "/foo", "/who", "To:bob"])
 def test_a_name_that_the_server_takes_for_a_command_can_be_corrected(name: str) -> None:
-    scene = nameless(PersonTalk, PlainScene)
-    scene.types(name)
-    assert (scene.notices(), scene.endpoint.attempts) == ([BAD_NAME], [])
-    scene.types("alice")
-    scene.claims("alice")
+    scene = f"""
+        an unnamed person -> (asks for a name) | (reads)
+        said {name} -> [bad name] | (asks for a name)
+        said alice -> (waits) | (connects)
+    """
+    play(scene, PlainScene)
 
 
-# PLAIN
 @scenes(
     """
     What a person types is said or done.
@@ -155,58 +127,116 @@ def test_a_name_that_the_server_takes_for_a_command_can_be_corrected(name: str) 
         said one -> say(0, one)
         the connection is lost -> (waits) | (ends 7: The talk ended early: the connection was lost
             for too long, or the server was restarted.)
+    What comes before the name is shown, and whoever leaves is named if that is known.
+        a new person -> (connects)
+        connected -> name(alice)
+        printed Welcome to chat.example.org. -> Welcome to chat.example.org.
+        printed OK -> Welcome, alice. | (reads)
+        printed Quit. | \\ex -> The other has left. | x
+    What became of a text is known where nobody is, or who has left.
+        a person with bob, watched -> (reads)
+        said hi -> say(0, hi) | [waiting 1, last waiting] | [2 bytes] | [last sent] | [waiting 0]
+        printed Quit. -> [peer None, last None] | bob has left.
+        said hi -> say(0, hi) | [waiting 1, last waiting] | [2 bytes] | [last sent] | [waiting 0]
+        printed [nobody] -> [last failed] | [nobody]
+        printed You are chatting with bob. -> [peer bob, last None] | You are chatting with bob.
+        said /bye -> bye()
+        printed You are free. -> [peer None] | You are free.
+    Nobody is told of typing, and who is there is not known.
+        a person with bob -> (reads)
+        a key is pressed
+        asks who else is here -> others: []
+    A server that lets one go unasked ends the talk.
+        a person with bob -> (reads)
+        printed Quit | [Sun Nov 22 20:22:01 2026] bob: (hi) -> (waits) | (hangs up) | (ends 0)
+    Who quits before there is a connection gives it up.
+        a new person -> (connects)
+        quits -> (ends 0)
+    A second connection that can't be made is a problem.
+        a new pipe -> (connects)
+        no connection -> (ends: ConnectError)
+    A server that is full by then is one too.
+        a new person -> (connects)
+        connected -> name(alice)
+        printed The server is full. -> The server is full.
+        the connection is lost -> (ends 2: The connection to the server was lost.)
+    The server waits until the output takes more.
+        a pipe with bob -> (reads many)
+        the output is full
+        printed [Sun Nov 22 20:22:01 2026] bob: (hi) | [Sun Nov 22 20:22:01 2026] bob: (ho) |
+            Quit. -> bob: (hi)
+        the output takes more -> quit() | bob: (ho) | (the peer is gone) | bob has left.
     """
 )
 def test_a_talk_is_plain(scene: str) -> None:
     play(scene, PlainScene)
 
 
-def test_a_text_is_sent_and_not_delivered_where_nobody_is() -> None:
-    scene = chatting(PlainScene)
-    lasts = []
-    for answer in ("Quit.", NOBODY):
-        scene.types("hi")
-        lasts.append(scene.screen.standings[-1].last)
-        scene.remote.prints(answer)
-        lasts.append(scene.screen.standings[-1].last)
-    assert lasts == ["sent", None, "sent", "failed"]
-
-
-def test_who_has_hung_up_has_no_peer() -> None:
-    scene = chatting(PlainScene)
-    assert scene.screen.standings[-1].peer == "bob"
-    scene.types("/bye")
-    scene.remote.prints("You are free.")
-    assert scene.screen.standings[-1].peer is None
-    assert scene.screen.standings[-1].connected
-
-
-def test_nobody_is_told_of_typing_and_who_is_there_is_not_known() -> None:
-    scene = chatting(PlainScene)
-    scene.talk.is_typing()
-    found: list[list[str]] = []
-    scene.talk.others().addCallback(found.append)
-    assert (scene.remote.lines(), found) == ([], [[]])
-
-
 def test_no_more_lines_are_read_than_the_server_takes() -> None:
-    scene = piped_to_bob(PlainScene)
-    scene.remote.takes_more(False)
-    scene.types(*(str(number) for number in range(UNSETTLED_SAYS)))
-    assert not scene.screen.wanted
-    scene.talk.input_ended()
-    assert b"Quit" not in scene.remote.lines()
-    scene.remote.takes_more(True)
-    assert scene.screen.sizes == [len(str(number)) for number in range(UNSETTLED_SAYS)]
-    scene.answers_quit(DONE)
+    talk = Talk(PlainScene)
+    for step in ("a pipe with bob, watched", "the server takes no more"):
+        talk.does(step)
+    lines = " | ".join(map(str, range(UNSETTLED_SAYS)))
+    assert talk.does(f"said {lines}")[-1] == "(waits)"
+    assert "quit()" not in talk.does("the input ends")
+    sizes = [one for one in talk.does("the server takes all") if "bytes" in one]
+    assert sizes == [f"[{len(str(number))} bytes]" for number in range(UNSETTLED_SAYS)]
+    assert talk.does("let go") == ["[connected False, peer None]", "(ends 0)"]
 
 
-def test_the_server_waits_until_the_output_takes_more() -> None:
-    scene = piped_to_bob(PlainScene)
-    scene.talk.pauseProducing()
-    scene.remote.prints(FROM_BOB, FROM_BOB, "Quit.")
-    assert scene.remote.transport.producerState == "paused"
-    assert (len(scene.screen.messages), scene.notices()) == (1, [])
-    scene.talk.resumeProducing()
-    assert scene.remote.transport.producerState == "producing"
-    assert (len(scene.screen.messages), scene.notices()) == (2, ["bob has left."])
+def test_a_line_without_an_end_ends_the_talk() -> None:
+    talk = Talk(PlainScene)
+    talk.does("a person with bob")
+    said = talk.stage.remote.protocol.dataReceived
+    said(b"x" * (PlainLine.MAX_LENGTH - 1) + b"\r\n")
+    assert len(talk.stage.screen.log) == 1
+    said(b"x" * (PlainLine.MAX_LENGTH + 2))
+    assert talk.does("quits")[-1] == "(ends 2: The connection to the server was lost.)"
+
+
+def test_a_further_call_waits_for_no_answer_to_the_last() -> None:
+    endpoint = Endpoint()
+    line = PlainLine(endpoint, "alice", lambda _: None, lambda _: None, clock=Clock())
+    line.start()
+    remote = endpoint.accept()
+    remote.prints("OK")
+    first, second = outcome(line.call("bob")), outcome(line.call("carol"))
+    remote.prints("You are chatting with carol.")
+    assert ([why.code for why in first], second) == (["try-later"], ["carol"])
+
+
+@given(st.lists(st.integers(0, 200)))
+def test_it_does_not_matter_where_the_bytes_are_cut(cuts: list[int]) -> None:
+    talk = Talk(PlainScene)
+    talk.does("a person")
+    events: list[AnyEvent] = [
+        Paired("bob"),
+        Message("bob", "hi", Timestamp(0.0)),
+        Notice("grüß"),
+        Left("bob", "quit"),
+    ]
+    data = b"".join(map(plain.render, events))
+    begin = 0
+    for end in [*sorted(cut for cut in cuts if cut < len(data)), len(data)]:
+        talk.stage.remote.protocol.dataReceived(data[begin:end])
+        begin = end
+    shown = ["(rings)", "You are chatting with bob.", "bob: (hi)", "grüß", "bob has left."]
+    assert talk.stage.screen.log == shown
+
+
+STATES = {
+    "connected": ["a new person", "connected"],
+    "named": ["a person"],
+    "calling": ["a person for bob"],
+    "quitting": ["a person with bob", "quits"],
+}
+
+
+@given(st.binary(max_size=60), st.sampled_from([*STATES]))
+def test_no_bytes_of_a_server_raise_anything(data: bytes, state: str) -> None:
+    talk = Talk(PlainScene)
+    for step in STATES[state]:
+        talk.does(step)
+    talk.stage.remote.protocol.dataReceived(data + b"\r\n")
+    talk.stage.remote.drops()
+    assert len(talk.stage.results) == 1 or not talk.stage.remote.protocol.connected

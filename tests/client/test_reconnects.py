@@ -11,8 +11,8 @@ from chatpair.client.screen import LINK_LOST
 from tests.support.clients import PAIRED, TO_BOB, WELCOME, Piped, at, fill, spins_until, two
 from tests.support.emulator import Terminal
 from tests.support.proxy import Proxy
-from tests.support.scene import AGAIN, TALK_IS_OVER
 from tests.support.server import Client, Server
+from tests.support.steps import AGAIN, TALK_IS_OVER
 
 WAITING = "Waiting for bob ..."
 OF_BOB = TALK_IS_OVER.replace("bob", "alice")

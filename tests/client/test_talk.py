@@ -1,8 +1,7 @@
 """What the client makes of what a person types and of what the server tells, without sockets."""
 
 from chatpair.codecs import plain
-from tests.support.scene import chatting
-from tests.support.talks import play
+from tests.support.talks import Talk, play
 from tests.support.transcript import scenes
 
 
@@ -114,15 +113,13 @@ def test_a_person_talks(scene: str) -> None:
 
 
 def test_help_tells_of_nothing_that_a_client_does_by_itself() -> None:
-    scene = chatting()
-    scene.types("/help")
+    talk = Talk()
+    talk.does("a person with bob")
     without = [line for line in plain.HELP.split("\n") if line[:4] not in ("/key", "/end")]
-    assert scene.notices() == without
+    assert talk.does("said /help") == without
     assert len(without) == 9
-    scene.types("/key", "/end", "/foo")
-    assert scene.notices() == [
+    assert talk.does("said /key | /end | /foo") == [
         "You need no key: this client comes back by itself.",
         "You need no /end: this client says when it leaves.",
         "No such command: /foo. Type /help, or put a space first to say it.",
     ]
-    assert scene.said() == []

@@ -1,12 +1,7 @@
 """How the client waits for the one to call, without sockets."""
 
-import pytest
-
-from tests.support.scene import PlainScene
-from tests.support.talks import play
+from tests.support.talks import EITHER_KIND, PlainScene, play
 from tests.support.transcript import scenes
-
-EITHER_KIND = pytest.mark.parametrize("kind", ["person", "pipe"])
 
 
 @scenes(

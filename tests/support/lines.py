@@ -16,9 +16,18 @@ from msgspec import Struct
 from twisted.internet.defer import Deferred
 
 from chatpair.client.errors import NotDelivered, Refused
-from chatpair.exchange.messages import Block, Message, SetDnd
+from chatpair.exchange.messages import Message
 from tests.support.played import Play, Slow, named, paired, plain
-from tests.support.steps import BETWEEN, Script, play_with, shortened, text, written
+from tests.support.steps import (
+    BETWEEN,
+    COMMANDS,
+    Script,
+    event,
+    play_with,
+    shortened,
+    text,
+    written,
+)
 
 ASKED: dict[str, Callable[[Any, str], Deferred[Any]]] = {
     "start": lambda line, _: line.start(),
@@ -27,8 +36,7 @@ ASKED: dict[str, Callable[[Any, str], Deferred[Any]]] = {
     "call": lambda line, name: line.call(name),
     "who": lambda line, _: line.who(),
     "bye": lambda line, _: line.hang_up(),
-    "dnd": lambda line, _: line.apply(SetDnd(True)),
-    "block": lambda line, name: line.apply(Block(name)),
+    "set": lambda line, setting: line.apply(event(setting, COMMANDS)),
     "typing": lambda line, _: line.typing(),
     "settled": lambda line, _: line.settled(),
     "quit": lambda line, _: line.quit(),
@@ -43,11 +51,8 @@ class Program(Script):
 
     stage: Play
 
-    def __init__(self, starts: dict[str | None, Any]) -> None:
-        """Take how a line starts, by how a transcript says so; a plain one counts nothing."""
+    def __init__(self) -> None:
         super().__init__()
-        self._starts = starts
-        self.acknowledges = starts is STARTS
         self._asked: dict[str, Deferred[Any]] = {}
         self._came: list[str] = []
         self._links: list[bool] = []
@@ -75,8 +80,8 @@ class Program(Script):
             yield f"(ends: {_reason(why)})" if why else "(ends)"
 
     def stays_as_it_is(self) -> None:
-        """See that nothing follows by itself any more, but of a line that pings."""
-        if self._is_over or not self.acknowledges:
+        """See that nothing follows by itself any more from a line that has ended."""
+        if self._is_over:
             self.stage.clock.advance(60)
             assert list(self.follows()) == []
 
@@ -85,7 +90,7 @@ class Program(Script):
     def _begins(self, how: str | None, slow: str | None) -> None:
         if slow:
             self._slow = Slow(Message) if "messages" in slow else Slow()
-        play = self._starts[how](on_event=self._slow)
+        play = STARTS[how](on_event=self._slow)
         self.begins_with(play, 0 if slow == ", slow" else play.seq)
         self._links = list(play.links)
         if self._slow is not None:
@@ -141,8 +146,8 @@ def _reason(why: Exception) -> str:
     return type(why).__name__
 
 
-def play(scene: str, starts: dict[str | None, Any] = STARTS) -> None:
-    """Play a scene of a line, which starts in one of some ways."""
-    program = Program(starts)
+def play(scene: str) -> None:
+    """Play a scene of a line."""
+    program = Program()
     play_with(program, scene)
     program.stays_as_it_is()

@@ -1,6 +1,7 @@
 """A line without sockets: the test plays the server, and the clock stands still."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from msgspec import UnsetType
@@ -237,46 +238,41 @@ class Shown:
     """A screen that keeps what it is given, and rings no bell aloud."""
 
     def __init__(self) -> None:
-        self.messages: list[Message] = []
-        self.notices: list[str] = []
-        self.standings: list[Standing] = []
-        self.sizes: list[int] = []
-        self.log: list[str] = []  # all but standings and sizes, in order
-        self.questions = self.passwords = self.rings = 0
+        self.log: list[str] = []
+        self.is_watched = False  # how things stand is kept as well
         self.wanted = self.many = False
+        self._standing = Standing()
 
     def show(self, event: AnyEvent) -> None:
         if isinstance(event, Message):
-            self.messages.append(event)
             self.log.append(f"{event.sender}: ({event.text})")
         else:
-            for line in screen.lines(event):
-                self.notice(line)
+            self.log += screen.lines(event)
 
     def notice(self, text: str) -> None:
-        self.notices.append(text)
         self.log.append(text)
 
     def ask_name(self) -> None:
-        self.questions += 1
         self.log.append("(asks for a name)")
 
     def ask_password(self) -> None:
-        self.passwords += 1
         self.log.append("(asks for a password)")
 
     def take_lines(self, wanted: bool, many: bool) -> None:
         self.wanted, self.many = wanted, many
 
     def stands(self, standing: Standing) -> None:
-        assert [standing] != self.standings[-1:]
-        self.standings.append(standing)
+        before, self._standing = asdict(self._standing), standing
+        changes = {key: new for key, new in asdict(standing).items() if new != before[key]}
+        assert changes
+        if self.is_watched:
+            self.log.append(f"[{', '.join(f'{key} {new}' for key, new in changes.items())}]")
 
     def arrived(self, size: int) -> None:
-        self.sizes.append(size)
+        if self.is_watched:
+            self.log.append(f"[{size} bytes]")
 
     def ring(self) -> None:
-        self.rings += 1
         self.log.append("(rings)")
 
     def peer_left(self) -> None:

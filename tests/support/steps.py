@@ -31,6 +31,7 @@ from chatpair.exchange.messages import (
     Acknowledge,
     Error,
     Here,
+    JsonCommand,
     JsonEvent,
     Message,
     Named,
@@ -41,19 +42,25 @@ from chatpair.exchange.messages import (
 )
 from chatpair.exchange.pairs import NOBODY
 from tests.support.played import Stage
-from tests.support.scene import AGAIN, TALK_IS_OVER
 
 BETWEEN = " | "
+TALK_IS_OVER = (
+    "The talk with bob is over: the connection was lost for too long, or the server was restarted."
+)
+AGAIN = "Connected again."
+BAD_NAME = "Bad name: no space and none of : [ ] ( ) / * , in a name"
 LONG = {
     "[too long]": TOO_LONG,
     "[nobody]": NOBODY,
     "[link lost]": LINK_LOST,
     "[again]": AGAIN,
     "[all over]": TALK_IS_OVER,
+    "[bad name]": BAD_NAME,
 }
 SHORT = {text: short for short, text in LONG.items()}
-VALUES = {"-": None, "on": True, "off": False}
+VALUES = {"-": None, "on": True, "off": False, "True": True, "False": False}
 KINDS: dict[str, Any] = {kind.__struct_config__.tag: kind for kind in get_args(JsonEvent)}
+COMMANDS: dict[str, Any] = {kind.__struct_config__.tag: kind for kind in get_args(JsonCommand)}
 
 
 def written(struct: Any) -> str:
@@ -89,11 +96,11 @@ def text(short: str) -> str:
     return short.replace("\\n", "\n").replace("\\e", "\x1b").replace("\\0", "\0")
 
 
-def event(line: str) -> JsonEvent:
-    """Return the event that a transcript tells."""
+def event(line: str, kinds: dict[str, Any] = KINDS) -> Any:
+    """Return the event, or another kind of message, that a transcript tells."""
     found = re.fullmatch(r"(\w+)\((.*)\)", line)
     assert found is not None, line
-    kind = KINDS[found[1]]
+    kind = kinds[found[1]]
     if kind is Here:
         *names, more = found[2].split(", ")
         return Here([Present(name.rstrip("*"), name.endswith("*")) for name in names], int(more))
@@ -105,8 +112,7 @@ def event(line: str) -> JsonEvent:
             values[place] = int(values[place])
     if kind is Message:
         values.append(Timestamp(0.0))
-    told: JsonEvent = kind(*values)
-    return told
+    return kind(*values)
 
 
 class Script:
@@ -198,8 +204,8 @@ class Script:
         self.stage.remote = self.stage.endpoint.accept()
         self._is_up = True
         assert self.stage.remote.lines() == [b"Mode:json"]
-        if answer:
-            self.stage.remote.prints(answer)
+        if answer is not None:
+            self.stage.remote.prints(text(answer))
 
     def _lost(self, again: str | None = None) -> None:
         self._is_up = False
@@ -243,7 +249,7 @@ STEPS: dict[str, Callable[..., None]] = {
 
 def play_with(script: Script, scene: str) -> None:
     """Play a scene, of which all must follow that it says, and nothing else."""
-    lines = dedent(re.sub(r"\n {8,}(?=\S)", " ", scene)).strip()
-    for line in re.split(r"\n(?=\S)", lines):
+    for line in re.sub(r"\n +(?=\S)", " ", dedent(scene).strip()).split("\n"):
         step, _, answer = line.partition(" -> ")
-        assert script.does(step) == list(filter(None, answer.split(BETWEEN))), f"after: {step}"
+        follows = script.does(step)
+        assert follows == list(filter(None, answer.split(BETWEEN))), f"{step} -> {follows}"

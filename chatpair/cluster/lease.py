@@ -154,17 +154,23 @@ class Lease:
 
     def claim(self, name: Name) -> "Deferred[Outcome]":
         """Ask for a name, which may be cancelled; "later" if it can't be claimed in time."""
-        if self.ready:
-            return self._claim(name)
-        if self._stopped or (self._tried and not self._engine.connected):
-            return succeed("later")
+        return Deferred.fromCoroutine(self._claim(name))
 
-        def waited(_: None) -> "Outcome | Deferred[Outcome]":
-            return self._claim(name) if self.ready else "later"
-
-        waiting: Deferred[None] = Deferred(self._waiting.stop)
-        self._waiting.start(waiting)
-        return waiting.addCallback(waited)
+    async def _claim(self, name: Name) -> Outcome:
+        may_wait = not self._stopped and (self._engine.connected or not self._tried)
+        if not self.ready and may_wait:
+            waiting: Deferred[None] = Deferred(self._waiting.stop)
+            self._waiting.start(waiting)
+            await waiting
+        if not self.ready:
+            return "later"
+        stay = self._stay
+        outcome = await self._names.claim(name)
+        alive = self.check()
+        if outcome == "yours" and not (alive and stay is self._stay and self.entitled):
+            self._names.release(name)
+            return "later"
+        return outcome
 
     def leave(self) -> "Deferred[None]":
         """Be no member any more, if the engine can be told: the names are then free at once.
@@ -188,18 +194,6 @@ class Lease:
             asked = self._engine.script(script, KEYS, [*stay])
             left = await asked.addTimeout(LEAVING_SECONDS, self._clock)
             script = SWEEP
-
-    def _claim(self, name: Name) -> "Deferred[Outcome]":
-        stay = self._stay
-
-        def claimed(outcome: Outcome) -> Outcome:
-            alive = self.check()
-            if outcome == "yours" and not (alive and stay is self._stay and self.entitled):
-                self._names.release(name)
-                return "later"
-            return outcome
-
-        return self._names.claim(name).addCallback(claimed)
 
     def _update(self) -> None:
         ready = self.entitled and self._names.is_open

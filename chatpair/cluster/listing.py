@@ -1,6 +1,6 @@
 """Who is here, at all nodes: one of them has it put together, however many ask at whichever."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -28,7 +28,7 @@ class _Shared(Generic[T]):
     Who wants it while it is under way waits for the next: what is on its way was said before.
     """
 
-    def __init__(self, clock: IReactorTime, ask: Callable[[], Deferred[T]]) -> None:
+    def __init__(self, clock: IReactorTime, ask: Callable[[], Awaitable[T]]) -> None:
         self._clock = clock
         self._ask = ask
         self._waiting: list[Deferred[T]] = []
@@ -72,9 +72,7 @@ class Listing:
         self._exchange = exchange
         self._ask = ask
         self._all: _Shared[dict[str, Any]] = _Shared(exchange.clock, self._ask_all)
-        self._others: _Shared[list[frames.List]] = _Shared(
-            exchange.clock, lambda: ensureDeferred(self._ask_one())
-        )
+        self._others: _Shared[list[frames.List]] = _Shared(exchange.clock, self._ask_one)
 
     def who(self) -> Deferred[Here] | None:
         """Fire with who is at all nodes, as far as they answer, unless there is but this one."""

@@ -69,7 +69,7 @@ class Questions:
         (self._overdue_list if question is True else self._overdue).start(asked)
         for inc in list(asked.waiting):
             self._mesh.send(inc, frames.Ask(number, question))
-        self._settle(asked)
+        self.unanswered("", number)
         return asked.done
 
     def answered(self, inc: str, frame: frames.Answer) -> None:
@@ -83,32 +83,28 @@ class Questions:
         fits = isinstance(frame.answer, _KINDS[type(asked.question)])
         if fits:
             asked.answers[inc] = frame.answer
-        self._settle(asked, inc)
+        self.unanswered(inc, frame.ask)
         if not fits:
             raise TypeError(f"an answer of the wrong kind to question {frame.ask}")
 
     def unanswered(self, inc: str, ask: int) -> None:
-        """Wait for no answer of a node that has not understood the question, or was not."""
+        """Wait no more for the answer of a node, and finish if that was the last."""
         asked = self._asked.get(ask)
         if asked is not None:
-            self._settle(asked, inc)
+            asked.waiting.discard(inc)
+            if not asked.waiting:
+                self._finish(asked)
 
     def forget_node(self, inc: str) -> None:
         """Wait for no answer of a node that is dead."""
-        for asked in list(self._asked.values()):
-            self._settle(asked, inc)
-
-    def _settle(self, asked: _Asked, inc: str = "") -> None:
-        """Wait no more for a node, and finish if that was the last."""
-        asked.waiting.discard(inc)
-        if not asked.waiting:
-            self._finish(asked)
+        for number in list(self._asked):
+            self.unanswered(inc, number)
 
     def _finish(self, asked: _Asked) -> None:
-        if self._asked.pop(asked.number, None) is not None:
-            self._overdue.stop(asked)
-            self._overdue_list.stop(asked)
-            asked.done.callback(asked.answers)
+        del self._asked[asked.number]
+        self._overdue.stop(asked)
+        self._overdue_list.stop(asked)
+        asked.done.callback(asked.answers)
 
     def asked(self, inc: str, frame: frames.Ask) -> None:
         """Answer another node."""
@@ -175,11 +171,10 @@ class Questions:
         self._exchange.held.key_was_wrong(frame.host, counting=False)
 
     def host_of(self, name: Name) -> Deferred[str | None]:
-        if not self._mesh.ready:
-            return succeed(None)
+        return Deferred.fromCoroutine(self._host_of(name))
 
-        def located(inc: str | None) -> Deferred[Answers]:
-            return self._ask([] if inc in (None, self._mesh.me) else [inc or ""], name.key)
-
-        answers: Deferred[Answers] = self._mesh.locate(name.key).addCallback(located)
-        return answers.addCallback(lambda hosts: next(iter(hosts.values()), None))
+    async def _host_of(self, name: Name) -> str | None:
+        inc = await self._mesh.locate(name.key) if self._mesh.ready else None
+        if inc is None or inc == self._mesh.me:
+            return None
+        return (await self._ask([inc], name.key)).get(inc)

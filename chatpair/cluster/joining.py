@@ -9,9 +9,7 @@ from chatpair.cluster.validity import SILENCE
 class Obstacle:
     """Members that keep this node from joining: what is left of dead ones, or alive."""
 
-    def __init__(self, patience: float) -> None:
-        """Take the seconds that they have to be gone, if they are seen to be alive."""
-        self._patience = patience
+    def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
@@ -24,16 +22,16 @@ class Obstacle:
         """Return what was seen of them if they are dead unless it has changed, else nothing."""
         return self._seen if now >= self._dead_at else ""
 
-    def meet(self, seen: str, silence: float, now: float) -> bool:
-        """Take what is counted of them, and the seconds in which it would change if they were
-        alive; tell whether they are, and will not go.
+    def meet(self, seen: str, silence: float, patience: float, now: float) -> bool:
+        """Take what is counted of them, the seconds in which it would change if they were alive,
+        and those that they have to be gone; tell whether they are alive, and will not go.
         """
         is_first, has_changed = self._first_met is None, seen != self._seen
         if has_changed:
             self._seen, self._dead_at = seen, now + silence
         if self._first_met is None:
             self._first_met = now
-        return has_changed and not is_first and now - self._first_met >= self._patience
+        return has_changed and not is_first and now - self._first_met >= patience
 
 
 class Joining:
@@ -47,8 +45,7 @@ class Joining:
         self._id = node_id
         self._lease = lease
         self._former: list[str] = []  # its incarnations that may be members still
-        self._rival = Obstacle(lease)
-        self._other_lease = Obstacle(0)
+        self._obstacle = Obstacle()
         self.me = self._new_inc()
 
     def _new_inc(self) -> str:
@@ -60,26 +57,26 @@ class Joining:
         self.me = self._new_inc()
 
     def connected(self) -> None:
-        """Watch a rival anew: it may not have reached the engine either."""
-        self._rival.forget()
+        """Watch anew who is in the way: they may not have reached the engine either."""
+        self._obstacle.forget()
 
     def asks(self, process: Process, now: float) -> list[bytes | str | int]:
         """Return what JOIN is to be told, once more."""
         self.tries += 1
         who = self.me, self.tries, f"{process.word}.{secrets.token_hex(8)}", process.lost_epoch
-        dead = (each.if_dead(now).encode("latin-1") for each in (self._rival, self._other_lease))
-        return [*who, f"{self._lease:g}", *dead, *self._former]
+        dead = self._obstacle.if_dead(now).encode("latin-1")
+        return [*who, f"{self._lease:g}", dead, *self._former]
 
     def succeeded(self) -> None:
         """Know of nobody in the way, and of none that it was."""
-        self._rival.forget()
-        self._other_lease.forget()
+        self._obstacle.forget()
         self._former.clear()
 
     def refused(self, kind: str, rest: list[str], now: float) -> str:
         """Take what JOIN has answered; return why this node can never be a member, if so."""
-        if kind == "RIVAL" and self._rival.meet(rest[0], SILENCE * self._lease, now):
+        meet = self._obstacle.meet
+        if kind == "RIVAL" and meet(rest[0], SILENCE * self._lease, self._lease, now):
             return f"Another node has the id {self._id}."
-        if kind == "LEASE" and self._other_lease.meet(rest[1], SILENCE * float(rest[0]), now):
-            return f"The other nodes have --lease {rest[0]}, which must be the same for all."
+        if kind == "LEASE" and meet(rest[0], SILENCE * float(rest[1]), 0.0, now):
+            return f"The other nodes have --lease {rest[1]}, which must be the same for all."
         return ""

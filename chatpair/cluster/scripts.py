@@ -106,8 +106,8 @@ def _script(text: str) -> Script:
 
 
 JOIN = _script(r"""
--- ARGV: me, join, a new epoch, one that has ended, my lease, a rival and members of another lease
--- as they were when last seen, if they are dead, my former incs...
+-- ARGV: me, join, a new epoch, one that has ended, my lease, who was in the way as they were when
+-- last seen, if they are dead, my former incs...
 local me, join = ARGV[1], tonumber(ARGV[2])
 local epoch = call('GET', P .. 'epoch')
 if not epoch or epoch == ARGV[4] then
@@ -116,33 +116,30 @@ if not epoch or epoch == ARGV[4] then
   call('DEL', P .. 'settling')
   call('SADD', P .. 'settling', '')
 end
-for i = 8, #ARGV do
+for i = 7, #ARGV do
   if is_member(ARGV[i]) then bury(ARGV[i]) end
 end
-local lease, others = call('GET', P .. 'lease'), call('HGETALL', NODES)
-if lease and tonumber(lease) and lease ~= ARGV[5] and #others > 0 then
-  local seen = {}
-  for i = 1, #others, 2 do seen[#seen + 1] = others[i] .. ' ' .. others[i + 1] end
-  table.sort(seen)
-  seen = table.concat(seen, ', ')
-  if seen ~= ARGV[7] then return {'LEASE', lease, seen} end
-  for i = 1, #others, 2 do bury(others[i]) end
+local lease, nodes = call('GET', P .. 'lease'), call('HGETALL', NODES)
+local differs = lease and tonumber(lease) and lease ~= ARGV[5]
+local id, others, seen = string.match(me, '^(.*)%.'), {}, {}
+for i = 1, #nodes, 2 do
+  local inc, value = nodes[i], nodes[i + 1]
+  if inc == me then
+    if (tonumber((parts(value))) or 0) >= join then return {'LATE'} end
+  elseif differs or string.match(inc, '^(.*)%.') == id then
+    others[#others + 1] = inc
+    seen[#seen + 1] = inc .. ' ' .. value
+  end
 end
+table.sort(seen)
+seen = table.concat(seen, ', ')
+if seen ~= '' and seen ~= ARGV[6] then
+  return {differs and 'LEASE' or 'RIVAL', seen, lease}
+end
+for _, inc in ipairs(others) do bury(inc) end
 call('SET', P .. 'lease', ARGV[5])
 if call('SISMEMBER', P .. 'dead', me) + call('SISMEMBER', P .. 'stale', me) > 0 then
   return {'DEAD'}
-end
-local id = string.match(me, '^(.*)%.')
-local nodes = call('HGETALL', NODES)
-for i = 1, #nodes, 2 do
-  local inc, value = nodes[i], nodes[i + 1]
-  if inc ~= me and string.match(inc, '^(.*)%.') == id then
-    local seen = inc .. ' ' .. value
-    if seen ~= ARGV[6] then return {'RIVAL', seen} end
-    bury(inc)
-  elseif inc == me and (tonumber((parts(value))) or 0) >= join then
-    return {'LATE'}
-  end
 end
 call('HSET', NODES, me, join .. ':0:0')
 if call('EXISTS', P .. 'settling') == 1 then call('SADD', P .. 'settling', me) end
@@ -151,7 +148,7 @@ table.insert(reply, 2, epoch)
 return reply
 """)
 """Reply: MEMBER, epoch, then as HEARTBEAT; or DEAD; or RIVAL and what is counted of the one
-who has the id; or LEASE, that of the members, and what is counted of them."""
+who has the id; or LEASE, what is counted of the members, and their lease; or LATE."""
 
 HEARTBEAT = _script(r"""
 -- ARGV: me, join, epoch, whether I saw it settle long enough, whether I have claimed all names of

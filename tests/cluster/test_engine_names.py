@@ -42,7 +42,7 @@ def test_names_are_taken_as_in_a_table(
 
     def join(inc: str) -> None:
         nonlocal epoch
-        reply = kept_store.do(scripts.JOIN, (1, *scripts.KEYS, inc, 1, "run", "word", "10", "", ""))
+        reply = kept_store.do(scripts.JOIN, (1, *scripts.KEYS, inc, 1, "run", "word", "10", ""))
         assert reply[0] == b"MEMBER"
         epoch = reply[1].decode()
 
@@ -146,7 +146,7 @@ def test_who_asks_for_more_when_all_is_claimed_again_has_no_batch_beside_another
 
 def join_alone(engine: Store) -> str:
     """Let a.0 join an empty engine; return the epoch, or nothing if it was refused."""
-    reply = engine.do(scripts.JOIN, (1, *scripts.KEYS, "a.0", 1, "run", "word", "10", "", ""))
+    reply = engine.do(scripts.JOIN, (1, *scripts.KEYS, "a.0", 1, "run", "word", "10", ""))
     return reply[1].decode() if reply[0] == b"MEMBER" else ""
 
 

@@ -281,7 +281,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
                 if self[option] is not None:
                     raise usage.UsageError(f"--{option} needs --cluster: where the others meet")
         else:
-            from chatpair.cluster.option import engine_address
+            from chatpair.cluster.address import engine_address
 
             self["cluster"] = engine_address(self["cluster"], self["cluster-auth"])
             self["node"] = self["node"] or token_hex(4)

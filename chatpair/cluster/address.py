@@ -1,10 +1,16 @@
-"""Where the engine is, and how to get in: what --cluster says."""
+"""Where the engine is, and how to get in: what --cluster and --cluster-auth say."""
 
+import os
 import re
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from twisted.python import usage
+
+from chatpair.extras import how_to_install
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
@@ -54,35 +60,33 @@ class EngineAddress:
             raise ValueError("a URL with # in it; write %23")
         credentials, _, places = authority.rpartition("@")
         user, _, password = (unquote(part) for part in credentials.partition(":"))
-        common = cls(user=user, password=password, tls=kind[2] == "s")
-        if scheme == "unix":
-            return common._with_socket(parts, places)
+        is_socket, tls = scheme == "unix", kind[2] == "s"
+        query = _query(parts, "prefix", *["db"] * is_socket, *["ca"] * tls)
+        prefix = query.get("prefix", "")
+        if not _PREFIX.fullmatch(prefix):
+            raise ValueError(f"no prefix of keys: {prefix!r}")
+        ca = Path(query["ca"]).absolute() if "ca" in query else None
+        common = cls(user=user, password=password, tls=tls, ca=ca, prefix=prefix)
+        if is_socket:
+            if places or len(parts.path) < 2:
+                raise ValueError("a unix socket is written unix:///PATH")
+            database = _database(query.get("db", ""))
+            return replace(common, path=unquote(parts.path), database=database)
         return common._with_places(parts, places, sentinel=bool(kind[3]))
 
-    def _with_socket(self, parts: SplitResult, host: str) -> Self:
-        if host or len(parts.path) < 2:
-            raise ValueError("a unix socket is written unix:///PATH")
-        query = _query(parts, "db", "prefix")
-        database = _database(query.get("db", ""))
-        return replace(self, path=unquote(parts.path), database=database, prefix=_prefix(query))
-
     def _with_places(self, parts: SplitResult, places: str, sentinel: bool) -> Self:
-        query = _query(parts, "prefix", *(["ca"] if self.tls else []))
-        default = SENTINEL_PORT if sentinel else PORT
-        found = tuple(_place(place, default) for place in places.split(","))
-        service, database = "", parts.path.removeprefix("/")
+        port = SENTINEL_PORT if sentinel else PORT
+        found = tuple(_place(place, port) for place in places.split(","))
+        service, rest = "", parts.path.removeprefix("/")
         if sentinel:
-            service, _, database = database.partition("/")
+            service, _, rest = rest.partition("/")
             if not service:
                 raise ValueError(f"which service? Write {parts.scheme}://HOST:PORT/SERVICE")
         elif len(found) > 1:
             raise ValueError("more than one host, which only +sentinel:// may have")
-        ca = Path(query["ca"]).absolute() if "ca" in query else None
-        where = replace(self, places=found, service=unquote(service), database=_database(database))
-        address = replace(where, ca=ca, prefix=_prefix(query))
-        if address.tls:
-            address.tls_for(address.places[0][0])
-        return address
+        if self.tls:
+            self.tls_for(found[0][0])
+        return replace(self, places=found, service=unquote(service), database=_database(rest))
 
     def with_credentials(self, text: str) -> Self:
         """Return the same with what a file or the environment says: PASSWORD or USER:PASSWORD."""
@@ -128,13 +132,6 @@ def _query(parts: SplitResult, *known: str) -> dict[str, str]:
     return {name: values[0] for name, values in found.items()}
 
 
-def _prefix(query: dict[str, str]) -> str:
-    prefix = query.get("prefix", "")
-    if not _PREFIX.fullmatch(prefix):
-        raise ValueError(f"no prefix of keys: {prefix!r}")
-    return prefix
-
-
 def _place(text: str, default: int) -> tuple[str, int]:
     match = _PLACE.match(text)
     if match is None or not (match[1] or match[2]):
@@ -149,3 +146,39 @@ def _database(text: str) -> int:
     if text and not re.fullmatch(r"[0-9]{1,9}", text):
         raise ValueError(f"no number of a database: {text!r}")
     return int(text or 0)
+
+
+def engine_address(url: str, auth: str | None) -> EngineAddress:
+    """Return where an engine is, and the password for it, from wherever there is one."""
+    if not (find_spec("txredisapi") and find_spec("hiredis")):
+        raise usage.UsageError(f"--cluster needs more packages: {how_to_install('cluster')}")
+    try:
+        address = EngineAddress.parse(url)
+    except ValueError as why:
+        raise usage.UsageError(f"--cluster: {why}") from None
+    except ImportError:
+        raise usage.UsageError(
+            f"--cluster with TLS needs more packages: {how_to_install('tls')}"
+        ) from None
+    credentials = os.environ.get("CHATPAIR_CLUSTER_AUTH")
+    if auth is not None:
+        if address.password:
+            raise usage.UsageError("--cluster-auth: there is a password in --cluster already")
+        credentials = _read_credentials(Path(auth))
+    if credentials and not address.password:
+        return address.with_credentials(credentials)
+    if address.user and not address.password:
+        raise usage.UsageError(f"--cluster: the user {address.user} has no password")
+    return address
+
+
+def _read_credentials(path: Path) -> str:
+    try:
+        lines = path.read_bytes().decode().splitlines()
+    except OSError as why:
+        raise usage.UsageError(f"--cluster-auth: can't read {path}: {why.strerror}") from None
+    except ValueError:
+        raise usage.UsageError(f"--cluster-auth: {path} is no text in UTF-8") from None
+    if not lines or not lines[0]:
+        raise usage.UsageError(f"--cluster-auth: there is no password in {path}")
+    return lines[0]

@@ -4,7 +4,6 @@ import errno
 import gc
 import os
 import select
-import socket
 import warnings
 from typing import Any
 
@@ -16,7 +15,7 @@ from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
 from chatpair.epoll.endpoint import ACCEPTS_A_TURN, BACKLOG, EpollServerEndpoint
-from tests.support.turns import Listening, Recorder, Turns, read_all
+from tests.support.turns import Listening, Recorder, Turns, read_all, reset
 
 
 def test_without_watches_left_who_connects_is_turned_away(
@@ -76,9 +75,7 @@ def test_who_has_hung_up_and_is_not_read_costs_no_turns(listening: Listening) ->
 
 
 def test_who_resets_before_being_accepted(listening: Listening) -> None:
-    client = listening.dial()
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    client.close()
+    reset(listening.dial())
     listening.reactor.turn_until(lambda: listening.accepted and listening.accepted[0].reason)
     listening.connect()
 

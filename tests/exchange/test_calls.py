@@ -254,3 +254,4 @@ def test_who_has_set_nothing_costs_nothing(exchange: Exchange) -> None:
     carol.drops()
     assert not list(factory.ringing)
     assert not factory.ringing._callers
+    assert not list(factory.ringing._waiting)

@@ -18,11 +18,10 @@ from tests.support.accounts import htpasswd_line
 from tests.support.clients import Piped, at, spins_until
 from tests.support.emulator import Emulator, status
 from tests.support.forks import BIN
-from tests.support.server import TIMEOUT, Client, Process, Server, own_address, require
+from tests.support.server import TIMEOUT, Client, Server, own_address, require
 
 PERHAPS = "Bad name: if that is a password, say your name first; else say it again"
 SECRET = "tr0ub4dor-grüß"
-PLAIN_LINES = ["Password:", "OK"]
 
 
 @pytest.fixture
@@ -72,21 +71,6 @@ def test_what_htpasswd_writes_is_asked_for(tmp_path: Path, port: str) -> None:
     assert SECRET.encode() not in server.output
     assert b"hunter2" not in server.output
     assert b"wrong password 1" in server.output
-
-
-def test_nc_logs_in_and_what_it_sent_after_that_waits(guarded: Server) -> None:
-    bob = guarded.client("bob")
-    command = [require("nc"), "-N", "127.0.0.1", str(guarded.port)]
-    with Process(command) as nc:
-        nc.write(f"alice\n{SECRET}\nTo:bob\nhello\n".encode())
-        nc.close_input()
-        assert bob.line() == "You are chatting with alice."
-        assert bob.text() == "hello"
-        nc.wait_for("Listening")
-        bob.says("Quit")
-        nc.wait()
-    lines = [*PLAIN_LINES, "You are chatting with bob.", "Listening.", "Quit."]
-    assert nc.output.decode().split("\r\n") == [*lines, ""]
 
 
 # Who can read it
@@ -150,40 +134,27 @@ def test_who_comes_through_a_proxy_is_where_the_proxy_says(path: Path) -> None:
 # While passwords are checked
 
 
-def test_a_pair_talks_and_a_server_stops_while_many_passwords_are_checked(
-    path: Path, port: str
-) -> None:
+def test_a_pair_talks_while_many_passwords_are_checked(path: Path, port: str) -> None:
     with path.open("a") as file:
         file.write(htpasswd_line("slow", SECRET, 10))
     with Server("--auth", f"htpasswd:{path}", port=port) as server:
-        alice, bob = server.client("dave"), server.client("bob")
-        alice.calls("bob")
-        assert bob.line() == "You are chatting with dave."
-
-        def ask(first: int, last: int) -> list[Client]:
-            asking = [server.client("", f"127.0.1.{number}") for number in range(first, last + 1)]
-            for client in asking:
-                client.says("slow", "wrong")
-                assert client.line() == "Password:"
-            return asking
-
-        checked = ask(1, 20)
+        carol, bob = server.client("carol"), server.client("bob")
+        carol.calls("bob")
+        assert bob.line() == "You are chatting with carol."
+        asking = [server.client("", f"127.0.1.{number}") for number in range(1, 21)]
+        for client in asking:
+            client.says("slow", "wrong")
+            assert client.line() == "Password:"
         answers: list[str] = []
-        reader = threading.Thread(target=lambda: answers.extend(each.line() for each in checked))
+        reader = threading.Thread(target=lambda: answers.extend(each.line() for each in asking))
         reader.start()
         while reader.is_alive():
-            alice.says("ping")
+            carol.says("ping")
             assert bob.text() == "ping"
             bob.says("pong")
-            assert alice.text() == "pong"
+            assert carol.text() == "pong"
         reader.join()
         assert answers == ["Wrong password."] * 20
-        waiting = ask(21, 60)
-        server.stop()
-        last = {client.line() for client in waiting}
-        assert last <= {"Wrong password.", "The server is stopping."}
-    assert b"Traceback" not in server.output
-    assert b"Unhandled" not in server.output
 
 
 def test_a_server_in_the_background_checks_too(path: Path, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from zope.interface import directlyProvides
 
-from chatpair.exchange.names import parse
 from chatpair.sessions.password import PERHAPS_A_PASSWORD
 from chatpair.wire.privacy import is_private
 from tests.support.accounts import Guarded, known, slow
@@ -235,13 +234,6 @@ def test_who_had_the_name_before_keeps_it() -> None:
     assert alice.heard() == [PAIRED.format("carol")]
 
 
-def test_the_predicate_for_others(guarded: Guarded) -> None:
-    assert guarded.factory.users.has_account(parse("ALICE"))
-    assert guarded.factory.users.has_account(parse("bob"))
-    assert not guarded.factory.users.has_account(parse("carol"))
-    assert not Guarded().factory.users.has_account(parse("alice"))
-
-
 @pytest.mark.parametrize("right", [True, False])
 def test_a_connection_that_is_lost_meanwhile(right: bool) -> None:
     exchange, checker = slow("alice")
@@ -282,13 +274,3 @@ def test_tls_is_private_under_any_wrapper() -> None:
     assert not is_private(outer)
     directlyProvides(far, ISSLTransport)
     assert is_private(outer)
-
-
-def test_the_time_for_a_name_begins_anew_after_a_password() -> None:
-    alice = Guarded(known(**SECRET)).local()
-    alice.exchange.clock.advance(20)
-    alice.says("alice", "wrong")
-    alice.exchange.clock.advance(20)
-    assert not alice.closed
-    alice.exchange.clock.advance(10)
-    assert alice.closed

@@ -31,6 +31,12 @@ def test_each_wrong_password_makes_the_next_answer_later() -> None:
     exchange = Guarded(known(alice="secret"))
     waits = [fails(exchange, exchange.local()) for _ in range(9)]
     assert waits == [0, 1, 2, 4, 8, 16, 32, 60, 60]
+    alice = exchange.local()
+    alice.says("alice", "secret")
+    exchange.clock.advance(60)
+    alice.says("Quit")
+    assert alice.heard() == ["Password:", "OK", "Quit"]
+    assert fails(exchange, exchange.local()) == 0  # it was forgiven
 
 
 def test_the_owner_comes_from_elsewhere_without_a_wait() -> None:

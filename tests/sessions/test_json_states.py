@@ -119,6 +119,13 @@ What has not left the server when the peer drops has failed.
     bob takes one more
     alice: say(id=2, text=hi) ; bob < [now] alice: (hi)
     bob is lost ; alice < status(id=2, status=failed, why=lost) | left(peer=bob, why=lost)
+What has not left the server a minute after the pair has failed.
+    alice enters in JSON
+    alice talks with bob
+    bob takes one more
+    alice: say(id=1, text=hi) ; bob < [now] alice: (hi)
+    alice: bye() -> free() ; bob < Quit.
+    60 seconds pass ; alice < status(id=1, status=failed, why=lost)
 One may leave a peer who takes no more.
     alice enters in JSON
     alice talks with bob

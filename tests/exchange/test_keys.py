@@ -7,9 +7,7 @@ from twisted.internet.task import Clock
 from chatpair.exchange.keys import (
     NEAR_MISSES,
     WRONG_KEYS,
-    WRONG_KEYS_SECONDS,
     Keyring,
-    TooManyTries,
     token,
     words,
 )
@@ -44,37 +42,6 @@ def test_whose_key_it_is() -> None:
     ring.remove("blue-fox-nine", "alice")
     assert ring.owner_of("blue-fox-nine", "host") is None
     assert ring.owner_of("blue-fox-ten", "host") == "bob"
-
-
-def test_a_host_that_guesses_is_to_wait() -> None:
-    clock = Clock()
-    spoilt: list[str] = []
-    ring: Keyring[str] = Keyring(clock, spoilt.append)
-    ring.add("blue-fox-nine", "alice")
-    for number in range(WRONG_KEYS):
-        assert ring.owner_of(f"guess-{number}", "bad") is None
-        ring.was_wrong("bad")
-    for key in ("guess", "blue-fox-nine"):
-        with pytest.raises(TooManyTries):
-            ring.owner_of(key, "bad")
-    assert ring.owner_of("blue-fox-nine", "good") == "alice"
-    clock.advance(WRONG_KEYS_SECONDS)
-    assert ring.owner_of("blue-fox-nine", "bad") == "alice"
-    assert clock.getDelayedCalls() == []
-    assert spoilt == []
-
-
-def test_a_key_that_was_nearly_guessed_too_often_opens_nothing() -> None:
-    spoilt: list[str] = []
-    ring: Keyring[str] = Keyring(Clock(), spoilt.append)
-    ring.add("blue-fox-nine", "alice")
-    ring.add("red-fox-nine", "bob")
-    for number in range(NEAR_MISSES):
-        assert spoilt == []
-        assert ring.owner_of(f"blue-fox-{number}", f"host-{number}") is None
-    assert spoilt == ["alice"]
-    assert ring.owner_of("blue-fox-nine", "host") is None
-    assert ring.owner_of("red-fox-nine", "host") == "bob"
 
 
 def test_a_right_key_is_no_miss_of_another() -> None:

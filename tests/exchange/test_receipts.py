@@ -15,16 +15,6 @@ OUTCOMES: list[tuple[Outcome, Failing | None]] = [
 ]
 
 
-def test_one_status_speaks_for_many() -> None:
-    says = Says()
-    assert all(says.take(number) for number in (1, 2, 3))
-    for number in (1, 2):
-        says.settle(number, "confirmed")
-    assert says.to_tell() == [Status(2, "confirmed")]
-    assert says.to_tell() == []
-    assert says.status_of(3) is None
-
-
 def test_what_is_long_past_is_forgotten() -> None:
     says = Says()
     for number in range(1, RUNS + 11):

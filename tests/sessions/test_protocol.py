@@ -148,13 +148,6 @@ def test_a_connection(exchange: Exchange, scene: str) -> None:
     play(exchange, scene)
 
 
-def test_ctrl_c_in_telnet_is_quit(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    alice.sends(b"half\xff\xf4\xff\xfd\x06")
-    assert alice.transport.value() == b"\xff\xfc\x06Quit\r\n"
-    assert bob.heard() == ["Quit."]
-
-
 def test_who_is_sorted_and_bounded(exchange: Exchange) -> None:
     names = [f"User{number:03}" for number in range(MAX_LISTED + 5)]
     for name in reversed(names):
@@ -291,18 +284,6 @@ def test_nobody_works_on_the_questions_of_those_who_are_gone(
     monkeypatch.setattr(exchange.factory.calls, "call", None)
     alice.drops()
     assert not exchange.factory.users
-
-
-@pytest.mark.parametrize("how", ["reset", "stop"])
-def test_the_last_lines_are_said_to_a_peer_who_is_slow(exchange: Exchange, how: str) -> None:
-    alice, bob = exchange.pair()
-    bob.fills()
-    alice.says(*map(str, range(300)))
-    if how == "reset":
-        alice.drops()
-    else:
-        exchange.factory.stop()
-    assert bob.heard()[:300] == [said(exchange, str(number)) for number in range(300)]
 
 
 def test_what_a_lost_connection_was_made_of_needs_no_collecting(exchange: Exchange) -> None:

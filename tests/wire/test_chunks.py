@@ -131,17 +131,6 @@ MIXED = (
 )
 
 
-def test_cut_at_every_byte() -> None:
-    for place in range(len(MIXED) + 1):
-        both = [OneExchange(protocol, "paired", 65_536) for protocol in (ChatProtocol, LineByLine)]
-        for exchange in both:
-            for piece in (MIXED[:place], MIXED[place:]):
-                exchange.alice.sends(piece)
-                exchange.settle()
-        assert both[0].told() == both[1].told()
-        assert both[0].told()[1].count(b"alice: (") == 6
-
-
 @pytest.mark.parametrize("before", [0, 1, 7, 30, 62])
 @pytest.mark.parametrize("size", [1_000, 8_000])
 def test_a_chunk_in_which_not_all_is_text(before: int, size: int) -> None:

@@ -54,6 +54,13 @@ Closing reads on to see the end.
     bob takes no more
     alice: Quit
     bob takes all -> Quit. ; alice < Quit | (closed)
+The end of input of a speaker who waits.
+    alice talks with bob
+    bob takes no more
+    alice sends b'one\nlast'
+    alice ends the input -> Listening. ; bob < [now] alice: (one) | [now] alice: (last)
+    bob takes all
+    alice waits
 A command that waits is obeyed once the pair has ended.
     alice talks with bob
     bob takes no more
@@ -88,17 +95,6 @@ def test_the_speaker_reads_on_when_the_full_peer_is_gone(exchange: Exchange) -> 
     exchange.clock.advance(0)
     assert alice.heard() == [NOBODY]
     assert not alice.paused
-
-
-def test_end_of_input_of_a_paused_speaker(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    bob.fills()
-    alice.sends(b"one\nlast")
-    alice.ends_input()
-    assert bob.heard() == [said(exchange, "one"), said(exchange, "last")]
-    assert alice.heard() == ["Listening."]
-    bob.drains()
-    assert alice.protocol.transport.producerState == "paused"  # there is nothing to read
 
 
 def test_a_new_peer_is_not_held_up_by_the_old_one(exchange: Exchange) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.support import lines
 from tests.support.clients import Piped, at
-from tests.support.emulator import Terminal
+from tests.support.emulator import Emulator
 from tests.support.server import Server
 from tests.support.talks import EITHER_SERVER, PlainScene, Scene, play
 from tests.support.transcript import scenes
@@ -122,41 +122,37 @@ def test_a_plain_server_s_calls_ring(scene: str) -> None:
 # A real server
 
 
-def test_a_person_s_line_rings(server: Server) -> None:
+def test_a_person_s_line_rings_and_a_pipe_is_answered(server: Server) -> None:
     carol = server.client("carol")
-    with Terminal(*at(server), "--name", "alice") as alice:
-        alice.types("/ring on\n")
-        alice.shows("Welcome, alice.\nYour line rings when somebody calls.\n")
+    with Emulator("--plain", *at(server), "--name", "alice") as alice:
+        shown = ["Welcome, alice."]
+
+        def shows(line: str, *answers: str) -> None:
+            alice.types(f"{line}\r")
+            shown.extend([line, *answers])
+            alice.shows(*shown)
+
+        alice.shows(*shown)
+        shows("/ring on", "Your line rings when somebody calls.")
+        with Piped(*at(server), "--name", "build", "--to", "alice") as build:
+            build.close_input(b"Done.\n")
+            shown.append("build is calling. To:build to answer.")
+            alice.shows(*shown)
+            shows("To:build", "You are chatting with build.", "build: (Done.)", "build has left.")
+            build.ends(
+                0, "Welcome, build.", "alice's line is ringing.", "You are chatting with alice."
+            )
         carol.says("To:alice")
         assert carol.line() == "alice's line is ringing."
-        alice.shows("carol is calling. To:carol to answer.\n")
-        alice.types("To:carol\n")
-        alice.shows("You are chatting with carol.\n")
+        shown.append("carol is calling. To:carol to answer.")
+        alice.shows(*shown)
+        shows("To:carol", "You are chatting with carol.")
         assert carol.line() == "You are chatting with alice."
-        alice.types("/block carol\n/dnd\n")
-        alice.shows("You are free.\nYou have blocked carol.\nNobody can call you now.\n")
+        shows("/block carol", "You are free.", "You have blocked carol.")
+        shows("/dnd", "Nobody can call you now.")
         assert carol.line() == "Quit."
         carol.says("To:alice")
         assert carol.line() == "alice is talking with someone else."
-        alice.types("/unblock carol\n")
-        alice.shows("You have unblocked carol.\n")
+        shows("/unblock carol", "You have unblocked carol.")
         carol.says("To:alice")
         assert carol.line() == "alice does not want to be disturbed."
-        alice.types("/quit\n")
-        alice.ends(0)
-
-
-def test_a_pipe_is_answered(server: Server) -> None:
-    alice = server.client("alice")
-    alice.says("/ring on")
-    assert alice.line() == "Your line rings when somebody calls."
-    with Piped(*at(server), "--name", "build", "--to", "alice") as build:
-        build.write(b"The build is done.\n")
-        build.close_input()
-        assert alice.line() == "build is calling. To:build to answer."
-        alice.says("To:build")
-        assert alice.line() == "You are chatting with build."
-        assert alice.text() == "The build is done."
-        assert alice.line() == "Quit."
-        assert build.wait() == 0
-        assert "alice's line is ringing." in build.notices()

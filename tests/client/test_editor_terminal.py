@@ -49,30 +49,6 @@ def test_the_bell_rings_at_a_call_but_not_at_every_line_and_there_are_colors(
         assert has_colors(alice.output) == colors
 
 
-@pytest.mark.parametrize(
-    ("option", "env"),
-    [("--plain", {}), ("--bell", {"TERM": "dumb"}), ("--bell", {"TERM": ""})],
-    ids=["option", "dumb", "unset"],
-)
-def test_a_simple_terminal_has_no_editor(server: Server, option: str, env: dict[str, str]) -> None:
-    bob = server.client("bob")
-    with Emulator(*at(server, option), env=env) as alice:
-        alice.shows("Your name:", column=11)
-        alice.types("alice\r")
-        shown = ["Your name: alice", "Welcome, alice."]
-        alice.shows(*shown)
-        alice.types("To:bob\r")
-        shown += ["To:bob", "You are chatting with bob."]
-        alice.shows(*shown)
-        assert bob.line() == "You are chatting with alice."
-        alice.types("hi\r")
-        assert bob.text() == "hi"
-        alice.types(CTRL_D)
-        alice.ends(0)
-        alice.shows(*shown, "hi")
-        assert b"\x1b" not in alice.output
-
-
 # Sizes
 
 

@@ -38,16 +38,9 @@ def test_a_peer_leaves_a_pipe_at_either_server(server: type[Scene], scene: str) 
     """
     A peer whose connection was lost has left as well.
         a pipe with bob -> (reads many)
-        said one -> say(1, one, bob)
-        told status(1, confirmed) | left(bob, lost) -> quit() | (the peer is gone) | bob has left.
-      * said two -> (waits)
+        told left(bob, lost) -> quit() | (the peer is gone) | bob has left.
+        said two -> (waits)
         let go -> (ends 6: bob left before all was said.)
-      * the input ends -> (waits)
-        let go -> (ends 0)
-      * let go
-        said two -> (waits) | (ends 6: bob left before all was said.)
-      * let go
-        the input ends -> (waits) | (ends 0)
     Lines that come when the server has forgotten the line are the problem.
         a pipe with bob -> (reads many)
         forgotten -> resume(key, 2) | quit() | name(alice) | [link lost] | (the peer is gone) | [all
@@ -107,10 +100,6 @@ def test_a_peer_leaves_a_pipe_at_either_server(server: type[Scene], scene: str) 
         a pipe with bob, with a keyboard -> (reads many)
         told left(bob, quit) -> quit() | (the peer is gone) | bob has left. | (waits)
         let go -> (ends 0)
-    Not even who lingers at one waits.
-        a pipe with bob, with a keyboard, lingering -> (reads many)
-        told left(bob, quit) -> quit() | (the peer is gone) | bob has left. | (waits)
-        let go -> (ends 0)
     One who pairs before the one that is called may leave.
         a pipe for bob -> to(bob)
         told paired(carol) | left(carol, quit) -> You are chatting with carol. | carol has left.
@@ -134,11 +123,6 @@ def test_a_peer_leaves_a_pipe_at_either_server(server: type[Scene], scene: str) 
         told left(bob, quit) | status(1, failed, quit) -> quit() | (the peer is gone) | bob has
             left. | (waits)
         let go -> (ends 7: bob left before all had arrived.)
-    A refusal is a problem for who lingers too.
-        a pipe for bob, lingering -> to(bob)
-        the input ends
-        told error(to, busy, bob is talking with someone else.) -> quit()
-        let go -> (ends 5: bob is talking with someone else.)
     An input that is not read early waits for the pair.
         a pipe, reading late
         told paired(bob) -> You are chatting with bob. | (reads many)

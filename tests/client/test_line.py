@@ -4,21 +4,14 @@ import gc
 from typing import Any
 from weakref import ref
 
-import pytest
-from msgspec import UNSET
 from twisted.internet.defer import Deferred
 
 from chatpair import Line
 from chatpair.client.conversation import Conversation
-from chatpair.client.errors import NotJson
 from chatpair.client.session import MAX_LINE
-from chatpair.codecs import json
 from chatpair.exchange.messages import (
     Acknowledge,
     AskWho,
-    Back,
-    Call,
-    Claim,
     JsonEvent,
     Message,
     Named,
@@ -26,7 +19,7 @@ from chatpair.exchange.messages import (
     Quit,
 )
 from tests.support.lines import play
-from tests.support.played import HI, Endpoint, Play, named, outcome, paired, refused, says, status
+from tests.support.played import HI, Endpoint, Play, outcome, paired, refused, says, status
 from tests.support.transcript import scenes
 
 
@@ -211,6 +204,16 @@ from tests.support.transcript import scenes
         start -> (connects)
         accepted, and told There are too many connections from your address. -> (hangs up)
         the connection is lost, and tried again -> (connects)
+    A server that is not for programs ends the line.
+        a line without a name
+        start -> (connects)
+      * accepted, and told Bad name: none of : in a name -> start NotJson | (hangs up)
+        printed more
+        the connection is lost -> (ends: NotJson)
+      * accepted, and told {"event":"pong","x":1}x -> start NotJson | (hangs up)
+        the connection is lost -> (ends: NotJson)
+      * accepted, and told {"event":"back","peer":"x"} -> start NotJson | (hangs up)
+        the connection is lost -> (ends: NotJson)
     A line that is not patient has one attempt.
         a line without a name
         start once -> (connects)
@@ -248,21 +251,6 @@ def test_a_line(scene: str) -> None:
     play(scene)
 
 
-@pytest.mark.parametrize(
-    "answer", [b"Bad name: none of : in a name", b'{"event":"pong","x":1}x', json.render(Back("x"))]
-)
-def test_a_server_that_is_not_for_programs_ends_the_line(answer: bytes) -> None:
-    play = Play()
-    started = outcome(play.line.start())
-    remote = play.endpoint.accept()
-    remote.protocol.dataReceived(answer.strip() + b"\r\nmore\r\n")
-    assert [type(why) for why in started] == [NotJson]
-    assert remote.lines() == [b"Mode:json"]
-    assert remote.transport.disconnecting
-    remote.drops()
-    assert [type(why) for why in play.finished] == [NotJson]
-
-
 def test_a_name_no_server_would_take_is_not_even_sent() -> None:
     for name in ("n" * MAX_LINE, "\ud800"):
         play = Play(name)
@@ -298,25 +286,18 @@ def test_whoever_quits_while_handling_an_event_acknowledges_it() -> None:
     assert play.said() == [Acknowledge(3), Quit()]
 
 
-def test_three_lines_send_a_message_and_know_that_it_arrived() -> None:
+def test_a_program_quits_when_all_that_it_said_has_arrived() -> None:
     play = Play()
-    results: list[str] = []
 
     async def program() -> None:
         async with Line(play.endpoint, "build", clock=play.clock) as line:
-            await line.call("alice")
-            results.append(await line.say("The build is done."))
             line.say("Bye.")
 
     done = outcome(Deferred.fromCoroutine(program()))
     play.accepts()
-    play.tells(Named("build", "key"))
-    assert play.said() == [Claim("build"), Call("alice"), Acknowledge(1)]
-    play.tells(Paired("alice"))
-    play.tells(status(1))
-    assert results == ["confirmed"]
+    play.tells(Named("build", "key"), Paired("alice"))
     assert Quit() not in play.said()
-    play.tells(status(2))
+    play.tells(status(1))
     assert done == []
     play.quits()
     assert done == [None]
@@ -339,16 +320,6 @@ def test_a_program_that_fails_quits_at_once() -> None:
     assert {wait[0].why for wait in waits} == {"ended"}
     play.quits()
     assert [why.code for why in done] == ["unknown"]
-
-
-def test_two_lines_do_not_meet() -> None:
-    first, second = named("first"), named("second")
-    outcome(first.line.say("1"))
-    outcome(second.line.call("eve"))
-    assert (first.said(), second.said()) == (says(1, to=UNSET), [Call("eve")])
-    first.drops()
-    second.tells(Paired("eve"))
-    assert (second.line.peer, second.line.connected, first.line.peer) == ("eve", True, None)
 
 
 def test_a_line_that_has_left_is_kept_by_nothing() -> None:

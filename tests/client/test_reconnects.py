@@ -9,7 +9,6 @@ from chatpair.client.ending import ExitStatus
 from chatpair.client.pipe import ENDED_EARLY
 from chatpair.client.screen import LINK_LOST
 from tests.support.clients import PAIRED, TO_BOB, WELCOME, Piped, at, fill, spins_until, two
-from tests.support.emulator import Terminal
 from tests.support.proxy import Proxy
 from tests.support.server import Client, Server
 from tests.support.steps import AGAIN, TALK_IS_OVER
@@ -124,43 +123,3 @@ def test_a_pipe_s_lines_arrive_once_and_in_order_whatever_is_cut(server: Server)
         heard = Counter(alice.notices())
         assert heard[LINK_LOST] == heard[AGAIN] == 5
         assert heard["bob has left."] == 1
-
-
-def test_a_person_goes_on_where_the_connection_was_cut(server: Server) -> None:
-    bob = server.client("bob")
-    with Proxy(server.port) as proxy, Terminal(*proxy.address, *TO_BOB, "--no-bell") as alice:
-        alice.shows(f"{WELCOME}\n{PAIRED}\n")
-        assert bob.line() == "You are chatting with alice."
-        proxy.cut()
-        alice.shows(f"{LINK_LOST}\n")
-        away = "alice has lost the connection. What you say is kept for a while."
-        assert bob.line() == away
-        bob.says("said meanwhile")
-        alice.types("typed meanwhile\nand more\n/bye\n")
-        proxy.mend()
-        assert bob.line() == "alice is back."
-        assert [bob.text(), bob.text()] == ["typed meanwhile", "and more"]
-        assert bob.line() == "Quit."
-        alice.shows_said("bob", "said meanwhile", f"{AGAIN}\n")
-        alice.shows("You are free.\n")
-        alice.types("/quit\n")
-        alice.ends(0)
-
-
-def test_a_person_whose_line_was_held_no_longer_learns_what_was_not_delivered() -> None:
-    with Server("--hold", "1") as server, Proxy(server.port) as proxy:
-        bob = server.client("bob")
-        with Terminal(*proxy.address, *TO_BOB, "--no-bell") as alice:
-            alice.shows(f"{WELCOME}\n{PAIRED}\n")
-            assert bob.line() == "You are chatting with alice."
-            proxy.cut()
-            alice.shows(f"{LINK_LOST}\n")
-            alice.types("too late\n")
-            assert bob.line().startswith("alice has lost the connection.")
-            assert bob.line() == "Quit."
-            proxy.mend()
-            alice.shows(f"{TALK_IS_OVER}\nNot delivered: too late\n{AGAIN}\n")
-            alice.types("To:bob\n")
-            alice.shows(f"{PAIRED}\n")
-            alice.types("Quit\n")
-            alice.ends(0)

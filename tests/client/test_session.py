@@ -160,22 +160,6 @@ def test_a_handler_that_fails_is_logged_and_stops_nothing() -> None:
     assert [entry["log_level"] for entry in logged].count(LogLevel.critical) == 3
 
 
-def test_a_handler_may_wait_for_what_it_says() -> None:
-    play: Play
-
-    async def handle(event: JsonEvent) -> None:
-        if isinstance(event, Message):
-            results.append(await play.line.say("1"))
-
-    results: list[str] = []
-    play = paired(handle)
-    play.tells(HI)
-    assert play.said() == says(1)
-    play.tells(status(1))
-    assert results == ["confirmed"]
-    assert play.said() == [Acknowledge(4)]
-
-
 def test_what_a_later_version_says_is_passed_over() -> None:
     play = named()
     play.remote.protocol.dataReceived(b'{"event":"moved","seq":2}\r\n')

@@ -1,8 +1,5 @@
 """A talk's standard input and output, without any: the test plays transport and talk."""
 
-import sys
-from collections.abc import Callable
-from io import StringIO
 from itertools import pairwise
 
 import pytest
@@ -11,11 +8,10 @@ from hypothesis import strategies as st
 from twisted.internet.testing import StringTransport
 from wcwidth import wcwidth
 
-from chatpair.client import json_codec
 from chatpair.client.screen import Standing
 from chatpair.client.stdio import LONGEST, LOSSY, MANY, PipeScreen, PlainScreen, StandardScreen
 from chatpair.codecs.cleaning import clean
-from chatpair.exchange.messages import Error, JsonEvent, Left, Message, Notice, Paired, Timestamp
+from chatpair.exchange.messages import JsonEvent, Left, Message, Notice, Paired, Timestamp
 from tests.support.played import HI
 
 BYTES = [b"\n", b"\r\n", b"\r", b"a", b"bc ", b"\t", b"\0", b"\x1b[", b"\xff", b"\xe2\x80"]
@@ -25,7 +21,6 @@ INPUTS = st.lists(
     | st.binary(max_size=4)
 ).map(b"".join)
 CUTS = st.lists(st.integers(0, 100))
-SCREENS = [lambda: PlainScreen(bell=True), lambda: PipeScreen(json=False, size=0)]
 
 
 class Talk:
@@ -119,16 +114,6 @@ def test_a_pipe_is_told_once_what_is_no_text(
     for at in range(len(data)):
         screen.dataReceived(data[at : at + 1])
     assert capsys.readouterr().err == (f"{LOSSY}\n" if lossy else "")
-
-
-@pytest.mark.parametrize("make", SCREENS)
-def test_each_line_is_passed_on_and_then_the_end(make: Callable[[], StandardScreen]) -> None:
-    screen = make()
-    _, talk = opened(screen)
-    screen.dataReceived(b"one\n\ntwo\r\n three")
-    assert talk.texts == ["one", "", "two"]
-    screen.readConnectionLost()
-    assert (talk.texts[3:], talk.calls) == ([" three"], ["input_ended"])
 
 
 @given(INPUTS, CUTS, st.booleans(), st.integers(1, 3))
@@ -239,14 +224,6 @@ def test_an_input_that_has_ended_is_neither_stopped_nor_started() -> None:
 # Output
 
 
-def test_the_talk_learns_how_the_output_flows() -> None:
-    screen, talk = reading()
-    screen.pauseProducing()
-    screen.resumeProducing()
-    screen.stopProducing()
-    assert talk.calls == ["pause", "resume", "stop"]
-
-
 @pytest.mark.parametrize("way", ["writeConnectionLost", "connectionLost", "give_up"])
 def test_the_screen_tells_once_that_no_more_will_be_taken(way: str) -> None:
     screen, talk = reading()
@@ -318,30 +295,6 @@ def test_a_pipe_s_output_is_what_the_peer_says(capsys: pytest.CaptureFixture[str
     )
 
 
-def test_a_server_that_stops_and_one_of_a_peer_are_told_of(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    stopping = Error(None, "try-later", "The server is stopping.")
-    screen = PipeScreen(json=False, size=0)
-    assert written(screen, Left("bob", "stopped"), stopping) == b""
-    told = ["The talk with bob is over: a server is stopping.", "The server is stopping."]
-    assert capsys.readouterr().err.splitlines() == told
-
-
-def test_a_pipe_s_output_may_be_events(capsys: pytest.CaptureFixture[str]) -> None:
-    events: list[JsonEvent] = [
-        Paired("bob"),
-        Message("bob", "grüß\ndich", Timestamp(0.0)),
-        Left("bob", "stopped"),
-    ]
-    screen = PipeScreen(json=True, size=0)
-    lines = written(screen, *events, Notice("No event of JSON's.")).split(b"\n")
-    assert lines.pop() == b""
-    assert [json_codec.parse_event(line) for line in lines] == events
-    screen.notice("Welcome, alice.")
-    assert capsys.readouterr() == ("", "No event of JSON's.\nWelcome, alice.\n")
-
-
 @pytest.mark.parametrize("size", [None, 100])
 def test_progress_is_for_terminals(size: int | None, capsys: pytest.CaptureFixture[str]) -> None:
     screen = PipeScreen(json=False, size=size)
@@ -350,33 +303,3 @@ def test_progress_is_for_terminals(size: int | None, capsys: pytest.CaptureFixtu
     screen.arrived(48)
     screen.close()
     assert capsys.readouterr() == ("", "")
-
-
-class _Terminal(StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_progress_is_shown_when_it_takes_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 0.0
-    for module in ("tqdm.std", "chatpair.client.stdio"):
-        monkeypatch.setattr(f"{module}.time", lambda: now)
-    terminal = _Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    screen = PipeScreen(json=False, size=10)
-    transport, _ = opened(screen)
-    screen.notice("Welcome, alice.")
-    screen.arrived(1)
-    screen.show(HI)
-    assert terminal.getvalue() == "Welcome, alice.\n"
-    now = 1.5
-    screen.arrived(2)
-    shown = terminal.getvalue()
-    assert "Arrived:  50%|" in shown
-    screen.notice("bob has left.")
-    cleared, below = terminal.getvalue().removeprefix(shown).split("bob has left.\n")
-    assert cleared.strip() == ""
-    assert "Arrived:  50%|" in below
-    screen.close()
-    assert terminal.getvalue().endswith("\r")
-    assert transport.value() == b"hi\n"

@@ -1,4 +1,4 @@
-"""The client as it is started, on a terminal."""
+"""The client as it is started, on a terminal without its line editor."""
 
 import socket
 from signal import SIGINT
@@ -8,60 +8,71 @@ import pytest
 from chatpair.client.screen import NO_JSON
 from chatpair.exchange.messages import Goodbye, Quit, Tried
 from chatpair.exchange.pairs import NOBODY
-from tests.support.clients import BAD_NAME, TO_BOB, Host, Piped, at, spins_until
-from tests.support.emulator import Terminal
+from tests.support.clients import BAD_NAME, PAIRED, TO_BOB, WELCOME, Host, Piped, at, spins_until
+from tests.support.emulator import Emulator
 from tests.support.server import TIMEOUT, Server
 
 CTRL_C, CTRL_D = "\x03", "\x04"
-PLAIN = f"{NO_JSON}\n"
-WELCOME = "Welcome, alice.\n"
-PAIRED = "You are chatting with bob.\n"
+ASKS = "Your name:"
+TRIED = "carol tried to reach you."
 
 
-def test_a_person_talks(server: Server) -> None:
+@pytest.mark.parametrize(
+    ("option", "env"),
+    [("--plain", {}), ("--bell", {"TERM": "dumb"}), ("--bell", {"TERM": ""})],
+    ids=["option", "dumb", "unset"],
+)
+def test_a_person_talks(server: Server, option: str, env: dict[str, str]) -> None:
     bob = server.client("bob")
-    with Terminal(*at(server)) as alice:
-        alice.shows("Your name: ")
-        alice.types("bob\n")
-        alice.shows("The name bob is taken.\nYour name: ")
-        alice.types("a b\n")
-        alice.shows(f"{BAD_NAME}\nYour name: ")
-        alice.types("alice\n")
-        alice.shows(WELCOME)
-        alice.types("To:carol\nTo:bob\n")
-        alice.shows("The user carol does not exist.\n" + PAIRED)
+    with Emulator(*at(server, option), env=env) as alice:
+        shown: list[str] = []
+
+        def shows(line: str, *answers: str) -> None:
+            alice.types(f"{line}\r")
+            asked = shown and shown[-1].startswith(ASKS)
+            shown[-1:] = [f"{ASKS} {line}"] if asked else [*shown[-1:], line]
+            shown.extend(answers)
+            alice.shows(*shown)
+
+        shown.append(ASKS)
+        alice.shows(ASKS, column=11)
+        shows("bob", "The name bob is taken.", ASKS)
+        shows("a b", BAD_NAME, ASKS)
+        shows("alice", WELCOME)
+        shows("To:carol", "The user carol does not exist.")
+        shows("To:bob", PAIRED)
         assert bob.line() == "You are chatting with alice."
-        alice.types("grüß dich\n To:x\n")
+        shows("grüß dich")
+        shows(" To:x")
         assert [bob.text() for _ in range(2)] == ["grüß dich", " To:x"]
-        bob.says("hallo, schöne Welt")
-        alice.shows_said("bob", "hallo, schöne Welt")
-        bob.says("Quit")
-        alice.shows("bob has left.\n")
-        alice.types("anybody?\n")
-        alice.shows(f"{NOBODY}\n")
-        alice.types("Quit\n")
+        bob.says("hallo, schöne Welt", "Quit")
+        shown += ["bob: (hallo, schöne Welt)", "bob has left."]
+        alice.shows(*shown)
+        shows("anybody?", NOBODY)
+        alice.types(CTRL_D)
         alice.ends(0)
+        assert b"\x1b" not in alice.output
 
 
 @pytest.mark.parametrize("keys", [CTRL_D, CTRL_C], ids=["Ctrl-D", "Ctrl-C"])
 def test_who_gives_no_name_leaves(server: Server, keys: str) -> None:
-    with Terminal(*at(server)) as alice:
-        alice.shows("Your name: ")
-        alice.types("\n")  # which is no answer
-        alice.shows("Your name: ")
+    with Emulator(*at(server, "--plain")) as alice:
+        alice.shows(ASKS)
+        alice.types("\r")  # which is no answer
+        alice.shows(ASKS, ASKS)
         alice.types(keys)
         alice.ends(0)
 
 
 @pytest.mark.parametrize("key", [CTRL_C, CTRL_D], ids=["Ctrl-C", "Ctrl-D"])
 def test_the_key_quits_and_waits_for_the_answer(key: str) -> None:
-    with Host() as host, Terminal(*host.address, "--name", "alice") as alice:
+    with Host() as host, Emulator("--plain", *host.address, "--name", "alice") as alice:
         host.accepts_json("alice")
         alice.shows(WELCOME)
         alice.types(key)
         assert host.hears() == Quit()
         host.tells(Tried("carol", seq=2))
-        alice.shows("carol tried to reach you.\n")
+        alice.waits_for_line(TRIED)
         assert alice.popen.poll() is None
         host.tells(Goodbye(seq=3))
         assert host.line() == b""
@@ -69,37 +80,14 @@ def test_the_key_quits_and_waits_for_the_answer(key: str) -> None:
 
 
 def test_a_second_ctrl_c_does_not_wait() -> None:
-    with Host() as host, Terminal(*host.address, "--name", "alice") as alice:
+    with Host() as host, Emulator("--plain", *host.address, "--name", "alice") as alice:
         host.accepts_json("alice")
         alice.shows(WELCOME)
         alice.types(CTRL_C)
         assert host.hears() == Quit()
         alice.types(CTRL_C)
-        alice.ends(130, "The server did not answer.\n")
-
-
-# An older server
-
-
-def test_an_older_server_gives_a_name_and_an_answer_to_quit() -> None:
-    with Host() as host, Terminal(*host.address) as alice:
-        host.takes("Mode:json")
-        host.says(BAD_NAME)
-        alice.shows(PLAIN + "Your name: ")
-        alice.types("alice\n")
-        host.takes("alice")
-        host.says("OK")
-        alice.shows(WELCOME)
-        alice.types("/who\n")
-        assert host.line() == b"/who\r\n"
-        alice.types(CTRL_C)
-        assert host.line() == b"Quit\r\n"
-        host.says("carol tried to reach you.")
-        alice.shows("carol tried to reach you.\n")
-        assert alice.popen.poll() is None
-        host.says("Quit")
-        assert host.line() == b""
-        alice.ends(0)
+        alice.ends(130)
+        alice.waits_for_line("The server did not answer.")
 
 
 @pytest.mark.parametrize(
@@ -111,8 +99,8 @@ def test_the_key_tells_the_peer_and_says_an_unfinished_line_if_the_input_ends(
     server: Server, keys: str, texts: list[str]
 ) -> None:
     bob = server.client("bob")
-    with Terminal(*at(server, *TO_BOB)) as alice:
-        alice.shows(WELCOME + PAIRED)
+    with Emulator("--plain", *at(server, *TO_BOB)) as alice:
+        alice.shows(WELCOME, PAIRED)
         assert bob.line() == "You are chatting with alice."
         alice.types(keys)
         assert [bob.text() for _ in texts] == texts
@@ -120,18 +108,31 @@ def test_the_key_tells_the_peer_and_says_an_unfinished_line_if_the_input_ends(
         alice.ends(0)
 
 
-def test_an_older_server_that_goes_away_is_a_problem() -> None:
-    with Host() as host, Terminal(*host.address, "--name", "alice") as alice:
-        host.accepts("alice")
-        alice.shows(PLAIN + WELCOME)
-        host.hangs_up()
-        alice.ends(2, "The connection to the server was lost.\n")
+def test_an_older_server_gives_a_name_and_an_answer_to_quit() -> None:
+    with Host() as host, Emulator("--plain", *host.address, columns=200) as alice:
+        host.takes("Mode:json")
+        host.says(BAD_NAME)
+        alice.shows(NO_JSON, ASKS)
+        alice.types("alice\r")
+        host.takes("alice")
+        host.says("OK")
+        alice.shows(NO_JSON, f"{ASKS} alice", WELCOME)
+        alice.types("/who\r")
+        assert host.line() == b"/who\r\n"
+        alice.types(CTRL_C)
+        assert host.line() == b"Quit\r\n"
+        host.says(TRIED)
+        alice.waits_for_line(TRIED)
+        assert alice.popen.poll() is None
+        host.says("Quit")
+        assert host.line() == b""
+        alice.ends(0)
 
 
 def test_an_interrupt_while_connecting_ends_the_client() -> None:
     with Host() as host, socket.create_connection(("127.0.0.1", host.port)):
         # The one that may wait to be accepted does; the kernel drops what more comes.
-        with Terminal(*host.address) as alice:
+        with Emulator("--plain", *host.address) as alice:
             spins_until(host.is_awaited)
             alice.types(CTRL_C)
             assert alice.popen.wait(TIMEOUT) != 0

@@ -9,10 +9,10 @@ import pytest
 
 from tests.support.certificates import made, usual
 from tests.support.doors import Servers
-from tests.support.programs import COMMANDS, GREETING, Program, Terminal
+from tests.support.programs import COMMANDS, GREETING, Program, Telnet
 from tests.support.server import Server, require
 
-Start = Callable[..., Program]
+Start = Callable[..., Program | Telnet]
 
 
 @pytest.fixture(scope="session")
@@ -34,16 +34,13 @@ def start(server: Server, path: Path) -> Iterator[Start]:
     where = {"port": server.port, "path": path, "tls": server.tls_port, "root": made().root}
     with ExitStack() as programs:
 
-        def start(command: str, name: str = "") -> Program:
+        def start(command: str, name: str = "") -> Program | Telnet:
             arguments = COMMANDS[command].format(**where).split()
             require(arguments[0])
-            program: Program
-            if command == "telnet":
-                require("setsid")
-                program = programs.enter_context(Terminal(arguments))
+            kind = Telnet if command == "telnet" else Program
+            program: Program | Telnet = programs.enter_context(kind(arguments))
+            if kind is Telnet:
                 program.wait_for(re.escape(GREETING))
-            else:
-                program = programs.enter_context(Program(arguments))
             if name:
                 program.types(name)
                 program.shows("OK")

@@ -4,11 +4,11 @@ import pytest
 
 from tests.programs.conftest import Start
 from tests.support.certificates import usual
-from tests.support.programs import COMMANDS, PIPED, TLS, Program
+from tests.support.programs import COMMANDS, PIPED, TLS, Program, Telnet
 from tests.support.server import Process, Server, require
 
 
-def pair(alice: Program, bob: Program) -> None:
+def pair(alice: Program | Telnet, bob: Program | Telnet) -> None:
     """Let alice call bob."""
     alice.types("To:bob")
     alice.shows("You are chatting with bob.")
@@ -56,6 +56,7 @@ def test_two_programs_talk(start: Start, callers: str, callees: str) -> None:
 def test_a_program_at_the_end_is_answered_and_let_go(start: Start, command: str) -> None:
     """As printf 'alice\\nTo:bob\\n' | nc -N does it; with TLS it says so."""
     alice = start(command)
+    assert isinstance(alice, Program)
     alice.types("alice", "To:bob")
     if command in TLS:
         alice.types("/end")
@@ -85,6 +86,7 @@ def test_a_program_at_the_end_still_listens_until_its_peer_leaves(
     """With TLS anybody could have cut an unfinished line."""
     bob = server.client("bob")
     alice = start(command)
+    assert isinstance(alice, Program)
     alice.types("alice", "To:bob", "This is all.")
     alice.write(rest.encode())
     if rest == "Nearly":
@@ -112,6 +114,7 @@ def test_a_killed_program_leaves_its_name_and_its_unfinished_line(
     """With TLS the line is not said, as anybody could have cut it."""
     bob = server.client("bob")
     alice = start(command, "alice")
+    assert isinstance(alice, Program)
     alice.types("To:bob")
     assert bob.line() == "You are chatting with alice."
     alice.shows("You are chatting with bob.")

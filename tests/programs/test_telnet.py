@@ -6,15 +6,15 @@ import signal
 import pytest
 
 from tests.programs.conftest import Start
-from tests.support.programs import CLOSED, Terminal
+from tests.support.programs import CLOSED, Telnet
 from tests.support.server import Client, Server
 
 
-def telnet_with_bob(start: Start, server: Server) -> tuple[Terminal, Client]:
+def telnet_with_bob(start: Start, server: Server) -> tuple[Telnet, Client]:
     """Let alice, in a telnet, call bob."""
     bob = server.client("bob")
     alice = start("telnet", "alice")
-    assert isinstance(alice, Terminal)
+    assert isinstance(alice, Telnet)
     alice.types("To:bob")
     assert bob.line() == "You are chatting with alice."
     alice.shows("You are chatting with bob.")
@@ -23,7 +23,7 @@ def telnet_with_bob(start: Start, server: Server) -> tuple[Terminal, Client]:
 
 def test_a_closed_terminal_window_is_told_to_the_peer(start: Start, server: Server) -> None:
     alice, bob = telnet_with_bob(start, server)
-    alice.close_window()
+    alice.closes_window()
     assert alice.wait() == -signal.SIGHUP
     assert bob.line() == "Quit."
     server.client("alice")
@@ -43,7 +43,7 @@ def test_an_interrupt_in_a_telnet_is_quit(
     if interrupt:
         alice.orders(interrupt)
     else:
-        alice.write(b"half a sent\x03")
+        alice.types_bytes(b"half a sent\x03")
     alice.wait()
     assert bob.line() == "Quit."
     assert re.search(rf"Quit\r\n{CLOSED}\r\n$".encode(), alice.output)
@@ -56,7 +56,7 @@ def test_a_telnet_whose_key_flushes_the_screen_shows_what_comes_then(
     """Telnet shows nothing between such a key and the answer to its timing mark."""
     alice, bob = telnet_with_bob(start, server)
     for number in range(3):
-        alice.write(key)
+        alice.types_bytes(key)
         alice.types(f"Number {number}")
         assert bob.text() == f"Number {number}"
         bob.says(f"You said {number}")

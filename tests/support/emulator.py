@@ -20,6 +20,7 @@ from tests.support.clients import COMMAND, Host, at, spins_until
 from tests.support.server import TIMEOUT, Client, Process, Server
 
 TIME = re.compile(r"^(\d{4}-\d\d-\d\d )?\d\d:\d\d\b")
+STAMP = re.compile(r"^\[\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}\] ")
 
 
 def status(*parts: str) -> str:
@@ -41,16 +42,12 @@ class OnTerminal(Process):
         rows: int = 24,
         columns: int = 100,
         env: Mapping[str, str] | None = None,
-        echoes: bool = True,
     ) -> None:
         self._master, self._line = pty.openpty()
         self.resize(rows, columns)
         self._wake, self._woken = os.pipe()
         self._settings = TemporaryDirectory()
         self._modes = termios.tcgetattr(self._line)
-        if not echoes:
-            self._modes[3] &= ~termios.ECHO
-            termios.tcsetattr(self._line, termios.TCSANOW, self._modes)
         odd = ("NO_COLOR", "PYTHONUNBUFFERED")  # few have these
         usual = {name: value for name, value in os.environ.items() if name not in odd}
         own = {"TERM": "xterm-256color", "TZ": "JST-9", "XDG_CONFIG_HOME": self._settings.name}
@@ -131,32 +128,6 @@ class OnTerminal(Process):
         self._settings.cleanup()
 
 
-class Terminal(OnTerminal):
-    """The client without its editor: what it writes is known to the letter, with no echo in it."""
-
-    def __init__(self, *arguments: str) -> None:
-        self._seen = ""
-        super().__init__(*COMMAND, "--plain", *arguments, columns=1_000, echoes=False)
-
-    def shows(self, text: str) -> None:
-        """Wait until this, and nothing else, is on the screen below what was shown before."""
-        self._seen += text
-        self.wait_for(b"^" + re.escape(self._seen.replace("\n", "\r\n").encode()) + rb"\Z")
-
-    def shows_said(self, sender: str, text: str, before: str = "") -> None:
-        """Wait until what the peer has said is shown, with its time, and something before it."""
-        self._seen += before
-        before = re.escape(self._seen.replace("\n", "\r\n"))
-        line = rf"\[.{{24}}\] {sender}: \({re.escape(text)}\)\r\n"
-        found = self.wait_for(f"^{before}({line})")[1].decode()
-        self._seen += found.replace("\r\n", "\n")
-
-    def ends(self, status: int, text: str = "") -> None:
-        """Wait for the end; see its status, what was shown last, and the terminal as it was."""
-        super().ends(status)
-        assert self.output.decode().replace("\r\n", "\n") == self._seen + text
-
-
 class Emulator(OnTerminal):
     """A program, the client by default, on a terminal of a certain size that is looked at."""
 
@@ -220,7 +191,10 @@ class Emulator(OnTerminal):
         return self.waits_until(lambda lines: any(line.endswith(end) for line in lines))
 
     def shows(self, *lines: str, column: int | None = None) -> None:
-        """Wait until these are all lines, with times as HH:MM; and the cursor in a column."""
+        """Wait until these are all lines, and the cursor in a column.
+
+        Times are HH:MM, and the long ones of a plain terminal left out.
+        """
         self._shows(lines, 0, column)
 
     def shows_last(self, *lines: str, column: int | None = None) -> None:
@@ -229,7 +203,7 @@ class Emulator(OnTerminal):
 
     def _shows(self, lines: Sequence[str], start: int, column: int | None) -> None:
         def seen() -> tuple[list[str], int | None]:
-            now = [TIME.sub("HH:MM", line) for line in self.lines()[start:]]
+            now = [STAMP.sub("", TIME.sub("HH:MM", line)) for line in self.lines()[start:]]
             return now, None if column is None else self._screen.cursor.x
 
         wanted = [*lines], column

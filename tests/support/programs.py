@@ -1,10 +1,8 @@
 """The programs that people have: how they are started, and what they show."""
 
-import os
-import pty
 import re
-import select
 
+from tests.support.emulator import OnTerminal
 from tests.support.server import TIMEOUT, Process
 
 COMMANDS = {
@@ -35,6 +33,18 @@ TELNETS_OWN = {"Trying 127.0.0.1...", "Connected to 127.0.0.1.", GREETING, CLOSE
 STAMP = re.compile(r"^\[\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}\] (?=\S+( \(again\))?: \(.*\)$)")
 
 
+def newest(line: str) -> str:
+    """Return a pattern for output whose newest whole line is this one, stamped or not."""
+    return rf"(?:^|\n)(?:\[.{{24}}\] )?{re.escape(line)}\r\n$"
+
+
+def lines_of(output: bytes) -> list[str]:
+    """Return the lines of an output, each stamp cut to an empty pair of brackets."""
+    lines = output.replace(OPENSSLS_OWN, b"").decode().split("\r\n")
+    assert lines.pop() == "", f"an unfinished line: {output!r}"
+    return [STAMP.sub("[] ", line) for line in lines]
+
+
 class Program(Process):
     """A program in a pipe."""
 
@@ -44,7 +54,7 @@ class Program(Process):
 
     def shows(self, line: str) -> None:
         """Wait until the newest whole line that is shown is this one, stamped or not."""
-        self.wait_for(rf"(?:^|\n)(?:\[.{{24}}\] )?{re.escape(line)}\r\n$")
+        self.wait_for(newest(line))
 
     def leaves(self) -> None:
         """Type Quit, and end the input, for which all these programs wait as well."""
@@ -54,76 +64,41 @@ class Program(Process):
         assert self.wait() == 0
 
     def shown(self) -> list[str]:
-        """Return the lines that the server told, each stamp cut to an empty pair of brackets."""
-        lines = self.output.replace(OPENSSLS_OWN, b"").decode().split("\r\n")
-        assert lines.pop() == "", f"an unfinished line: {self.output!r}"
-        return [STAMP.sub("[] ", line) for line in lines]
+        """Return the lines that the server told."""
+        return lines_of(self.output)
 
 
-class Terminal(Program):
-    """A program in a terminal window."""
+class Telnet(OnTerminal):
+    """A telnet in a terminal window."""
 
     def __init__(self, arguments: list[str]) -> None:
-        self._window, program_side = pty.openpty()
-        self._closing, self._close = os.pipe()
         self._typed: list[str] = []
-        try:
-            super().__init__(
-                ["setsid", "--ctty", *arguments],
-                stdin=program_side,
-                stdout=program_side,
-                stderr=program_side,
-            )
-        finally:
-            os.close(program_side)
-
-    def _read(self) -> None:
-        while self._window in select.select([self._window, self._closing], [], [])[0]:
-            try:
-                data = os.read(self._window, 4_096)
-            except OSError:  # that is how a terminal says that nobody has it any more
-                break
-            with self._changed:
-                self.output += data
-                self._changed.notify_all()
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
+        super().__init__(*arguments)
 
     def types(self, *lines: str) -> None:
+        """Type lines."""
         self._typed += lines
-        super().types(*lines)
+        super().types("".join(f"{line}\n" for line in lines))
 
-    def write(self, data: bytes) -> None:
-        os.write(self._window, data)
+    def shows(self, line: str) -> None:
+        """Wait until the newest whole line that is shown is this one, stamped or not."""
+        self.wait_for(newest(line))
 
     def orders(self, command: str) -> None:
         """Give telnet itself a command."""
-        self.write(b"\x1d")
+        self.types_bytes(b"\x1d")
         self.wait_for(r"telnet> $")
         self.types(command)
 
     def leaves(self) -> None:
+        """Type Quit; the server closes the connection."""
         self.types("Quit")
         self.wait_for(rf"\r\nQuit\r\n{CLOSED}\r\n$")
         assert self.wait() == 0
 
     def shown(self) -> list[str]:
         """Return the lines on the screen, without telnet's own and what was typed."""
-        lines = [line for line in super().shown() if line not in TELNETS_OWN]
+        lines = [line for line in lines_of(self.output) if line not in TELNETS_OWN]
         for line in self._typed:
             lines.remove(line)
         return lines
-
-    def close_window(self) -> None:
-        """Close the window under the program."""
-        os.write(self._close, b"\0")
-        self._reader.join(TIMEOUT)
-        os.close(self._window)
-        self._window = -1
-
-    def __exit__(self, *how: object) -> None:
-        super().__exit__(*how)
-        for descriptor in (self._window, self._closing, self._close):
-            if descriptor >= 0:
-                os.close(descriptor)

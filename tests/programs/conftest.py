@@ -37,8 +37,8 @@ def start(server: Server, path: Path) -> Iterator[Start]:
         def start(command: str, name: str = "") -> Program | Telnet:
             arguments = COMMANDS[command].format(**where).split()
             require(arguments[0])
-            kind = Telnet if command == "telnet" else Program
-            program: Program | Telnet = programs.enter_context(kind(arguments))
+            kind: Start = Telnet if command == "telnet" else Program
+            program = programs.enter_context(kind(arguments))
             if kind is Telnet:
                 program.wait_for(re.escape(GREETING))
             if name:

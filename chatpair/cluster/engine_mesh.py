@@ -29,7 +29,6 @@ class EngineMesh:
 
     def __init__(self, reactor: Any, address: EngineAddress, node_id: str, lease: float) -> None:
         """Take where the engine is, what this node is called, and the seconds of a lease."""
-        self._node_id = node_id
         self._engine = Engine(reactor, address, f"chatpair-{node_id}", patience=lease / 2)
         self._names = EngineNames(self._engine)
         self.lease = Lease(reactor, self._engine, self._names, self, node_id, lease)
@@ -107,19 +106,12 @@ class EngineMesh:
 
     # The lease tells:
 
-    def joined(self) -> None:
-        """Make the inbox, and read it."""
+    def opened(self, *, anew: bool) -> None:
+        """Read the inbox, and send again what may be lost."""
         self.links.opened(self.me)
-        _log.info(
-            "Joined the cluster at {address} as node {id}",
-            event="joined",
-            address=self._engine.address,
-            id=self._node_id,
-        )
-
-    def returned(self) -> None:
-        """Read on, and send again what may be lost."""
-        self.links.reconnected()
+        if anew:
+            text = "Joined the cluster at {address} as node {id}"
+            _log.info(text, event="joined", address=self._engine.address, id=node_of(self.me))
 
     def ready_changed(self) -> None:
         """Log it; who else wants to know asks."""

@@ -52,11 +52,8 @@ class LeaseListener(Protocol):
     def members_changed(self, members: frozenset[str]) -> None:
         """Take the others that are alive; whoever is missing is dead."""
 
-    def joined(self) -> None:
-        """Make the inbox: this node is a member now, or again in an engine that lost data."""
-
-    def returned(self) -> None:
-        """Send again what may be lost: the engine is there again, and this node still a member."""
+    def opened(self, *, anew: bool) -> None:
+        """Read the inbox: the engine is there again, and this node still a member, or anew."""
 
     def refused(self, why: EngineRefuses) -> None:
         """Stop: this node can't be a member."""
@@ -286,10 +283,8 @@ class Lease:
             )
         values = dict(zip(nodes[::2], nodes[1::2], strict=True))
         changed = self._members.heard(values, self.me, sent, now, bool(settling))
-        if joined:
-            self._listener.joined()
-        elif self._names.is_open and not was_open:
-            self._listener.returned()
+        if joined or (self._names.is_open and not was_open):
+            self._listener.opened(anew=joined)
         if changed:
             self._listener.members_changed(self._members.alive)
         self._claim_again()

@@ -81,20 +81,17 @@ class Links:
         self._owing: Delay[Link] = Delay(clock, self._tick_seconds, self._acknowledge)
 
     def opened(self, me: str) -> None:
-        """Be a node, as the engine says, anew if the name is new."""
+        """Be a node, as the engine says which is there again, anew if the name is new; send again
+        what may be lost.
+        """
         if me != self.me:
             self.me = me
             before, self._links = self._links, {inc: Link(inc) for inc in self._links if inc != me}
             for link in before.values():
                 if link.full:
                     self._call(self._room_changed, link.inc)
-        self.reconnected()
-
-    def reconnected(self) -> None:
-        """Send again what may be lost, as the engine is there again and this node a member."""
-        if self.me:
-            self._away = False
-            self._begin()
+        self._away = False
+        self._begin()
 
     def members_changed(self, members: frozenset[str]) -> None:
         """Take the other nodes that are alive; whoever is missing is dead, and its inbox goes."""

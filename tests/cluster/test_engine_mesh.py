@@ -19,7 +19,7 @@ def mesh() -> Any:
     """One that has joined, and notes what others tell."""
     made = EngineMesh(Clock(), EngineAddress.parse("redis://127.0.0.1:1"), "a", 10.0)
     made.listener = made.lease.exchange = Mock()
-    made.joined()
+    made.opened(anew=True)
     return made
 
 
@@ -35,6 +35,6 @@ def test_what_a_former_incarnation_was_told_is_not_taken(mesh: Any) -> None:
     mesh.lease._be_reborn()
     mesh._received(OTHER, FRAME)
     assert told(mesh) == [(OTHER, FRAME)]
-    mesh.joined()
+    mesh.opened(anew=True)
     mesh._received(OTHER, FRAME)
     assert told(mesh) == [(OTHER, FRAME)] * 2

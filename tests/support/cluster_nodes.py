@@ -213,9 +213,6 @@ class Node:
 
     # What a lease tells
 
-    def returned(self) -> None:
-        pass
-
     def ready_changed(self) -> None:
         self.told.append("ready" if self.lease.ready else "not ready")
 
@@ -231,8 +228,9 @@ class Node:
     def reborn(self) -> None:
         self.told.append("reborn")
 
-    def joined(self) -> None:
-        self.told.append("joined")
+    def opened(self, *, anew: bool) -> None:
+        if anew:
+            self.told.append("joined")
 
     def names(self) -> list[Name]:
         return list(self.users.values())

@@ -52,7 +52,7 @@ class Node:
     def reconnects(self) -> None:
         """Be connected to the engine again, and a member as before."""
         self.engine.mend()
-        self.links.reconnected()
+        self.links.opened(self.links.me)
 
 
 class Net:

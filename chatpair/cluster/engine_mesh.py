@@ -35,12 +35,12 @@ class EngineMesh:
         self.links = Links(
             reactor,
             self._engine,
+            lease,
             self._received,
             lambda inc: self.listener.room_changed(inc),
-            lease=lease,
-            encode=frames.encode,
-            decode=frames.decode,
-            unknown=lambda inc: self.lease.heartbeat_soon(),
+            lambda inc: self.lease.heartbeat_soon(),
+            frames.encode,
+            frames.decode,
         )
         self.check = self.lease.check
         self.claim = self.lease.claim

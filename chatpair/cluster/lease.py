@@ -12,6 +12,7 @@ notices only when its names may be others': SILENCE after the heartbeat. It then
 before it does anything else. What is late by less is a slow machine, not a frozen one.
 """
 
+from dataclasses import InitVar, dataclass
 from itertools import chain
 from typing import Any, Protocol
 
@@ -59,30 +60,23 @@ class LeaseListener(Protocol):
         """Stop: this node can't be a member."""
 
 
+@dataclass(eq=False, repr=False)
 class Lease:
     """This node's membership."""
 
-    ready = False
-    """Whether names can be claimed."""
+    _clock: IReactorTime  # which tells whether this process was frozen
+    _engine: Engine
+    _names: EngineNames
+    _listener: LeaseListener
+    node_id: InitVar[str]
+    _seconds: float
 
-    exchange: MeshListener
-    """Whose users have the names; it must be there before the engine is."""
-
-    def __init__(
-        self,
-        clock: IReactorTime,
-        engine: Engine,
-        names: EngineNames,
-        listener: LeaseListener,
-        node_id: str,
-        seconds: float,
-    ) -> None:
-        """Take the seconds of a lease, and a clock that tells whether this process was frozen."""
-        self._clock = clock
-        self._engine = engine
-        self._names = names
-        self._listener = listener
-        self._seconds = seconds
+    def __post_init__(self, node_id: str) -> None:
+        clock, seconds = self._clock, self._seconds
+        self.exchange: MeshListener
+        """Whose users have the names; it must be there before the engine is."""
+        self.ready = False
+        """Whether names can be claimed."""
         self.validity = Validity(clock, seconds, self.check)
         self._members = Members(seconds * SILENCE, seconds * INTERVAL * 4)
         self._joining = Joining(node_id, seconds)

@@ -7,6 +7,7 @@ acknowledges, or asks for all again that was not taken, or, from the node itself
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -37,6 +38,7 @@ MAX_STRANGERS = 1_000
 _log = Logger()
 
 
+@dataclass(eq=False, repr=False)
 class Links:
     """Sends frames to other nodes, and takes theirs.
 
@@ -44,38 +46,27 @@ class Links:
     node is dead. Until the node acknowledges it it is kept here, so who sends must heed is_full.
     """
 
-    def __init__(
-        self,
-        clock: IReactorTime,
-        engine: Engine,
-        received: Callable[[str, Any], object],
-        room_changed: Callable[[str], object],
-        *,
-        lease: float,
-        encode: Callable[[list[Any]], bytes],
-        decode: Callable[[bytes], list[Any]],
-        unknown: Callable[[str], object],
-    ) -> None:
-        """Take what to call with each frame that comes; with a node that is full no more, or gets
-        slow, or is so no more; with one that something came from though it is not known to be a
-        member; the lease in seconds; and what makes msgpack arrays of frames, and frames of them.
-        """
-        self._clock = clock
-        self._engine = engine
-        self._received = received
-        self._room_changed = room_changed
-        self._lease = lease
-        self._encode = encode
-        self._decode = decode
-        self._unknown = unknown
-        self.me = ""
-        self._inbox = NodeInbox(clock, engine, lease, self._take, self._failed)
+    _clock: IReactorTime
+    _engine: Engine
+    _lease: float  # in seconds
+    _received: Callable[[str, Any], object]  # is called with each frame that comes
+    _room_changed: Callable[[str], object]
+    """Is called with a node that is full no more, or gets slow, or is so no more."""
+    _unknown: Callable[[str], object]
+    """Is called with one that something came from though it is not known to be a member."""
+    _encode: Callable[[list[Any]], bytes]  # makes a msgpack array of frames
+    _decode: Callable[[bytes], list[Any]]
+    me: str = ""
+
+    def __post_init__(self) -> None:
+        clock = self._clock
+        self._inbox = NodeInbox(clock, self._engine, self._lease, self._take, self._failed)
         self._links: dict[str, Link] = {}
         self._marked: dict[Link, None] = {}  # to be looked at when this turn of the reactor is over
         self._away = True  # until it is said that the engine is there
         self._strangers: set[str] = set()  # from whom something came that was dropped
         self._seldom = Seldom(clock, _log)
-        self._tick_seconds = min(ACK_SECONDS, lease / 10)
+        self._tick_seconds = min(ACK_SECONDS, self._lease / 10)
         self._ticking = LoopingCall.withCount(lambda count: self._call(self._tick, count))
         self._ticking.clock = clock
         self._owing: Delay[Link] = Delay(clock, self._tick_seconds, self._acknowledge)

@@ -1,6 +1,7 @@
 """Who is here, at all nodes: one of them has it put together, however many ask at whichever."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -22,17 +23,17 @@ T = TypeVar("T")
 _log = Logger()
 
 
+@dataclass(eq=False, repr=False)
 class _Shared(Generic[T]):
     """Something that others are asked for, once in LISTING_SECONDS for all who want it.
 
     Who wants it while it is under way waits for the next: what is on its way was said before.
     """
 
-    def __init__(self, clock: IReactorTime, ask: Callable[[], Awaitable[T]]) -> None:
-        self._clock = clock
-        self._ask = ask
-        self._waiting: list[Deferred[T]] = []
-        self._runs = False
+    _clock: IReactorTime
+    _ask: Callable[[], Awaitable[T]]
+    _waiting: list[Deferred[T]] = field(default_factory=list)
+    _runs: bool = False
 
     def get(self) -> Deferred[T]:
         wanted: Deferred[T] = Deferred()
@@ -54,6 +55,7 @@ class _Shared(Generic[T]):
         self._runs = False
 
 
+@dataclass(eq=False, repr=False)
 class Listing:
     """Lists who is here.
 
@@ -61,18 +63,15 @@ class Listing:
     that one asks all. So what it costs grows with the nodes, and not with their square.
     """
 
-    def __init__(
-        self,
-        mesh: EngineMesh,
-        exchange: Exchange,
-        ask: Callable[[Iterable[str], bool | None], Deferred[dict[str, Any]]],
-    ) -> None:
-        """Take what asks nodes a question, and fires with what those say that answer in time."""
-        self._mesh = mesh
-        self._exchange = exchange
-        self._ask = ask
-        self._all: _Shared[dict[str, Any]] = _Shared(exchange.clock, self._ask_all)
-        self._others: _Shared[list[frames.List]] = _Shared(exchange.clock, self._ask_one)
+    _mesh: EngineMesh
+    _exchange: Exchange
+    _ask: Callable[[Iterable[str], bool | None], Deferred[dict[str, Any]]]
+    """Asks nodes a question, and fires with what those say that answer in time."""
+
+    def __post_init__(self) -> None:
+        clock = self._exchange.clock
+        self._all: _Shared[dict[str, Any]] = _Shared(clock, self._ask_all)
+        self._others: _Shared[list[frames.List]] = _Shared(clock, self._ask_one)
 
     def who(self) -> Deferred[Here] | None:
         """Fire with who is at all nodes, as far as they answer, unless there is but this one."""

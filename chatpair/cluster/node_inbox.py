@@ -1,6 +1,7 @@
 """The Stream of the engine that a node reads, and in which the others write for it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -28,29 +29,19 @@ def key_of(engine: Engine, inc: str) -> bytes:
     return engine.key(f"chatpair:inbox:{{{inc}}}").encode()
 
 
+@dataclass(eq=False, repr=False)
 class NodeInbox:
     """Reads entries in order."""
 
-    def __init__(
-        self,
-        clock: IReactorTime,
-        engine: Engine,
-        lease: float,
-        take: Callable[[Any], object],
-        failed: Callable[[Failure], object],
-    ) -> None:
-        """Take the lease in seconds, and what to call with the fields of each entry, and with what
-        the engine refuses.
-        """
-        self._me = ""
-        self._clock = clock
-        self._engine = engine
-        self._lease = lease
-        self._take = take
-        self._failed = failed
-        self._cursor = b"0"  # the id of the last entry that was read
-        self._jumps = 0  # how often the cursor was set to something else
-        self._untrimmed = 0
+    _clock: IReactorTime
+    _engine: Engine
+    _lease: float  # in seconds
+    _take: Callable[[Any], object]  # is called with the fields of each entry
+    _failed: Callable[[Failure], object]  # is called with what the engine refuses
+    _me: str = ""
+    _cursor: bytes = b"0"  # the id of the last entry that was read
+    _jumps: int = 0  # how often the cursor was set to something else
+    _untrimmed: int = 0
 
     def begin(self, me: str) -> "Deferred[bytes]":
         """Make a node's inbox if it is not there, and read it from its start.

@@ -23,12 +23,12 @@ class Node:
         self.links = Links(
             clock,
             self.engine,
+            LEASE,
             self.received,
             self.room_changed,
-            lease=LEASE,
-            encode=msgspec.msgpack.encode,
-            decode=msgspec.msgpack.Decoder(list[Any]).decode,
-            unknown=self.unknown.append,
+            self.unknown.append,
+            msgspec.msgpack.encode,
+            msgspec.msgpack.Decoder(list[Any]).decode,
         )
         self.links.opened(inc)
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from chatpair.exchange.receipts import LATE_SECONDS
+from tests.exchange.test_model import check_tables
 from tests.support.exchange import Exchange, JsonParty, Party
 
 JSON_NAMES = ["ann", "ben", "cat"]
@@ -222,6 +223,17 @@ class HeldModel(RuleBasedStateMachine):
                     case None:
                         assert number > max(one.statuses, default=0)
         assert "again" not in handed | told
+
+    @invariant()
+    def nobody_waits_for_nothing(self) -> None:
+        self.exchange.clock.advance(0)
+        check_tables(self.exchange)
+        for party in self.plain.values():
+            user = party.protocol.user if party is not None else None
+            if party is not None and user is not None:
+                peer = self.exchange.factory.pairs.peer_of(user)
+                must_wait = party.protocol.full or (peer is not None and peer.full)
+                assert party.protocol.paused == party.paused == must_wait
 
     @invariant()
     def each_comes_once_and_in_order(self) -> None:

@@ -6,7 +6,6 @@ from hypothesis.stateful import rule
 from tests.exchange.test_held_model import HeldModel
 from tests.exchange.test_model import ExchangeModel
 from tests.support.handed_over import hand_over
-from tests.wire.test_flow_model import FlowModel
 
 
 class HandedOverExchange(ExchangeModel):
@@ -17,16 +16,8 @@ class HandedOverExchange(ExchangeModel):
         hand_over(self.exchange)
 
 
-class HandedOverFlow(FlowModel):
-    """Nor does anybody who reads slowly."""
-
-    @rule()
-    def hand_over(self) -> None:
-        hand_over(self.exchange)
-
-
 class HandedOverLines(HeldModel):
-    """Nor does anybody who counts, or has a key."""
+    """Nor does anybody who counts, has a key, or reads slowly."""
 
     @rule()
     def hand_over(self) -> None:
@@ -35,7 +26,6 @@ class HandedOverLines(HeldModel):
 
 TestLines = HandedOverLines.TestCase
 TestExchange = HandedOverExchange.TestCase
-TestFlow = HandedOverFlow.TestCase
-TestExchange.settings = TestFlow.settings = TestLines.settings = settings(
+TestExchange.settings = TestLines.settings = settings(
     max_examples=settings().max_examples // 5, stateful_step_count=40
 )

@@ -97,12 +97,6 @@ def test_whose_a_connection_is() -> None:
     assert unknown == [2, 3, 7, 8, 9, 10, 11]
 
 
-@pytest.mark.parametrize("data", WRONG)
-def test_what_is_no_header(data: bytes) -> None:
-    with pytest.raises(ValueError, match=r"PROXY|address|codec"):
-        read_header(data)
-
-
 @given(
     st.sampled_from([b"", b"PROXY ", b"PROXY TCP4 ", b"PROXY TCP6 ", V2, V2 + b"\x21\x11"]),
     st.binary(),
@@ -328,7 +322,7 @@ def test_a_factory_that_wants_nobody(exchange: Exchange) -> None:
 
 @pytest.mark.parametrize("port", ["haproxy:tcp:0", "haproxy:epoll:0", "haproxy:0"])
 def test_limits_and_strangers_on_real_sockets(port: str) -> None:
-    options = ["--max-connects-per-minute", "3", "--max-names-per-minute", "2", "--rate", "20"]
+    options = ["--max-connects-per-minute", "3", "--max-names-per-minute", "2"]
     with Server(*options, "--exempt", "198.51.100.0/24", port=port) as behind:
         for data in WRONG:
             with Client(behind.port) as stranger:
@@ -350,15 +344,8 @@ def test_limits_and_strangers_on_real_sockets(port: str) -> None:
             assert client.line() == "OK"
         three.says("frank")
         assert three.line() == "You are taking names too often; try again in a minute."
-
-        alice, bob = behind.pair()
-        lines = [str(number) for number in range(60)]
-        alice.says(*lines)
-        alice.ends_input()
-        assert [bob.text() for _ in lines] == lines
-        assert alice.line() == "Listening."
         behind.stop()
     assert behind.output.count(b"no PROXY header") == 2  # at once, and at the end
-    for line in (b"connecting too often 1", b"names too often 1", b"slowed: alice"):
+    for line in (b"connecting too often 1", b"names too often 1"):
         assert line in behind.output
     assert b"Traceback" not in behind.output

@@ -147,14 +147,6 @@ def test_a_line_that_anybody_could_have_cut_is_not_said(server: Server) -> None:
     assert [alice.line(), alice.line()] == ["Quit.", ""]
 
 
-def test_a_last_answer_is_read_though_nobody_says_goodbye_in_tls(server: Server) -> None:
-    alice, bob = server.pair()
-    alice.sends(b"Quit\n" + b"too late\n" * 10_000)
-    assert [alice.line(), alice.line()] == ["Quit", ""]
-    assert bob.line() == "Quit."
-    server.client("alice")
-
-
 # Certificates
 
 

@@ -6,7 +6,6 @@ from contextlib import suppress
 
 import pytest
 from wsproto.events import (
-    AcceptConnection,
     BytesMessage,
     CloseConnection,
     Event,
@@ -15,8 +14,7 @@ from wsproto.events import (
     TextMessage,
 )
 
-from tests.support.certificates import made
-from tests.support.server import WEB, Client, Door, Server, own_address
+from tests.support.server import WEB, Client, Server
 from tests.support.web_client import WebClient, command, pieces
 
 
@@ -165,22 +163,7 @@ def test_the_page_may_be_found_elsewhere() -> None:
         client.enters("alice")
 
 
-def test_only_pages_of_this_site_and_programs_may_connect(web: Server) -> None:
-    port = web.web_port
-    for origin in (f"http://127.0.0.1:{port}", f"https://127.0.0.1:{port}", None):
-        with WebClient(port, origin) as client:
-            assert isinstance(client.answer, AcceptConnection)
-    for origin in ("http://evil.example", "http://127.0.0.1", f"http://[127.0.0.1:{port}", "null"):
-        with WebClient(port, origin) as client:
-            assert client.refused() == 403
-
-
-def test_the_limits_count_at_this_door_too() -> None:
-    with Server("--max-per-host", "2", port=WEB) as web:
-        alice, _ = pair(web)
-        with WebClient(web.web_port) as crowded:
-            assert crowded.refused() == 503
-        alice.close()
+def test_who_is_not_let_in() -> None:
     with Server("--max-users", "1", "--hold", "0", port=WEB) as web:
         web.client("alice")
         with WebClient(web.web_port, is_let_in=False) as late:
@@ -190,20 +173,3 @@ def test_the_limits_count_at_this_door_too() -> None:
             assert foreign.refused() == 403
         web.stop()
         assert re.search(rb"refused: .*page of another site", web.output)
-
-
-@pytest.mark.parametrize("has_tls", [False, True])
-def test_where_a_program_may_say_a_password(has_tls: bool) -> None:
-    port = made().issues("web", "localhost").port if has_tls else "tcp:0:interface=0.0.0.0"
-    trusted = made().trusting() if has_tls else None
-    with Server("--auth", "memory:alice:secret", port=f"web:{port}") as web:
-        for host in (own_address(), "127.0.0.1"):
-            with WebClient(Door(web.web_port, tls=trusted, host=host)) as alice:
-                alice.does("name", name="alice", password="secret")
-                answer = alice.hears()
-                if has_tls or host == "127.0.0.1":
-                    assert (answer["event"], answer["name"]) == ("named", "alice")
-                else:
-                    assert (answer["code"], answer["text"]) == ("password", "This needs TLS.")
-                alice.does("quit")
-                assert [event["event"] for event in alice.rest()] == ["quit"]

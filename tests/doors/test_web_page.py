@@ -109,23 +109,32 @@ def test_64_kib_of_emoji(web: Server, pages: Pages) -> None:
     assert bob.text() == "shorter"
 
 
+ANSWERS = {
+    "hello?": "Nobody is chatting with you. To:bob calls bob; /who tells who is here.",
+    "To:dave": "The user dave does not exist.",
+    "to:": "Say who: To:bob",
+    "/to ALICE": "Please don't try to talk with yourself.",
+    "/foo": "No such command: /foo. Type /help, or put a space first to say it.",
+    "/quit it": "Say /quit alone, or put a space first to say it.",
+    "/dnd": "Nobody can call you now.",
+    "/DND  Off ": "You can be called again.",
+    "/dnd on": "Nobody can call you now.",
+    "/dnd maybe": "Say /dnd on or /dnd off.",
+    "/dnd off": "You can be called again.",
+    "/ring off it": "Say /ring on or /ring off.",
+    "/block bob": "You have blocked bob.",
+    "/BLOCK erin": "You have blocked erin.",
+    "/unblock dave": "You have not blocked dave.",
+    "/unblock bob": "You have unblocked bob.",
+    "/block alice": "You can't block yourself.",
+}
+
+
 def test_commands(web: Server, pages: Pages) -> None:
     alice, bob = pages.open(web.web_port, "alice"), web.client("bob")
-    alice.says("hello?")
-    alice.shows(
-        "alice: hello?",
-        "Nobody is chatting with you. To:bob calls bob; /who tells who is here.",
-    )
+    alice.says(*ANSWERS)
+    alice.shows("alice: hello?", *ANSWERS.values())
     alice.marked("not delivered")
-    alice.says("To:dave", "to:", "/to alice", "/to ALICE", "/foo", "/quit it")
-    alice.shows(
-        "The user dave does not exist.",
-        "Say who: To:bob",
-        "Please don't try to talk with yourself.",
-        "Please don't try to talk with yourself.",
-        "No such command: /foo. Type /help, or put a space first to say it.",
-        "Say /quit alone, or put a space first to say it.",
-    )
     alice.says("/TO  bob", " /who", "  Quit", "/help")  # the text is for whom the call leads to
     assert [bob.line(), bob.text(), bob.text()] == [
         "You are chatting with alice.",
@@ -186,25 +195,6 @@ def test_a_peer_who_goes_before_it_has_what_was_said(web: Server, pages: Pages) 
     assert alice.find(".failed .said").text == "two"
 
 
-def test_do_not_disturb(web: Server, pages: Pages) -> None:
-    alice, bob = pages.open(web.web_port, "alice"), web.client("bob")
-    alice.says("/dnd on")
-    alice.shows("Nobody can call you now.")
-    bob.says("To:alice")
-    assert bob.line() == "alice does not want to be disturbed."
-    alice.says("/DND  Off ")
-    alice.shows("You can be called again.")
-    alice.says("/dnd", "/dnd maybe", "/ring off it", "/dnd off")
-    alice.shows(
-        "Nobody can call you now.",
-        "Say /dnd on or /dnd off.",
-        "Say /ring on or /ring off.",
-        "You can be called again.",
-    )
-    bob.calls("alice")
-    alice.shows("You are chatting with bob.")
-
-
 def test_a_call_rings_until_it_is_answered_or_in_vain(web: Server, pages: Pages) -> None:
     alice, carol = pages.open(web.web_port, "alice"), pages.open(web.web_port, "carol")
     alice.says("/ring on")
@@ -226,22 +216,3 @@ def test_a_call_rings_until_it_is_answered_or_in_vain(web: Server, pages: Pages)
     alice.shows("carol is calling. To:carol to answer.")
     alice.says("/quit")
     carol.shows("alice's line is ringing.", "alice does not answer.")
-
-
-def test_blocks(web: Server, pages: Pages) -> None:
-    alice, bob = pages.open(web.web_port, "alice"), web.client("bob")
-    bob.calls("alice")
-    alice.shows("You are chatting with bob.")
-    alice.says("/block bob", "/BLOCK carol", "/unblock dave", "/unblock carol", "/block alice")
-    alice.shows(
-        *("You are free.", "You have blocked bob.", "You have blocked carol."),
-        *("You have not blocked dave.", "You have unblocked carol."),
-        "You can't block yourself.",
-    )
-    assert bob.line() == "Quit."
-    bob.says("To:alice")
-    assert bob.line() == "alice is talking with someone else."
-    alice.says("/unblock bob")
-    alice.shows("You have unblocked bob.")
-    bob.calls("alice")
-    alice.shows("You are chatting with bob.")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from chatpair.exchange.messages import CountedEvent, Left, Message
 from chatpair.exchange.user import User
 from chatpair.factory import ChatFactory
-from tests.support.network import Cut, Person, Talker, exchange, settle
+from tests.support.network import Cut, Talker, exchange, settle
 
 CUTS_A_RUN, RUNS = 50, 330
 """Of which two in three meet a connection that is whole; together more than ten thousand."""
@@ -177,32 +177,3 @@ def spy(factory: ChatFactory) -> dict[str, int]:
 
     factory.receipts.acknowledge = note  # type: ignore[method-assign]
     return told
-
-
-@settings(max_examples=200)
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 5), BYTES, CUT, st.sampled_from([0.0, 1.0, 20.0])), max_size=20
-    )
-)
-def test_a_person_with_a_key_misses_nothing(rounds: list[tuple[int, int, Cut, float]]) -> None:
-    factory = exchange()
-    alice, bob = Talker(factory, "alice"), Person(factory, "bob")
-    settle(alice, bob)
-    alice.line.call("bob")
-    settle(alice, bob)
-    for count, down, how, seconds in rounds:
-        for _ in range(count):
-            alice.says(f"alice {len(alice.said)}")
-        settle(alice)
-        bob.network.cut(2**20, down, how)
-        settle(alice, bob, seconds=seconds)
-        bob.connect()
-        settle(alice, bob)
-    assert alice.outcomes == ["handed"] * len(alice.said)
-    once = [text for text, again in bob.heard if not again]
-    assert once == sorted(set(once), key=alice.said.index)
-    assert {text for text, _ in bob.heard} == set(alice.said)
-    for again in (False, True):
-        seen = list(dict.fromkeys(text for text, marked in bob.heard if marked == again))
-        assert seen == sorted(seen, key=alice.said.index)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chatpair.codecs.plain import HELP
 from tests.support.exchange import PAIRED, Exchange, said
 from tests.support.transcript import LONG, play, scenes
 
@@ -179,26 +180,11 @@ def test_states(exchange: Exchange, scene: str) -> None:
     play(exchange, scene)
 
 
-HELP = """
-To:bob or /to bob: talk with bob
-/bye: stop talking, and stay
-/who: who is here; * marks those who are talking
-/dnd on or off: be called by nobody, or by everybody again
-/ring on or off: let calls ring until you answer with To:
-/block bob and /unblock bob: be busy whenever bob calls, or no more
-/key: get a key; after a drop, say Back: and the key instead of a name
-/end: say no more, and listen until the other leaves
-/quit or Quit: leave
-/help: these lines
-Any other line is said to the one you talk with; one with a space first always is
-"""
-
-
 def test_help_is_the_same_in_every_state(exchange: Exchange) -> None:
     exchange.enter("bob")
     alice = exchange.connect()
     alice.says("/help", "alice", "/help", "To:bob", "/help")
-    help_lines = HELP.split("\n")[1:-1]
+    help_lines = HELP.split("\n")
     told = ["OK", *help_lines, PAIRED.format("bob"), *help_lines]
     assert alice.heard() == help_lines + told
 

@@ -1,14 +1,11 @@
 """A network in simulated time, which cuts a connection at any byte, in any of three ways."""
 
-import re
 from typing import Any, Literal
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
-from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
-from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport
 from zope.interface import implementer
@@ -199,39 +196,6 @@ class Talker:
         )
 
 
-class Person(LineReceiver):
-    """Somebody with nc and a key, who connects again when nothing comes any more."""
-
-    delimiter = b"\r\n"
-
-    def __init__(self, factory: ChatFactory, name: str) -> None:
-        assert isinstance(factory.clock, Clock)
-        self.clock = factory.clock
-        self.network = Network(factory)
-        self.heard: list[tuple[str, bool]] = []  # texts, and whether they were marked
-        self.told: list[str] = []
-        self.key = ""
-        self.connect(name)
-        self.sendLine(b"/key")
-
-    def connect(self, first: str = "") -> None:
-        """Connect, and say a name or else the key."""
-        self.clearLineBuffer()
-        factory = Factory.forProtocol(lambda: self)
-        self.network.connect(factory)
-        self.sendLine((first or f"Back:{self.key}").encode())
-
-    def lineReceived(self, line: bytes) -> None:
-        """Note what is told."""
-        text = line.decode()
-        if match := re.fullmatch(r"\[.{24}\] \w+( \(again\))?: \((.*)\)", text):
-            self.heard.append((match[2], bool(match[1])))
-        elif match := re.match(r"Your key is (\S+)\.", text):
-            self.key = match[1]
-        else:
-            self.told.append(text)
-
-
 def exchange(**options: Any) -> ChatFactory:
     """Return a factory in simulated time."""
     clock = Clock()
@@ -239,7 +203,7 @@ def exchange(**options: Any) -> ChatFactory:
     return ChatFactory(clock, Settings(**options), time_of_day=clock.seconds)
 
 
-def settle(*talkers: Talker | Person, seconds: float = 0.0) -> None:
+def settle(*talkers: Talker, seconds: float = 0.0) -> None:
     """Move everything, and let so much time pass, until nothing happens by itself."""
     clock = talkers[0].clock
     end = clock.seconds() + seconds

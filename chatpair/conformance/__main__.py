@@ -12,14 +12,13 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from chatpair.conformance import lines, plain, programs, receipts
-from chatpair.conformance.case import CASES, Case, Stage
+from chatpair.conformance.case import Case, scripted
 from chatpair.conformance.party import Broken
 from chatpair.conformance.place import Place, place
+from chatpair.conformance.stage import Stage
+from chatpair.conformance.unscripted import UNSCRIPTED
 
-PLAIN = {module.__name__ for module in (lines, plain)}
-JSON = {module.__name__ for module in (programs, receipts)}
-"""Where the cases are."""
+CASES = [*scripted(), *UNSCRIPTED]
 
 PAGE = "docs/protocol.rst"
 SHOWN = 20
@@ -90,7 +89,7 @@ def chosen(options: argparse.Namespace) -> list[Case]:
     return [
         case
         for case in CASES
-        if case.play.__module__ in (PLAIN if options.plain_only else PLAIN | JSON)
+        if not (case.needs_json and options.plain_only)
         and (case.is_articles or not options.article)
         and not any(place.kind in case.not_through for place in options.places)
         and (options.only or "") in case.name

@@ -1,7 +1,6 @@
 """One connection to the server: what is said on it, and what must come."""
 
 import json
-import re
 import socket
 import ssl
 import struct
@@ -24,11 +23,14 @@ class Broken(Exception):
 
 
 class Party:
-    """A connection, which notes what goes over it in a journal."""
+    """A connection, which notes what goes over it in a journal; it may speak JSON."""
 
     def __init__(self, sock: socket.socket, who: str, journal: list[str]) -> None:
         self.who = who
-        self.name = ""
+        self.seen = 0
+        """The last seq that came."""
+        self.known = 0
+        """The last id of a say of which it was told what became."""
         self._socket = sock
         self._journal = journal
         self._buffer = b""
@@ -42,10 +44,6 @@ class Party:
             self._socket.sendall(data)
         except OSError as why:
             raise Broken(f"{self.who} could not send: {why}") from why
-
-    def says(self, *lines: str) -> None:
-        """Send lines of text."""
-        self.sends("".join(f"{line}\r\n" for line in lines).encode())
 
     def offers(self, data: bytes) -> int:
         """Send as much as is taken at this moment; return how many bytes that is."""
@@ -77,11 +75,11 @@ class Party:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 
-    def leaves(self, words: str = "Quit") -> None:
+    def leaves(self) -> None:
         """Be gone, with nothing held, if it is not yet."""
         with suppress(OSError):
             self._socket.settimeout(1)
-            self._socket.sendall(f"{words}\r\n".encode())
+            self._socket.sendall(b"Quit\r\n" + encode("quit"))
             self._socket.shutdown(socket.SHUT_WR)
         self._socket.close()
 
@@ -121,52 +119,6 @@ class Party:
         )
         return text
 
-    def hears(self, *lines: str) -> None:
-        """See that these lines come next."""
-        for due in lines:
-            self._expect(due, self.line())
-
-    def hears_like(self, pattern: str) -> re.Match[str]:
-        """Return the match of the next line with a pattern, which must have one."""
-        line = self.line()
-        match = None if line is None else re.fullmatch(pattern, line)
-        if match is None:
-            self._expect(f"a line like {pattern}", line)
-        assert match is not None
-        return match
-
-    def hears_text(self, sender: str, text: str) -> None:
-        """See that this text of the peer's comes next."""
-        match = self.hears_like(r"\[(?:\w{3} \w{3} [ \d]\d [\d:]{8} \d{4})\] (\S+): \((.*)\)")
-        self._expect((sender, text), (match[1], match[2]))
-
-    def is_closed(self) -> None:
-        """See that the server closes, and says nothing before."""
-        try:
-            self._expect(None, self.line())
-        except Broken as why:
-            if not isinstance(why.__cause__, ConnectionResetError):
-                raise
-
-    def _expect(self, due: object, came: object) -> None:
-        if due != came:
-            shown = [repr(it) if it is not None else "the end" for it in (due, came)]
-            raise Broken(f"{self.who}: {shown[0][:400]} was due, and {shown[1][:400]} came")
-
-
-class Program(Party):
-    """A connection that speaks JSON."""
-
-    key = ""
-    seen = 0
-    """The last seq that came."""
-    known = 0
-    """The last id of a say of which it was told what became."""
-
-    def does(self, do: str, **keys: object) -> None:
-        """Say a command."""
-        self.sends(encode(do, **keys))
-
     def event(self) -> Event | None:
         """Return the next event that is known, or nothing when the server has closed."""
         while (line := self.line()) is not None:
@@ -180,40 +132,31 @@ class Program(Party):
                 return dict(event)
         return None
 
-    def told(self, kind: str, **keys: object) -> Event:
-        """Return the next event, which must be of a kind, and have these keys."""
-        event = self.event() or {}
-        came = {key: event.get(key) for key in ("event", *keys)}
-        if came != {"event": kind, **keys}:
-            self._expect({"event": kind, **keys}, event or None)
-        return event
-
     def acknowledges(self) -> None:
-        """Be done with all that came."""
-        self.does("ack", seq=self.seen)
-
-    def is_idle(self) -> None:
-        """See that nothing more was told before the answer to a ping."""
-        self.does("ping")
-        self.told("pong")
+        """Be done with all events that came."""
+        self.sends(encode("ack", seq=self.seen))
 
     def statuses(self, last: int) -> Iterator[tuple[int, str, str | None]]:
         """Yield what became of each say up to an id, of which nothing was told before."""
         while self.known < last:
-            status = self.told("status")
-            if not self.known < status["id"] <= last:
-                raise Broken(f"{self.who}: a status of {self.known + 1} to {last} was due")
+            status = self.event() or {}
+            if status.get("event") != "status" or not self.known < status["id"] <= last:
+                text = f"a status of {self.known + 1} to {last} was due, and {status} came"
+                raise Broken(f"{self.who}: {text}")
             while self.known < status["id"]:
                 self.known += 1
                 yield self.known, status["status"], status.get("why")
 
-    def statuses_are(self, last: int, status: str, why: str | None = None) -> None:
-        """See what became of each say up to an id, of which nothing was told before."""
-        for identifier, *came in self.statuses(last):
-            self._expect((identifier, status, why), (identifier, *came))
-
-    def leaves(self, words: str = '{"do":"quit"}') -> None:
-        super().leaves(words)
+    def is_closed(self) -> None:
+        """See that the server closes, and says nothing before."""
+        try:
+            line = self.line()
+        except Broken as why:
+            if not isinstance(why.__cause__, ConnectionResetError):
+                raise
+        else:
+            if line is not None:
+                raise Broken(f"{self.who}: the end was due, and {line[:400]!r} came")
 
 
 def encode(do: str, **keys: object) -> bytes:

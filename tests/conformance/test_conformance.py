@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from chatpair.conformance.__main__ import main, play
-from chatpair.conformance.case import CASES, Case
+from chatpair.conformance.__main__ import CASES, main, play
+from chatpair.conformance.case import Case
 from chatpair.conformance.place import Place, place
 from tests.support.certificates import made
 from tests.support.cluster import Cluster
@@ -96,7 +96,7 @@ def test_the_articles_server_passes_its_part() -> None:
         "FAILED  case of names\n        Upper and lower case are the same name.\n"
     )
     assert "(docs/protocol.rst, Before a name)" in shown
-    assert "other: 'Reuse' was due, and 'OK' came" in shown
+    assert "carol: 'Reuse' was due, and 'OK' came" in shown
 
 
 RUN = [sys.executable, "-m", "chatpair.conformance"]

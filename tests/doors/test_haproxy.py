@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from twisted.internet.address import IPv4Address
 
-from chatpair.conformance.__main__ import play
-from chatpair.conformance.case import CASES
+from chatpair.conformance.__main__ import CASES, play
 from chatpair.conformance.place import Place
 from chatpair.doors.proxied import Unknown, read_header
 from tests.support.doors import Servers

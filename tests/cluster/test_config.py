@@ -1,11 +1,9 @@
 """Nodes that are started wrongly, or before their engine."""
 
 import re
-import signal
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.servers import free_port
 from tests.support.clients import spins_until
 from tests.support.cluster import NOT_READY, SHORT, Cluster, Node, pair
 from tests.support.engine import Engine
@@ -32,13 +30,6 @@ def test_no_engine_at_start(shared_engine: Engine) -> None:
             client.events("named")
         assert node.output.count(b"No engine at") == 1
         assert b"Traceback" not in node.output
-
-
-def test_a_port_where_nothing_listens() -> None:
-    with Node("n1", f"redis://127.0.0.1:{free_port()}", lease=SHORT) as node:
-        node.logs("No engine at .*; trying again")
-        assert node.asked("alice") == NOT_READY
-        assert node.stop() == -signal.SIGTERM
 
 
 def test_two_nodes_of_one_id(shared_engine: Engine) -> None:

@@ -1,7 +1,9 @@
-"""Connections to the engine that are cut in the middle of anything: no line is lost or doubled."""
+"""Connections that are cut in the middle of anything: no line is lost or doubled."""
 
-from tests.support.cluster import NOT_READY, Cluster
-from tests.support.server import Client
+from tests.support.clients import Piped
+from tests.support.cluster import Cluster, Listener
+from tests.support.json_people import json_client
+from tests.support.proxy import Proxy
 
 LINES = 30
 
@@ -19,38 +21,25 @@ def test_cuts_anywhere_lose_nothing_of_what_is_said(shared_cluster: Cluster) -> 
     assert [alice.line(), bob.line()] == ["You are free.", "Quit."]
 
 
-def claims(client: Client, name: str) -> None:
-    """Have a name, however often it must be asked for."""
-    client.says(name)
-    while (answer := client.line()) != "OK":
-        # It had it before, and the engine has not been told yet that it has gone.
-        assert answer in (NOT_READY, "Reuse")
-        client.says(name)
-
-
-def test_cuts_anywhere_while_names_are_claimed_and_calls_made(shared_cluster: Cluster) -> None:
+def test_the_client_goes_on_through_another_node(shared_cluster: Cluster) -> None:
     first, second, _ = shared_cluster.nodes
-    names = [f"alice{shared_cluster.mark}", f"bob{shared_cluster.mark}"]
-    for number, count in enumerate(range(0, 1_500, 107)):
-        for way in shared_cluster.ways:
-            way.cut_after(count)
-        alice, bob = clients = first.client(), second.client()
-        for client, name in zip(clients, names, strict=True):
-            claims(client, name)
-        paired = f"You are chatting with {names[1]}."
-        alice.says(f"To:{names[1]}")
-        while (answer := alice.line()) != paired:
-            assert answer == NOT_READY
-            alice.says(f"To:{names[1]}")
-        assert bob.line() == f"You are chatting with {names[0]}."
-        alice.says(f"{number}")
-        assert bob.text() == f"{number}"
-        alice.says("Quit")
-        told = list(iter(alice.line, "Quit"))
-        # By a call that was late.
-        assert told in ([], [f"You are already chatting with {names[1]}."])
-        assert bob.line() == "Quit."
-        bob.says("Quit")
-        assert bob.line() == "Quit"
-        for client in clients:
-            client.close()
+    name, peer = f"alice{shared_cluster.mark}", f"bob{shared_cluster.mark}"
+    with (
+        Proxy(first.port) as way,
+        Piped(*way.address, "--name", name, "--to", peer, "--wait") as alice,
+    ):
+        assert alice.notice() == f"Welcome, {name}."
+        alice.write(b"0\n")
+        assert alice.notice() == f"Waiting for {peer} ..."
+        # What was written at once comes as one text.
+        bob = Listener(json_client(second, peer)[0], "paired", "held", "back")
+        said = 0
+        for number in range(20):
+            way.lead_to((second if number % 2 == 0 else first).port)
+            for _ in range(20):
+                said += 1
+                alice.write(f"{said}\n".encode())
+            bob.hears_until(lambda one, last=str(said): one.lines[-1:] == [last])  # type: ignore[misc]
+        assert bob.lines == [str(number) for number in range(said + 1)]
+        alice.close_input()
+        assert alice.wait() == 0

@@ -1,13 +1,17 @@
-"""An engine that is restarted, or can't be reached, and what users see of it."""
+"""An engine that loses all, can't be reached or refuses what it is asked, and what users see."""
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
+import hiredis
 import pytest
 
+from benchmarks.servers import free_port
 from tests.support.clients import spins_until
 from tests.support.cluster import NOT_READY, SHORT, Cluster, Listener, pair
-from tests.support.engine import Engine
+from tests.support.engine import Engine, EngineClient, permissions
 from tests.support.json_people import pair as json_pair
 
 pytestmark = pytest.mark.engine
@@ -22,46 +26,22 @@ CUT_OFF = 10.0
 """Seconds of the lease where a node must notice that it is cut off: it has a tenth for that."""
 
 
-def test_pairs_and_names_outlive_an_engine_that_has_lost_all(tmp_path: Path) -> None:
-    with Engine(tmp_path / "engine") as engine, Cluster(engine, 2, lease=SETTLES) as cluster:
-        first, second = cluster.nodes
-        alice, bob = pair(first, second)
-        carol, dave = pair(first, first, *LOCAL)
-        idle = first.client("idle")
-        alice.says("before")
-        engine.kill()
-        first.logs("No engine at")
-        alice.says("one", "two")
-        carol.says("local")
-        assert dave.text() == "local"
-        idle.says("To:dave", "To:bob")
-        assert [idle.line(), idle.line()] == ["dave is talking with someone else.", NOT_READY]
-        assert first.asked("newcomer") == NOT_READY
-        engine.restart()
-        bob.says("three")
-        assert [bob.text() for _ in range(3)] == ["before", "one", "two"]
-        assert alice.text() == "three"
-        spins_until(lambda: second.asked("newcomer") == "OK")
-        for name in ("alice", "carol", "dave", "idle"):
-            assert second.asked(name) == "Reuse"
-        bob.says("/bye")
-        assert [bob.line(), alice.line()] == ["You are free.", "Quit."]
-        bob.calls("idle")
-
-
 @pytest.mark.parametrize("how", ["restarted empty", "restarted with its data", "emptied"])
-def test_programs_are_told_of_each_line_whatever_the_engine_loses(tmp_path: Path, how: str) -> None:
+def test_lines_and_names_outlive_whatever_the_engine_loses(tmp_path: Path, how: str) -> None:
     with (
         Engine(tmp_path / "engine", persistent=how == "restarted with its data") as engine,
         Cluster(engine, 2, lease=SETTLES) as cluster,
     ):
-        alice, bob, _ = json_pair(*cluster.nodes)
+        first, second = cluster.nodes
+        alice, bob, _ = json_pair(first, second)
+        carol, dave = pair(first, second, *LOCAL)
         said = 0
         for _ in range(5):
             for _ in range(50):
                 said += 1
                 alice.does("say", id=said, text=str(said))
                 bob.does("say", id=said, text=str(said))
+                carol.says(str(said))
             if how == "emptied":
                 engine.command("FLUSHALL")
             else:
@@ -73,47 +53,12 @@ def test_programs_are_told_of_each_line_whatever_the_engine_loses(tmp_path: Path
         for program in programs:
             program.hears_until(lambda listener: listener.settled == said)
             assert program.heard == [str(number) for number in range(1, said + 1)]
-
-
-@pytest.mark.parametrize(
-    ("lease", "seconds"),
-    [(SHORT, 2), (SHORT, 7), pytest.param(10, 60, marks=pytest.mark.endurance)],
-)
-def test_pairs_outlive_an_engine_that_nobody_can_reach(
-    shared_engine: Engine, lease: float, seconds: int
-) -> None:
-    with Cluster(shared_engine, 3, lease=lease) as cluster:
-        first, second, third = cluster.nodes
-        alice, bob = pair(first, second)
-        carol, dave = pair(first, first, *LOCAL)
-        eve, frank, _ = json_pair(third, second, mark="-json")
-        for way in cluster.ways:
-            way.cut()
-        outage = threading.Event()
-        threading.Timer(seconds, outage.set).start()
-        for node in cluster.nodes:
-            node.logs("No engine at")
-        said = 0
-        while not outage.wait(0.5):
-            said += 1
-            alice.says(f"alice {said}")
-            eve.does("say", id=said, text=f"eve {said}")
-            carol.says(f"carol {said}")
-            assert dave.text() == f"carol {said}"
-            assert third.asked("newcomer") == NOT_READY
-            frank.does("ping")  # or it would be taken for gone
-            frank.events("pong")
-        for way in cluster.ways:
-            way.mend()
-        for number in range(1, said + 1):
-            assert bob.text() == f"alice {number}"
-        hearer, speaker = Listener(frank), Listener(eve)
-        hearer.hears_until(lambda listener: len(listener.heard) == said)
-        assert hearer.heard == [f"eve {number}" for number in range(1, said + 1)]
-        speaker.hears_until(lambda listener: listener.settled == said)
-        spins_until(lambda: third.asked("newcomer") == "OK")
-        for name in ("alice", "bob", "carol", "dave", "alice-json", "bob-json"):
-            assert third.asked(name) == "Reuse"
+        assert [dave.text() for _ in range(said)] == [str(number) for number in range(1, said + 1)]
+        spins_until(lambda: second.asked("newcomer") == "OK")
+        for name in ("alice", *LOCAL):
+            assert second.asked(name) == "Reuse"
+        dave.says("/bye")
+        assert [dave.line(), carol.line()] == ["You are free.", "Quit."]
 
 
 def test_a_node_that_alone_is_cut_off_is_taken_for_dead_and_comes_back(
@@ -149,18 +94,164 @@ def test_a_node_that_alone_is_cut_off_is_taken_for_dead_and_comes_back(
         assert other.line() == "bob is talking with someone else."
 
 
-def test_an_engine_that_hangs_is_as_one_that_is_away(shared_engine: Engine) -> None:
-    with Cluster(shared_engine, 2, lease=CUT_OFF) as cluster:
+# An engine that is away, or as one that is: nobody can have a name, and all else goes on
+
+
+@contextmanager
+def is_cut_off(engine: Engine, cluster: Cluster) -> Iterator[None]:
+    for way in cluster.ways:
+        way.cut()
+    yield
+    for way in cluster.ways:
+        way.mend()
+
+
+@contextmanager
+def hangs(engine: Engine, cluster: Cluster) -> Iterator[None]:
+    engine.freeze()
+    yield
+    engine.thaw()
+
+
+@contextmanager
+def configured(engine: Engine, option: str, value: str | int, usual: str | int) -> Iterator[None]:
+    """Let an option of the engine's have another value."""
+    assert engine.command("CONFIG", "SET", option, value) == b"OK"
+    yield
+    assert engine.command("CONFIG", "SET", option, usual) == b"OK"
+
+
+def has_no_replica(engine: Engine, cluster: Cluster) -> AbstractContextManager[None]:
+    return configured(engine, "min-replicas-to-write", 1, 0)
+
+
+def is_full(engine: Engine, cluster: Cluster) -> AbstractContextManager[None]:
+    return configured(engine, "maxmemory", 1, 0)
+
+
+@contextmanager
+def is_a_replica(engine: Engine, cluster: Cluster) -> Iterator[None]:
+    assert engine.command("REPLICAOF", "127.0.0.1", free_port()) == b"OK"
+    yield
+    assert engine.command("REPLICAOF", "NO", "ONE") == b"OK"
+
+
+@contextmanager
+def is_a_replica_without_its_master(engine: Engine, cluster: Cluster) -> Iterator[None]:
+    with configured(engine, "replica-serve-stale-data", "no", "yes"), is_a_replica(engine, cluster):
+        yield
+
+
+@contextmanager
+def cannot_save(engine: Engine, cluster: Cluster) -> Iterator[None]:
+    (engine.folder / "dump.rdb" / "in-the-way").mkdir(parents=True, exist_ok=True)
+    with configured(engine, "save", "3600 1", ""):
+        engine.command("BGSAVE")
+        spins_until(lambda: b"last_bgsave_status:err" in engine.command("INFO", "persistence"))
+        yield
+
+
+@contextmanager
+def runs_a_script(engine: Engine, cluster: Cluster) -> Iterator[None]:
+    with (
+        configured(engine, "lua-time-limit", 50, 5_000),
+        closing(EngineClient(engine.path)) as client,
+    ):
+        client.send("EVAL", "while true do end", 0)
+        yield
+        # The option can't be set before it has ended.
+        spins_until(lambda: engine.command("SCRIPT", "KILL") == b"OK")
+        assert isinstance(client.reply(), hiredis.ReplyError)
+
+
+Outage = Callable[[Engine, Cluster], AbstractContextManager[None]]
+
+OUTAGES: dict[Outage, str] = {
+    is_cut_off: ".+",
+    hangs: "it does not answer",
+    has_no_replica: "NOREPLICAS .+",
+    is_full: "OOM .+",
+    is_a_replica: "(READONLY|UNBLOCKED) .+",
+    is_a_replica_without_its_master: "(MASTERDOWN|READONLY|UNBLOCKED) .+",
+    cannot_save: "MISCONF .+",
+    runs_a_script: "BUSY .+",
+}
+"""What may be, and what the nodes then say of the engine."""
+
+LONG: list[tuple[Outage, float, float]] = [(is_cut_off, SHORT, 7), (has_no_replica, SHORT, 7)]
+BRIEF = [(outage, 10.0 if outage is hangs else SHORT, 0.0) for outage in OUTAGES]
+
+
+@pytest.mark.parametrize(
+    ("outage", "lease", "seconds"),
+    [*LONG, *BRIEF, pytest.param(is_cut_off, 10, 60, marks=pytest.mark.endurance)],
+)
+def test_pairs_outlive_an_engine_that_is_away(
+    tmp_path: Path, outage: Outage, lease: float, seconds: float
+) -> None:
+    with Engine(tmp_path) as engine, Cluster(engine, 2, lease=lease) as cluster:
         first, second = cluster.nodes
         alice, bob = pair(first, second)
         carol, dave = pair(first, first, *LOCAL)
-        shared_engine.freeze()
-        for node in cluster.nodes:
-            node.logs("No engine at")  # a connection on which nothing comes
-        alice.says("one")
-        carol.says("local")
-        assert dave.text() == "local"
-        assert second.asked("newcomer") == NOT_READY
-        shared_engine.thaw()
-        assert bob.text() == "one"
+        idle = first.client("idle")
+        eve, frank, _ = json_pair(second, first, mark="-json")
+        is_over = threading.Event()
+        threading.Timer(seconds, is_over.set).start()
+        said = 0
+        with outage(engine, cluster):
+            for node in cluster.nodes:
+                node.logs(rf"No engine at [\d.:]+: {OUTAGES[outage]}; trying again")
+            while not is_over.wait(0.5) or not said:
+                said += 1
+                alice.says(f"alice {said}")
+                eve.does("say", id=said, text=f"eve {said}")
+                carol.says(f"carol {said}")
+                assert dave.text() == f"carol {said}"
+                idle.says("To:bob")
+                assert idle.line() == NOT_READY
+                assert second.asked("newcomer") == NOT_READY
+                frank.does("ping")  # or it would be taken for gone
+                frank.events("pong")
+        for number in range(1, said + 1):
+            assert bob.text() == f"alice {number}"
+        hearer, speaker = Listener(frank), Listener(eve)
+        hearer.hears_until(lambda listener: len(listener.heard) == said)
+        assert hearer.heard == [f"eve {number}" for number in range(1, said + 1)]
+        speaker.hears_until(lambda listener: listener.settled == said)
         spins_until(lambda: second.asked("newcomer") == "OK")
+        for name in ("alice", "bob", *LOCAL, "idle", "alice-json", "bob-json"):
+            assert second.asked(name) == "Reuse"
+
+
+# Who may do what
+
+
+def test_the_permissions_in_the_docs_are_enough_and_fewer_are_told_once_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = permissions()
+    monkeypatch.setenv("CHATPAIR_CLUSTER_AUTH", "chatpair:pw")
+    with (
+        Engine(tmp_path / "engine", f"user chatpair on >pw {rules}") as engine,
+        Cluster(engine, 3, lease=1) as cluster,
+    ):
+        first, second, third = cluster.nodes
+        alice, bob = pair(first, second)
+        first.client("carol").says("Quit")
+        engine.command("FLUSHALL")  # all is claimed again
+        third.dies()  # its names are swept
+        second.knows("n1")
+        alice.says("one")
+        assert bob.text() == "one"
+        assert all(b"refuses" not in node.output for node in cluster.nodes)
+        engine.command("ACL", "SETUSER", "chatpair", "-hset")
+        for node in (first, second):
+            node.logs("refuses what the cluster asks: ")
+            node.logs("Cut off")
+        assert second.asked("newcomer") == NOT_READY
+        engine.command("ACL", "SETUSER", "chatpair", "+hset")
+        spins_until(lambda: second.asked("newcomer") == "OK")
+        bob.says("two")
+        assert alice.text() == "two"
+        for node in (first, second):
+            assert node.output.count(b"refuses what the cluster asks: ") == 1

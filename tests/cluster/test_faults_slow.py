@@ -2,13 +2,11 @@
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from select import select
 
 from tests.support.clients import sleeps, spins_until
-from tests.support.cluster import Cluster, Listener, Node
-from tests.support.json_client import JsonClient
+from tests.support.cluster import Cluster, Node
 from tests.support.server import TIMEOUT, Client
 
 MOST_KIB = 16_000
@@ -20,7 +18,7 @@ LINES = [f"{number} {'x' * 4_000}" for number in range(10_000)]
 class Flood:
     """Somebody who says more than anybody holds."""
 
-    def __init__(self, client: Client | JsonClient) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
         self.said = 0
         self._thread = threading.Thread(target=self._say)
@@ -28,10 +26,7 @@ class Flood:
 
     def _say(self) -> None:
         for number, line in enumerate(LINES, start=1):
-            if isinstance(self._client, JsonClient):
-                self._client.does("say", id=number, text=line)
-            else:
-                self._client.says(line)
+            self._client.says(line)
             self.said = number
 
     def waits_for(self, node: Node) -> None:
@@ -95,23 +90,6 @@ def test_whoever_talks_to_users_of_a_slow_node_is_told(shared_cluster: Cluster) 
     assert alice.events("status")[0]["status"] == "confirmed"
     carol.says("you too?")
     assert dave.text() == "you too?"
-
-
-def test_a_slow_engine_makes_a_program_wait(shared_cluster: Cluster) -> None:
-    nodes = shared_cluster.nodes[:2]
-    alice, bob, _ = shared_cluster.json_pair()
-    with does_not_grow(*nodes):
-        shared_cluster.ways[0].rate = 50_000
-        flood = Flood(alice)
-        flood.waits_for(nodes[0])
-    shared_cluster.ways[0].mend()
-    speaker, hearer = Listener(alice), Listener(bob)
-    with ThreadPoolExecutor(1) as pool:
-        told = pool.submit(speaker.hears_until, lambda one: one.settled == len(LINES))
-        hearer.hears_until(lambda one: len(one.heard) == len(LINES))
-        told.result()
-    assert hearer.heard == LINES
-    flood.ends()
 
 
 def test_a_reader_who_does_not_read_makes_the_speaker_on_another_node_wait(

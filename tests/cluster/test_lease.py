@@ -86,14 +86,6 @@ def test_whom_the_engine_names_is_known_at_once(world: World, one: Node, other: 
     assert one.members == {other.lease.me} == one.lease.members
 
 
-def test_who_leaves_is_gone_at_once(world: World, one: Node, other: Node) -> None:
-    one.lease.leave()
-    assert other.enter("alice") == ["yours"]
-    world.wait(LEASE * INTERVAL + STEP)
-    assert other.members == frozenset()
-    assert world.store.names() == {"alice": other.lease.me}
-
-
 def test_who_is_killed_is_gone_within_a_lease(world: World, one: Node, other: Node) -> None:
     third = world.start("c")
     world.wait(LEASE * INTERVAL / 2)
@@ -152,13 +144,6 @@ def test_a_second_node_with_an_id_is_refused(world: World, one: Node) -> None:
     assert twin.told == ["Another node has the id a."]
 
 
-def test_a_node_that_was_killed_can_start_again_within_a_lease(world: World, one: Node) -> None:
-    world.kill(one)
-    again = world.start("a")
-    assert world.wait_until(lambda: again.lease.ready) <= LEASE
-    assert again.enter("alice") == ["yours"]
-
-
 # Away from the engine
 
 
@@ -205,42 +190,6 @@ def test_who_is_cut_off_for_long_is_dead_and_comes_back_as_another(
     assert world.store.names() == {"alice": other.lease.me, "bob": one.lease.me}
 
 
-def test_what_was_released_while_the_engine_was_away_is_free_at_the_return(
-    world: World, one: Node, other: Node
-) -> None:
-    one.wire.cut(one.lease)
-    one.leave("alice")
-    assert other.enter("alice") == ["taken"]
-    one.wire.connect(one.lease)
-    assert other.enter("alice") == ["yours"]
-
-
-def test_a_join_that_is_done_late_brings_nobody_back(world: World, one: Node) -> None:
-    node = Node(world, "c")
-    world.nodes.append(node)
-    node.wire.is_slow = True
-    node.wire.connect(node.lease)
-    node.wire.cut(node.lease, left=True)
-    node.wire.is_slow = False
-    node.wire.connect(node.lease)
-    assert node.enter("bob") == ["yours"]
-    node.wire.cut(node.lease)
-    world.wait(2 * LEASE)
-    assert one.enter("bob") == ["yours"]
-    ((_, script, rest),) = world.store.limbo
-    assert world.store.do(script, rest)[0] == b"MEMBER"
-    node.wire.is_slow = True
-    node.wire.connect(node.lease)
-    node.wire.catches_up()
-    assert not node.lease.entitled
-    assert "reborn" in node.told
-    node.clock.advance(0)
-    node.wire.catches_up()  # it has joined, and claims bob again
-    assert not node.lease.entitled
-    node.wire.catches_up()
-    assert (node.lease.entitled, node.users) == (True, {})
-
-
 def test_an_answer_that_is_too_late_proves_nothing(world: World, one: Node, other: Node) -> None:
     one.wire.is_slow = True
     one.lease.heartbeat_soon()
@@ -276,20 +225,6 @@ def test_who_is_cut_off_beside_an_engine_that_answers_asks_at_once(
     world.wait(STEP)
     assert one.lease.ready
     assert "reborn" not in one.told
-
-
-def test_a_claim_that_is_answered_when_the_node_is_cut_off_gives_no_name(
-    world: World, one: Node, other: Node
-) -> None:
-    one.wire.is_slow = True
-    outcome = one.enter("bob")
-    world.wait(LEASE * VALID + STEP)
-    one.wire.run()
-    one.wire.answer(1)
-    assert not one.lease.entitled
-    assert outcome == ["later"]
-    one.wire.is_slow_no_more()
-    assert other.enter("bob") == ["yours"]
 
 
 # Frozen

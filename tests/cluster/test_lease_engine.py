@@ -13,19 +13,6 @@ pytestmark = pytest.mark.engine
 # The engine itself
 
 
-def test_a_frozen_engine_kills_nobody(world: World, pair: tuple[Node, Node]) -> None:
-    for node in pair:
-        node.wire.is_slow = True
-    world.wait(LEASE * 0.85)
-    for node in pair:
-        node.wire.is_slow_no_more()
-    world.wait(2 * LEASE)
-    for node in pair:
-        assert "reborn" not in node.told
-        assert node.lease.ready
-        assert node.members
-
-
 @pytest.mark.parametrize("is_connected", [False, True], ids=["restarted", "flushed"])
 @pytest.mark.parametrize("what", ["nothing", "old", "all"])
 @pytest.mark.parametrize("seconds", [1.0, LEASE * 3])

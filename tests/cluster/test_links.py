@@ -43,17 +43,6 @@ def test_acknowledges_once_and_not_the_acknowledgement(net: Net, a: Node, b: Nod
     assert b.engine.commands.count - before[1] == 1
 
 
-def test_answers_acknowledge(net: Net, a: Node, b: Node) -> None:
-    a.sends("b", 1)
-    net.runs(0.01)
-    before = b.engine.commands.count
-    b.sends("a", 2)
-    net.runs(0.5)
-    assert b.engine.commands.count == before + 1
-    assert a.got == [("b", 2)]
-    assert a.links._links["b"].size == 0
-
-
 def test_a_node_is_slow_that_acknowledges_nothing(net: Net, a: Node, b: Node) -> None:
     for number in range(20):  # it is not for what it acknowledges as late as it may
         a.sends("b", number)
@@ -92,104 +81,6 @@ def test_nobody_is_slow_to_a_node_that_stood_still(net: Net, a: Node, b: Node) -
     assert a.links._links["b"].size == 0
 
 
-@pytest.mark.parametrize("done", range(4))
-def test_cut_with_entries_on_their_way(net: Net, a: Node, b: Node, done: int) -> None:
-    for number in range(3):
-        a.sends("b", number)
-        net.clock.advance(0)
-    a.engine.cut(done)
-    a.sends("b", 3)
-    net.runs()
-    assert b.from_("a") == list(range(done))
-    a.reconnects()
-    a.sends("b", 4)
-    net.runs()
-    assert b.from_("a") == [0, 1, 2, 3, 4]
-
-
-def test_reader_is_cut_off_alone(net: Net, a: Node, b: Node) -> None:
-    b.engine.reads.cut()
-    a.sends("b", 1)
-    net.runs()
-    b.engine.reads.is_up = True
-    net.runs(0.5)
-    assert b.got == [("a", 1)]
-
-
-def test_acknowledgement_is_lost(net: Net, a: Node, b: Node) -> None:
-    a.sends("b", 1)
-    net.runs(0.05)
-    b.engine.cut()
-    net.runs(0.5)
-    assert a.links._links["b"].size > 0
-    net.inbox("b").clear()  # it was trimmed
-    b.reconnects()
-    net.runs(0.5)
-    assert a.links._links["b"].size == 0
-
-
-@pytest.mark.parametrize("behind", [0.0, 3_600.0])
-@pytest.mark.parametrize("first", ["a", "b"])
-def test_engine_restarts_empty(net: Net, a: Node, b: Node, first: str, behind: float) -> None:
-    for number in range(3):
-        a.sends("b", number)
-        b.sends("a", number)
-        net.runs(0.004)
-    for node in (a, b):
-        node.engine.cut()
-    net.data.reset()
-    net.data.set_back = behind
-    a.sends("b", 3)
-    b.sends("a", 3)
-    net.nodes[first].reconnects()
-    net.runs(1.5)
-    for node in (a, b):
-        node.reconnects()
-    a.sends("b", 4)
-    b.sends("a", 4)
-    net.runs(3)
-    assert a.from_("b") == b.from_("a") == [0, 1, 2, 3, 4]
-
-
-def test_engine_restarts_with_old_data(net: Net, a: Node, b: Node) -> None:
-    a.sends("b", 0, 1)
-    net.runs(0.05)
-    old = {key: list(entries) for key, entries in net.data.streams.items()}
-    a.sends("b", 2)
-    net.runs(0.5)
-    for node in (a, b):
-        node.engine.cut()
-    net.data.reset()
-    net.data.streams = old
-    for node in (a, b):
-        node.reconnects()
-    a.sends("b", 3)
-    net.runs(1)
-    assert b.from_("a") == [0, 1, 2, 3]
-
-
-def test_inbox_alone_is_lost(net: Net, a: Node, b: Node) -> None:
-    a.sends("b", 1)
-    net.clock.advance(0.001)
-    net.data.run("UNLINK", b"chatpair:inbox:{b}")
-    a.sends("b", 2)
-    net.runs(LEASE)
-    a.sends("b", 3)
-    net.runs(0.5)
-    assert b.from_("a") == [1, 2, 3]
-
-
-def test_entries_alone_are_lost(net: Net, a: Node, b: Node) -> None:
-    b.engine.cut()
-    for number in range(10):
-        a.sends("b", number)
-        net.runs(0.01)
-    net.inbox("b").clear()
-    b.reconnects()
-    net.runs(LEASE / 2 + 3)
-    assert b.from_("a") == list(range(10))
-
-
 def test_inbox_is_not_there_yet(net: Net, a: Node) -> None:
     a.links.members_changed(frozenset({"b", "c"}))
     a.sends("c", 1)
@@ -198,16 +89,6 @@ def test_inbox_is_not_there_yet(net: Net, a: Node) -> None:
     c.links.members_changed(frozenset({"a", "b"}))
     net.runs(1.1)
     assert c.got == [("a", 1)]
-
-
-def test_engine_refuses_for_a_while(net: Net, a: Node, b: Node) -> None:
-    net.data.refuses = True
-    a.sends("b", 1)
-    net.runs(3)
-    net.data.refuses = False
-    a.sends("b", 2)
-    net.runs(2.5)
-    assert b.from_("a") == [1, 2]
 
 
 def test_full_and_room_again(net: Net, a: Node, b: Node) -> None:
@@ -286,14 +167,6 @@ def test_slow_reader_is_asked_seldom(net: Net, a: Node, b: Node) -> None:
     assert b.from_("a") == list(range(10))
 
 
-@pytest.mark.parametrize("size", [ENTRY_BYTES // 3, ENTRY_BYTES + 1, 3 * LIMIT_BYTES])
-def test_large_frames(net: Net, a: Node, b: Node, size: int) -> None:
-    frames = [1, "x" * size, 2, "y" * size, "z" * size, 3]
-    a.sends("b", *frames)
-    net.runs(1)
-    assert b.from_("a") == frames
-
-
 def test_inbox_is_trimmed(net: Net, a: Node, b: Node) -> None:
     for number in range(1_000):
         a.sends("b", number)
@@ -364,14 +237,6 @@ def test_node_that_is_declared_dead_by_what_it_reads(net: Net, a: Node) -> None:
     a.reconnects()
     net.runs()
     assert taken == [("b", 1)]
-
-
-def test_opened_while_the_engine_is_away(net: Net, a: Node) -> None:
-    a.engine.cut()
-    a.links.opened("a3")
-    a.reconnects()
-    net.runs()
-    assert b"chatpair:inbox:{a3}" in net.data.streams
 
 
 def test_stop_sends_what_was_said_before(net: Net, a: Node, b: Node) -> None:

@@ -23,6 +23,7 @@ class LinksModel(RuleBasedStateMachine):
         self.count = 0
         self.lives = 0
         self.ended: dict[str, list[tuple[str, object]]] = {}  # what incs that are no more got
+        self.old: dict[bytes, list[tuple[int, list[bytes]]]] = {}  # the engine's data of some time
 
     def got(self, source: str, to: str) -> list[object]:
         if to in self.net.nodes:
@@ -75,16 +76,30 @@ class LinksModel(RuleBasedStateMachine):
         else:
             node.reconnects()
 
-    @rule(behind=st.sampled_from([0.0, 5.0, 100.0]), done=st.integers(0, 3))
-    def restart_the_engine(self, behind: float, done: int) -> None:
+    @rule()
+    def save(self) -> None:
+        self.old = {key: list(entries) for key, entries in self.net.data.streams.items()}
+
+    @rule(behind=st.sampled_from([0.0, 5.0, 100.0]), done=st.integers(0, 3), empty=st.booleans())
+    def restart_the_engine(self, behind: float, done: int, empty: bool) -> None:
         for id_ in IDS:
             self.node(id_).engine.cut(done)
         self.net.data.reset()
         self.net.data.set_back = behind
+        if not empty:
+            self.net.data.streams.update(self.old)
+
+    @rule(refuses=st.booleans())
+    def refuse(self, refuses: bool) -> None:
+        self.net.data.refuses = refuses
+
+    @rule(id_=ids)
+    def lose_entries(self, id_: str) -> None:
+        self.inbox(id_).clear()
 
     @rule(id_=ids)
     def lose_an_inbox(self, id_: str) -> None:
-        self.net.data.run("UNLINK", b"chatpair:inbox:{%b}" % self.now[id_].encode())
+        self.net.data.streams.pop(b"chatpair:inbox:{%b}" % self.now[id_].encode(), None)
 
     @rule(id_=ids)
     def be_reborn(self, id_: str) -> None:
@@ -105,7 +120,7 @@ class LinksModel(RuleBasedStateMachine):
     )
     def forge(self, to: str, inc: str, size: int) -> None:
         """Write what is from no node, or seems to be."""
-        if len(self.inbox(to)) > 0:
+        if self.inbox(to) and not self.net.data.refuses:
             field, frames = f"{inc} 1 0".encode(), b"\x91\1" + b"x" * size
             self.net.data.run("XADD", f"chatpair:inbox:{{{self.now[to]}}}", "*", field, frames)
 
@@ -132,6 +147,7 @@ class LinksModel(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "net"):
             return
+        self.net.data.refuses = False
         for node in self.net.nodes.values():
             if not node.engine.commands.is_up:
                 node.reconnects()
@@ -147,5 +163,5 @@ class LinksModel(RuleBasedStateMachine):
             assert sum(len(fields[1]) for _, fields in self.inbox(id_)) < 3 * LIMIT_BYTES
 
 
-LinksModel.TestCase.settings = settings(max_examples=40, stateful_step_count=40)
+LinksModel.TestCase.settings = settings(max_examples=100, stateful_step_count=40)
 TestLinksModel = LinksModel.TestCase

@@ -35,63 +35,6 @@ def test_new_node_is_heard_once_it_is_known(net: Net) -> None:
     assert a.from_("c") == [0, 1, 2, 3]
 
 
-def test_others_are_heard_once_while_a_node_is_not_known(net: Net) -> None:
-    a, b, c = net.nodes["a"], net.nodes["b"], start(net, "c")
-    for number in range(2 * TRIM_ENTRIES):
-        c.sends("a", number)
-        b.sends("a", number)
-        net.runs(0.005)
-        assert a.from_("b") == list(range(number + 1))
-    net.knows()
-    b.sends("a", "last")
-    net.runs(0.1)
-    assert a.from_("c") == list(range(2 * TRIM_ENTRIES))
-    assert a.from_("b") == [*range(2 * TRIM_ENTRIES), "last"]
-    net.runs(1.5)
-    assert len(net.inbox("a")) <= 1
-
-
-def test_node_gets_known_while_its_entries_are_on_their_way(net: Net) -> None:
-    a, c = net.nodes["a"], start(net, "c")
-    for number in range(10):
-        c.sends("a", number)
-        net.runs(0.0007)
-    net.knows()
-    for number in range(10, 20):
-        c.sends("a", number)
-        net.runs(0.0007)
-    net.runs(0.1)
-    assert a.from_("c") == list(range(20))
-
-
-def test_nodes_get_known_one_after_the_other(net: Net) -> None:
-    a, c, d = net.nodes["a"], start(net, "c"), start(net, "d")
-    for number in range(3):
-        c.sends("a", number)
-        d.sends("a", number)
-        net.runs(0.01)
-    assert a.unknown == ["c", "d"]
-    a.links.members_changed(frozenset("bd"))
-    net.runs(0.02)
-    assert (a.from_("c"), a.from_("d")) == ([], [0, 1, 2])
-    a.links.members_changed(frozenset("bcd"))
-    net.runs(0.02)
-    assert a.from_("c") == a.from_("d") == [0, 1, 2]
-
-
-def test_engine_is_away_when_a_node_gets_known(net: Net) -> None:
-    a, c = net.nodes["a"], start(net, "c")
-    c.sends("a", 1, 2)
-    net.runs(0.01)
-    a.engine.cut()
-    net.knows()
-    net.runs(0.5)
-    a.reconnects()
-    c.sends("a", 3)
-    net.runs(0.1)
-    assert a.from_("c") == [1, 2, 3]
-
-
 def test_node_that_gets_known_late_sends_again(net: Net) -> None:
     a, c = net.nodes["a"], start(net, "c")
     c.sends("a", 1)

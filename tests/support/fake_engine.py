@@ -139,7 +139,7 @@ class Wire:
         self._until = None
         lost = [reply for reply, _ in (*self._replies, *self._sent)]
         for _, arguments in list(self._sent)[:done]:
-            if arguments[0] != "XREAD":
+            if arguments[0] != "XREAD" and not self.data.refuses:
                 self.data.run(*arguments)
         self._sent.clear()
         self._replies.clear()

@@ -32,22 +32,9 @@ Who is blocked is told what a busy one's caller is.
     dave: To:alice -> You are chatting with alice. ; alice < You are chatting with dave.
     bob: to(name=alice) -> error(of=to, code=busy, text=alice is talking with someone else.)
         alice < bob tried to reach you.
-Unblocking.
-    alice: /block bob | /unblock BOB -> You have blocked bob. | You have unblocked bob.
-    bob: To:alice -> You are chatting with alice. ; alice < You are chatting with bob.
-    bob: /bye -> You are free. ; alice < Quit.
-    alice: /unblock bob -> You have not blocked bob.
 The pair with who is blocked ends.
     alice talks with bob in JSON
     alice: block(name=bob) -> free() | blocked(name=bob) ; bob < left(peer=alice, why=bye)
-The pair with another stays.
-    alice talks with dave
-    alice: /block bob | hi -> You have blocked bob. ; dave < [now] alice: (hi)
-Who blocks may call.
-    alice: /block bob | To:bob -> You have blocked bob. | You are chatting with bob.
-        bob < You are chatting with alice.
-    bob: /bye -> You are free. ; alice < Quit.
-    bob: To:alice -> alice is talking with someone else.
 A call to who is blocked then is taken back.
     alice talks with dave
     bob: /ring on -> Your line rings when somebody calls.

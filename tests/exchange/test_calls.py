@@ -21,15 +21,6 @@ What is set decides whether others can call.
   * alice: /ring on | /dnd on
         alice < Your line rings when somebody calls. | Nobody can call you now.
     carol: To:alice -> alice does not want to be disturbed.
-Who is not disturbed is told of no call and keeps the pair.
-    alice talks with bob
-    alice: /dnd -> Nobody can call you now.
-    carol enters
-    carol: To:alice -> alice does not want to be disturbed.
-    bob: hi ; alice < [now] bob: (hi)
-Who is not disturbed may call.
-    alice: /dnd | To:bob -> Nobody can call you now. | You are chatting with bob.
-        bob < You are chatting with alice.
 Who is not disturbed can be called back.
     bob: /ring on -> Your line rings when somebody calls.
     alice: /dnd on | /ring on | To:bob
@@ -49,11 +40,6 @@ A call that is not answered is over after a while.
     1 second passes ; alice < carol tried to reach you. ; carol < alice does not answer.
     carol: /ring on -> Your line rings when somebody calls.
     alice: To:carol -> carol's line is ringing. ; carol < alice is calling. To:alice to answer.
-Who calls again while it rings is announced once.
-    carol's call rings at alice
-    29 seconds pass
-    carol: To:alice | To:Alice -> alice's line is ringing. | alice's line is ringing.
-    1 second passes ; alice < carol tried to reach you. ; carol < alice does not answer.
 Who does not read is not rung.
     alice: /ring on -> Your line rings when somebody calls.
     alice takes no more
@@ -98,14 +84,6 @@ A caller takes the call back, whichever way.
   * carol is lost ; alice < carol tried to reach you.
     alice: To:carol -> The user carol does not exist.
     30 seconds pass
-A call that fails lets the first one ring.
-    carol's call rings at alice
-    dave talks with erin
-    carol: To:dave | To:nobody | To:carol | To:
-        carol < dave is talking with someone else. | The user nobody does not exist.
-        carol < Please don't try to talk with yourself. | Say who: To:bob
-        dave < carol tried to reach you.
-    alice: To:carol -> You are chatting with carol. ; carol < You are chatting with alice.
 A call to another who lets it ring takes the first one back.
     carol's call rings at alice
     bob: /ring on -> Your line rings when somebody calls.
@@ -126,10 +104,6 @@ Who is called and is in a pair by then can still be called.
     bob: To:alice -> alice's line is ringing. ; alice < bob is calling. To:bob to answer.
     alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
     carol: To:alice -> alice is talking with someone else. ; alice < carol tried to reach you.
-Who does not want to be rung any more is paired by the next call.
-    carol's call rings at alice
-    alice: /ring off -> Your line does not ring any more.
-    carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
 Who is not disturbed any more hears of no end of ringing.
     carol's call rings at alice
     alice: /dnd -> Nobody can call you now.

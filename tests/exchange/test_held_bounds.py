@@ -34,20 +34,6 @@ def test_a_peer_that_drops_again_and_again_does_not_fill_the_store(exchange: Exc
     assert alice.uncounted() == [{"event": "held", "peer": "bob"}]
 
 
-def test_a_full_store_makes_the_speaker_wait(exchange: Exchange) -> None:
-    alice, bob = pair(exchange)
-    bob.drops()
-    for number in range(1, 1_501):
-        alice.say(number, str(number))
-    assert not alice.paused  # what it acknowledges must be read
-    bob2 = exchange.connect_json()
-    _, *kept = bob2.resumes(bob, seen=2)
-    assert [event["text"] for event in kept] == [str(n) for n in range(1, KEPT_EVENTS + 1)]
-    bob2.does("ack", seq=KEPT_EVENTS + 2)
-    exchange.clock.pump([0] * 100)
-    assert [event["text"] for event in bob2.events()] == [str(n) for n in range(1_001, 1_501)]
-
-
 def test_a_plain_speaker_waits_too_and_loses_nothing(exchange: Exchange) -> None:
     alice, bob = exchange.enter("alice"), exchange.enter_json("bob")
     alice.says("To:bob")

@@ -4,6 +4,9 @@ from itertools import chain
 
 import pytest
 
+from chatpair.exchange.recalled_inbox import ARRIVAL_SECONDS
+from chatpair.protocol import ChatProtocol
+from chatpair.wire.turns import TELNET_BYTES_A_TURN
 from tests.exchange import test_blocks, test_calls, test_held, test_paces
 from tests.passwords import test_passwords
 from tests.sessions import test_json_states, test_protocol, test_states
@@ -37,3 +40,26 @@ def test_scenes(exchange: Exchange, scene: str) -> None:
 @scenes_of(test_passwords.test_passwords)
 def test_passwords_are_asked_for_again(scene: str) -> None:
     play(Guarded(known(**test_passwords.SECRET)), scene, after=hand_over)
+
+
+def test_what_was_repeated_and_has_arrived_is_forgotten_though_it_is_handed_over(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = exchange.pair()
+    key = test_held.key_of(bob)
+    alice.says("one")
+    bob.drops()
+    bob = test_held.back(exchange, key)
+    assert len(bob.heard()) == 3
+    hand_over(exchange)
+    monkeypatch.setattr(ChatProtocol, "is_all_delivered", lambda _: True)
+    exchange.clock.advance(ARRIVAL_SECONDS)
+    bob.drops()
+    assert len(test_held.back(exchange, key).heard()) == 2
+
+
+def test_telnet_is_read_in_small_portions_after_it_too(exchange: Exchange) -> None:
+    alice = exchange.connect()
+    alice.sends(b"\xff\xf2")  # IAC DM
+    hand_over(exchange)
+    assert alice.transport.bufferSize == TELNET_BYTES_A_TURN

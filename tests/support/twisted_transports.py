@@ -1,4 +1,4 @@
-"""Twisted's own tests of TCP, on its own ports and on those of epoll:.
+"""Twisted's own tests of TCP, on the ports of epoll:.
 
 Run with "python -m twisted.trial tests.support.twisted_transports", as test_transport.py does.
 """
@@ -26,12 +26,6 @@ def listen(reactor: Any, port: int, factory: Any, backlog: int = 50, interface: 
     listening = EpollPort(port, factory, backlog, interface, reactor)
     listening.startListening()
     return listening
-
-
-class OnTcp:
-    """Leaves a test as it is."""
-
-    _reactors: ClassVar = [EPOLL_REACTOR]
 
 
 class OnEpoll:
@@ -116,7 +110,6 @@ def add_cases(mixin: type, base: Any, reason: str = "", *without: str) -> None:
     globals().update(built.makeTestCaseClasses())
 
 
-add_cases(OnTcp, with_reactors.TCPConnectionTestsBuilder)
 add_cases(
     OnEpoll,
     with_reactors.TCPConnectionTestsBuilder,
@@ -130,7 +123,6 @@ for base in (
     with_reactors.TCP4ClientTestsBuilder,
     with_reactors.AbortConnectionTests,
 ):
-    add_cases(OnTcp, base)
     add_cases(OnEpoll, base)
 
 add_cases(Swapped, with_reactors.AbortConnectionTests)
@@ -173,7 +165,6 @@ for case in (
     if case is with_protocols.HalfCloseBuggyApplicationTests:
         reason = "leaves a connection half-closed, where ours are looked after"
         left_out["test_writeNotificationRaises"] = skipped(reason)
-    globals()[f"OnTcp{case.__name__}"] = type(f"OnTcp{case.__name__}", (case,), {})
     globals()[f"OnEpoll{case.__name__}"] = type(
         f"OnEpoll{case.__name__}", (OnInstalledReactor, case), left_out
     )

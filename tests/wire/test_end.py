@@ -24,9 +24,6 @@ Who is paired listens on.
     alice sends b'ished\nQuit\n\xff\xf4\xff\xfd\x06'
     bob: I see | /who -> Here: alice*, bob* ; alice < [now] bob: (I see)
     bob: /bye -> You are free. ; alice < Quit. | (closed)
-Who has no name is let go.
-    newcomer connects
-    newcomer: /end | too late -> (closed)
 Who is unpaired is answered and let go.
     newcomer connects
     newcomer: alice | /who | hi | /end | too late -> OK | Here: alice | [first call] | (closed)
@@ -66,11 +63,6 @@ A listener is gone when nothing is said to it.
     59 seconds pass
     alice: I am, but nobody reads this
     2 seconds pass ; bob < Quit. ; alice < (closed)
-A space in front makes it a text.
-    alice talks with bob
-    alice:  /end | /ending
-        alice < No such command: /ending. Type /help, or put a space first to say it.
-        bob < [now] alice: ( /end)
 A program listens on and acknowledges.
     alice talks with bob in JSON
     alice: end() -> pong()

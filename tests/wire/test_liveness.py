@@ -236,6 +236,7 @@ def test_an_end_that_was_told_something_just_now_is_not_silent(
     exchange.clock.pump([1] * 60)
     assert not bob.transport.disconnected
     assert exchange.clock.getDelayedCalls() == []
+    assert bob.protocol.outgoing.watch is None  # all has arrived
 
 
 def test_a_reset_is_noticed_though_nothing_is_read(

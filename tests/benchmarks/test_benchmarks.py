@@ -2,9 +2,7 @@
 
 import os
 import sys
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +13,12 @@ from benchmarks.__main__ import chosen_workloads, main, ratios, read_arguments
 from benchmarks.dialects import Fault
 from benchmarks.load import Task, run
 from benchmarks.measure import two_cores
-from benchmarks.relay import Connection, Relay
 from benchmarks.runs import ROOT
 from benchmarks.servers import SERVERS, SHARE, Server, free_port, running, share_of
 from benchmarks.workloads import Workload, ping_pong
 from tests.support.benchmarks import Measured, broken
-from tests.support.server import TIMEOUT, require
+from tests.support.proxy import Proxy
+from tests.support.server import require
 
 TALK = {"cpu_us", "rate", "p50_us", "p99_us", "p999_us"}
 SHARES = {"count", "server_cpu", "load_cpu", "other_cpu"}
@@ -96,32 +94,6 @@ SPOILERS: dict[str, tuple[Callable[[Lines], Lines], str]] = {
 }
 
 
-class AllHaveLeft(Exception):
-    """So the relay has nothing to do any more."""
-
-
-class SpoilingRelay(Relay):
-    """A relay that spoils all that is said, a line or two at the start of each write."""
-
-    def __init__(self, port: int, spoil: Callable[[Lines], Lines]) -> None:
-        super().__init__(port)
-        self.spoil = spoil
-
-    def write(self, connection: Connection, data: bytes) -> None:
-        lines = data.splitlines(keepends=True)
-        spoilt = self.spoil(lines) if data.startswith(b"[") else lines
-        super().write(connection, b"".join(spoilt))
-
-    def drop(self, connection: Connection) -> None:
-        super().drop(connection)
-        if not self.connections:
-            raise AllHaveLeft
-
-    def run(self) -> None:
-        with self.listening, self.epoll, suppress(AllHaveLeft):
-            super().run()
-
-
 @pytest.mark.parametrize(
     ("mode", "fault"),
     [
@@ -131,13 +103,15 @@ class SpoilingRelay(Relay):
 )
 def test_notices_a_spoilt_line(mode: str, fault: str) -> None:
     spoil, complaint = SPOILERS[fault]
-    relay = SpoilingRelay(0, spoil)
-    thread = threading.Thread(target=relay.run)
-    thread.start()  # and ends when the load has left
-    with pytest.raises(Fault, match=complaint):
-        run(task(relay.listening.getsockname()[1], os.getpid(), mode))
-    thread.join(TIMEOUT)
-    assert not thread.is_alive()
+
+    def spoils(data: bytes) -> bytes:
+        lines = data.splitlines(keepends=True)
+        return b"".join(spoil(lines) if data.startswith(b"[") else lines)
+
+    with running(SERVERS["relay"]) as it, Proxy(it.port) as proxy:
+        proxy.spoil = spoils
+        with pytest.raises(Fault, match=complaint):
+            run(task(proxy.port, it.process, mode))
 
 
 def test_whoever_has_a_share_of_the_ports_takes_none_of_another(

@@ -66,18 +66,6 @@ def test_two_programs_talk(server: Server, command: list[str]) -> None:
         assert alice.output.decode() == f"{TEXT}\n"
 
 
-def test_a_file_is_said_to_whoever_calls(server: Server, tmp_path: Path) -> None:
-    path = tmp_path / "input"
-    path.write_bytes(b"alice\r\nnot a call\r\nTo:bob\r\nfin")
-    bob = server.client("bob")
-    with path.open("rb") as file, Piped(*at(server), stdin=file) as alice:
-        assert alice.notice() == "Welcome, alice."
-        bob.calls("alice")
-        assert [bob.text() for _ in range(3)] == ["not a call", "To:bob", "fin"]
-        assert bob.line() == "Quit."
-        alice.ends(0, "You are chatting with bob.")
-
-
 def test_what_can_t_be_text_does_not_steer_the_server(server: Server) -> None:
     with to_bob(server) as (alice, bob):
         alice.close_input(b"caf\xe9\n\xff\xf4\n\0Quit\n\xe2\x80\x8e/bye\na\r\0Quit\nend\n")
@@ -99,15 +87,6 @@ def test_a_slow_reader_makes_the_client_wait_and_gets_all(server: Server) -> Non
 
 
 # Problems
-
-
-@pytest.mark.parametrize("answers", [["The server is full."], []], ids=["full", "hangs up"])
-def test_a_server_that_takes_nobody_is_a_problem(answers: list[str]) -> None:
-    with Host() as host, Piped(*host.address, *TO_BOB) as alice:
-        host.takes("Mode:json")
-        host.says(*answers)
-        host.hangs_up()
-        alice.ends(2, *(answers or ["The connection to the server was lost."]))
 
 
 @pytest.mark.parametrize(
@@ -177,36 +156,6 @@ def test_an_older_server_is_talked_with_plainly() -> None:
         assert [host.line() for _ in range(3)] == [b"one\r\n", b" Quit\r\n", b"Quit\r\n"]
         host.says("Quit")
         alice.ends(0, NO_JSON, WELCOME, PAIRED)
-
-
-def test_an_older_server_is_given_names_from_a_pipe_until_one_is_free() -> None:
-    with Host() as host, Piped(*host.address) as alice:
-        alice.write(b"bob\nalice\n")
-        host.takes("Mode:json")
-        host.says("OK")
-        host.takes("bob")
-        host.says("Reuse")
-        assert host.line() == b""
-        host.takes("alice")
-        host.says("OK")
-        alice.close_input()
-        assert host.line() == b"Quit\r\n"
-        host.says("Quit")
-        alice.ends(0, NO_JSON, "The name bob is taken.", WELCOME)
-
-
-def test_a_second_interrupt_ends_in_the_middle_of_what_an_older_server_says() -> None:
-    with Host() as host, Unread(*host.address, *TO_BOB) as alice:
-        host.accepts("alice")
-        host.says(PAIRED)
-        assert host.line() == b"To:bob\r\n"
-        while not (host.pends() and sleeps(alice.popen)):
-            if not host.pends():
-                host.socket.send(b"[Sun Nov 22 20:22:01 2026] bob: (%s)\r\n" % (b"x" * 16_000))
-        alice.kill(SIGINT)
-        assert host.line() == b"Quit\r\n"
-        alice.kill(SIGINT)
-        assert alice.wait() == 130
 
 
 # Much text

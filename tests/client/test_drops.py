@@ -115,12 +115,6 @@ from tests.support.transcript import scenes
         say 1 | x*60000 -> say(1, 1, carol) | say(2, x*60000, carol)
         the connection is lost, and tried again -> (down) | (connects)
         connected -> resume(other key, 2)
-    A line that the server forgot may have lost its name.
-        a line
-        the connection is lost, and tried again -> (down) | (connects)
-        connected -> resume(key, 1)
-        told error(resume, bad-key, No.) | error(name, reuse, No.) -> name(build) | (hangs up)
-        the connection is lost -> (ends: refused: reuse)
     A resume may have to wait.
         a line
         the connection is lost, and tried again -> (down) | (connects)

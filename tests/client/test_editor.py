@@ -88,35 +88,6 @@ def test_the_line_below_tells_how_things_stand() -> None:
         alice.shows(*shown, "HH:MM * bob has left.", ALONE, ">")
 
 
-def test_two_clients_of_which_one_loses_the_connection(server: Server) -> None:
-    with Proxy(server.port) as proxy, Emulator(*proxy.address, "--name", "bob") as bob:
-        bob.shows("HH:MM * Welcome, bob.", status("bob", "with nobody", "connected"), ">")
-        with Emulator(*at(server, "--name", "alice")) as alice:
-            alice.shows(WELCOME, ALONE, ">")
-            alice.types("To:bob\r")
-            shown = [WELCOME, "HH:MM > To:bob", PAIRED]
-            alice.shows(*shown, WITH_BOB, ">")
-            alice.types("h")
-            seen = ["HH:MM * Welcome, bob.", "HH:MM * You are chatting with alice."]
-            bob.shows(*seen, status("bob", "with alice", "connected", "alice is typing"), ">")
-            alice.types("i\r")
-            bob.shows(*seen, "HH:MM alice: hi", status("bob", "with alice", "connected"), ">")
-            shown.append("HH:MM alice: hi")
-            confirmed = f"{WITH_BOB} | confirmed"
-            alice.shows(*shown, confirmed, ">")
-            proxy.cut()
-            away = status("alice", "with bob, who is away", "connected")
-            held = "HH:MM * bob has lost the connection. What you say is kept for a while."
-            alice.shows(*shown, held, f"{away} | confirmed", ">")
-            alice.types("are you there?\r")
-            shown += [held, "HH:MM alice: are you there?"]
-            alice.shows(*shown, f"{away} | 1 waiting", ">")
-            proxy.mend()
-            alice.shows(*shown, "HH:MM * bob is back.", confirmed, ">")
-            bob.types("\x04")
-            alice.waits_until(lambda lines: "* bob has left." in lines[-3])
-
-
 def test_times_are_of_the_users_zone_and_those_of_another_day_have_their_date() -> None:
     with played() as (alice, host):
         now = datetime.now(timezone(timedelta(hours=9)))
@@ -256,55 +227,43 @@ def test_nothing_that_comes_steers_the_terminal() -> None:
 # Drops
 
 
-def test_a_lost_connection_is_shown_and_nothing_is_lost(server: Server) -> None:
-    with Proxy(server.port) as proxy, Emulator(*proxy.address, "--name", "alice") as alice:
-        alice.shows(WELCOME, ALONE, ">")
-        bob = server.client("bob")
-        bob.calls("alice")
-        alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
-        alice.types("hi\r")
-        assert bob.text() == "hi"
-        handed = f"{WITH_BOB} | handed"
-        shown = [WELCOME, PAIRED, "HH:MM alice: hi"]
-        alice.shows(*shown, handed, ">")
-        proxy.cut()
-        shown.append(LOST)
-        alice.waits_until(lambda lines: "not connected" in lines[-2])
-        assert bob.line() == "alice has lost the connection. What you say is kept for a while."
-        alice.types("one\rtwo\r")
-        bob.says("three", "four")
-        shown += ["HH:MM alice: one", "HH:MM alice: two"]
-        alice.shows(*shown, status("alice", "with bob", "not connected", "2 waiting"), ">")
-        proxy.mend()
-        assert bob.line() == "alice is back."
-        assert [bob.text(), bob.text()] == ["one", "two"]
-        shown += [CONNECTED_AGAIN, "HH:MM bob: three", "HH:MM bob: four"]
-        alice.shows(*shown, handed, ">")
-        alice.types("five\r")
-        assert bob.text() == "five"
-
-
-def test_two_people_go_on_over_a_link_that_is_cut_again_and_again(server: Server) -> None:
+def test_a_lost_connection_is_shown_to_both_and_nothing_is_lost(server: Server) -> None:
     with Proxy(server.port) as proxy, Emulator(*proxy.address, "--name", "bob") as bob:
         bob.shows("HH:MM * Welcome, bob.", status("bob", "with nobody", "connected"), ">")
-        with Emulator(*proxy.address, "--name", "alice", "--to", "bob") as alice:
-            alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
-            said = [f"{number} {when}" for number in range(8) for when in ("before", "while")]
-            for before, meanwhile in zip(said[::2], said[1::2], strict=True):
-                for user in (alice, bob):
-                    user.types(f"{before}\r")
-                proxy.cut()
-                for user in (alice, bob):
-                    user.waits_until(lambda lines: "not connected" in lines[-2])
-                    user.types(f"{meanwhile}\r")
-                proxy.mend()
-                for user in (alice, bob):
-                    user.waits_until(lambda lines: "| connected" in lines[-2])
-            for user, peer in ((alice, "bob"), (bob, "alice")):
-                user.waits_until(lambda lines: "confirmed" in lines[-2])
-                lines = user.waits_for_line(f" {peer}: {said[-1]}")
-                heard = [line[5:] for line in lines if line[5:].startswith(f" {peer}: ")]
-                assert heard == [f" {peer}: {text}" for text in said]
+        with Emulator(*at(server, "--name", "alice")) as alice:
+            alice.shows(WELCOME, ALONE, ">")
+            alice.types("To:bob\r")
+            shown = [WELCOME, "HH:MM > To:bob", PAIRED]
+            alice.shows(*shown, WITH_BOB, ">")
+            alice.types("h")
+            seen = ["HH:MM * Welcome, bob.", "HH:MM * You are chatting with alice."]
+            with_alice = status("bob", "with alice", "connected")
+            bob.shows(*seen, f"{with_alice} | alice is typing", ">")
+            alice.types("i\r")
+            seen.append("HH:MM alice: hi")
+            bob.shows(*seen, with_alice, ">")
+            confirmed = f"{WITH_BOB} | confirmed"
+            alice.shows(*shown, "HH:MM alice: hi", confirmed, ">")
+            proxy.cut()
+            away = status("alice", "with bob, who is away", "connected")
+            held = "HH:MM * bob has lost the connection. What you say is kept for a while."
+            shown += ["HH:MM alice: hi", held]
+            alice.shows(*shown, f"{away} | confirmed", ">")
+            seen.append(LOST)
+            bob.shows(*seen, status("bob", "with alice", "not connected"), ">")
+            alice.types("are you there?\r")
+            shown.append("HH:MM alice: are you there?")
+            alice.shows(*shown, f"{away} | 1 waiting", ">")
+            bob.types("one\rtwo\r")
+            seen += ["HH:MM bob: one", "HH:MM bob: two"]
+            bob.shows(*seen, status("bob", "with alice", "not connected", "2 waiting"), ">")
+            proxy.mend()
+            shown += ["HH:MM * bob is back.", "HH:MM bob: one", "HH:MM bob: two"]
+            alice.shows(*shown, confirmed, ">")
+            seen += [CONNECTED_AGAIN, "HH:MM alice: are you there?"]
+            bob.shows(*seen, f"{with_alice} | confirmed", ">")
+            bob.types("\x04")
+            alice.waits_until(lambda lines: "* bob has left." in lines[-3])
 
 
 def test_a_server_that_is_killed_and_comes_back(server: Server) -> None:

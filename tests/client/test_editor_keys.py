@@ -2,6 +2,7 @@
 
 import pytest
 
+from chatpair.client.person import HELP
 from chatpair.exchange.messages import Say
 from tests.support.clients import at
 from tests.support.emulator import ALONE, PAIRED, WELCOME, WITH_BOB, Emulator, pair, played, status
@@ -11,17 +12,6 @@ CTRL_A, CTRL_C, CTRL_D, CTRL_R = "\x01", "\x03", "\x04", "\x12"
 UP, LEFT = "\x1b[A", "\x1b[D"
 HANDED = status("alice", "with bob", "connected", "handed")
 HINT = status("Ctrl-C again, or Ctrl-D, quits", "alice", "with bob", "connected")
-HELP = [
-    "To:bob or /to bob: talk with bob",
-    "/bye: stop talking, and stay",
-    "/who: who is here; * marks those who are talking",
-    "/dnd on or off: be called by nobody, or by everybody again",
-    "/ring on or off: let calls ring until you answer with To:",
-    "/block bob and /unblock bob: be busy whenever bob calls, or no more",
-    "/quit or Quit: leave",
-    "/help: these lines",
-    "Any other line is said to the one you talk with; one with a space first always is",
-]
 UNKNOWN = "No such command: /nonsense. Type /help, or put a space first to say it."
 TOO_LONG = "Too long: a message may have 64 KiB. Shorten it, or paste a part; a pipe takes all."
 
@@ -101,7 +91,7 @@ def test_the_commands(server: Server) -> None:
         alice.shows(*shown, ALONE, ">")
         shows("To:carol", "The user carol does not exist.")
         shows("/who", "Here: alice, bob")
-        shows("/help", *HELP)
+        shows("/help", *HELP.split("\n"))
         shows("To:bob", "You are chatting with bob.", peer="bob")
         assert bob.line() == "You are chatting with alice."
         shows("/TO bob", "You are already chatting with bob.", peer="bob")

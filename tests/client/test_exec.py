@@ -58,14 +58,6 @@ def pair(
             yield alice, tool
 
 
-def test_python_is_talked_with(server: Server) -> None:
-    with pair(server, "python3 -iq 2>/dev/null", "--linger") as (alice, tool):
-        alice.close_input(b"6 * 7\nfor word in 'Quit', '/bye':\n\tprint(word)\n\nexit()\n")
-        alice.ends(ExitStatus.OK, LEFT)
-        tool.ends(ExitStatus.OK, CALLED)
-        assert alice.output == b"42\nQuit\n/bye\n"
-
-
 BOT = """
 while read -r line; do
     case $line in
@@ -87,17 +79,6 @@ def test_a_bot_answers_each_line_until_it_is_told_bye(server: Server) -> None:
         alice.ends(ExitStatus.OK)
         tool.ends(ExitStatus.OK, CALLED)
         assert alice.output.endswith(b"\nBye.\n")
-
-
-def test_two_commands_talk_with_each_other(server: Server, tmp_path: Path) -> None:
-    path = tmp_path / "heard"
-    asks = f"for word in one two three; do echo $word; read -r answer; echo $answer >>{path}; done"
-    with Piped(*at(server, "--name", "tool", "--exec", BOT)) as tool:
-        assert tool.notice() == "Welcome, tool."
-        with Piped(*at(server, "--name", "alice", "--to", "tool", "--exec", asks)) as alice:
-            alice.ends(ExitStatus.OK, WELCOME, PAIRED)
-        tool.ends(ExitStatus.OK, CALLED, "alice has left.")
-    assert path.read_text() == "You said: one\nYou said: two\nYou said: three\n"
 
 
 @pytest.mark.parametrize("ending", ["", "; printf 'last words'", "; exec >&-"])

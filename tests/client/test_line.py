@@ -35,16 +35,6 @@ from tests.support.transcript import scenes
             start = None | (up)
         it is connected, with nobody
         start -> start = None
-    A refused name ends the line.
-        a line without a name
-        start -> (connects)
-        say hi
-        connected -> name(build)
-      * told error(name, reuse, No.) -> start refused: reuse | say hi failed: ended | (hangs up)
-        the connection is lost -> (ends: refused: reuse)
-      * told error(name, bad-name, No.) -> start refused: bad-name | say hi failed: ended |
-              (hangs up)
-        the connection is lost -> (ends: refused: bad-name)
     A server that is for programs may be full for a while.
         a line
         the connection is lost, and tried again -> (down) | (connects)
@@ -90,20 +80,6 @@ from tests.support.transcript import scenes
         it is connected, with Bob
         told left(Bob, quit) -> heard left(Bob, quit)
         it is connected, with nobody
-    A call may be refused, and the old pair stays.
-        a line with bob
-        call carol -> to(carol)
-        told error(to, busy, No.) -> call carol refused: busy
-        it is connected, with bob
-    A pair with another is no answer to a call.
-        a line
-        call n*200 -> to(n*200)
-        told paired(bob) -> heard paired(bob)
-        told error(to, unknown, No.) -> call n*200 refused: unknown
-    To call one's peer again is no failure.
-        a line with bob
-        call Bob -> to(Bob)
-        told error(to, already, No.) -> call Bob = bob
     What is said after a call that has no answer yet is for whoever that leads to.
         a line with bob
         call carol -> to(carol)
@@ -146,12 +122,6 @@ from tests.support.transcript import scenes
         told error(say, nobody, No.) | error(-, bad-line, No.) | error(to, busy, No.) ->
             heard error(say, nobody, No.) | heard error(-, bad-line, No.) |
             heard error(to, busy, No.)
-    A line that blocks its peer has none.
-        a line with bob
-        set block(bob) -> block(bob)
-        told free() -> heard free()
-        it is connected, with nobody
-        told blocked(bob) -> heard blocked(bob) | set block(bob) = None
     A setting that a drop swallowed is sent again.
         a line
         set dnd(on) -> dnd(True)

@@ -77,11 +77,6 @@ from tests.support.transcript import scenes
         the connection is lost, and tried again -> (down) | (connects)
         typing -> typing = None
         back, having seen 2 and said 0, with bob -> (up)
-    The program hears what happens.
-        a line
-        told paired(bob) | message(bob, hi) | typing(bob) | held(bob) | back(bob) ->
-            heard paired(bob) | heard message(bob, hi) | heard typing(bob) | heard held(bob) |
-            heard back(bob)
     What is not done with is not acknowledged.
         a line, slow -> (acknowledged up to 0)
         told paired(bob) | message(bob, hi) | typing(bob) | error(to, already, No.) ->

@@ -124,12 +124,6 @@ def test_a_pipe_waits(scene: str) -> None:
 
 @scenes(
     """
-    Any other refusal ends the wait.
-        a person for alice, waiting for them -> who() | (reads)
-        told who(alice, 0) -> to(alice)
-        told error(to, self, Please don't try to talk with yourself.) -> Please don't try to talk
-            with yourself.
-        60 seconds pass -> ping()
     Who talks with somebody else waits no more and hears no more of it.
         a person for bob, waiting for them -> who() | (reads)
       * told who(0) -> Waiting for bob ...

@@ -38,7 +38,8 @@ def start(server: Server, path: Path) -> Iterator[Start]:
             arguments = COMMANDS[command].format(**where).split()
             require(arguments[0])
             kind: Start = Telnet if command == "telnet" else Program
-            program = programs.enter_context(kind(arguments))
+            program = kind(arguments)
+            programs.enter_context(program)
             if kind is Telnet:
                 program.wait_for(re.escape(GREETING))
             if name:

@@ -156,30 +156,6 @@ def test_a_killed_program_with_a_key_comes_back(start: Start, command: str) -> N
     alice.leaves()
 
 
-def test_calls_that_are_answered_and_such_as_are_not(start: Start) -> None:
-    alice, carol = start("nc", "alice"), start("nc", "carol")
-    alice.types("/ring on")
-    alice.shows("Your line rings when somebody calls.")
-    carol.types("To:alice")
-    carol.shows("alice's line is ringing.")
-    alice.shows("carol is calling. To:carol to answer.")
-    alice.types("To:carol", "Hi, Carol.")
-    carol.shows("alice: (Hi, Carol.)")
-    alice.types("/block carol")
-    alice.shows("You have blocked carol.")
-    carol.shows("Quit.")
-    carol.types("To:alice")
-    carol.shows("alice is talking with someone else.")
-    alice.types("/unblock carol", "/dnd")
-    alice.shows("Nobody can call you now.")
-    carol.types("To:alice")
-    carol.shows("alice does not want to be disturbed.")
-    carol.leaves()
-    assert carol.shown()[2:5] == ["You are chatting with alice.", "[] alice: (Hi, Carol.)", "Quit."]
-    answers = ["You are free.", "You have blocked carol.", "You have unblocked carol."]
-    assert alice.shown()[4:] == [*answers, "Nobody can call you now."]
-
-
 def test_who_trusts_the_wrong_authority_is_not_let_on(server: Server) -> None:
     require("openssl")
     wrong = COMMANDS["openssl"].format(tls=server.tls_port, root=usual().leaf)

@@ -8,10 +8,10 @@ Each scenario is written once, for both. It prints a line for each: its name, an
 import asyncio
 import sys
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import chatpair.aio
 from chatpair import Line, LineError, NotDelivered, Refused
@@ -28,55 +28,20 @@ def scenario(function: Callable[["World", Lines], Awaitable[None]]) -> None:
     SCENARIOS[function.__name__] = function
 
 
-class World:
+class World(NamedTuple):
     """What a program does otherwise under Twisted than under asyncio."""
 
-    def start(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Let something go on while others do; returns what can be awaited or cancelled."""
-        raise NotImplementedError
-
-    def is_done(self, started: Any) -> bool:
-        """Tell whether it has come to its end."""
-        raise NotImplementedError
+    start: Callable[[Any], Any]
+    """Lets something go on while others do; returns what can be awaited or cancelled."""
+    is_done: Callable[[Any], bool]
+    cancelled: type[BaseException]
 
     async def is_cancelled(self, started: Any) -> bool:
-        """Cancel it, and tell whether that is how it ended."""
-        raise NotImplementedError
-
-
-class Asyncio(World):
-    """A program that knows nothing of Twisted."""
-
-    def start(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.ensure_future(coroutine)
-
-    def is_done(self, started: Any) -> bool:
-        return bool(started.done())
-
-    async def is_cancelled(self, started: Any) -> bool:
-        started.cancel()
-        await asyncio.wait([started])
-        return bool(started.cancelled())
-
-
-class Twisted(World):
-    """A program of Twisted's."""
-
-    def start(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        from twisted.internet.defer import Deferred
-
-        return Deferred.fromCoroutine(coroutine)
-
-    def is_done(self, started: Any) -> bool:
-        return bool(started.called)
-
-    async def is_cancelled(self, started: Any) -> bool:
-        from twisted.internet.defer import CancelledError
-
+        """Cancel what goes on, and tell whether that is how it ended."""
         started.cancel()
         try:
             await started
-        except CancelledError:
+        except self.cancelled:
             return True
         return False
 
@@ -88,12 +53,6 @@ async def fails(awaitable: Awaitable[Any]) -> LineError:
     except LineError as why:
         return why
     raise AssertionError(f"It did not fail, but gave {result}")
-
-
-async def says(line: Any, text: str) -> str:
-    """Say something; that is a coroutine in both worlds."""
-    outcome: str = await line.say(text)
-    return outcome
 
 
 async def talk(alice: Any, bob: Any) -> None:
@@ -149,9 +108,9 @@ async def what_is_read_is_confirmed_when_it_is_done(world: World, line_of: Lines
     async with line_of("alice") as alice, line_of("bob") as bob:
         await alice.call("bob")
         messages = bob.messages()
-        first = world.start(says(alice, "1"))
-        second = world.start(says(alice, "2"))
-        third = world.start(says(alice, "3"))
+        first = world.start(alice.say("1"))
+        second = world.start(alice.say("2"))
+        third = world.start(alice.say("3"))
         one = await anext(messages)
         await talk(alice, bob)
         assert not world.is_done(first)
@@ -174,7 +133,7 @@ async def what_a_program_died_on_is_not_confirmed(world: World, line_of: Lines) 
         try:
             async with line_of("bob") as bob:
                 await alice.call("bob")
-                saying = world.start(says(alice, "deadly"))
+                saying = world.start(alice.say("deadly"))
                 async for message in bob.messages():
                     raise ZeroDivisionError(message.text)
         except ZeroDivisionError:
@@ -188,7 +147,7 @@ async def what_was_not_read_is_not_confirmed(world: World, line_of: Lines) -> No
     async with line_of("alice") as alice:
         async with line_of("bob") as bob:
             await alice.call("bob")
-            saying = world.start(says(alice, "for nobody"))
+            saying = world.start(alice.say("for nobody"))
             await talk(alice, bob)
         assert (await fails(saying)).code == "quit"
 
@@ -198,7 +157,7 @@ async def all_that_happens(world: World, line_of: Lines) -> None:
     async with line_of("alice") as alice, line_of("bob") as bob:
         events = bob.events()
         await alice.call("bob")
-        saying = world.start(says(alice, "hi"))
+        saying = world.start(alice.say("hi"))
         kinds = []
         async for event in events:
             match event:
@@ -220,12 +179,12 @@ async def all_that_happens(world: World, line_of: Lines) -> None:
 async def a_call_that_rings(world: World, line_of: Lines) -> None:
     async with line_of("alice") as alice, line_of("bob") as bob, line_of("carol") as carol:
         await bob.ring(True)
-        calling = world.start(calls(alice, "bob"))
+        calling = world.start(alice.call("bob"))
         assert await bob.wait_for_call() == "alice"
         assert await calling == "bob"
         assert await bob.wait_for_call(timeout=60) == "alice"  # she is here already
         await alice.hang_up()
-        calling = world.start(calls(alice, "bob"))
+        calling = world.start(alice.call("bob"))
         events = bob.events()
         await hears(events, Left)
         await hears(events, Ringing)
@@ -246,7 +205,7 @@ async def a_call_that_rings_in_vain(world: World, line_of: Lines) -> None:
             raise AssertionError("Nobody has answered")
         events = bob.events()
         await hears(events, Ringing)
-        calling = world.start(calls(carol, "bob"))
+        calling = world.start(carol.call("bob"))
         await hears(events, Ringing)
         assert await world.is_cancelled(calling)
         await talk(carol, bob)
@@ -257,12 +216,6 @@ async def hears(events: Any, kind: type[Any]) -> None:
     """Wait for an event of a kind."""
     while not isinstance(await anext(events), kind):
         pass
-
-
-async def calls(line: Any, name: str) -> str:
-    """Call somebody; that is a coroutine in both worlds."""
-    peer: str = await line.call(name)
-    return peer
 
 
 @scenario
@@ -292,25 +245,20 @@ async def refusals(world: World, line_of: Lines) -> None:
 async def cancelling(world: World, line_of: Lines) -> None:
     async with line_of("alice") as alice, line_of("bob") as bob:
         messages = bob.messages()
-        assert await world.is_cancelled(world.start(anext_of(messages)))
+        assert await world.is_cancelled(world.start(anext(messages)))
         try:
             await bob.wait_for_call(timeout=0.01)
         except TimeoutError:
             await alice.call("bob")
-        saying = world.start(says(alice, "hi"))
+        saying = world.start(alice.say("hi"))
         assert (await anext(messages)).text == "hi"
-        reading = world.start(anext_of(messages))
+        reading = world.start(anext(messages))
         await talk(alice, bob)
         try:
             await anext(messages)
         except RuntimeError:
             assert await world.is_cancelled(reading)
         assert await saying == "confirmed"
-
-
-async def anext_of(messages: Any) -> Any:
-    """Read one; that is a coroutine in both worlds."""
-    return await anext(messages)
 
 
 @scenario
@@ -325,7 +273,7 @@ async def who_never_reads_is_not_held_up(world: World, line_of: Lines) -> None:
                 number += 1
 
         reading = world.start(read())
-        flood = [world.start(says(bob, str(number))) for number in range(2_000)]
+        flood = [world.start(bob.say(str(number))) for number in range(2_000)]
         for number in range(300):
             assert await alice.say(str(number)) == "confirmed"
         await alice.quit()
@@ -345,7 +293,7 @@ async def the_end(world: World, line_of: Lines) -> None:
     async def read() -> list[Any]:
         return [event async for event in alice.events()]
 
-    reading, calling = world.start(read()), world.start(alice_waits(alice))
+    reading, calling = world.start(read()), world.start(alice.wait_for_call())
     await alice.who()
     await alice.quit()
     assert await reading == []
@@ -353,11 +301,6 @@ async def the_end(world: World, line_of: Lines) -> None:
     assert (await fails(alice.wait_for_call())).code == "ended"
     assert (await fails(alice.who())).code == "ended"
     assert not alice.connected
-
-
-async def alice_waits(alice: Any) -> None:
-    """Wait for a call; that is a coroutine in both worlds."""
-    await alice.wait_for_call()
 
 
 async def main(world: World, line_of: Lines, wanted: list[str]) -> None:
@@ -376,13 +319,18 @@ def run(kind: str, address: str, ca: str, *wanted: str) -> None:
     """Try it in one of the worlds."""
     if kind == "asyncio":
         make = partial(chatpair.aio.Line, address, ca=ca)
-        asyncio.run(main(Asyncio(), make, [*wanted]))
+        world = World(asyncio.ensure_future, asyncio.Future.done, asyncio.CancelledError)
+        asyncio.run(main(world, make, [*wanted]))
         assert "twisted.internet.reactor" not in sys.modules
     else:
-        from twisted.internet.defer import Deferred
+        from twisted.internet.defer import CancelledError, Deferred
         from twisted.internet.task import react
 
-        trying = main(Twisted(), partial(Line, address, ca=ca), [*wanted])
+        def start(it: Any) -> Any:
+            return it if isinstance(it, Deferred) else Deferred.fromCoroutine(it)
+
+        world = World(start, lambda it: bool(it.called), CancelledError)
+        trying = main(world, partial(Line, address, ca=ca), [*wanted])
         react(lambda _: Deferred.fromCoroutine(trying))
 
 

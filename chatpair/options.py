@@ -274,8 +274,6 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             if twistd is None or twistd.get("syslog", True) or twistd["logger"]:
                 text = "only what twistd writes to a file or to its standard output can be JSON"
                 raise usage.UsageError(f"--log-format json: {text}")
-        if self["cluster"] is not None and self["handover"] is not None:
-            raise usage.UsageError("--handover: a server of a cluster can't hand over yet")
         if self["cluster"] is None:
             for option in ("cluster-auth", "node", "lease"):
                 if self[option] is not None:

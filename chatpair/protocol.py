@@ -17,7 +17,8 @@ from chatpair.exchange.messages import AnyEvent, Ending, Error, Goodbye, Message
 from chatpair.exchange.user import LOST, LinesTeller, User
 from chatpair.sessions.json import JsonSession
 from chatpair.sessions.plain import PlainSession
-from chatpair.sessions.session import FULL, LineHandler, Session
+from chatpair.sessions.session import FULL, Session
+from chatpair.sessions.speaker import LineHandler
 from chatpair.wire import closing
 from chatpair.wire.line_receiver import TextLineReceiver
 from chatpair.wire.liveness import is_delivered, is_unread, set_options, socket_of

@@ -28,9 +28,9 @@ from chatpair.doors.unix import remove_stale
 from chatpair.exchange.activity_log import ActivityLog
 from chatpair.factory import ChatFactory
 from chatpair.handover import passing, store
-from chatpair.handover.connections import Serving
 from chatpair.handover.ports import Ports
 from chatpair.handover.service import Handover, HandoverDoor
+from chatpair.handover.serving import Serving
 from chatpair.options import Options, explain, read_motd
 from chatpair.ownership import Ownership
 from chatpair.signals import Signals
@@ -239,14 +239,22 @@ def _allow_open_files(wanted: int) -> int:
     return wanted
 
 
+def _serving(factory: ChatFactory, ports: Ports, mesh: "EngineMesh | None") -> Serving:
+    if mesh is None:
+        return Serving(factory, ports)
+    from chatpair.handover.cluster import Others
+
+    return Serving(factory, ports, Others(factory, mesh))
+
+
 def _handover(
     where: Path | str | None, serving: Serving, ports: Ports, signals: Signals
 ) -> Handover | None:
     """Return what takes over and hands over there, if that is asked for."""
-    if isinstance(where, Path):
-        return Handover(serving, ports, partial(passing.ask, where))
     if where is None:
         return None
+    if isinstance(where, Path):
+        return Handover(serving, ports, partial(passing.ask, where))
     handover = Handover(serving, ports, store.take)
     signals.restarts = handover.restart
     return handover
@@ -288,7 +296,7 @@ def makeService(options: Options) -> ChatService:
         )
     sites: list[tuple[str, IProtocolFactory]] = []
     ports = Ports()
-    handover = _handover(options["handover"], Serving(factory, ports), ports, signals)
+    handover = _handover(options["handover"], _serving(factory, ports, mesh), ports, signals)
     if handover is not None and isinstance(options["handover"], Path):
         where = quoteStringArgument(str(options["handover"]))
         # What is opened first the kernel closes last when this is killed: when nobody listens here

@@ -46,7 +46,7 @@ class Engine:
         heard; connect to nothing.
         """
         self.address = address
-        self._name = name
+        self.name = name
         self.longest_block = round(patience * 500)
         """Milliseconds that a read may wait for data (BLOCK)."""
         self._reactor = reactor
@@ -77,6 +77,14 @@ class Engine:
         for connection in open_ones:
             connection.transport.loseConnection()
         return ending.addCallback(lambda _: None)
+
+    def abort(self) -> None:
+        """End both at once, whatever waits to be written; nobody is told."""
+        self._stopped = True
+        self._keeping.cancel()
+        self.connected = False
+        for connection in self._connections:
+            connection.abort()
 
     def key(self, name: str) -> str:
         """Return how a key is called in the engine."""
@@ -154,7 +162,7 @@ class Engine:
             )
             self._connections.append(connection)
             # For CLIENT LIST; some may not say it.
-            connection.send("CLIENT", "SETNAME", self._name).addErrback(lambda _: None)
+            connection.send("CLIENT", "SETNAME", self.name).addErrback(lambda _: None)
             words.add(self.process.word)
         if end := self._connections_end():
             raise EngineAway(end)

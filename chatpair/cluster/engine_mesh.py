@@ -99,6 +99,11 @@ class EngineMesh:
         self.links.stop()
         return self.lease.leave().addCallback(lambda _: self._engine.stop())
 
+    def let_go(self) -> None:
+        """Be no node any more, as another process is it; the engine is told nothing."""
+        self._engine.abort()
+        self.stop()
+
     def _received(self, inc: str, frame: Frame) -> None:
         # What was told to a former incarnation of this node nobody would hear the answer to.
         if self.lease.check() and self.links.me == self.lease.me:

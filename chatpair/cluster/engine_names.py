@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatpair.cluster.engine import Engine
-from chatpair.cluster.mesh import NotReady
+from chatpair.cluster.mesh import NotReady, Stay
 from chatpair.cluster.scripts import KEYS, LOCATE, NAMES, PREFIX, SWEEP
 from chatpair.exchange.names import Name
 
@@ -19,15 +19,6 @@ BATCH = 200
 Outcome = Literal["yours", "taken", "later"]
 
 _log = Logger()
-
-
-class Stay(NamedTuple):
-    """As what a node is a member: all scripts check it first."""
-
-    inc: str
-    join: int
-    """How often the node had asked to join."""
-    epoch: bytes
 
 
 class _Claim(NamedTuple):
@@ -56,6 +47,7 @@ class EngineNames:
         self._claims: dict[str, _Claim] = {}
         self._releases: dict[str, None] = {}  # also of what may be ours for all we know
         self._sent: dict[str, _Claim] | None = None  # in the batch under way
+        self._releasing: list[str] = []  # in that too
         self._unwanted: set[str] = set()  # of those, whose claimant is gone
         self._tidy: Stay | None = None  # as what nothing is ours but the names of users here
         self._under_way: set[str] = set()  # what takes a while, and is done once at a time
@@ -184,7 +176,7 @@ class EngineNames:
     def _flush(self) -> None:
         if self._stay is None or self._sent is not None or not (self._claims or self._releases):
             return
-        releases = list(islice(self._releases, BATCH))
+        releases = self._releasing = list(islice(self._releases, BATCH))
         self._sent = {key: self._claims.pop(key) for key in list(islice(self._claims, BATCH))}
         for key in releases:
             del self._releases[key]
@@ -196,10 +188,11 @@ class EngineNames:
             arguments += [mode, kind, name.key, len(name.skeletons), *name.skeletons]
         done = self._engine.script(NAMES, KEYS, arguments)
         done.addErrback(lambda _: [b"UNKNOWN"])
-        done.addCallback(self._done, stay, releases).addErrback(_failed)
+        done.addCallback(self._done, stay).addErrback(_failed)
 
-    def _done(self, reply: Any, stay: Stay, releases: list[str]) -> None:
+    def _done(self, reply: Any, stay: Stay) -> None:
         sent, self._sent = self._sent or {}, None
+        releases, self._releasing = self._releasing, []
         unwanted, self._unwanted = self._unwanted, set()
         is_done = reply[0] == b"MEMBER"
         outcomes: list[Outcome] = ["later"] * len(sent)

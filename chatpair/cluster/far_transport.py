@@ -168,6 +168,11 @@ class FarTransport:
             self._input_ended = True
             self._deliver()
 
+    def release(self) -> None:
+        """Know nothing more of a client with whom another process goes on."""
+        self.disconnected = True
+        self._producer = None
+
     def node_gone(self) -> None:
         """Be lost in a turn of its own: it may be the protocol that has just noticed."""
         self._clock.callLater(0, self._lose, ConnectionLost())

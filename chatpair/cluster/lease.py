@@ -23,10 +23,10 @@ from twisted.python.failure import Failure
 from txredisapi import ResponseError
 
 from chatpair.cluster.engine import Engine, EngineAway, EngineRefuses
-from chatpair.cluster.engine_names import EngineNames, Outcome, Stay
+from chatpair.cluster.engine_names import EngineNames, Outcome
 from chatpair.cluster.joining import Joining
 from chatpair.cluster.members import Members
-from chatpair.cluster.mesh import MeshListener
+from chatpair.cluster.mesh import MeshListener, Stay
 from chatpair.cluster.scripts import HEARTBEAT, JOIN, KEYS, LEAVE, SWEEP
 from chatpair.cluster.validity import SILENCE, Validity
 from chatpair.exchange.delay import Delay
@@ -150,9 +150,7 @@ class Lease:
     async def _claim(self, name: Name) -> Outcome:
         may_wait = not self._stopped and (self._engine.connected or not self._tried)
         if not self.ready and may_wait:
-            waiting: Deferred[None] = Deferred(self._waiting.stop)
-            self._waiting.start(waiting)
-            await waiting
+            await self.until_ready()
         if not self.ready:
             return "later"
         stay = self._stay
@@ -162,6 +160,12 @@ class Lease:
             self._names.release(name)
             return "later"
         return outcome
+
+    def until_ready(self) -> "Deferred[None]":
+        """Fire when names can be claimed, or not soon; it may be cancelled."""
+        waiting: Deferred[None] = Deferred(self._waiting.stop)
+        self._waiting.start(waiting)
+        return waiting
 
     def leave(self) -> "Deferred[None]":
         """Be no member any more, if the engine can be told: the names are then free at once.

@@ -1,6 +1,6 @@
 """What the exchange is told of the other nodes, and of the names of its users."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from chatpair.cluster.frames import Frame
 from chatpair.exchange.names import Name
@@ -9,6 +9,15 @@ from chatpair.exchange.names import Name
 def node_of(inc: str) -> str:
     """Return the id of the node that an inc is of."""
     return inc.rpartition(".")[0]
+
+
+class Stay(NamedTuple):
+    """As what a node is a member: all scripts check it first."""
+
+    inc: str
+    join: int
+    """How often the node had asked to join."""
+    epoch: bytes
 
 
 class NotReady(Exception):

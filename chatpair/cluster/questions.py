@@ -60,6 +60,8 @@ class Questions:
         self._overdue: Delay[_Asked] = Delay(exchange.clock, ASKING_SECONDS, self._finish)
         self._overdue_list: Delay[_Asked] = Delay(exchange.clock, LISTED_SECONDS, self._finish)
         self._listing = Listing(mesh, exchange, self._ask)
+        self.listings: set[tuple[str, int]] = set()
+        """Which nodes have asked who is anywhere else, and have had no answer, by their numbers."""
         self.who = self._listing.who
 
     def _ask(self, incs: Iterable[str], question: frames.Question) -> Deferred[Answers]:
@@ -111,6 +113,7 @@ class Questions:
         answer: frames.AnyAnswer
         match frame.question:
             case True:
+                self.listings.add((inc, frame.ask))
                 listed = self._listing.all_but(inc)
                 listed.addCallback(lambda all_: self._answer(inc, frame, all_))
                 return
@@ -124,6 +127,7 @@ class Questions:
         self._answer(inc, frame, answer)
 
     def _answer(self, inc: str, frame: frames.Ask, answer: frames.AnyAnswer) -> None:
+        self.listings.discard((inc, frame.ask))
         self._mesh.send(inc, frames.Answer(frame.ask, answer))
 
     # Whose a key is, and where somebody is

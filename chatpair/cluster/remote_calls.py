@@ -28,7 +28,7 @@ _ON_ITS_WAY = Error("to", "try-later", "The last call is still on its way.")
 
 
 @dataclass(eq=False)
-class _Pending:
+class Pending:
     """A call that another node has not answered yet."""
 
     caller: User
@@ -55,8 +55,8 @@ class RemoteCalls:
         self._users = users
         self._refuse = exchange.calls.refuse
         self._numbers = count(1)
-        self._pending: dict[User, _Pending] = {}
-        self._slow: Delay[_Pending] = Delay(exchange.clock, CALL_SECONDS, self._takes_long)
+        self._pending: dict[User, Pending] = {}
+        self._slow: Delay[Pending] = Delay(exchange.clock, CALL_SECONDS, self._takes_long)
         self._last_rings: WeakKeyDictionary[User, int] = WeakKeyDictionary()
         """The last call of a user here that rang at another node."""
 
@@ -78,10 +78,9 @@ class RemoteCalls:
         elif not self._mesh.ready:
             self._refuse(caller, not_ready("to"))
         else:
-            pending = self._pending[caller] = _Pending(caller, next(self._numbers), text, key)
+            pending = self._pending[caller] = Pending(caller, next(self._numbers), text, key)
             self._slow.start(pending)
-            calling = ensureDeferred(self._call(pending))
-            calling.addErrback(lambda why: _log.failure("A call failed", failure=why))
+            self.begin(pending)
         return self.call_under_way(caller)
 
     def call_under_way(self, caller: User) -> Deferred[None]:
@@ -95,7 +94,12 @@ class RemoteCalls:
     def is_calling(self, caller: User) -> bool:
         return caller in self._pending
 
-    async def _call(self, pending: _Pending) -> None:
+    def begin(self, pending: Pending) -> None:
+        """Ask whose the name is, and then that node."""
+        calling = ensureDeferred(self._call(pending))
+        calling.addErrback(lambda why: _log.failure("A call failed", failure=why))
+
+    async def _call(self, pending: Pending) -> None:
         try:
             inc = await self._mesh.locate(pending.key)
         except Exception as why:
@@ -119,7 +123,7 @@ class RemoteCalls:
             self._refuse(caller, not_ready("to"))
         pending.let_go_on()
 
-    def _takes_long(self, pending: _Pending) -> None:
+    def _takes_long(self, pending: Pending) -> None:
         if pending.inc and pending.inc not in self._mesh.members:
             self._fail(pending, no_such_user(pending.text))  # it died before it was known
             return
@@ -127,12 +131,12 @@ class RemoteCalls:
         pending.caller.tell(_ON_ITS_WAY)
         pending.let_go_on()
 
-    def _end(self, pending: _Pending) -> None:
+    def _end(self, pending: Pending) -> None:
         """Let a call be under way no more; to let the caller go on is next."""
         del self._pending[pending.caller]
         self._slow.stop(pending)
 
-    def _fail(self, pending: _Pending, why: Error) -> None:
+    def _fail(self, pending: Pending, why: Error) -> None:
         if self._pending.get(pending.caller) is pending:
             self._end(pending)
             if not pending.late:
@@ -181,7 +185,7 @@ class RemoteCalls:
             case _:
                 self._mesh.send(inc, frames.Cancel(frame.to, frame.call))
 
-    def _take(self, pending: _Pending, callee: User, event: Paired | Error) -> None:
+    def _take(self, pending: Pending, callee: User, event: Paired | Error) -> None:
         """Pair a caller with whom it called, or let the call ring."""
         caller = pending.caller
         if isinstance(event, Paired):
@@ -232,7 +236,7 @@ class RemoteCalls:
             inbox.answering = None
         self._begin(caller)
 
-    def _meet(self, caller: User, pending: _Pending) -> None:
+    def _meet(self, caller: User, pending: Pending) -> None:
         """Pair two who call each other."""
         self._end(pending)
         self._exchange.activity.count("called", "paired")

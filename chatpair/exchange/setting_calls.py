@@ -77,6 +77,10 @@ class SettingCalls:
             user.tell(messages.Blocked(name.text))
         if name.key in self._users or self._users.has_account(name):
             return succeed(None)
+        return self.find_host(user, name)
+
+    def find_host(self, user: User, name: Name) -> Deferred[None]:
+        """Block a name, which a user has blocked, where its user is too, if that can be told."""
         known: Deferred[None] = Deferred()
         asked = self._directory.host_of(name)
         asked.addCallback(self._host_known, user, name)

@@ -4,32 +4,34 @@ import os
 import socket
 from collections.abc import Callable
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from twisted.internet import tcp
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IProtocol
 
 from chatpair.doors.proxied import ProxiedConnection, ProxiedFactory, Unknown
-from chatpair.epoll.poller import OUT, EpollPoller
 from chatpair.epoll.transport import EpollTransport
 from chatpair.exchange.exchange import Exchange
 from chatpair.exchange.kept_events import all_bytes
-from chatpair.exchange.user import LOST
+from chatpair.exchange.limits import is_stranger
+from chatpair.exchange.messages import AskWho, Block, Claim, Resume
+from chatpair.exchange.names import parse
 from chatpair.handover import snapshot
-from chatpair.handover.exchange import restore_exchange, take_exchange
-from chatpair.handover.ports import Ports
-from chatpair.handover.snapshot import GONE, VERSION, CantRead, Snapshot
+from chatpair.handover.snapshot import GONE
 from chatpair.protocol import ChatProtocol
 from chatpair.sessions.json import JsonSession
 from chatpair.sessions.plain import PlainSession
+from chatpair.sessions.session import UnderWay
 from chatpair.wire.outgoing import Outgoing
 from chatpair.wire.telnet import TelnetFilter
 from chatpair.wire.turns import TELNET_BYTES_A_TURN, read_no_more_at_once
 
-MOST_LATE = 600.0
-"""Seconds that a snapshot may be old: clocks that do not count from the same time differ more."""
+if TYPE_CHECKING:
+    from chatpair.handover.cluster import Others
+
+_NOTHING = UnderWay(succeed(None))
 
 Moving: TypeAlias = EpollTransport | tcp.Server
 """The transports whose sockets another process can go on with; unix.Server is one, TLS is none."""
@@ -52,7 +54,7 @@ def inode_of(sock: socket.socket) -> int:
 
 
 def take_connection(
-    protocol: ChatProtocol, socket: int | None, waiting: bytes
+    protocol: ChatProtocol, socket: int | None, waiting: bytes, others: "Others | None" = None
 ) -> snapshot.Connection:
     """Return what there is of a connection, with the socket that moves and what waits there."""
     reading, closes_in = protocol.input_state, None
@@ -64,9 +66,14 @@ def take_connection(
     later = _later(protocol.outgoing)
     session: Any = protocol.session
     timer = protocol._TimeoutMixin__timeoutCall  # type: ignore[attr-defined]
+    under_way: UnderWay = session._under_way or _NOTHING
+    carried = others.session(session) if others is not None else None
     return snapshot.Connection(
-        _session(session),
+        carried or _session(session),
         socket=socket,
+        far=others.transport(protocol.transport) if others is not None else None,
+        asked=under_way.asked,  # type: ignore[arg-type]  # the others are answered at once
+        proven=under_way.proven,
         peer=_address(protocol.transport.getPeer()),
         proxied=isinstance(protocol.transport, ProxiedConnection),
         user=protocol.user.name.key if protocol.user is not None else GONE,
@@ -131,11 +138,14 @@ def restore_connections(
     factory: Exchange,
     parts: list[snapshot.Connection],
     transport_of: Callable[[snapshot.Connection, IProtocol, Any], Any],
+    others: "Others | None" = None,
+    begins: Deferred[None] | None = None,
 ) -> list[ChatProtocol]:
-    """Return connections that go on in the next turn.
+    """Return connections that go on in the next turn, or in that after something begins.
 
     Take what makes the transport of one, which does not read yet, for a protocol and an address.
     """
+    begins = begins or succeed(None)
     protocols = []
     for part in parts:
         address: Any = Unknown() if part.proxied else UNIXAddress(None)
@@ -153,10 +163,12 @@ def restore_connections(
         protocol.begin()
         factory.visitors.came(protocol, protocol.counted_host())
         _restore(protocol, part)
+        if others is not None and isinstance(part.session, snapshot.CarriedSession):
+            others.restore_session(protocol, part.session)
         if part.closes_in is not None:
             protocol.end("closed", seconds=part.closes_in)
         else:
-            factory.clock.callLater(0, _go_on, protocol, part)
+            begins.addCallback(_go_on_later, protocol, part)
         protocols.append(protocol)
     for protocol in protocols:
         if protocol.user is not None:
@@ -184,7 +196,10 @@ def _restore(protocol: ChatProtocol, taken: snapshot.Connection) -> None:
         outgoing.look_out()._told_at = taken.told_at
     protocol.input_state = "waiting" if taken.reading == "open" else taken.reading
     protocol.paused = taken.reading != "ended"
-    _restore_session(protocol, taken.session)
+    if not isinstance(taken.session, snapshot.CarriedSession):
+        _restore_session(protocol, taken.session)
+        if taken.asked is not None or taken.session.checks is not None:
+            protocol.session._under_way = UnderWay(Deferred(), taken.asked, taken.proven)
     if taken.user != GONE:
         protocol.user = protocol.factory.users[taken.user]
         protocol.user.inbox.connection = protocol
@@ -213,19 +228,53 @@ def _restore_session(
     protocol.session = session
 
 
+def _go_on_later(_: None, protocol: ChatProtocol, taken: snapshot.Connection) -> None:
+    protocol.factory.clock.callLater(0, _go_on, protocol, taken)
+
+
 def _go_on(protocol: ChatProtocol, taken: snapshot.Connection) -> None:
+    if protocol.closed:
+        return
     if taken.listens_until is not None:
         protocol.listen_on()
         protocol.setTimeout(max(0.0, taken.listens_until - protocol.factory.clock.seconds()))
         protocol.timeOut = protocol.factory.settings.linger  # type: ignore[assignment]
-    if taken.session.checks is not None:
-        protocol.session.password.begin(*taken.session.checks)
+    if isinstance(taken.session, snapshot.CarriedSession):
+        if taken.reading == "ended":
+            protocol.outgoing.look_out().input_ended()
+    elif protocol.session.awaits_answer:
+        _ask_again(protocol, taken, taken.session.checks)
     protocol.session.wake()
     if protocol.deaf and not protocol.input_ended:
         protocol.paused = False
         protocol.transport.resumeProducing()
     else:
         protocol.read_on()
+
+
+def _ask_again(
+    protocol: ChatProtocol, taken: snapshot.Connection, checks: tuple[str, bytes] | None
+) -> None:
+    """Ask what had no answer yet."""
+    session, exchange, user = protocol.session, protocol.factory, protocol.user
+    session._under_way = None
+    match taken.asked:
+        case None if checks is not None:
+            session.password.begin(*checks)
+        case Claim() as claim:
+            if is_stranger(protocol.host):
+                exchange.users._new_names.spend(protocol.host, -1)  # as it was counted
+            session.claim(claim, proven=taken.proven)
+        case Resume() as resume if user is None:
+            session.resume(resume)
+        case AskWho() as asked:
+            session.list_all(asked)
+        case Block(name) as block if user is not None:
+            session.await_told(exchange.setting_calls.find_host(user, parse(name)), block)
+        case call if user is not None and call is not None:
+            session.await_told(exchange.directory.call_under_way(user), call)
+    if protocol.input_state == "answering" and not session.awaits_answer:
+        protocol.readConnectionLost()
 
 
 # What is left
@@ -241,125 +290,12 @@ def let_go(protocol: ChatProtocol) -> None:
     protocol.factory.visitors.discard(protocol)
 
 
-def release(transport: Moving) -> None:
+def release(transport: Any) -> None:
     """Have no socket any more that another process has; the other end notices nothing."""
-    if isinstance(transport, EpollTransport):
-        transport.release()
-    else:
+    if isinstance(transport, tcp.Server):
         transport.stopReading()
         transport.stopWriting()
         transport.connected, transport.disconnected = False, True
         transport.getHandle().close()
-
-
-# All of it
-
-
-class Serving:
-    """All that a process serves: an exchange, and its connections."""
-
-    def __init__(self, chat: Exchange, ports: Ports) -> None:
-        self._chat = chat
-        self._ports = ports
-        self._moved: dict[ChatProtocol, Moving | None] = {}  # connections, with what moves of them
-
-    def __len__(self) -> int:
-        """Return how many users there are."""
-        return len(self._chat.users)
-
-    def take(self) -> tuple[Snapshot, list[socket.socket]]:
-        """Return all that is known, and all sockets, those of the ports first."""
-        ports = self._ports.sockets()
-        visitors = self._chat.visitors
-        connections = [one for one in visitors if isinstance(one, ChatProtocol)]
-        self._moved = {one: moving(one.transport) for one in connections}
-        inodes = {description: inode_of(sock) for description, sock in ports.items()}
-        taken = Snapshot(VERSION, self._chat.clock.seconds(), inodes)
-        take_exchange(self._chat, taken)
-        sockets = list(ports.values())
-        for one, transport in self._moved.items():
-            if transport is not None:
-                if isinstance(one.transport, ProxiedConnection):
-                    one.transport.write_kept()
-                sock = transport.getHandle()
-                sockets.append(sock)
-                part = take_connection(one, inode_of(sock), waiting_in(transport))
-                taken.connections.append(part)
-            elif one.user is not None:
-                taken.connections.append(take_connection(one, None, b""))
-        for description, waiting in self._waiting():
-            sock = waiting.transport.getHandle()
-            sockets.append(sock)
-            assert waiting.header is not None
-            taken.waiting.append(snapshot.Waiting(inode_of(sock), description, waiting.header))
-        return taken, sockets
-
-    def _waiting(self) -> list[tuple[str, ProxiedConnection]]:
-        """Return the connections whose headers have not come, with what describes their ports."""
-        return [
-            (description, one)
-            for description, port in self._ports.opened.items()
-            if isinstance(port.factory, ProxiedFactory)
-            for one in port.factory.waiting
-            if moving(one)
-        ]
-
-    def restore(self, taken: Snapshot, sockets: dict[int, socket.socket]) -> None:
-        """Serve what another process did; take the sockets of connections out of those given.
-
-        Raises CantRead if that was on another machine.
-        """
-        clock = self._chat.clock
-        late = clock.seconds() - taken.now
-        if not 0 <= late <= MOST_LATE:
-            raise CantRead(f"its clock is {late:.0f} seconds behind: it is on another machine")
-        poller = EpollPoller(clock, 0)
-        lost = set()
-
-        def transport_of(part: snapshot.Connection, protocol: Any, address: Any) -> EpollTransport:
-            sock, output = sockets.pop(part.socket or 0, None), part.output
-            if sock is None:
-                sock, output = socket.socketpair()[0], b""
-                lost.add(id(part))
-            return EpollTransport(
-                sock,
-                protocol,
-                address,
-                poller,
-                len(self._chat.visitors),
-                events=OUT if output else 0,
-                producerPaused=bool(output),
-                _queue=output,
-            )
-
-        restore_exchange(self._chat, taken)
-        protocols = restore_connections(self._chat, taken.connections, transport_of)
-        for part, protocol in zip(taken.connections, protocols, strict=True):
-            if id(part) in lost:
-                clock.callLater(0, protocol.vanished, "lost")
-        for waiting in taken.waiting:
-            factory = getattr(self._ports.opened.get(waiting.port), "factory", None)
-            if isinstance(factory, ProxiedFactory) and waiting.socket in sockets:
-                sock = sockets.pop(waiting.socket)
-                one: Any = factory.buildProtocol(None)
-                nobody: Any = Unknown()
-                one.wait_on(EpollTransport(sock, one, nobody, poller, 0), waiting.header)
-        poller.close_when_empty()
-
-    def retire(self) -> Deferred[None]:
-        """Tell those whose connections can't move to try again; fires when they are closed.
-
-        All timers still run, and find nobody to tell anything.
-        """
-        self._chat.activity.close()
-        for user in self._chat.users.values():
-            user.inbox.connection = LOST
-        for connection, transport in self._moved.items():
-            connection.user = connection.peer = None
-            if transport is not None:
-                let_go(connection)
-                release(transport)
-        for _, waiting in self._waiting():
-            waiting.leave()
-            release(waiting.transport)
-        return self._chat.visitors.stop()
+    else:
+        transport.release()

@@ -5,8 +5,9 @@ tests/handover/test_whole.py tells when one has something new.
 """
 
 from bisect import insort
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Protocol
 
 from chatpair.exchange import counted_inbox, keys, recalled_inbox, user
 from chatpair.exchange.exchange import Exchange
@@ -23,8 +24,8 @@ from chatpair.handover.snapshot import GONE, Snapshot
 class Receipts:
     """The receipts of a snapshot, each of which may be in several places."""
 
-    def __init__(self, users: dict[str, user.User]) -> None:
-        self._users = users
+    def __init__(self, key_of: Callable[[user.User], str]) -> None:
+        self._key_of = key_of
         self._numbers: dict[user.Receipt, int] = {}
 
     def numbers_of(self, receipts: Iterable[user.Receipt]) -> list[int]:
@@ -38,24 +39,45 @@ class Receipts:
             for one in self._numbers
         ]
 
-    def _key_of(self, sender: user.User) -> str:
-        key = sender.name.key
-        return key if self._users.get(key) is sender else GONE
+
+class Others(Protocol):
+    """What an exchange has to do with other nodes; cluster.py has it."""
+
+    def key_of(self, one: user.User) -> str | None:
+        """Return what a snapshot calls a user of another node, or nothing if it is none."""
+
+    def take(self, receipts: Receipts) -> snapshot.Node:
+        """Return all of it."""
+
+    def restore_users(self, node: snapshot.Node) -> dict[str, user.User]:
+        """Know the users of other nodes; return them by what the snapshot calls them."""
+
+    def restore(
+        self, node: snapshot.Node, people: dict[str, user.User], receipts: list[user.Receipt]
+    ) -> None:
+        """Know the rest, when all users are known and what was said."""
 
 
 # What is taken
 
 
-def take_exchange(factory: Exchange, taken: Snapshot) -> None:
+def _key_of(others: Others | None, users: dict[str, user.User], one: user.User) -> str:
+    if others is not None and (far := others.key_of(one)) is not None:
+        return far
+    return one.name.key if users.get(one.name.key) is one else GONE
+
+
+def take_exchange(factory: Exchange, taken: Snapshot, others: Others | None = None) -> None:
     """Put into a snapshot what an exchange knows, but its connections."""
     users, held = factory.users, factory.held
-    receipts = Receipts(users)
+    key_of = partial(_key_of, others, users)
+    receipts = Receipts(key_of)
     taken.users = [_user(one, receipts) for one in users.values()]
     taken.last_came = users._last
-    taken.pairs = {one.name.key: peer.name.key for one, peer in factory.pairs.items()}
+    taken.pairs = {key_of(one): key_of(peer) for one, peer in factory.pairs.items()}
     until = dict(factory.ringing._waiting.items())
     taken.ringing = {
-        caller.name.key: (callee.name.key, until[caller]) for caller, callee in factory.ringing
+        key_of(caller): (key_of(callee), until.get(caller)) for caller, callee in factory.ringing
     }
     taken.late = [
         (tuple(receipts.numbers_of(some)), due) for some, due in factory.receipts._late.items()
@@ -65,6 +87,8 @@ def take_exchange(factory: Exchange, taken: Snapshot) -> None:
     taken.paces = factory.paces._due
     taken.new_names, taken.lost_keys = users._new_names._times, users._lost_keys._times
     taken.connects = factory.visitors._connects._times
+    if others is not None:
+        taken.node = others.take(receipts)
     taken.receipts = receipts.parts()
     wrong = _wrong_passwords(factory)
     if wrong is not None:
@@ -139,32 +163,35 @@ def _keyring(ring: keys.Keyring[user.User]) -> snapshot.Keyring:
 # What is restored
 
 
-def restore_exchange(factory: Exchange, taken: Snapshot) -> None:
+def restore_exchange(factory: Exchange, taken: Snapshot, others: Others | None = None) -> None:
     """Make an exchange, where nobody is yet, know what a snapshot has, but its connections."""
-    _Restored(factory, taken)
+    _Restored(factory, taken, others)
 
 
 class _Restored:
     """What is looked up while that is done."""
 
-    def __init__(self, factory: Exchange, taken: Snapshot) -> None:
+    def __init__(self, factory: Exchange, taken: Snapshot, others: Others | None) -> None:
         self._factory = factory
         self._clock = factory.clock
         users = factory.users
         for part in taken.users:
             self._enter(part)
+        people: dict[str, user.User] = {**users}
+        if others is not None and taken.node is not None:
+            people |= others.restore_users(taken.node)
         gone = user.User(Name("", GONE, ()), user.Inbox(user.LOST), 0.0)
         self._receipts = [
-            user.Receipt(users.get(part.sender, gone), part.say, part.settled)
+            user.Receipt(people.get(part.sender, gone), part.say, part.settled)
             for part in taken.receipts
         ]
         for part in taken.users:
             users[part.name.key].inbox = self._inbox(part.inbox)
-        factory.pairs.update({users[one]: users[peer] for one, peer in taken.pairs.items()})
+        factory.pairs.update({people[one]: people[peer] for one, peer in taken.pairs.items()})
         for caller, (callee, _) in taken.ringing.items():
-            factory.ringing.note(users[caller], users[callee])
+            factory.ringing.note(people[caller], people[callee])
         factory.ringing._waiting.restore(
-            (users[caller], due) for caller, (_, due) in taken.ringing.items()
+            (people[caller], due) for caller, (_, due) in taken.ringing.items() if due is not None
         )
         factory.receipts._late.restore(
             (tuple(self._receipts[one] for one in some), due) for some, due in taken.late
@@ -179,6 +206,8 @@ class _Restored:
             parts = {(part.name, part.host): part for part in taken.wrong_passwords}
             wrong._counts = {key: (part.count, part.until) for key, part in parts.items()}
             wrong._forget.restore((key, part.forgotten_at) for key, part in parts.items())
+        if others is not None and taken.node is not None:
+            others.restore(taken.node, people, self._receipts)
 
     def _enter(self, part: snapshot.User) -> None:
         users = self._factory.users

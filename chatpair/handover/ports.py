@@ -54,6 +54,11 @@ class Ports:
             if isinstance(port, unix.Port):
                 port.socket.listen(port.backlog)
 
+    def go_on(self) -> None:
+        """Accept those who wait, after all."""
+        for port in self.opened.values():
+            port.startReading()
+
     def let_go(self) -> None:
         """Accept nobody any more: another process does."""
         for port in self.opened.values():

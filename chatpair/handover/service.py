@@ -21,11 +21,11 @@ _log = Logger()
 
 
 class Serving(Protocol):
-    """All that a process serves; connections.py has it."""
+    """All that a process serves; serving.py has it."""
 
     def __len__(self) -> int: ...
     def take(self) -> tuple[Snapshot, list[socket.socket]]: ...
-    def restore(self, taken: Snapshot, sockets: dict[int, socket.socket]) -> None: ...
+    def restore(self, taken: Snapshot, sockets: dict[int, socket.socket]) -> Deferred[None]: ...
     def retire(self) -> Deferred[None]: ...
 
 
@@ -70,7 +70,7 @@ class Handover:
         if given is None:
             return
         try:
-            self._serving.restore(given.snapshot, given.sockets)
+            people_may_come = self._serving.restore(given.snapshot, given.sockets)
         except Exception as why:
             given.refuse(str(why))
             raise
@@ -78,6 +78,9 @@ class Handover:
         for sock in (*self._ports.given.values(), *given.sockets.values()):
             sock.close()  # which nobody here has a use for
         self._ports.lock()
+        if not people_may_come.called:
+            self._ports.let_go()
+            people_may_come.addCallback(lambda _: self._ports.go_on())
         _log.info("Took over {users} users", event="took_over", users=len(self._serving))
 
     # The old process

@@ -1,7 +1,8 @@
 """What a server hands over to the one that takes its place: all that it knows, as bytes.
 
 Seconds are those of boot_clock, which all processes of a machine share. Users are known by the
-keys of their names, sockets by their inodes, receipts by where they are in the list of all.
+keys of their names, those of other nodes by a number, a space and the node; sockets by their
+inodes, receipts by where they are in the list of all.
 """
 
 from typing import Any
@@ -11,23 +12,25 @@ from msgspec.msgpack import Decoder, Encoder
 
 from chatpair.exchange.limits import HostTimes
 from chatpair.exchange.messages import (
+    Failing,
     Invalid,
     JsonCommand,
     JsonEvent,
     Message,
     Notice,
+    Outcome,
     Status,
 )
 from chatpair.exchange.names import Name
 from chatpair.exchange.user import CallSettings
 from chatpair.wire.reading import State
 
-VERSION = 1
+VERSION = 2
 """Goes up when an older server can't read what a newer one writes; fields that are new do not
 count, as each has a default.
 """
 
-READ = (VERSION,)
+READ = (VERSION - 1, VERSION)
 """The versions that are understood: this one, and the one before."""
 
 GONE = ""
@@ -139,12 +142,43 @@ class JsonSession(Part, tag="json"):
     queue: list[JsonCommand | Invalid] = []
 
 
+class CarriedSession(Part, tag="carried"):
+    """cluster.carried_session.CarriedSession."""
+
+    inc: str
+    number: int
+    counting: bool
+    on_way: int
+    part: bytes
+    untold: int
+
+
+class FarTransport(Part):
+    """cluster.far_transport.FarTransport."""
+
+    inc: str
+    number: int
+    host: str | None
+    is_private: bool
+    on_way: int
+    producer_waits: bool
+    unread: bytes
+    input_ended: bool
+    input_was_cut: bool
+
+
 class Connection(Part):
     """protocol.ChatProtocol, with what its transport has not written."""
 
-    session: PlainSession | JsonSession
+    session: PlainSession | JsonSession | CarriedSession
     socket: int | None = None
     """None if it can't move, because TLS or HTTP is spoken on it."""
+    far: FarTransport | None = None
+    """If the socket is another node's."""
+    asked: JsonCommand | None = None
+    """What is to be asked again, as no answer has come."""
+    proven: bool = False
+    """Whether a name that is claimed was proven to be the claimer's."""
     peer: tuple[str, int] | None = None
     """The address, unless there is none."""
     proxied: bool = False
@@ -187,6 +221,94 @@ class WrongPasswords(Part):
     forgotten_at: float
 
 
+class RemoteUser(Part):
+    """exchange.user.User of another node, and cluster.remote_users.RemoteInbox."""
+
+    inc: str
+    uid: int
+    name: Name
+    host: str | None
+    since: float
+    can_call: bool
+    away_told: bool
+    ring_call: int
+    pair_call: int
+    peer: str
+    peer_uid: int
+    settled: list[tuple[int, Outcome, Failing | None]]
+    far_full: bool
+    far_away: bool
+    told_full: bool
+
+
+class PendingCall(Part):
+    """A call that another node has not answered, and when that takes long."""
+
+    caller: str
+    number: int
+    text: str
+    key: str
+    inc: str
+    late: bool
+    due: float | None
+
+
+class Link(Part):
+    """cluster.link.Link."""
+
+    inc: str
+    frames: list[bytes]
+    entries: list[bytes]
+    acked: int
+    taken: int
+    full: bool
+    slow: bool
+    moved: float
+    waits_since: float
+
+
+class Lease(Part):
+    """cluster.lease.Lease, with what it has and the names."""
+
+    seconds: float
+    me: str
+    tries: int
+    former: list[str]
+    join: int
+    epoch: bytes
+    """As what this is a member, if the number is not 0."""
+    owns: bool
+    until: float | None
+    is_cut_off: bool
+    settling_since: float | None
+    alive: list[str]
+    gone: list[str]
+    turn: int
+    doubtful: list[str]
+    """The keys of names that may be this node's, and of nobody here."""
+
+
+class Node(Part):
+    """A server that is one of a cluster."""
+
+    users: list[RemoteUser]
+    numbers: list[int]
+    """The next ones of users, calls, questions and tunnels."""
+    uids: dict[str, int]
+    calls: list[PendingCall]
+    rings: dict[str, int]
+    """The last calls of users here that rang elsewhere."""
+    open: list[tuple[str, int, int, int]]
+    """The node, the speaker's number, that of what was said, and the receipt that waits for it."""
+    listings: list[tuple[str, int]]
+    """Who has asked who is at all nodes but there."""
+    lease: Lease | None = None
+    links: list[Link] = []
+    me: str = ""
+    """As what the links were opened."""
+    strangers: list[str] = []
+
+
 class Snapshot(Part):
     """All of it."""
 
@@ -199,8 +321,8 @@ class Snapshot(Part):
     """When anybody came, or was blocked, last: each later than the one before."""
     receipts: list[Receipt] = []
     pairs: dict[str, str] = {}
-    ringing: dict[str, tuple[str, float]] = {}
-    """Whom a user calls, and until when."""
+    ringing: dict[str, tuple[str, float | None]] = {}
+    """Whom a user calls, and until when, if that is for this server to say."""
     late: list[tuple[tuple[int, ...], float]] = []
     held: dict[str, float] = {}
     """Until when."""
@@ -213,6 +335,7 @@ class Snapshot(Part):
     wrong_passwords: list[WrongPasswords] = []
     connections: list[Connection] = []
     waiting: list[Waiting] = []
+    node: Node | None = None
 
     def sockets(self) -> set[int]:
         """Return the inodes of all sockets that go along."""

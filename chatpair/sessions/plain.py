@@ -20,7 +20,8 @@ from chatpair.exchange.messages import (
 from chatpair.exchange.names import LENGTHS
 from chatpair.exchange.user import User
 from chatpair.sessions.password import PERHAPS_A_PASSWORD, WRONG
-from chatpair.sessions.session import Session, Speaker
+from chatpair.sessions.session import Session
+from chatpair.sessions.speaker import Speaker
 
 _HTTP_REQUEST = re.compile(r"[A-Z]+ \S+ HTTP/[0-9]")
 _NO_HTTP = Notice("This is not a web server: talk to it with telnet, nc or the chatpair client.")

@@ -1,7 +1,8 @@
 """What the commands of a connection do, in whichever dialect they came."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol, TypeAlias, TypeVar, cast
+from functools import partial
+from typing import Any, NamedTuple, TypeVar, cast
 
 from msgspec import UNSET
 from twisted.internet.defer import CancelledError, Deferred
@@ -10,11 +11,10 @@ from twisted.python.failure import Failure
 
 from chatpair.codecs import json, plain
 from chatpair.exchange import messages
-from chatpair.exchange.exchange import Exchange
 from chatpair.exchange.messages import AnyCommand, AnyEvent, Error, Notice
-from chatpair.exchange.user import Connection, Inbox, User
-from chatpair.exchange.visitors import Visitor
+from chatpair.exchange.user import Inbox, User
 from chatpair.sessions.password import PasswordCheck
+from chatpair.sessions.speaker import Speaker
 
 FULL = Error("name", "try-later", plain.FULL)
 _NOT_HELD = Notice("Lines are not held here.")
@@ -23,36 +23,16 @@ _STOPPING = Error(None, "try-later", "The server is stopping.")
 _log = Logger()
 
 Answer = TypeVar("Answer")
-LineHandler: TypeAlias = Callable[[bytes], object]
 
 
-class Speaker(Connection, Visitor, Protocol):
-    """What a session needs of its connection; ChatProtocol says what each is."""
+class UnderWay(NamedTuple):
+    """An answer that is waited for, and what was asked, by which another process asks again."""
 
-    factory: Exchange
-    transport: Any
-    user: User | None
-    peer: User | None
-    handle_line: LineHandler
-    turn: int
-
-    @property
-    def closed(self) -> bool: ...
-    @property
-    def input_state(self) -> str: ...
-    @property
-    def input_ended(self) -> bool: ...
-    def bind(self) -> None: ...
-    def check_flow(self) -> None: ...
-    def end(self, reason: str) -> None: ...
-    def handle_rest(self, others: Callable[["Session"], "Session"]) -> None: ...
-    def ignore_input(self) -> None: ...
-    def listen_on(self) -> None: ...
-    def quit(self, reason: str = "quit") -> None: ...
-    def read_on_later(self) -> None: ...
-    def readConnectionLost(self) -> None: ...
-    def refuse(self, answer: Notice | Error, reason: str) -> None: ...
-    def speak_json(self) -> None: ...
+    answer: Deferred[Any]
+    asked: AnyCommand | None = None
+    """None if a password is checked."""
+    proven: bool = False
+    """Whether a name that is claimed was proven to be the claimer's."""
 
 
 class Session:
@@ -71,7 +51,7 @@ class Session:
         self.connection = connection
         self.exchange = connection.factory
         self.said_all = False  # by a command
-        self._under_way: Deferred[Any] | None = None
+        self._under_way: UnderWay | None = None
         self._password: PasswordCheck | None = None
 
     @property
@@ -88,13 +68,20 @@ class Session:
         """Whether all that has come since must wait for an answer."""
         return self._under_way is not None
 
-    def await_answer(self, answer: Deferred[Answer], use: Callable[[Answer], object]) -> None:
+    def await_answer(
+        self,
+        answer: Deferred[Answer],
+        use: Callable[[Answer], object],
+        asked: AnyCommand | None = None,
+        *,
+        proven: bool = False,
+    ) -> None:
         """Obey nothing until an answer comes and is used; it is cancelled if this ends before."""
         if answer.called and not (answer.paused or isinstance(answer.result, Failure)):
             use(cast(Answer, answer.result))  # it is there already
             return
         self.exchange.visitors.unnamed.stop(self.connection)
-        self._under_way = answer
+        self._under_way = UnderWay(answer, asked, proven)
         answer.addCallback(self._answered, use).addErrback(self._failed)
         if self.connection.input_state == "ending":
             self.connection.paused = True
@@ -191,11 +178,15 @@ class Session:
             case messages.AskHelp():
                 self.connection.tell(messages.Help())
             case messages.AskWho():
-                self.await_answer(self.exchange.who(), self.connection.tell)
+                self.list_all(command)
             case _ if user is None:
                 self._obey_unnamed(command)
             case _:
                 self._obey_named(command, user)
+
+    def list_all(self, asked: messages.AskWho) -> None:
+        """Tell who is here."""
+        self.await_answer(self.exchange.who(), self.connection.tell, asked)
 
     def _obey_unnamed(self, command: AnyCommand) -> None:
         match command:
@@ -213,11 +204,11 @@ class Session:
         exchange = self.exchange
         match command:
             case messages.Call(name):
-                self._await_told(exchange.calls.call(user, name))
+                self.await_told(exchange.calls.call(user, name), command)
             case messages.HangUp():
                 exchange.calls.hang_up(user)
             case messages.SetDnd() | messages.SetRing() | messages.Block() | messages.Unblock():
-                self._await_told(exchange.setting_calls.apply(user, command))
+                self.await_told(exchange.setting_calls.apply(user, command), command)
             case messages.StartTyping():
                 exchange.pairs.types(user)
             case messages.AskKey() if exchange.settings.hold:
@@ -227,10 +218,10 @@ class Session:
             case messages.Claim() | messages.Resume():
                 self.answer(Error(json.word(command), "already", f"You are {user}."))
 
-    def _await_told(self, answered: Deferred[None]) -> None:
+    def await_told(self, answered: Deferred[None], asked: AnyCommand) -> None:
         """Let what follows wait: a call's answer decides who is meant by it."""
         if self.connection.user is not None:  # else that was the end
-            self.await_answer(answered, lambda _: None)
+            self.await_answer(answered, lambda _: None, asked)
 
     def say(self, user: User, say: messages.Say) -> None:
         """Say a text to the peer."""
@@ -269,7 +260,7 @@ class Session:
             self.refuse_full()
             return
         asked = self.exchange.users.claim(claim.name, self.new_inbox(), proven=proven)
-        self.await_answer(asked, lambda answer: self._claimed(claim, answer))
+        self.await_answer(asked, partial(self._claimed, claim), claim, proven=proven)
 
     def _claimed(self, claim: messages.Claim, answer: User | Error) -> None:
         if not isinstance(answer, Error):
@@ -294,7 +285,7 @@ class Session:
         asked = self.exchange.held.resume(
             resume.key, resume.seen, self.connection, counting=self.counting
         )
-        self.await_answer(asked, lambda answer: self.resumed(resume, answer))
+        self.await_answer(asked, partial(self.resumed, resume), resume)
 
     def resumed(self, resume: messages.Resume, answer: User | str | Error) -> None:
         """Go on here, or let another node go on."""
@@ -306,7 +297,7 @@ class Session:
         else:
             self._enter(answer)
             self.exchange.held.welcome(answer)
-            self._await_told(self.exchange.directory.call_under_way(answer))
+            self.await_told(self.exchange.directory.call_under_way(answer), resume)
             self.connection.flow_changed()
 
     def unobeyed(self, resume: messages.Resume) -> bytes:
@@ -379,9 +370,9 @@ class Session:
 
     def stop(self, reason: str) -> None:
         """Wait for nothing any more, as the connection ends for a reason."""
-        answer, self._under_way = self._under_way, None
-        if answer is not None:
-            answer.cancel()
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            under_way.answer.cancel()
         self.exchange.visitors.unnamed.stop(self.connection)
         user = self.connection.user
         if user is not None and user.pace is not None:

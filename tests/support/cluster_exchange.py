@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from itertools import count, permutations
+from operator import attrgetter
 from typing import Any, Literal, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -83,17 +84,31 @@ class MemoryMesh:
         self.me = me
         self.ready = self.holds_names = True
         self.members: frozenset[str] = frozenset()
+        self.is_over = False
+        self._asked: list[Deferred[Any]] = []  # of the engine, if it does not answer at once
+
+    def ends(self) -> None:
+        """Do nothing more: another one takes its place."""
+        self.is_over = True
+        waiting = [one for one in self._network.asked if one[0] not in self._asked]
+        self._network.asked = deque(waiting)
+
+    def _engine(self, does: Callable[[], Any]) -> Deferred[Any]:
+        answer = self._network.engine(does)
+        if not answer.called:
+            self._asked.append(answer)
+        return answer
 
     def claim(self, name: Name) -> Deferred[Literal["yours", "taken", "later"]]:
         """Take a name, if the engine answers."""
         given_up: list[object] = []
         claimed: Deferred[Any] = Deferred(given_up.append)
-        asked = self._network.engine(lambda: "later" if given_up else self._claim(name))
+        asked = self._engine(lambda: "later" if given_up else self._claim(name))
         asked.addBoth(lambda answer: None if given_up else claimed.callback(answer))
         return claimed
 
     def _claim(self, name: Name) -> Any:
-        if not self.ready or self.me not in self._network.nodes:
+        if self.is_over or not self.ready or self.me not in self._network.nodes:
             return "later"
         if self._network.names.has(name):
             return "taken"
@@ -103,17 +118,18 @@ class MemoryMesh:
 
     def release(self, name: Name) -> None:
         """Let a name be free again, if it is this node's."""
-        self._network.engine(lambda: self._network.free(name.key, self.me))
+        if not self.is_over:
+            self._network.engine(lambda: self._network.free(name.key, self.me))
 
     def locate(self, key: str) -> Deferred[str | None]:
         """Fire with the node of a name."""
         if not self.ready:
             return fail(NotReady())
-        return self._network.engine(lambda: self._network.owners.get(key, (None, None))[1])
+        return self._engine(lambda: self._network.owners.get(key, (None, None))[1])
 
     def send(self, inc: str, frame: Frame) -> None:
         """Tell a node something."""
-        if self.me in self._network.nodes and inc in self._network.nodes:
+        if not self.is_over and self.me in self._network.nodes and inc in self._network.nodes:
             self._network.links[self.me, inc].send(frame)
 
     def is_full(self, inc: str) -> bool:
@@ -365,11 +381,16 @@ class Across(Exchange):
         return node.connect_json(host)
 
 
-def play_across(scene: str) -> None:
+def _do(node: Node, method: str, *arguments: object) -> Callable[[], object]:
+    """Return what calls a method of what a node has by then."""
+    return lambda: attrgetter(method)(node)(*arguments)
+
+
+def play_across(scene: str, after: Callable[[Exchange], object] = lambda _: None) -> None:
     """Play a scene at three nodes, each of which has the next of those who come, unless it is said.
 
     Beside what a transcript knows, what nodes tell each other, and what the engine is asked for,
-    may be kept from arriving, and nodes may end.
+    may be kept from arriving, and nodes may end. Something may happen after each step.
     """
     across = Across()
     network = across.network
@@ -381,18 +402,18 @@ def play_across(scene: str) -> None:
         "the engine fails": lambda: network.asked.popleft()[0].errback(RuntimeError("odd")),
     }
     for one in "abc":
-        node, mesh = network.node(one), network.node(one).mesh
+        node = network.node(one)
         events |= {
             f"node {one} dies": partial(network.dies, one),
-            f"node {one} stops": node.factory.stop,
+            f"node {one} stops": _do(node, "factory.stop"),
             f"node {one} was frozen": node.is_frozen,
-            f"node {one} notices that it was frozen": node.directory.frozen,
-            f"node {one} was taken for dead": node.directory.reborn,
-            f"node {one} has lost the name ann": partial(node.directory.expelled, parse("Ann")),
-            f"node {one} is cut off": partial(setattr, mesh, "ready", False),
-            f"node {one} has lost its names": partial(setattr, mesh, "holds_names", False),
-            f"node {one} is back": partial(setattr, mesh, "ready", True),
-            f"node {one} knows of nobody": partial(setattr, mesh, "members", frozenset()),
+            f"node {one} notices that it was frozen": _do(node, "directory.frozen"),
+            f"node {one} was taken for dead": _do(node, "directory.reborn"),
+            f"node {one} has lost the name ann": _do(node, "directory.expelled", parse("Ann")),
+            f"node {one} is cut off": _do(node, "mesh.__setattr__", "ready", False),
+            f"node {one} has lost its names": _do(node, "mesh.__setattr__", "holds_names", False),
+            f"node {one} is back": _do(node, "mesh.__setattr__", "ready", True),
+            f"node {one} knows of nobody": _do(node, "mesh.__setattr__", "members", frozenset()),
         }
     for one, other in permutations("abc", 2):
         link = network.link(one, other)
@@ -405,6 +426,6 @@ def play_across(scene: str) -> None:
             f"for {one} node {other} is slow": partial(link.has, slow=True),
             f"for {one} node {other} is slow no more": partial(link.has, slow=False),
         }
-    play(across, scene, lambda _: None, **events)
+    play(across, scene, after, **events)
     network.settle()
     assert all(node.waits_for_nothing() for node in network.nodes.values())

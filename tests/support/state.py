@@ -1,12 +1,13 @@
 """All that an exchange knows, as plain data: two that know the same compare equal."""
 
-from collections import deque
-from collections.abc import Iterator
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping
 from types import MemberDescriptorType
 from typing import Any
 
 from msgspec import Struct
 
+from chatpair.cluster.remote_users import RemoteInbox
 from chatpair.exchange.user import User
 from chatpair.factory import ChatFactory
 
@@ -19,13 +20,19 @@ ANEW = {
         *("transport", "paused", "input_state", "_busyReceiving", "turn"),
         *("_closing", "_TimeoutMixin__timeoutCall", "timeOut", "handle_line", "_tell_peer"),
     },
+    "CarriedSession": {"_before", "_last", "_under_way", "_password"},  # writes events, no more
+    "ClusterDirectory": {"_seldom"},  # may be logged again
     "CommandQueue": {"_soon"},  # wake is next
     "Delay": {"_timer", "_seconds"},  # which a test may change
+    "FarTransport": {"_reading", "_silent"},  # read_on is next
     "HostLimit": {"_limit"},  # the same
     "Pace": {"_rest"},  # read_on waits again
     "Outgoing": {"_asks", "_taken", "_later"},  # what waits is made
+    "Pending": {"waiting"},  # they wait again
     "PlainSession": {"_line_was_cut", "_under_way", "_password"},  # of TLS; and asked again
     "JsonSession": {"_may_move", "_under_way", "_password"},
+    # What is asked is asked again.
+    "Questions": {"_asked", "_overdue", "_overdue_list", "_listing"},
     "TelnetFilter": {"_kept", "_replies"},  # are of one call
     "Visitors": {"watches", "_when_all_closed"},  # they look again
     "Watch": {"_checks", "_next", "_reading", "_input_ended", "waiting", "_socket"},
@@ -53,7 +60,8 @@ class State:
     def of_all(self, factory: ChatFactory) -> list[Any]:
         """Return what a factory, its users and its connections know."""
         users: Any = factory.users
-        parts = [users._clock, users, *users.values()]
+        far = getattr(factory.directory, "users", None)
+        parts = [users._clock, users, *users.values(), *(far._inboxes if far is not None else ())]
         self._seen = {id(one) for one in parts}
         return [self.of(factory), *(self._own(one) for one in sorted(parts[1:], key=str))]
 
@@ -76,19 +84,28 @@ class State:
         if getattr(thing, "_closing", None) is not None:
             return "a connection that closes"
         anew = ANEW.get(type(thing).__name__, ())
+        if isinstance(thing, User) and isinstance(thing.inbox, RemoteInbox):
+            anew = {"_calls_told"}  # which none was told
         names = sorted({name for name in fields_of(thing) if name not in anew})
         own = {name: self.of(getattr(thing, name)) for name in names if hasattr(thing, name)}
         return [type(thing).__name__, own, self._held(thing)]
 
     def _held(self, thing: Any) -> Any:
-        if isinstance(thing, dict):
-            pairs = [(self.of(key), self.of(value)) for key, value in thing.items()]
+        if isinstance(thing, Mapping):
+            full = [(key, value) for key, value in thing.items() if value or not _fills(thing)]
+            full.sort(key=lambda one: str(one[0]))  # what is seen first is told of in full
+            pairs = [(self.of(key), self.of(value)) for key, value in full]
             return sorted(pairs, key=repr)
         if isinstance(thing, set | frozenset):
             return sorted((self.of(one) for one in thing), key=repr)
         if isinstance(thing, list | tuple | deque):
             return [self.of(one) for one in thing]
         return getattr(thing, "__qualname__", type(thing).__name__)
+
+
+def _fills(thing: object) -> bool:
+    """Tell whether what is missing from a table is there, empty, once somebody has looked."""
+    return isinstance(thing, defaultdict)
 
 
 def state_of_all(factory: ChatFactory) -> list[Any]:

@@ -1,0 +1,306 @@
+"""A node of a cluster, taken into a snapshot, and restored: what it has to do with the others.
+
+Here too is read and set what each part else keeps for itself. The engine knows the node by its
+inc, which stays, and is told nothing. What the old process has sent it may be done late: that is
+harmless, as entries are numbered, and scripts refuse what is older than the last join or batch.
+"""
+
+from collections import deque
+from itertools import count
+from typing import TYPE_CHECKING, Any, cast
+
+from twisted.internet import defer
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import ISSLTransport
+
+from chatpair.cluster import frames
+from chatpair.cluster.carried_session import CarriedSession
+from chatpair.cluster.cluster_directory import ClusterDirectory
+from chatpair.cluster.far_transport import FarTransport
+from chatpair.cluster.link import Link
+from chatpair.cluster.mesh import Stay, node_of
+from chatpair.cluster.remote_calls import Pending
+from chatpair.cluster.remote_users import RemoteInbox
+from chatpair.cluster.way import Way
+from chatpair.exchange.exchange import Exchange
+from chatpair.exchange.user import Receipt, User
+from chatpair.handover import snapshot
+from chatpair.handover.exchange import Receipts
+from chatpair.handover.snapshot import GONE, CantRead
+from chatpair.protocol import ChatProtocol
+from chatpair.sessions.json import JsonSession
+
+if TYPE_CHECKING:
+    from chatpair.cluster.engine_mesh import EngineMesh
+
+READY_SECONDS = 2.0
+"""How long people wait at most until the new process has heard of the engine."""
+
+
+class Others:
+    """What an exchange has to do with other nodes."""
+
+    def __init__(self, exchange: Exchange, mesh: "EngineMesh | None" = None) -> None:
+        """Take an exchange with a directory of a cluster, and its mesh if that has an engine."""
+        self._exchange = exchange
+        self._directory = cast(ClusterDirectory, exchange.directory)
+        self._mesh = mesh
+        self._listings: list[tuple[str, int]] = []
+
+    # What is taken
+
+    def key_of(self, one: User) -> str | None:
+        users = self._directory.users
+        inbox = users.inbox_of(one)
+        if inbox is None:
+            return None
+        return f"{inbox.uid} {inbox.inc}" if users.there(inbox.inc, inbox.uid) is one else GONE
+
+    def take(self, receipts: Receipts) -> snapshot.Node:
+        users, calls = self._directory.users, self._directory.calls
+        questions, tunnels = self._directory.questions, self._directory.tunnels
+        here = {one: key for key, one in self._exchange.users.items()}
+        counts = users._uids, calls._numbers, questions._numbers, tunnels._numbers
+        node = snapshot.Node(
+            users=[_user(one, inbox) for one, inbox in users._inboxes.items() if self.key_of(one)],
+            numbers=[next(numbers) for numbers in counts],
+            uids={here[one]: uid for one, uid in users._uid_of.items() if one in here},
+            calls=[
+                snapshot.PendingCall(
+                    caller=here[one.caller],
+                    number=one.number,
+                    text=one.text,
+                    key=one.key,
+                    inc=one.inc,
+                    late=one.late,
+                    due=calls._slow.due_of(one),
+                )
+                for one in calls._pending.values()
+            ],
+            rings={here[one]: call for one, call in calls._last_rings.items() if one in here},
+            open=[
+                (inc, uid, say, receipts.numbers_of([receipt])[0])
+                for inc, some in users._open.items()
+                for (uid, say), receipt in some.items()
+            ],
+            listings=sorted(questions.listings),
+        )
+        if self._mesh is not None:
+            node.lease = _lease(self._mesh)
+            node.links = [_link(link) for link in self._mesh.links]
+            node.me, node.strangers = self._mesh.links.me, sorted(self._mesh.links._strangers)
+        return node
+
+    def session(self, session: Any) -> snapshot.CarriedSession | None:
+        """Return what there is of a session, if the user is at another node."""
+        if session not in self._directory.tunnels._ends.values():
+            return None
+        return snapshot.CarriedSession(
+            inc=session._way.inc,
+            number=session._way.number,
+            counting=session._before.counting,
+            on_way=session._on_way,
+            part=session._part,
+            untold=session._untold,
+        )
+
+    def transport(self, far: Any) -> snapshot.FarTransport | None:
+        """Return what there is of a transport, if the client is at another node."""
+        if not isinstance(far, FarTransport) or far.disconnecting or far.disconnected:
+            return None
+        return snapshot.FarTransport(
+            inc=far._way.inc,
+            number=far._way.number,
+            host=far._host,
+            is_private=ISSLTransport.providedBy(far),
+            on_way=far._on_way,
+            producer_waits=far._producer_waits,
+            unread=far._unread,
+            input_ended=far._input_ended,
+            input_was_cut=far.input_was_cut,
+        )
+
+    # What is restored
+
+    def restore_users(self, node: snapshot.Node) -> dict[str, User]:
+        people = {}
+        for part in node.users:
+            one, inbox = self._directory.users.add(part.inc, part.uid, part.name, part.host)
+            people[f"{part.uid} {part.inc}"] = one
+            one.since, one.can_call, one.away_told = part.since, part.can_call, part.away_told
+            inbox.ring_call, inbox.pair_call = part.ring_call, part.pair_call
+            inbox._peer, inbox._peer_uid = self._exchange.users.get(part.peer), part.peer_uid
+            inbox._settled = part.settled
+            inbox.far_full, inbox.far_away = part.far_full, part.far_away
+            inbox._told_full = part.told_full
+        return people
+
+    def restore(
+        self, node: snapshot.Node, people: dict[str, User], receipts: list[Receipt]
+    ) -> None:
+        """Know the rest; raises CantRead if this can't be that node."""
+        users, calls = self._directory.users, self._directory.calls
+        questions, tunnels = self._directory.questions, self._directory.tunnels
+        users._uids, calls._numbers, questions._numbers, tunnels._numbers = map(count, node.numbers)
+        for key, uid in node.uids.items():
+            users._uid_of[people[key]], users._by_uid[uid] = uid, people[key]
+        for inc, uid, say, receipt in node.open:
+            users._open[inc][uid, say] = receipts[receipt]
+        due = {}
+        for part in node.calls:
+            caller = people[part.caller]
+            pending = Pending(caller, part.number, part.text, part.key, part.inc, part.late)
+            calls._pending[caller] = pending
+            if part.due is not None:
+                due[pending] = part.due
+        calls._slow.restore(due.items())
+        for key, call in node.rings.items():
+            calls._last_rings[people[key]] = call
+        self._listings = node.listings
+        if self._mesh is not None and node.lease is not None:
+            _restore_lease(self._mesh, node.lease, self._exchange)
+            _restore_links(self._mesh, node)
+        self._directory._others = self._directory._mesh.members
+
+    def restore_session(self, protocol: ChatProtocol, part: snapshot.CarriedSession) -> None:
+        """Let another node go on with a connection."""
+        if part.counting:
+            protocol.session = JsonSession(protocol)
+        session = CarriedSession(protocol, self._way(part))
+        self._directory.tunnels._ends[part.inc, part.number] = session
+        session._on_way, session._part, session._untold = part.on_way, part.part, part.untold
+
+    def restore_transport(
+        self, part: snapshot.FarTransport, protocol: ChatProtocol, output: bytes
+    ) -> FarTransport:
+        """Return the transport of a client that is at another node, with what is to be written."""
+        opened = frames.TunnelOpened(part.number, part.host, part.is_private, is_json=False)
+        far = FarTransport(self._exchange.clock, self._way(part), opened, protocol)
+        self._directory.tunnels._ends[part.inc, part.number] = far
+        far._on_way, far._producer_waits = part.on_way, part.producer_waits or bool(output)
+        far._unread, far._reading = part.unread, False
+        far._input_ended, far.input_was_cut = part.input_ended, part.input_was_cut
+        far.write(output)
+        return far
+
+    def _way(self, part: snapshot.CarriedSession | snapshot.FarTransport) -> Way:
+        return Way(self._directory._mesh, part.inc, part.number, self._directory.tunnels._ends)
+
+    # When it goes on
+
+    def heard(self) -> Deferred[None]:
+        """Fire when the engine has said that all is as it was, or does not say so soon."""
+        if self._mesh is None or not self._mesh.lease.entitled:
+            return succeed(None)
+        waiting = self._mesh.lease.until_ready()
+        waiting.addTimeout(READY_SECONDS, self._exchange.clock)
+        return waiting.addErrback(lambda why: why.trap(defer.TimeoutError) and None)
+
+    def go_on(self) -> None:
+        """Ask again what was asked, and answer what others have asked."""
+        for pending in [*self._directory.calls._pending.values()]:
+            if not pending.inc:
+                self._directory.calls.begin(pending)
+        for inc, ask in self._listings:
+            self._directory.questions.asked(inc, frames.Ask(ask, True))
+
+    def let_go(self) -> None:
+        """Be no node any more, as another process is it."""
+        if self._mesh is not None:
+            self._mesh.let_go()
+
+
+def _user(one: User, inbox: RemoteInbox) -> snapshot.RemoteUser:
+    return snapshot.RemoteUser(
+        inc=inbox.inc,
+        uid=inbox.uid,
+        name=one.name,
+        host=inbox.host,
+        since=one.since,
+        can_call=one.can_call,
+        away_told=one.away_told,
+        ring_call=inbox.ring_call,
+        pair_call=inbox.pair_call,
+        peer=inbox._peer.name.key if inbox._peer is not None else GONE,
+        peer_uid=inbox._peer_uid,
+        settled=inbox._settled,
+        far_full=inbox.far_full,
+        far_away=inbox.far_away,
+        told_full=inbox._told_full,
+    )
+
+
+# The mesh
+
+
+def _lease(mesh: "EngineMesh") -> snapshot.Lease:
+    lease, names, members = mesh.lease, mesh._names, mesh.lease._members
+    stay = lease._stay
+    return snapshot.Lease(
+        seconds=lease._seconds,
+        me=lease.me,
+        tries=lease._joining.tries,
+        former=lease._joining._former,
+        join=stay.join if stay is not None else 0,
+        epoch=stay.epoch if stay is not None else b"",
+        owns=stay is not None and stay is lease._owner,
+        until=lease.validity._until if lease.validity.left else None,
+        is_cut_off=lease.validity.is_cut_off,
+        settling_since=lease._settling_since,
+        alive=sorted(members.alive),
+        gone=[*members._gone],
+        turn=names._turn,
+        doubtful=[*{*names._releases, *names._releasing, *(names._sent or ())}],
+    )
+
+
+def _restore_lease(mesh: "EngineMesh", part: snapshot.Lease, exchange: Exchange) -> None:
+    """Be a member, or ask to be one, as the node that this is, whatever --node says."""
+    lease, names, validity = mesh.lease, mesh._names, mesh.lease.validity
+    if part.seconds != lease._seconds:
+        raise CantRead(f"it is a node with --lease {part.seconds:g}, which must stay")
+    joining, members = lease._joining, lease._members
+    joining._id = node_of(part.me)
+    joining.me, joining.tries, joining._former = part.me, part.tries, part.former
+    mesh._engine.name = f"chatpair-{joining._id}"
+    names._turn = part.turn
+    names._releases = dict.fromkeys(key for key in part.doubtful if key not in exchange.users)
+    if part.join:
+        lease._stay = Stay(part.me, part.join, part.epoch)
+    lease._owner = lease._stay if part.owns else None
+    lease._settling_since = part.settling_since
+    members.alive, members._gone = frozenset(part.alive), dict.fromkeys(part.gone)
+    validity.is_cut_off = part.is_cut_off
+    if part.until is not None:
+        validity._until = part.until
+        left = part.until - exchange.clock.seconds()
+        validity._timer = exchange.clock.callLater(max(left, 0.0), validity._wait)
+
+
+def _link(link: Link) -> snapshot.Link:
+    return snapshot.Link(
+        inc=link.inc,
+        frames=link._frames,
+        entries=[*link._entries],
+        acked=link._acked,
+        taken=link.taken,
+        full=link.full,
+        slow=link.slow,
+        moved=link.moved,
+        waits_since=link.waits_since,
+    )
+
+
+def _restore_links(mesh: "EngineMesh", node: snapshot.Node) -> None:
+    links = mesh.links
+    links.me = links._inbox._me = node.me
+    links._strangers = {*node.strangers}
+    for part in node.links:
+        link = links._links[part.inc] = Link(part.inc)
+        link._frames, link._entries = part.frames, deque(part.entries)
+        link._frames_bytes = sum(map(len, part.frames))
+        link._entries_bytes = sum(map(len, part.entries))
+        link._acked = link._sent = part.acked
+        link.taken, link.full = part.taken, part.full
+        link.slow, link.moved, link.waits_since = part.slow, part.moved, part.waits_since
+    links._ticking.start(links._tick_seconds, now=False)

@@ -1,0 +1,53 @@
+"""The scenes of several nodes, each of which is handed over after each step."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.cluster import test_answers, test_calls, test_lines, test_names, test_tunnel
+from tests.exchange import test_blocks, test_held
+from tests.exchange import test_calls as test_calls_of_one
+from tests.handover.test_scenes import scenes_of
+from tests.sessions import test_json_states
+from tests.support.cluster_exchange import Across, play_across
+from tests.support.handed_over import hand_over
+from tests.support.transcript import play, scenes
+from tests.wire import test_flow
+
+OF_NODES = (
+    *(test_answers.SCENES, test_calls.SCENES, test_lines.SCENES, test_names.SCENES),
+    test_tunnel.SCENES,
+)
+
+OTHERWISE = (
+    # A node takes another one for dead that it was told of as a member.
+    "A call to a node that died before it was known",
+    # What was asked is asked again: sooner, and with more that is on its way.
+    "The list comes when the node is gone",
+    "The list of whoever does not wait",
+    "Who asks who is here all the time",
+    "There are no tunnels through tunnels",
+    "A call is refused if this node is cut off before",
+)
+"""The beginnings of scenes in which a handover changes something."""
+
+
+def going_on(*transcripts: str) -> list[Any]:
+    """Return the scenes in which nodes do not stop, as such a node is not handed over."""
+    parameters = scenes("".join(transcripts)).args[1]
+    found = [one for one in parameters if not re.search(r"node \w stops", one.values[0])]
+    return [one for one in found if not one.id.startswith(OTHERWISE)]
+
+
+@pytest.mark.parametrize("scene", going_on(*OF_NODES))
+def test_scenes_of_nodes(scene: str) -> None:
+    play_across(scene, after=hand_over)
+
+
+@scenes_of(
+    *(test_json_states.test_json, test_calls_of_one.test_calls),
+    *(test_blocks.test_blocks, test_held.test_held_lines, test_flow.test_flow),
+)
+def test_scenes_across_nodes(scene: str) -> None:
+    play(Across(), scene, after=hand_over)

@@ -7,7 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.late import LateExchange
+from chatpair.exchange.names import parse
+from tests.support.cluster_exchange import Network, Node
+from tests.support.exchange import Party
 from tests.support.transcript import play, scenes
 
 PLAIN = (
@@ -33,22 +35,42 @@ def in_json(commands: list[dict[str, Any]], end: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def arrives(network: Network) -> bool:
+    """Let the engine answer one question, or else one frame arrive; return whether any did."""
+    waits = [link.deliver for link in network.links.values() if link.waiting]
+    if network.asked:
+        waits.insert(0, network.answer)
+    for one in waits[:1]:
+        one()
+    settles(network)
+    return bool(waits)
+
+
+def settles(network: Network) -> None:
+    """Let all happen that does at this moment."""
+    clock = network.clock
+    while any(call.getTime() <= clock.seconds() for call in clock.getDelayedCalls()):
+        clock.advance(0)
+
+
 def outcome(pieces: list[bytes], answers: list[int], *, ends: bool) -> list[Any]:
-    """Return what all are told if pieces are sent and so many questions answered after each."""
-    exchange = LateExchange()
-    others = [exchange.enter("bob"), exchange.enter_json("carol")]
-    alice = exchange.connect("host")
+    """Return what all are told if pieces are sent, and after each so much arrives, or all."""
+    network = Network("a", "b")
+    near, far = network.node("a"), network.node("b")
+    others: list[Party] = [far.enter("bob"), near.enter_json("carol")]
+    alice = near.connect("host")
     if answers:
-        exchange.becomes_late()
+        network.hold()
     for number, piece in enumerate(pieces):
         alice.sends(piece)
-        exchange.settles()
-        exchange.answers(answers[number] if answers else 0)
+        settles(network)
+        for _ in range(answers[number] if answers else 0):
+            arrives(network)
     if ends and not alice.closed:
         alice.ends_input()
-        exchange.settles()
-    while exchange.late.asked:
-        exchange.answers()
+        settles(network)
+    while arrives(network):
+        pass
     told = [party.heard() for party in (alice, *others)]
     keyless = [
         [line.partition(', "key"')[0].partition(',"key"')[0] for line in one] for one in told
@@ -101,7 +123,7 @@ Who is left while a call is under way stays though the input has ended.
 What was said after a call reaches nobody if the connection is lost before.
     alice talks with bob
     answers are late
-    alice: To:carol | a secret for carol
+    alice: To:nobody | a secret
     alice is lost ; bob < Quit.
     an answer comes
 The server stops while a call is under way.
@@ -118,64 +140,61 @@ Acknowledgements and pings do not wait.
     an answer comes
         alice < error(of=to, code=unknown, text=The user nobody does not exist.)
         alice < who(names=[{"name": "alice", "paired": false}], more=0)
-Whoever takes the line over waits for the call too.
-    bob, carol enter
-    alice enters in JSON
-    alice talks with bob
-    answers are late
-    alice: to(name=carol) | say(id=1, text=for carol)
-    alice comes back as again, having seen 2
-        alice < error(of=null, code=bad-key, text=Another connection has taken this line over.)
-        alice < (closed)
-        again < resumed(name=alice, peer=bob, got=0)
-    again: say(id=1, text=for carol)
-    an answer comes
-        bob < Quit.
-        carol < You are chatting with alice. | [now] alice: (for carol)
-        again < paired(peer=carol) | status(id=1, status=handed)
 """
+
+
+def late(**options: Any) -> tuple[Node, Network]:
+    """Return a node that hears of names from an engine that answers late, and its network."""
+    network = Network("a", **options)
+    network.engine_held = True
+    return network.node("a"), network
 
 
 @scenes(SCENES)
 def test_late_answers(scene: str) -> None:
-    exchange = LateExchange()
-    play(exchange, scene, answers_are_late=exchange.becomes_late, an_answer_comes=exchange.answers)
+    node, network = late()
+    network.engine_held = False
+    play(
+        node,
+        scene,
+        answers_are_late=lambda: setattr(network, "engine_held", True),
+        an_answer_comes=network.answer,
+    )
 
 
 def test_a_connection_that_is_lost_while_its_name_is_claimed_never_had_it() -> None:
-    exchange = LateExchange()
-    exchange.becomes_late()
-    alice = exchange.connect()
+    node, network = late()
+    alice = node.connect()
     alice.says("alice", "alice", "hello")
     alice.drops()
-    assert not exchange.late.asked
-    assert not exchange.factory.users
-    assert not exchange.factory.visitors
+    network.settle()
+    assert not network.owners
+    assert not node.factory.users
+    assert not node.factory.visitors
 
 
 def test_the_limit_of_the_unnamed_counts_only_while_they_are_asked() -> None:
-    exchange = LateExchange(name_time=30)
-    exchange.becomes_late()
-    exchange.late.claimed = "taken"
-    alice = exchange.connect()
-    exchange.clock.advance(29)
+    node, network = late(name_time=30)
+    network.names.add(parse("alice"))
+    alice = node.connect()
+    node.clock.advance(29)
     alice.says("alice")
-    exchange.clock.advance(100)
+    node.clock.advance(100)
     assert not alice.closed
-    exchange.answers()
+    network.answer()
     assert alice.heard() == ["Reuse"]
-    exchange.clock.advance(29)
+    node.clock.advance(29)
     assert not alice.closed
-    exchange.clock.advance(1)
+    node.clock.advance(1)
     assert alice.heard() == ["No name came within 30 seconds."]
     assert alice.closed
 
 
 def test_the_server_stops_while_a_name_is_claimed() -> None:
-    exchange = LateExchange()
-    exchange.becomes_late()
-    alice = exchange.connect()
+    node, network = late()
+    alice = node.connect()
     alice.says("alice")
-    exchange.factory.stop()
+    node.factory.stop()
     assert alice.heard() == ["The server is stopping."]
-    assert not exchange.late.asked
+    network.settle()
+    assert not network.owners

@@ -10,6 +10,7 @@ from twisted.internet.testing import StringTransport
 from chatpair.wire.line_receiver import TextLineReceiver
 from chatpair.wire.telnet import TelnetFilter
 from chatpair.wire.turns import LINES_A_TURN
+from tests.support.exchange import Transport
 
 IAC, DONT, DO, WONT, WILL, SB, SE, IP, DM = b"\xff \xfe \xfd \xfc \xfb \xfa \xf0 \xf4 \xf2".split()
 BRK, SUSP = b"\xf3", b"\xed"
@@ -43,27 +44,14 @@ class Recorder(TextLineReceiver):
         self.received.append("interrupt")
 
 
-class Telnet:
-    """The transport of a recorder: what it is told goes to a list."""
-
-    disconnecting = False
-    bufferSize = 65_536
-
-    def __init__(self) -> None:
-        self.replies: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        self.replies.append(data)
-
-
 def receive(*chunks: bytes) -> tuple[list[object], bytes]:
-    recorder, telnet = Recorder(), Telnet()
+    recorder, telnet = Recorder(), Transport()
     recorder.makeConnection(telnet)
     for chunk in chunks:
         recorder.dataReceived(chunk)
         assert len(recorder._buffer) <= Recorder.MAX_LENGTH + 1
     recorder.end_of_input()
-    return recorder.received, b"".join(telnet.replies)
+    return recorder.received, telnet.value()
 
 
 CASES = {
@@ -158,7 +146,7 @@ def test_no_interrupt_comes_from_the_text(data: bytes) -> None:
 
 
 def test_lines_wait_while_it_is_paused() -> None:
-    recorder, telnet = Recorder(), Telnet()
+    recorder, telnet = Recorder(), Transport()
     recorder.makeConnection(telnet)
     recorder.paused = True
     recorder.dataReceived(b"a\nb\n" + b"x" * 30)
@@ -176,7 +164,7 @@ def test_data_that_comes_while_a_line_is_handled_waits_its_turn() -> None:
                 self.dataReceived(b"c\nd")
 
     recorder = Reentrant()
-    recorder.makeConnection(Telnet())
+    recorder.makeConnection(Transport())
     recorder.dataReceived(b"a\nb\n")
     assert recorder.received == [b"a", b"b", b"c"]
     recorder.dataReceived(b"\n")
@@ -191,7 +179,7 @@ def test_a_fault_does_not_repeat_the_lines_before_it() -> None:
                 raise RuntimeError
 
     recorder = Faulty()
-    recorder.makeConnection(Telnet())
+    recorder.makeConnection(Transport())
     with pytest.raises(RuntimeError):
         recorder.dataReceived(b"a\nb\nc\n")
     recorder.dataReceived(b"")
@@ -208,7 +196,7 @@ def test_a_handshake_or_an_interrupt_closes(data: bytes) -> None:
 
 def test_a_turn_ends_after_so_many_lines() -> None:
     recorder = Recorder()
-    recorder.makeConnection(Telnet())
+    recorder.makeConnection(Transport())
     recorder.dataReceived(b"a\n" * LINES_A_TURN)
     assert recorder.received == [b"a"] * LINES_A_TURN
     recorder.dataReceived(b"b\n" * (LINES_A_TURN + 1))
@@ -219,7 +207,7 @@ def test_a_turn_ends_after_so_many_lines() -> None:
 
 
 def test_a_client_that_sends_telnet_commands_is_read_in_smaller_portions() -> None:
-    recorder, telnet = Recorder(), Telnet()
+    recorder, telnet = Recorder(), Transport()
     recorder.makeConnection(telnet)
     recorder.dataReceived(b"a\n")
     assert telnet.bufferSize == 65_536

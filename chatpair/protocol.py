@@ -21,7 +21,7 @@ from chatpair.sessions.session import FULL, Session
 from chatpair.sessions.speaker import LineHandler
 from chatpair.wire import closing
 from chatpair.wire.line_receiver import TextLineReceiver
-from chatpair.wire.liveness import is_delivered, is_unread, set_options, socket_of
+from chatpair.wire.liveness import is_delivered, set_options, socket_of, unread_bytes
 from chatpair.wire.outgoing import Outgoing
 from chatpair.wire.reading import AFTER, Event, State
 
@@ -232,7 +232,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         return is_delivered(self.socket)
 
     def has_unread(self) -> bool:
-        return is_unread(self.socket)
+        return unread_bytes(self.socket) > 0
 
     # The user's side
 

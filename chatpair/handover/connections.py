@@ -24,6 +24,7 @@ from chatpair.protocol import ChatProtocol
 from chatpair.sessions.json import JsonSession
 from chatpair.sessions.plain import PlainSession
 from chatpair.sessions.session import UnderWay
+from chatpair.wire.liveness import innermost, unread_bytes
 from chatpair.wire.outgoing import Outgoing
 from chatpair.wire.telnet import TelnetFilter
 from chatpair.wire.turns import TELNET_BYTES_A_TURN, read_no_more_at_once
@@ -90,6 +91,20 @@ def take_connection(
         listens_until=timer.getTime() if timer is not None and closes_in is None else None,
         closes_in=closes_in,
     )
+
+
+def read_last(protocol: ChatProtocol) -> None:
+    """Read what has come on a connection that can't move, and handle it in a turn of its own.
+
+    What a program has said it says again; what is not read of others is lost.
+    """
+    transport = innermost(protocol.transport)
+    if isinstance(transport, Moving) and protocol.user and not protocol.session.counting:
+        unread = unread_bytes(protocol.socket)
+        if unread and not (protocol.input_ended or protocol.deaf):
+            protocol.turnEnded()
+            for _ in range(0, unread, transport.bufferSize):
+                transport.doRead()
 
 
 def waiting_in(transport: Moving) -> bytes:

@@ -4,6 +4,8 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionLost
+from twisted.python.failure import Failure
 
 from chatpair.doors.proxied import ProxiedConnection, ProxiedFactory, Unknown
 from chatpair.epoll.poller import OUT, EpollPoller
@@ -15,6 +17,7 @@ from chatpair.handover.connections import (
     inode_of,
     let_go,
     moving,
+    read_last,
     release,
     restore_connections,
     take_connection,
@@ -51,7 +54,10 @@ class Serving:
         ports = self._ports.sockets()
         visitors = self._chat.visitors
         connections = [one for one in visitors if isinstance(one, ChatProtocol)]
-        self._moved = {one: moving(one.transport) for one in connections}
+        for one in connections:
+            if moving(one.transport) is None:
+                read_last(one)
+        self._moved = {one: moving(one.transport) for one in connections if one in visitors}
         inodes = {description: inode_of(sock) for description, sock in ports.items()}
         taken = Snapshot(VERSION, self._chat.clock.seconds(), inodes)
         take_exchange(self._chat, taken, self._others)
@@ -101,17 +107,16 @@ class Serving:
         if not 0 <= late <= MOST_LATE:
             raise CantRead(f"its clock is {late:.0f} seconds behind: it is on another machine")
         poller = EpollPoller(clock, 0)
-        lost = set()
 
         def transport_of(part: snapshot.Connection, protocol: Any, address: Any) -> Any:
             if part.far is not None and others is not None:
                 far: Any = others.restore_transport(part.far, protocol, part.output)
                 return far
             sock, output = sockets.pop(part.socket or 0, None), part.output
+            is_lost = sock is None
             if sock is None:
                 sock, output = socket.socketpair()[0], b""
-                lost.add(id(part))
-            return EpollTransport(
+            transport = EpollTransport(
                 sock,
                 protocol,
                 address,
@@ -121,13 +126,13 @@ class Serving:
                 producerPaused=bool(output),
                 _queue=output,
             )
+            if is_lost:  # which is noticed before others go on: they would talk to nobody
+                clock.callLater(0, transport.connectionLost, Failure(ConnectionLost()))
+            return transport
 
         restore_exchange(self._chat, taken, others)
         begins: Deferred[None] = Deferred()
-        protocols = restore_connections(self._chat, taken.connections, transport_of, others, begins)
-        for part, protocol in zip(taken.connections, protocols, strict=True):
-            if id(part) in lost:
-                clock.callLater(0, protocol.vanished, "lost")
+        restore_connections(self._chat, taken.connections, transport_of, others, begins)
         for waiting in taken.waiting:
             factory = getattr(self._ports.opened.get(waiting.port), "factory", None)
             if isinstance(factory, ProxiedFactory) and waiting.socket in sockets:

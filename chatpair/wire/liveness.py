@@ -94,9 +94,9 @@ def _waiting(sock: socket.socket | None, request: int) -> int | None:
     return int.from_bytes(fcntl.ioctl(sock, request, bytes(4)), sys.byteorder)
 
 
-def is_unread(sock: socket.socket | None) -> bool:
-    """Tell whether something has come that was not read; an end alone is nothing."""
-    return bool(_waiting(sock, termios.FIONREAD))
+def unread_bytes(sock: socket.socket | None) -> int:
+    """Return how much has come that was not read yet; an end alone is nothing."""
+    return _waiting(sock, termios.FIONREAD) or 0
 
 
 def is_delivered(sock: socket.socket | None) -> bool:

@@ -16,7 +16,6 @@ from chatpair.exchange.paces import Paces
 from chatpair.exchange.pairs import Pairs
 from chatpair.exchange.receipts import Receipts
 from chatpair.exchange.ringing import RingingCalls
-from chatpair.exchange.setting_calls import SettingCalls
 from chatpair.exchange.settings import Settings
 from chatpair.exchange.user import User
 from chatpair.exchange.users import MAX_LISTED, Accounts, Users
@@ -56,7 +55,6 @@ class ChatFactory(Factory):
         self.pairs = pairs = Pairs(time_of_day, receipts, self.activity)
         self.ringing = RingingCalls(clock, users.is_blocked)
         self.calls = Calls(clock, users, pairs, self.ringing, directory, self.activity)
-        self.setting_calls = SettingCalls(users, pairs, self.ringing, self.calls, directory)
         self.held = HeldLines(
             clock, settings, pairs, receipts, directory, users.held_of_host, self._lost
         )

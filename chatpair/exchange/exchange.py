@@ -15,7 +15,6 @@ from chatpair.exchange.paces import Paces
 from chatpair.exchange.pairs import Pairs
 from chatpair.exchange.receipts import Receipts
 from chatpair.exchange.ringing import RingingCalls
-from chatpair.exchange.setting_calls import SettingCalls
 from chatpair.exchange.settings import Settings
 from chatpair.exchange.user import User
 from chatpair.exchange.users import Users
@@ -35,7 +34,6 @@ class Exchange(Protocol):
     receipts: Receipts
     calls: Calls
     ringing: RingingCalls
-    setting_calls: SettingCalls
     held: HeldLines
     paces: Paces
     visitors: Visitors

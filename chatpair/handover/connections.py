@@ -285,7 +285,7 @@ def _ask_again(
         case AskWho() as asked:
             session.list_all(asked)
         case Block(name) as block if user is not None:
-            session.await_told(exchange.setting_calls.find_host(user, parse(name)), block)
+            session.await_told(exchange.calls.find_host(user, parse(name)), block)
         case call if user is not None and call is not None:
             session.await_told(exchange.directory.call_under_way(user), call)
     if protocol.input_state == "answering" and not session.awaits_answer:

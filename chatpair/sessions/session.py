@@ -208,7 +208,7 @@ class Session:
             case messages.HangUp():
                 exchange.calls.hang_up(user)
             case messages.SetDnd() | messages.SetRing() | messages.Block() | messages.Unblock():
-                self.await_told(exchange.setting_calls.apply(user, command), command)
+                self.await_told(exchange.calls.apply(user, command), command)
             case messages.StartTyping():
                 exchange.pairs.types(user)
             case messages.AskKey() if exchange.settings.hold:

@@ -2,8 +2,8 @@
 
 import pytest
 
+from chatpair.exchange.calls import MAX_BLOCKS
 from chatpair.exchange.names import Name
-from chatpair.exchange.setting_calls import MAX_BLOCKS
 from chatpair.exchange.users import Users
 from tests.support.exchange import PAIRED, Exchange, error
 from tests.support.transcript import play, scenes

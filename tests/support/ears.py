@@ -144,7 +144,7 @@ class Ear:
     def sets(self, setting: Setting) -> None:
         """Set something."""
         assert self.user is not None
-        self.factory.setting_calls.apply(self.user, setting)
+        self.factory.calls.apply(self.user, setting)
 
     def say(self, text: str) -> None:
         """Say a text."""

@@ -6,8 +6,9 @@ async with Line("localhost:9999", "echo") as line:
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Self, TypeVar
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -15,13 +16,26 @@ from chatpair.aio.endpoint import LoopClock, LoopEndpoint
 from chatpair.client import line
 from chatpair.client.line import Events
 from chatpair.client.reader import Message
-from chatpair.exchange.messages import Event, Here, JsonEvent, Outcome
+from chatpair.exchange.messages import Event, JsonEvent
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
+def _awaited(
+    method: Callable[Concatenate[line.Line, P], Deferred[T]],
+) -> Callable[Concatenate["Line", P], Coroutine[Any, Any, T]]:
+    """Return a method of a line as a coroutine."""
+
+    @wraps(method)
+    async def wait(self: "Line", /, *arguments: P.args, **named: P.kwargs) -> T:
+        return await self._wait(method(self._line, *arguments, **named))
+
+    return wait
+
+
 class Line:
-    """What chatpair.Line is, with coroutines; see there for what each of them does.
+    """What chatpair.Line is, with coroutines.
 
     It belongs to the loop that runs when it is made.
     """
@@ -66,14 +80,9 @@ class Line:
     def beginnings(self) -> int:
         return self._line.beginnings
 
-    async def start(self, *, patient: bool = True) -> None:
-        await self._wait(self._line.start(patient=patient))
-
-    async def settled(self) -> None:
-        await self._wait(self._line.settled())
-
-    async def quit(self) -> None:
-        await self._wait(self._line.quit())
+    start = _awaited(line.Line.start)
+    settled = _awaited(line.Line.settled)
+    quit = _awaited(line.Line.quit)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -82,35 +91,16 @@ class Line:
     async def __aexit__(self, *why: Any) -> None:
         await self._wait(Deferred.fromCoroutine(self._line.__aexit__(*why)))
 
-    async def call(self, name: str, timeout: float | None = None) -> str:
-        return await self._wait(self._line.call(name, timeout))
-
-    async def wait_for_call(self, timeout: float | None = None) -> str:
-        return await self._wait(self._line.wait_for_call(timeout))
-
-    async def hang_up(self) -> None:
-        await self._wait(self._line.hang_up())
-
-    async def who(self) -> Here:
-        return await self._wait(self._line.who())
-
-    async def dnd(self, on: bool) -> None:
-        await self._wait(self._line.dnd(on))
-
-    async def ring(self, on: bool) -> None:
-        await self._wait(self._line.ring(on))
-
-    async def block(self, name: str) -> None:
-        await self._wait(self._line.block(name))
-
-    async def unblock(self, name: str) -> None:
-        await self._wait(self._line.unblock(name))
-
-    async def say(self, text: str) -> Outcome:
-        return await self._wait(self._line.say(text))
-
-    async def typing(self) -> None:
-        await self._wait(self._line.typing())
+    call = _awaited(line.Line.call)
+    wait_for_call = _awaited(line.Line.wait_for_call)
+    hang_up = _awaited(line.Line.hang_up)
+    who = _awaited(line.Line.who)
+    dnd = _awaited(line.Line.dnd)
+    ring = _awaited(line.Line.ring)
+    block = _awaited(line.Line.block)
+    unblock = _awaited(line.Line.unblock)
+    say = _awaited(line.Line.say)
+    typing = _awaited(line.Line.typing)
 
     def messages(self) -> Events[Message]:
         return Events(Message, self._line._reader, self._wait)

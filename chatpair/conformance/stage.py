@@ -2,7 +2,8 @@
 
 A step is what a report shows of it: "bob> hello" is a line that bob says, and "bob< hello" the
 one that he must be told next. "bob> hello -> OK" is both, and " | " stands between lines. An object
-is an event, of which other keys may be there. "bob>> hello\\n" and "bob<< hello\\n" are bytes. Who
+is an event, of which other keys may be there. "bob>> hello\\n" and "bob<< hello\\n" are bytes;
+"wherever bob>> hello\\n is cut: ..." sends them in two parts, and each time plays what follows. Who
 says something and is not there connects. alice, bob, carol and dave stand for names of which no
 other case has any, and ALICE for one in capitals.
 
@@ -15,9 +16,8 @@ import json
 import re
 import secrets
 import time
-from ast import literal_eval
 from collections.abc import Callable, Sequence
-from itertools import cycle
+from itertools import count, cycle
 from textwrap import dedent
 
 from chatpair.conformance.party import Broken, Party
@@ -27,6 +27,13 @@ _NAMES = re.compile(r"\b(?:alice|bob|carol|dave|ALICE)\b")
 _WORD = re.compile(r"<([^<>]+)>")
 _MANY = re.compile(r"<(\d+) (.)>")
 _BETWEEN = " | "
+
+_ESCAPED = {rf"\x{byte:02x}".encode(): bytes((byte,)) for byte in range(256)}
+_ESCAPED |= {rb"\r": b"\r", rb"\n": b"\n", rb"\t": b"\t"}
+_ESCAPE = re.compile(rb"\\(?:x[\da-f]{2}|[rnt])")
+
+CUT_SECONDS = 0.002
+"""What the network is given to send what comes before a cut alone."""
 
 _SHAPES = {
     "any": ".*",
@@ -128,11 +135,29 @@ class Stage:
         """Let somebody send bytes."""
         (self.parties.get(who) or self.comes(who)).sends(data)
 
+    def _bytes(self, text: str) -> bytes:
+        return _ESCAPE.sub(lambda one: _ESCAPED[one[0]], self._filled(text).encode())
+
     def _sends(self, who: str, data: str) -> None:
-        self.sends(who, literal_eval(f"b'{self._filled(data)}'"))
+        self.sends(who, self._bytes(data))
+
+    def _is_cut(self, who: str, data: str, answer: str) -> None:
+        """Let somebody send bytes again and again, each time cut one byte later; <n> counts that.
+
+        Each time an answer comes.
+        """
+        for cut in count(1):
+            self.noted["n"] = str(cut)
+            whole = self._bytes(data)
+            if cut == len(whole):
+                break
+            self.sends(who, whole[:cut])
+            time.sleep(CUT_SECONDS)
+            self.sends(who, whole[cut:])
+            self.plays(answer)
 
     def _receives(self, who: str, data: str) -> None:
-        due: bytes = literal_eval(f"b'{data}'")
+        due = self._bytes(data)
         came = self.parties[who].takes(len(due))
         if came != due:
             raise Broken(f"{who}: {due!r} was due, and {came!r} came")
@@ -205,6 +230,7 @@ def _simply(act: Callable[[Party], object]) -> Callable[[Stage, str], object]:
 
 
 _STEPS: dict[str, Callable[..., object]] = {
+    r"wherever (\w+)>> (.*) is cut: (.*)": Stage._is_cut,
     r"(\w+)>> (.*)": Stage._sends,
     r"(\w+)<< (.*)": Stage._receives,
     r"(\w+)> ?(.*?)(?: -> (.*))?": Stage.says,

@@ -1,6 +1,5 @@
 """The cases that are more than a scene: what is told many times, or not in the same words."""
 
-import time
 from collections.abc import Callable
 from itertools import count
 
@@ -25,47 +24,6 @@ def case(section: str, rule: str, *, needs_json: bool = False) -> Callable[[Play
 
 
 TEXT = "grüße 你 👋"
-CUTS = "Where the network cuts the bytes makes no difference."
-CUT_SECONDS = 0.002
-"""What the network is given to send what comes before a cut alone."""
-
-
-def _cut_everywhere(stage: Stage, said: Callable[[int], bytes], heard: str) -> None:
-    """Let alice say something again and again, and each time cut it one byte later."""
-    for cut in count(1):
-        whole = said(cut)
-        if cut == len(whole):
-            return
-        stage.sends("alice", whole[:cut])
-        time.sleep(CUT_SECONDS)
-        stage.sends("alice", whole[cut:])
-        stage.plays(heard)
-
-
-@case(LINES, CUTS)
-def cuts_at_every_byte_of_a_line(stage: Stage) -> None:
-    stage.plays("alice and bob talk")
-    _cut_everywhere(stage, lambda _: f"{TEXT}\r\n".encode(), f"bob< [<time>] alice: ({TEXT})")
-
-
-@case(LINES, CUTS, needs_json=True)
-def cuts_at_every_byte_of_an_object(stage: Stage) -> None:
-    stage.plays("alice and bob talk in JSON")
-    heard = f'bob< {{"event":"message","text":"{TEXT}"}}'
-    _cut_everywhere(stage, lambda cut: encode("say", id=cut, text=TEXT), heard)
-
-
-@case(
-    LINES,
-    "What telnet mixes into the text (IAC, RFC 854) is taken out of it, wherever the "
-    "network cuts it.",
-)
-def telnet_is_taken_out(stage: Stage) -> None:
-    stage.plays("alice and bob talk")
-    # A subnegotiation with an end, and DONT ECHO.
-    whole = b"a\xff\xfa\x18\0x\xff\xf0b\xff\xfe\x01c\xc3\xbc\r\n"
-    _cut_everywhere(stage, lambda _: whole, "bob< [<time>] alice: (abcü)")
-
 
 ROUNDS = 50
 ENOUGH = 64 * 2**20

@@ -116,23 +116,6 @@ def test_what_waits_for_a_slow_reader_is_counted(watched: Server) -> None:
     bob.close()
 
 
-def test_health_is_whether_a_newcomer_could_come() -> None:
-    with Server("--max-users", "1", *METRICS) as server:
-        assert asked(server, "/health") == (200, "ok\n")
-        alice = server.client("alice")
-        assert asked(server, "/health") == (503, "full\n")
-        assert asked(server, "/health", "HEAD") == (503, "")
-        alice.says("Quit")
-        assert alice.line() == "Quit"
-        assert asked(server, "/health") == (200, "ok\n")
-        assert asked(server, "/nothing")[0] == 404
-        assert asked(server, "/metrics", "POST")[0] == 405
-        assert asked(server, "/nothing", "HEAD")[0] == 404
-        spins_until(lambda: scraped(server)["chatpair_event_loop_delay_seconds_count"] > 0)
-        server.stop()
-        assert b"Request" not in server.output, "who asks is not logged"
-
-
 def test_a_cluster_tells_how_it_is(engine: Engine) -> None:
     with Cluster(engine, 2, *METRICS, lease=10) as cluster:
         one, other = cluster.nodes

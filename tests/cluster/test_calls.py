@@ -3,16 +3,7 @@
 import pytest
 
 from chatpair.cluster import frames
-from chatpair.exchange.messages import (
-    Error,
-    Held,
-    Left,
-    Message,
-    Paired,
-    PeerTyping,
-    Timestamp,
-    Unanswered,
-)
+from chatpair.exchange import messages
 from chatpair.exchange.names import parse
 from tests.support.cluster_exchange import Across, play_across
 from tests.support.exchange import said
@@ -239,17 +230,17 @@ def test_what_comes_of_calls(scene: str) -> None:
     "frame",
     [
         frames.Cancel(7, 7),
-        frames.Answered(1, 7, Paired("bob"), 1, parse("bob")),
-        frames.Answered(1, 7, Error("to", "ringing", "bob's line is ringing."), 1, parse("bob")),
-        frames.Answered(1, 7, Error("to", "unknown", "The user bob does not exist.")),
-        frames.Answered(1, 7, Unanswered("bob")),
-        frames.Told(1, 7, Left("bob", "quit")),
-        frames.Told(7, 1, Left("bob", "quit")),
-        frames.Told(1, 7, Held("bob")),
-        frames.Told(1, 7, PeerTyping("bob")),
+        frames.Answered(1, 7, messages.Paired("bob"), 1, parse("bob")),
+        frames.Answered(1, 7, messages.Error("to", "ringing", ""), 1, parse("bob")),
+        frames.Answered(1, 7, messages.Error("to", "unknown", "")),
+        frames.Answered(1, 7, messages.Unanswered("bob")),
+        frames.Told(1, 7, messages.Left("bob", "quit")),
+        frames.Told(7, 1, messages.Left("bob", "quit")),
+        frames.Told(1, 7, messages.Held("bob")),
+        frames.Told(1, 7, messages.PeerTyping("bob")),
         frames.Flow(1, 7, True),
         frames.Lines(1, 7, 1.0, b"hi\n"),
-        frames.Told(1, 7, Message("bob", "hi", Timestamp(1.0)), 1),
+        frames.Told(1, 7, messages.Message("bob", "hi", messages.Timestamp(1.0)), 1),
         frames.Settled(7, [1, 2], "confirmed"),
         frames.Answer(7, True),
         frames.Frame(),

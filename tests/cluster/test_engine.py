@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import capturedLogs
 from txredisapi import ResponseError
 
@@ -201,20 +200,6 @@ def test_what_no_engine_says_ends_the_connection(kept: Kept) -> None:
     kept.engine._connections[0].dataReceived(b"HTTP/1.1 400 Bad Request\r\n")
     kept.until("lost", "connected")
     assert kept.command("PING") == b"PONG"
-
-
-def test_what_answers_all_alike_is_asked_again(reactor: Reactor) -> None:
-    class Alike(Protocol):
-        def dataReceived(self, data: bytes) -> None:
-            assert self.transport is not None
-            self.transport.write(b"+OK\r\n")
-
-    port = reactor.reactor.listenTCP(0, Factory.forProtocol(Alike), interface="127.0.0.1")
-    kept = Kept(reactor, f"redis://127.0.0.1:{port.getHost().port}")
-    kept.start()
-    reactor.until(lambda: kept.failed_tries >= 2)
-    kept.stop()
-    port.stopListening()
 
 
 def test_a_listener_that_fails_harms_nothing(reactor: Reactor, engine: Engine) -> None:

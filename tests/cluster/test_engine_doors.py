@@ -179,6 +179,7 @@ def test_redis_6_says_itself_which_process_it_is(reactor: Reactor, epoch: str, l
         (b"-ERR max number of clients reached\r\n", "ERR max number of clients reached"),
         (b"HTTP/1.1 400 Bad Request\r\n", "it does not speak as Redis does"),
         (b"", "it closed the connection"),
+        pytest.param(b"+OK\r\n" * 20, "it answers as no engine does (", id="OK"),
     ],
 )
 def test_what_may_pass_is_waited_for(reactor: Reactor, reply: bytes, why: str) -> None:

@@ -62,22 +62,17 @@ def test_a_killed_node_and_who_was_on_it(shared_engine: Engine) -> None:
         late.calls("bob")
 
 
-def test_a_node_that_is_stopped_tells_the_peers_at_once(shared_engine: Engine) -> None:
-    with Cluster(shared_engine, 2) as cluster:
-        first, second = cluster.nodes
-        _, bob, _ = json_pair(first, second)
-        dave, _ = pair(second, first, "dave", "carol")
-        assert first.stop() == -signal.SIGTERM
-        assert bob.events("left")[0]["why"] == "stopped"
-        assert dave.line() == "Quit."
-        spins_until(lambda: second.asked("alice") == "OK")
-
-
-def test_a_switchboard_that_is_shut_down_leaves_no_names(tmp_path: Path) -> None:
-    with Engine(tmp_path / "engine") as engine:
+def test_a_node_that_is_stopped_tells_the_peers_and_leaves_no_names(tmp_path: Path) -> None:
+    with Engine(tmp_path) as engine:
         with Cluster(engine, 2) as cluster:
-            pair(cluster.nodes[0], cluster.nodes[1])
-            assert engine.command("EXISTS", "{chatpair}:name:alice") == 1
+            first, second = cluster.nodes
+            _, bob, _ = json_pair(first, second)
+            dave, _ = pair(second, first, "dave", "carol")
+            assert first.stop() == -signal.SIGTERM
+            assert bob.events("left")[0]["why"] == "stopped"
+            assert dave.line() == "Quit."
+            spins_until(lambda: second.gives("alice"))
+            assert engine.command("EXISTS", "{chatpair}:name:bob") == 1
         assert engine.command("KEYS", "*name*") == engine.command("KEYS", "*look*") == []
 
 

@@ -9,35 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from chatpair.client import json_codec, plain_codec
 from chatpair.codecs import json
-from chatpair.exchange.messages import (
-    Acknowledge,
-    AnyEvent,
-    Call,
-    Claim,
-    Command,
-    CountedEvent,
-    Error,
-    Event,
-    Free,
-    Goodbye,
-    HangUp,
-    Left,
-    Message,
-    Named,
-    Notice,
-    Paired,
-    Ping,
-    Quit,
-    Repeated,
-    Resume,
-    Resumed,
-    Ringing,
-    Say,
-    SetRing,
-    Status,
-    Timestamp,
-    Unanswered,
-)
+from chatpair.exchange import messages
 from tests.support.cluster_wire import Wire
 from tests.support.history import End, Ending, History, Over, Session
 
@@ -70,7 +42,7 @@ class Person:
         self._pair: int | UnsetType = UNSET
         self.calling = ""  # what marks that a call has been answered
         self.rings_at = ""  # who was called last, if that rings
-        self.unsettled: dict[int, Say] = {}
+        self.unsettled: dict[int, messages.Say] = {}
         self.wanted = ""  # the name to come under, or any
         self.is_at_rest = False
         self._number = number
@@ -115,20 +87,20 @@ class Person:
         self._wire, self._at = wire, node
         return True
 
-    def _send(self, *commands: Command | bytes) -> None:
+    def _send(self, *commands: messages.Command | bytes) -> None:
         assert self._wire is not None
         lines = [one if isinstance(one, bytes) else self._rendered(one) for one in commands]
         data = b"".join(lines)
         cut = self.chance.randrange(len(data)) if self.chance.random() < 0.1 else None
         self._wire.send(data, cut)
 
-    def _rendered(self, command: Command) -> bytes:
+    def _rendered(self, command: messages.Command) -> bytes:
         if self._counts:
             return json.render_command(command)  # type: ignore[arg-type]
         match command:
-            case HangUp():
+            case messages.HangUp():
                 return b"/bye\r\n"
-            case Resume(key):
+            case messages.Resume(key):
                 return f"Back:{key}\r\n".encode()
             case _:
                 return plain_codec.render_command(command)  # type: ignore[arg-type]
@@ -141,7 +113,7 @@ class Person:
         if self._connect(self.chance.randrange(len(self._doors))):
             self._enter("naming")
             self._asked = monotonic()
-            self._send(*[b"Mode:json\r\n"] * self._counts, Claim(name))
+            self._send(*[b"Mode:json\r\n"] * self._counts, messages.Claim(name))
             self._name = name
 
     def _comes_back(self) -> None:
@@ -150,8 +122,8 @@ class Person:
         if self._connect(node):
             self._enter("returning")
             self._is_recalled = False
-            self.session.notes(monotonic(), Resume(self._key))
-            self._send(*[b"Mode:json\r\n"] * self._counts, Resume(self._key, self._seen))
+            self.session.notes(monotonic(), messages.Resume(self._key))
+            self._send(*[b"Mode:json\r\n"] * self._counts, messages.Resume(self._key, self._seen))
 
     def _lost(self) -> None:
         """Come back, if that is possible, after the connection has ended."""
@@ -185,15 +157,15 @@ class Person:
 
     def _heard(self, line: str) -> None:
         self._heard_at = monotonic()
-        event: AnyEvent
+        event: messages.AnyEvent
         if self._counts:
             event = json_codec.parse_event(line.encode())
         elif match := _AGAIN.fullmatch(line):
-            event = Repeated(Message(match[1], match[2], Timestamp(0)))
+            event = messages.Repeated(messages.Message(match[1], match[2], messages.Timestamp(0)))
         elif line.startswith("You are already chatting with "):
-            event = Error("to", "already", line)
+            event = messages.Error("to", "already", line)
         elif line in _LATER:
-            event = Error("to" if self.session else "name", "try-later", line)
+            event = messages.Error("to" if self.session else "name", "try-later", line)
         else:
             event = plain_codec.parse_event(line)
         if self.session is None:
@@ -203,9 +175,9 @@ class Person:
         else:
             self._told(event)
 
-    def _is_answered(self, event: AnyEvent) -> None:
+    def _is_answered(self, event: messages.AnyEvent) -> None:
         match event:
-            case Named(key=key):
+            case messages.Named(key=key):
                 now = monotonic()
                 self.session = Session(self._name, f"n{self._at + 1}", self._asked, now, False)
                 self.session.counts = self._counts
@@ -216,8 +188,8 @@ class Person:
                 if not self._counts and self.chance.random() < 0.4:
                     self._send(b"/key\r\n")
                 if self.chance.random() < 0.5:
-                    self._send(SetRing(True))
-            case Error():
+                    self._send(messages.SetRing(True))
+            case messages.Error():
                 self._give_up()
 
     def _give_up(self) -> None:
@@ -226,21 +198,24 @@ class Person:
         self._wire = None
         self._enter("lost" if self.session else "out")
 
-    def _may_be_back(self, event: AnyEvent) -> None:
+    def _may_be_back(self, event: messages.AnyEvent) -> None:
         match event:
-            case Named() if not self._counts:
+            case messages.Named() if not self._counts:
                 self._is_recalled = True
-            case Resumed(got=got):
+            case messages.Resumed(got=got):
                 self._is_back(event)
-                self._send(*(say for number, say in self.unsettled.items() if number > got), Ping())
-            case Error(text=text) | Notice(text=text):
+                self._send(
+                    *(say for number, say in self.unsettled.items() if number > got),
+                    messages.Ping(),
+                )
+            case messages.Error(text=text) | messages.Notice(text=text):
                 held = self._at != self._home or "No line is held" not in text
                 if held and monotonic() - self._lost_at < _MOST_TRIES:
                     self._give_up()
                 else:
                     self.ends("closed")
 
-    def _is_back(self, event: Resumed) -> None:
+    def _is_back(self, event: messages.Resumed) -> None:
         assert self.session is not None
         self.session.notes(monotonic(), event)
         self._enter("in")
@@ -250,38 +225,38 @@ class Person:
         if self.calling:
             self._mark(lost=True)
 
-    def _told(self, event: AnyEvent) -> None:
+    def _told(self, event: messages.AnyEvent) -> None:
         assert self.session is not None
         now = monotonic()
-        if self.state == "returning" and isinstance(event, Paired | Free):
-            self.peer = event.peer if isinstance(event, Paired) else None
-            self._is_back(Resumed(self._name, self.peer, 0))
+        if self.state == "returning" and isinstance(event, messages.Paired | messages.Free):
+            self.peer = event.peer if isinstance(event, messages.Paired) else None
+            self._is_back(messages.Resumed(self._name, self.peer, 0))
             return
-        if isinstance(event, Notice):
+        if isinstance(event, messages.Notice):
             self._noticed(now, event.text)
             return
-        if isinstance(event, Event | Repeated):
+        if isinstance(event, messages.Event | messages.Repeated):
             self.session.notes(now, event)
-        if isinstance(event, CountedEvent) and isinstance(event.seq, int):
+        if isinstance(event, messages.CountedEvent) and isinstance(event.seq, int):
             self._seen = event.seq
         match event:
-            case Paired(peer, pair):
+            case messages.Paired(peer, pair):
                 self.peer, self._pair, self.rings_at = peer, pair, ""
-            case Free():
+            case messages.Free():
                 self.peer, self.rings_at = None, ""
-            case Left():
+            case messages.Left():
                 self.peer = None
-            case Ringing(name):
+            case messages.Ringing(name):
                 self._caller = name
-            case Unanswered():
+            case messages.Unanswered():
                 self.rings_at = ""
-            case Error(code="ringing"):
+            case messages.Error(code="ringing"):
                 self.rings_at = self._called
-            case Status(number):
+            case messages.Status(number):
                 self.unsettled = {id_: say for id_, say in self.unsettled.items() if id_ > number}
-            case Error(of=of, code="no-such") if of is not None and of.startswith("mark"):
+            case messages.Error(of=of, code="no-such") if of is not None and of.startswith("mark"):
                 self._marked(now, of)
-            case Goodbye():
+            case messages.Goodbye():
                 self.ends("quit" if self.state == "leaving" else "closed")
 
     def _noticed(self, now: float, text: str) -> None:
@@ -332,7 +307,7 @@ class Person:
         late = not self.is_at_rest and self.chance.random() < 0.5
         if self._counts and self._acknowledged < self._seen and not late:
             self._acknowledged = self._seen
-            self._send(Acknowledge(self._seen))
+            self._send(messages.Acknowledge(self._seen))
 
     def _does_something(self) -> None:
         assert self._wire is not None
@@ -358,7 +333,7 @@ class Person:
             case "bye":
                 self.hangs_up()
             case "quit":
-                self._does(Quit())
+                self._does(messages.Quit())
                 self._enter("leaving")
             case "drop":
                 self.ends("dropped")
@@ -374,7 +349,7 @@ class Person:
                 self._wire.half_close()
                 self._enter("listening")
 
-    def _does(self, *commands: Command) -> None:
+    def _does(self, *commands: messages.Command) -> None:
         assert self.session is not None
         for command in commands:
             self.session.notes(monotonic(), command)
@@ -382,14 +357,16 @@ class Person:
 
     def says(self, count: int) -> None:
         """Say so many texts."""
-        says: list[Say] = []
+        says: list[messages.Say] = []
         for _ in range(count):
             self._said += 1
             self._texts += 1
             long = "x" * self.chance.choice((0, 0, 0, 10, 100, 3_000))
-            say = Say(self._said if self._counts else 0, f"{self._number}-{self._texts} {long}.")
+            say = messages.Say(
+                self._said if self._counts else 0, f"{self._number}-{self._texts} {long}."
+            )
             if self._counts and self.peer and self.chance.random() < 0.3:
-                say = Say(say.id, say.text, self.peer, self._pair)
+                say = messages.Say(say.id, say.text, self.peer, self._pair)
             if self._counts:
                 self.unsettled[say.id] = say
             says.append(say)
@@ -398,9 +375,9 @@ class Person:
     def calls(self, name: str) -> None:
         """Call somebody."""
         self._called = name
-        self._does(Call(name))
+        self._does(messages.Call(name))
         self._mark(lost=False)
 
     def hangs_up(self) -> None:
         """Be free."""
-        self._does(HangUp())
+        self._does(messages.HangUp())

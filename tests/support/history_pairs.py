@@ -6,20 +6,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal, TypeAlias
 
-from chatpair.exchange.messages import (
-    Call,
-    Error,
-    Free,
-    HangUp,
-    Left,
-    Message,
-    Paired,
-    Resumed,
-    Ringing,
-    Say,
-    Status,
-    Unanswered,
-)
+from chatpair.exchange import messages
 from tests.support.history import End, Fault, History, Lines, Over, Session
 
 _REFUSALS = frozenset(("unknown", "busy", "dnd", "self"))
@@ -99,44 +86,46 @@ class Stream:
 
     def _take(self, index: int, at: float, what: object) -> None:
         match what:
-            case Call(name):
+            case messages.Call(name):
                 self.calls.append(Called(name.casefold(), at))
-            case Error(of, code) if of in (None, "to") and self.calls:
+            case messages.Error(of, code) if of in (None, "to") and self.calls:
                 self._refused(at, code)
             case Over(lost):
                 self._over(at, lost)
-            case HangUp():
+            case messages.HangUp():
                 self._hung_up.append(at)
-            case Message(sender, text):
+            case messages.Message(sender, text):
                 if self._now is None or sender.casefold() != self._now.peer:
                     self._fault(f"hears {text!r} of {sender}, and is not paired so")
                 if text in self._lines.said:
                     self.after = max(self.after, self._lines.said[text].at)
-            case Paired(peer):
+            case messages.Paired(peer):
                 self._paired(index, at, peer.casefold())
-            case Left() | Free() | End() | Resumed():
+            case messages.Left() | messages.Free() | End() | messages.Resumed():
                 self._free(index, at, what)
-            case Say(number):
+            case messages.Say(number):
                 self._said[number] = at
-            case Status(number) if number in self._said:
+            case messages.Status(number) if number in self._said:
                 self.read_until = max(self.read_until, self._said[number])
-            case Ringing(caller):
+            case messages.Ringing(caller):
                 self.rung.append((caller.casefold(), at))
-            case Unanswered():
+            case messages.Unanswered():
                 self._rings = None
 
-    def _free(self, index: int, at: float, what: Left | Free | End | Resumed) -> None:
+    def _free(
+        self, index: int, at: float, what: messages.Left | messages.Free | End | messages.Resumed
+    ) -> None:
         match what:
-            case Left(peer):
+            case messages.Left(peer):
                 if self._now is None or peer.casefold() not in ("", self._now.peer):
                     self._fault(f"is told at {at:.3f} that {peer} left, and was not paired so")
                 self._end(index, at, "left")
-            case Free():
+            case messages.Free():
                 if self._now is None and not any(call.outcome == "pending" for call in self.calls):
                     self._fault(f"is free at {at:.3f}, and was not paired")
                 self._end(index, at, "free")
                 self._take_back()
-            case Resumed(_, peer) if not self.session.counts:
+            case messages.Resumed(_, peer) if not self.session.counts:
                 self._recalled(index, at, peer.casefold() if peer else None)
             case End():
                 self._end(index, at, "end")

@@ -6,7 +6,7 @@ from chatpair.cluster import frames
 from chatpair.exchange import messages
 from chatpair.exchange.names import parse
 from tests.support.cluster_exchange import Across, play_across
-from tests.support.exchange import said
+from tests.support.exchange import PAIRED, said
 from tests.support.transcript import scenes
 
 SCENES = """
@@ -254,3 +254,24 @@ def test_a_frame_out_of_place_changes_nothing(frame: frames.Frame) -> None:
     assert alice.heard() == []
     alice.says("hi")
     assert bob.heard() == [said(across, "hi")]
+
+
+def test_what_comes_of_a_former_call_is_taken_back_or_not_told() -> None:
+    across = Across()
+    network, alice, bob = across.network, across.enter("alice"), across.enter("bob")
+    bob.says("/ring on")
+    alice.says("To:bob")
+    assert alice.heard() == ["bob's line is ringing."]
+    back = network.link("a", "b").sent
+    [call] = back
+    assert isinstance(call, frames.Call)
+    paired = messages.Paired("bob")
+    for frame in (
+        frames.Answered(call.by, call.call - 1, messages.Unanswered("bob")),
+        frames.Answered(call.by, call.call - 1, paired, 1, parse("bob")),
+    ):
+        network.receive("b.00000001", "a.00000001", frame)
+    assert alice.heard() == []
+    assert back[1:] == [frames.Cancel(call.by, call.call - 1)]
+    bob.says("To:alice")
+    assert alice.heard() == [PAIRED.format("bob")]

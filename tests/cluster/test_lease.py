@@ -227,6 +227,20 @@ def test_who_is_cut_off_beside_an_engine_that_answers_asks_at_once(
     assert "reborn" not in one.told
 
 
+def test_a_claim_that_is_answered_when_the_node_is_cut_off_gives_no_name(
+    world: World, one: Node, other: Node
+) -> None:
+    one.wire.is_slow = True
+    outcome = one.enter("bob")
+    world.wait(LEASE * VALID + STEP)
+    one.wire.run()
+    one.wire.answer(1)
+    assert not one.lease.entitled
+    assert outcome == ["later"]
+    one.wire.is_slow_no_more()
+    assert other.enter("bob") == ["yours"]
+
+
 # Frozen
 
 

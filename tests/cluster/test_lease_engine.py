@@ -113,6 +113,16 @@ def test_it_settles_until_the_slowest_has_claimed_all_again(
     assert not any("expelled" in told for told in one.told)
 
 
+def test_it_settles_anew_when_the_engine_was_away_meanwhile(
+    world: World, one: Node, other: Node
+) -> None:
+    world.store.restart({})
+    world.away(0, one, other)
+    world.wait(LEASE * SILENCE - 1)
+    world.away(STEP, one, other)
+    assert world.wait_until(lambda: one.lease.ready) >= LEASE * SILENCE
+
+
 def test_who_dies_while_it_claims_again_keeps_nobody_waiting(
     world: World, one: Node, other: Node
 ) -> None:

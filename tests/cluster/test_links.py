@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from chatpair.cluster.link import ENTRY_BYTES, LIMIT_BYTES
+from chatpair.cluster.link import ENTRY_BYTES, LIMIT_BYTES, Link
 from chatpair.cluster.links import ACK_SECONDS, SLOW_SECONDS
 from tests.support.links import LEASE, Net, Node
 
@@ -41,6 +41,34 @@ def test_acknowledges_once_and_not_the_acknowledgement(net: Net, a: Node, b: Nod
     assert a.links._links["b"].size == 0
     assert a.engine.commands.count - before[0] == 5
     assert b.engine.commands.count - before[1] == 1
+
+
+def test_acknowledges_again_at_once_what_may_not_have_been_told(net: Net, a: Node, b: Node) -> None:
+    a.sends("b", 1)
+    before = b.engine.commands.count
+    while b.engine.commands.count == before:
+        net.runs(0.0005)
+    b.engine.cut()  # with the acknowledgement on its way
+    b.reconnects()
+    net.runs(ACK_SECONDS + 0.1)
+    assert a.links._links["b"].size == 0
+    before = b.engine.commands.count
+    net.data.run("XADD", "chatpair:inbox:{b}", "*", b"a 1 0", b"\x91\1")
+    net.runs(0.01)
+    assert b.engine.commands.count == before + 1
+    assert b.got == [("a", 1)]
+
+
+def test_there_is_room_again_when_half_of_it_is_taken() -> None:
+    link = Link("b")
+    for _ in range(4):
+        link.put(b"x" * (LIMIT_BYTES // 4))
+        link.next()
+    full = []
+    for number in (1, 2, 3):
+        link.acknowledge(number)
+        full.append(link.full)
+    assert full == [True, True, False]
 
 
 def test_a_node_is_slow_that_acknowledges_nothing(net: Net, a: Node, b: Node) -> None:

@@ -27,12 +27,18 @@ def test_new_node_is_heard_once_it_is_known(net: Net) -> None:
     for number in range(3):
         c.sends("a", number)
         net.runs(0.01)
+    write(net, b"d 0 0")  # which tells nothing
+    net.runs(0.01)
     assert a.got == []
     assert a.unknown == ["c"]
     net.knows()
     c.sends("a", 3)
     net.runs(0.01)
     assert a.from_("c") == [0, 1, 2, 3]
+    a.links.members_changed(frozenset("b"))
+    c.sends("a", 4)
+    net.runs(0.01)
+    assert a.unknown == ["c", "c"]
 
 
 def test_node_that_gets_known_late_sends_again(net: Net) -> None:
@@ -42,6 +48,7 @@ def test_node_that_gets_known_late_sends_again(net: Net) -> None:
     for number in range(MAX_STRANGERS):
         write(net, b"x%d 1 0" % number)
     net.runs(0.1)
+    assert len(a.links._strangers) <= MAX_STRANGERS
     net.knows()
     c.sends("a", 2)
     net.runs(LEASE / 2 + 2)

@@ -36,6 +36,10 @@ class ClusterModel(RuleBasedStateMachine):
         """Those who have a name."""
         return [ear for ear in self.ears if ear.user is not None]
 
+    def who(self, number: int) -> list[Ear]:
+        """Return the one who has a number, if there is one who may speak."""
+        return [ear for ear in self.here[number : number + 1] if ear.may_speak]
+
     # What users do
 
     @rule(name=names, home=ids, counts=st.booleans())
@@ -51,10 +55,9 @@ class ClusterModel(RuleBasedStateMachine):
 
     @rule(number=numbers, callee=names, far=st.integers(0, 3))
     def call(self, number: int, callee: str, far: int) -> None:
-        for ear in self.here[number : number + 1]:
-            if ear.may_speak:
-                ear.calls(callee)
-                self.let_arrive(far)
+        for ear in self.who(number):
+            ear.calls(callee)
+            self.let_arrive(far)
 
     def let_arrive(self, far: int) -> None:
         """Let a call get to the engine, to the callee's node, or back."""
@@ -87,26 +90,23 @@ class ClusterModel(RuleBasedStateMachine):
 
     @rule(number=numbers)
     def hang_up(self, number: int) -> None:
-        for ear in self.here[number : number + 1]:
-            if ear.user is not None and ear.may_speak:
-                ear.hangs_up()
+        for ear in self.who(number):
+            ear.hangs_up()
 
     @rule(number=numbers, on=st.booleans(), dnd=st.booleans())
     def set(self, number: int, on: bool, dnd: bool) -> None:
-        for ear in self.here[number : number + 1]:
-            if ear.user is not None and ear.may_speak:
-                ear.sets(SetDnd(on and dnd) if dnd else SetRing(on))
+        for ear in self.who(number):
+            ear.sets(SetDnd(on and dnd) if dnd else SetRing(on))
 
     @rule(number=numbers)
     def say(self, number: int) -> None:
-        for ear in self.here[number : number + 1]:
-            if ear.may_speak:
-                ear.say(f"{next(self.texts)}")
+        for ear in self.who(number):
+            ear.say(f"{next(self.texts)}")
 
     @rule(number=numbers)
     def say_lines(self, number: int) -> None:
-        for ear in self.here[number : number + 1]:
-            if not ear.counts and ear.may_speak and ear.peer:
+        for ear in self.who(number):
+            if not ear.counts and ear.peer:
                 ear.say_lines(f"{next(self.texts)}", f"{next(self.texts)}")
 
     @rule(number=numbers)

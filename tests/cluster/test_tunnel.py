@@ -39,18 +39,6 @@ Lines that came before a loss are said.
     alice: one | two | Quit
     alice is lost
     all arrives ; bob < [now] alice: (one) | [now] alice: (two) | Quit.
-Quit ends both ends.
-    alice enters at a and comes back at b
-    alice: Quit -> Quit | (closed)
-    alice hangs up
-A client that has said all listens on.
-    bob enters at a
-    alice enters at a and comes back at b
-    alice sends b"To:bob\nthat is all" -> You are chatting with bob.
-        bob < You are chatting with alice.
-    alice ends the input -> Listening. ; bob < [now] alice: (that is all)
-    bob: one ; alice < [now] bob: (one)
-    bob: Quit -> Quit | (closed) ; alice < Quit. | (closed)
 The input may end before the key is found.
     alice, bob enter at a
     alice: /key -> Your key is alice's key. After a drop, say Back:alice's key instead of a name.

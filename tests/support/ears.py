@@ -1,6 +1,6 @@
 """Users without a protocol: who hears what is told, and does what the test says."""
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
 from chatpair.exchange.counted_inbox import CountedInbox
@@ -24,20 +24,16 @@ class Ear:
     """A connection that takes all at once, and what its user did and was told."""
 
     full = False
+    host = None
 
     def is_all_delivered(self) -> bool:
         """Never be sure."""
         return False
 
-    def __init__(
-        self, factory: ChatFactory, name: str, host: str = "", *, counting: bool = False
-    ) -> None:
+    def __init__(self, factory: ChatFactory, name: str, *, counting: bool) -> None:
         self.factory = factory
         self.name = name
-        self.host = host or None
         self.user: User | None = None
-        self.events: list[AnyEvent] = []
-        self.answer: Error | None = None
         self.peer = ""  # as it was told
         self.said: list[list[str]] = []  # in each pair that it was told of
         self.heard: list[list[str]] = []
@@ -50,9 +46,7 @@ class Ear:
         self.claiming.addCallbacks(self._claimed, self._gave_up)
 
     def _claimed(self, answer: User | Error) -> None:
-        if isinstance(answer, Error):
-            self.answer = answer
-        else:
+        if isinstance(answer, User):
             self.user = answer
             if self.counts:
                 self.factory.held.give_token(answer)
@@ -65,7 +59,6 @@ class Ear:
 
     def tell(self, event: AnyEvent) -> None:
         """Take an event."""
-        self.events.append(event)
         match event:
             case Paired(peer):
                 self._begins(peer)
@@ -113,28 +106,19 @@ class Ear:
     def dismissed(self, why: Error) -> None:
         """Be none any more."""
         self.user = None
-        self.events.append(why)
 
     # What the user does
-
-    def told(self) -> list[AnyEvent]:
-        """Return the events told since the last time."""
-        events, self.events = self.events, []
-        return events
 
     @property
     def may_speak(self) -> bool:
         """Whether the input of a connection would be handled."""
-        return self.user is not None and self._may_go_on(self.user)
+        user, directory = self.user, self.factory.directory
+        return user is not None and bool(directory.call_under_way(user).called)
 
-    def _may_go_on(self, user: User) -> bool:
-        under_way = self.factory.directory.call_under_way(user)
-        return bool(under_way.called)
-
-    def calls(self, name: str) -> Deferred[None]:
-        """Call somebody; return what fires when more may be said."""
+    def calls(self, name: str) -> None:
+        """Call somebody."""
         assert self.user is not None
-        return self.factory.calls.call(self.user, name)
+        self.factory.calls.call(self.user, name)
 
     def hangs_up(self) -> None:
         """End the pair, or take the call back."""

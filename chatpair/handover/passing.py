@@ -176,6 +176,8 @@ def ask(path: Path) -> Given | None:
                 if given is None or not given.is_whole:
                     _await_end(sock)
             except (FileNotFoundError, ConnectionRefusedError):
+                if path.exists() and not path.is_socket():
+                    raise Refused(f"{path} is no socket") from None
                 return None
             except OSError as why:
                 raise Refused(f"{path}: {why.strerror or why}") from None

@@ -93,7 +93,7 @@ class Handover:
         try:
             give(encode(taken), sockets)
         except Refused as why:
-            _log.error("No other process takes over: {why}", event="not_taken_over", why=why)
+            not_taken_over(why)
             self._ports.stay()
             return False
         self.over = True
@@ -112,6 +112,11 @@ class Handover:
                 stop()
 
 
+def not_taken_over(why: object) -> None:
+    """Log why no other process takes over."""
+    _log.error("No other process takes over: {why}", event="not_taken_over", why=why)
+
+
 def stop() -> None:
     """Stop the process, if it does not stop already."""
     from twisted.internet import reactor
@@ -125,6 +130,10 @@ class Asked(Int32StringReceiver):
 
     MAX_LENGTH = 10_000
     factory: "HandoverDoor"
+
+    def lengthLimitExceeded(self, length: int) -> None:
+        not_taken_over("it does not speak as expected")
+        super().lengthLimitExceeded(length)
 
     def stringReceived(self, data: bytes) -> None:
         sock = self.transport.getHandle()  # type: ignore[union-attr]

@@ -10,7 +10,7 @@ from benchmarks.servers import free_port
 from chatpair.handover import passing
 from chatpair.handover.passing import Refused
 from tests.support.clients import spins_until
-from tests.support.replacing import Replaced
+from tests.support.replacing import TWISTD, Replaced
 from tests.support.server import Client, Process
 
 DIES = """
@@ -49,10 +49,9 @@ def waits_for_an_end(process: Process) -> bool:
 def test_the_ports_of_one_that_dies_are_waited_for(tmp_path: Path) -> None:
     port = free_port()
     path = tmp_path / "socket"
-    command = [str(Path(sys.executable).parent / "twistd"), "-n", "--pidfile=", "chatpair"]
     with (
         dying(path, port) as old,
-        Process([*command, "--port", f"epoll:{port}", "--handover", f"unix:{path}"]) as new,
+        Process([*TWISTD, "--port", f"epoll:{port}", "--handover", f"unix:{path}"]) as new,
     ):
         spins_until(lambda: waits_for_an_end(new))
         old.close_input()

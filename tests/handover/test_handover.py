@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.msgpack import encode as encode_word
 
 from benchmarks.servers import free_port
 from chatpair.handover import passing
@@ -138,35 +137,6 @@ def test_what_the_new_one_can_not_do_is_told_by_both(tmp_path: Path) -> None:
         assert bob.text() == "still here?"
 
 
-def asks(path: Path, said: bytes) -> bytes:
-    """Ask a server for all it has; return what it decides."""
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.connect(str(path))
-        passing._send(sock, said)
-        _, [pipe], *_ = socket.recv_fds(sock, 1, 1)
-        with os.fdopen(pipe, "rb") as decision:
-            return decision.read()
-
-
-@pytest.mark.parametrize(
-    ("said", "why"),
-    [
-        (
-            encode_word(passing.Word(reads=(0,))),
-            f"its snapshot has version {VERSION}, and the new one",
-        ),
-        (b"hello", "it does not speak as expected"),
-    ],
-)
-def test_who_asks_for_something_else(said: bytes, why: str, tmp_path: Path) -> None:
-    with Replaced(tmp_path) as replaced:
-        alice, bob = replaced.server.pair()
-        assert why in asks(replaced.path, said).decode()
-        replaced.server.wait_for(why)
-        alice.says("still here?")
-        assert bob.text() == "still here?"
-
-
 def test_a_snapshot_of_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     with socket.socket(socket.AF_UNIX) as listening:
@@ -190,13 +160,6 @@ def test_a_snapshot_of_another_version_is_refused(tmp_path: Path) -> None:
         assert heard == [f"its snapshot has version {VERSION + 1}, and this server reads {READ}"]
     os.close(read)
     os.close(write)
-
-
-def test_one_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passing, "TIMEOUT", 0.1)
-    old, new = socket.socketpair()
-    with old, new, pytest.raises(Refused, match="nothing was said for 0 seconds"):
-        passing.give(old, encode_word(passing.Word()), encode(Snapshot(VERSION, 0.0, {})), [])
 
 
 @pytest.mark.parametrize(

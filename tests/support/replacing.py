@@ -15,6 +15,8 @@ from tests.support.server import TIMEOUT, Process, Server
 
 MOST = 253
 
+TWISTD = [str(BIN / "twistd"), "-n", "--pidfile=", "chatpair"]
+
 
 class Replaced:
     """A server with --handover, and the ones that take its place one after the other."""
@@ -31,9 +33,8 @@ class Replaced:
 
     def starting(self, *more: str, **of_process: object) -> Process:
         """Start a server without waiting until it serves, with options of its process."""
-        command = [str(BIN / "twistd"), "-n", "--pidfile=", "chatpair"]
-        options = [*command, "--port", self._port, *self._options, *more]
-        return Process(options, **of_process)
+        options = ["--port", self._port, *self._options, *more]
+        return Process([*TWISTD, *options], **of_process)
 
     def replace(self, meanwhile: Callable[[], object] = lambda: None) -> Server:
         """Let another server take over, and see that the old one ends well; return that.

@@ -133,12 +133,10 @@ class Engine:
         tries = 0
         while not self._stopped:
             try:
-                await self._connect()
+                ended = await self._connect()
                 tries = 0
-                ended = self._first_end()
                 _call(connected)
-                await ended
-                raise EngineAway(self._connections_end())
+                raise EngineAway(await ended)
             except defer.CancelledError:
                 raise
             except Exception as error:
@@ -153,7 +151,14 @@ class Engine:
             tries += 1
             await deferLater(self._reactor, random.uniform(SHORTEST_WAIT, longest))
 
-    async def _connect(self) -> None:
+    async def _connect(self) -> "Deferred[str]":
+        """Return what fires with why a connection has ended, when the first of the two has."""
+        ended: Deferred[str] = Deferred()
+
+        def end(connection: Connection) -> None:
+            if not ended.called:
+                ended.callback(connection.reason)
+
         self._connections = []
         words = set()
         for _ in range(2):
@@ -161,16 +166,18 @@ class Engine:
                 self._reactor, self.address, self._patience, self.process.word
             )
             self._connections.append(connection)
+            connection.whenDisconnected().addCallback(end)
             # For CLIENT LIST; some may not say it.
             connection.send("CLIENT", "SETNAME", self.name).addErrback(lambda _: None)
             words.add(self.process.word)
-        if end := self._connections_end():
-            raise EngineAway(end)
+        if ended.called:
+            raise EngineAway(await ended)
         if len(words) > 1:
             raise EngineAway("two connections lead to two engines")
         self.connected = self._was_connected = True
         self._told.clear()
         _log.info("The engine at {address} is there", event="engine_there", address=self.address)
+        return ended
 
     def _disconnect(self, why: EngineAway | EngineRefuses) -> None:
         self.connected = False
@@ -182,22 +189,6 @@ class Engine:
             line = "No engine at {address}: {why}" if is_away else "The engine at {address} {why}"
             text = f"{line}; trying again"
             _log.warn(text, event="engine_lost", address=self.address, why=why)
-
-    def _connections_end(self) -> str:
-        """Return why a connection has ended, or nothing if none has."""
-        ends = (each.reason for each in self._connections if not each.connected)
-        return next(ends, "")
-
-    def _first_end(self) -> "Deferred[None]":
-        ended: Deferred[None] = Deferred()
-
-        def end(_: object) -> None:
-            if not ended.called:
-                ended.callback(None)
-
-        for connection in self._connections:
-            connection.whenDisconnected().addCallback(end)
-        return ended
 
 
 def _reason(error: Exception) -> EngineAway | EngineRefuses:

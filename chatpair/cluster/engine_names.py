@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
-from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -81,13 +81,11 @@ class EngineNames:
     # The node asks:
 
     def claim(self, name: Name) -> "Deferred[Outcome]":
-        """Ask for a name, which nobody has here, nor asks for.
+        """Ask for a name, which nobody has here, nor asks for; this must be open.
 
-        "later" means that the engine was not there or has lost its data; it is then sure to be
+        "later" means that the engine is away by then or has lost its data; it is then sure to be
         released. If the Deferred is cancelled, the name is released once it is ours.
         """
-        if self._stay is None:
-            return succeed("later")
         answer: Deferred[Outcome] = Deferred(lambda _: self.release(name))
         self._wait(_Claim(name, "new", answer))
         self._flush()

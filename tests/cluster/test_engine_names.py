@@ -12,7 +12,7 @@ from chatpair.cluster import scripts
 from chatpair.cluster.engine_names import BATCH, Outcome
 from chatpair.cluster.mesh import NotReady
 from chatpair.exchange.names import NameIndex, parse
-from tests.support.cluster_nodes import Store, World
+from tests.support.cluster_nodes import LEASE, STEP, Store, World
 
 pytestmark = pytest.mark.engine
 
@@ -142,6 +142,43 @@ def test_who_asks_for_more_when_all_is_claimed_again_has_no_batch_beside_another
     assert len([script for script, *_ in one.wire.sent if script is scripts.NAMES]) == 1
     one.wire.is_slow_no_more()
     assert outcome == ["yours"]
+
+
+def test_a_claim_that_waits_for_a_batch_as_the_engine_goes_gives_no_name(world: World) -> None:
+    one, _ = world.ready("a", "b")
+    one.wire.is_slow = True
+    sent, waits = one.enter("bob"), one.enter("ben")
+    one.wire.run()
+    one.wire.cut(one.lease)
+    assert sent == waits == ["later"]
+    one.wire.is_slow_no_more()
+    one.wire.connect(one.lease)
+    world.wait(LEASE)
+    assert world.store.names() == {}
+    assert one.enter("ben") == ["yours"]
+
+
+def test_what_is_claimed_again_goes_on_after_a_batch_is_lost(world: World) -> None:
+    (one,) = world.ready("a")
+    for number in range(BATCH + 2):
+        one.enter(f"user{number}")
+    world.store.flush()
+    one.wire.is_slow = True
+
+    def asks_for_names() -> bool:
+        return any(script is scripts.NAMES for script, *_ in one.wire.sent)
+
+    while not asks_for_names():
+        one.wire.catches_up()
+        world.wait(STEP)
+    one.leave(f"user{BATCH + 1}")  # which is to be in the second batch
+    one.wire.lose()
+    one.wire.answer()
+    assert not asks_for_names()
+    one.wire.is_slow_no_more()
+    world.wait(LEASE)
+    assert one.lease.ready
+    assert world.store.names() == {f"user{n}": one.lease.me for n in range(BATCH + 1)}
 
 
 def join_alone(engine: Store) -> str:

@@ -253,6 +253,8 @@ def test_a_server_that_tells_more_than_is_done_with_must_wait() -> None:
         play.said()
         waits += 1
     assert UNHANDLED_BYTES <= waits * 60_000 < UNHANDLED_BYTES + 60_000
+    play.clock.pump([5.0] * 12)
+    assert not transport.disconnecting  # what it answers is not read yet
     play.remote.protocol.dataReceived(b"[]\r\n")  # which was on its way
     while transport.producerState == "paused":
         slow.is_done(-1)

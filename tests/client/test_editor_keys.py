@@ -185,16 +185,6 @@ def test_ctrl_d_deletes_and_quits_where_nothing_is(server: Server) -> None:
         alice.shows(WELCOME, PAIRED)
 
 
-@pytest.mark.parametrize("keys", [CTRL_D, CTRL_C * 2], ids=["Ctrl-D", "Ctrl-C"])
-def test_who_gives_no_name_leaves(server: Server, keys: str) -> None:
-    with Emulator(*at(server)) as alice:
-        alice.waits_until(lambda lines: lines[-1] == "Your name:")
-        alice.types("\r")  # says nothing, as everywhere
-        alice.types(keys)
-        alice.ends(0)
-        alice.shows("")
-
-
 @pytest.mark.parametrize(
     "key", ["", "\r", CTRL_D, CTRL_C], ids=["none", "Enter", "Ctrl-D", "Ctrl-C"]
 )

@@ -55,16 +55,6 @@ def test_a_peer_leaves_a_pipe_at_either_server(server: type[Scene], scene: str) 
             over] | (waits) | (hangs up)
         the connection is lost -> (ends 7: The talk ended early: the connection was lost for too
             long, or the server was restarted.)
-    An input that has ended waits for nothing more.
-        a pipe with bob -> (reads many)
-        said one -> say(1, one, bob)
-        the input ends
-        told left(bob, quit) -> (the peer is gone) | bob has left.
-        told status(1, confirmed) -> quit() | (waits)
-        let go -> (ends 0)
-    The screen is told of no other who leaves.
-        a pipe -> (reads)
-        told left(carol, quit) -> carol has left.
     What is on its way to a peer that leaves is waited for.
         a pipe with bob -> (reads many)
         said one -> say(1, one, bob)
@@ -162,21 +152,12 @@ def test_a_peer_leaves_a_pipe_at_either_server(server: type[Scene], scene: str) 
     A line that does not arrive is a problem.
         a pipe with bob -> (reads many)
         said one -> say(1, one, bob)
-      * told status(1, failed, quit) -> quit() | (waits)
-        let go -> (ends 6: bob left before all was said.)
       * told status(1, failed, lost) -> quit() | (waits)
         let go -> (ends 6: bob left before all was said.)
       * told error(say, nobody, [nobody]) | status(1, failed, nobody) -> quit() | (waits)
         let go -> (ends 6: bob left before all was said.)
       * told status(1, failed, stopped) -> quit() | (waits)
         let go -> (ends 7: The server stopped before all was said.)
-    A line that is held no longer is a problem, and without a name there is nothing to quit.
-        a pipe with bob -> (reads many)
-        said one -> say(1, one, bob)
-        forgotten -> resume(key, 2) | quit() | name(alice) | [link lost] | (the peer is gone) | [all
-            over] | (waits) | (hangs up)
-        the connection is lost -> (ends 7: The talk ended early: the connection was lost for too
-            long, or the server was restarted.)
     A server that stops is none, as it may be back.
         a pipe -> (reads)
         told error(-, try-later, The server is stopping.) -> The server is stopping.

@@ -86,6 +86,10 @@ from tests.support.transcript import scenes
         say for carol -> say(1, for carol)
         told paired(carol) -> heard paired(carol) | call carol = carol
         say for her too -> say(2, for her too, carol)
+    So is what is said after a bye that has none.
+        a line with bob
+        bye -> bye()
+        say for nobody -> say(1, for nobody)
     Two who call each other are paired once.
         a line
         call bob -> to(bob)

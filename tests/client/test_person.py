@@ -44,10 +44,6 @@ from tests.support.transcript import scenes
       * told free() -> [peer None, peer_is_away False, peer_is_typing False] | You are free.
       * told paired(carol) -> [peer carol, peer_is_away False, peer_is_typing False] |
               You are chatting with carol.
-    A lost line has no peer.
-        a person with bob, watched -> (reads)
-        quits -> quit() | [leaving True] | (waits)
-        let go -> [connected False, peer None] | (ends 0)
     The peer's typing is shown for a while.
         a person with bob, watched -> (reads)
         told typing(bob) -> [peer_is_typing True]
@@ -140,12 +136,6 @@ def test_how_things_stand_is_shown(scene: str) -> None:
         30 seconds pass -> ping()
         told status(1, confirmed) | typing(bob) | held(bob) | back(bob) ->
             bob has lost the connection. What you say is kept for a while. | bob is back.
-    A pipe rings no bell.
-        a pipe with bob -> (reads many)
-        29 seconds pass -> ping()
-        told message(bob, hi) -> bob: (hi)
-        29 seconds pass -> ping()
-        told message(bob, hi) -> bob: (hi)
     The others are known while there is a connection.
         a person with bob -> (reads)
         asks who else is here -> who()

@@ -63,9 +63,6 @@ def test_a_pipe_s_lines_are_text(scene: str) -> None:
       * said to:  bob  -> to(bob) | (waits)
         told paired(bob) -> You are chatting with bob. | (reads many)
         said to:  bob  -> say(1, to:  bob , bob)
-      * said /to bob -> to(bob) | (waits)
-        told paired(bob) -> You are chatting with bob. | (reads many)
-        said /to bob -> say(1, /to bob, bob)
     Who calls before the one that is called answers gets nothing.
         a pipe for bob -> to(bob)
         told paired(carol) -> You are chatting with carol.

@@ -52,19 +52,6 @@ def test_a_server_that_is_killed_in_the_middle_is_a_problem_of_who_says_somethin
             assert heard == said[: len(heard)]
 
 
-def test_a_server_that_is_killed_while_nothing_is_said_is_a_problem_of_who_says_more(
-    server: Server,
-) -> None:
-    with two(server) as (alice, bob), kill(server) as again:
-        assert [alice.notice(), alice.notice()] == [LINK_LOST, TALK_IS_OVER]
-        assert [bob.notice(), bob.notice()] == [LINK_LOST, OF_BOB]
-        # The names are nobody's now, and this text is for neither who has them next.
-        other = again.client("bob")
-        alice.write(b"late\n")
-        alice.ends(ExitStatus.NOT_DELIVERED, ENDED_EARLY.text)
-        assert here(other) == "Here: bob"
-
-
 @pytest.mark.parametrize(
     ("number", "words"),
     [(signal.SIGKILL, []), (signal.SIGTERM, ["The server is stopping."])],

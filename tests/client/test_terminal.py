@@ -54,14 +54,18 @@ def test_a_person_talks(server: Server, option: str, env: dict[str, str]) -> Non
         assert b"\x1b" not in alice.output
 
 
-@pytest.mark.parametrize("keys", [CTRL_D, CTRL_C], ids=["Ctrl-D", "Ctrl-C"])
-def test_who_gives_no_name_leaves(server: Server, keys: str) -> None:
-    with Emulator(*at(server, "--plain")) as alice:
-        alice.shows(ASKS)
+@pytest.mark.parametrize(
+    ("editor", "keys"),
+    [("--plain", CTRL_D), ("--plain", CTRL_C), ("--no-plain", CTRL_D), ("--no-plain", CTRL_C * 2)],
+)
+def test_who_gives_no_name_leaves(server: Server, editor: str, keys: str) -> None:
+    with Emulator(*at(server, editor)) as alice:
+        alice.waits_for_line(ASKS)
         alice.types("\r")  # which is no answer
-        alice.shows(ASKS, ASKS)
         alice.types(keys)
         alice.ends(0)
+        if editor == "--no-plain":
+            alice.shows("")
 
 
 @pytest.mark.parametrize("key", [CTRL_C, CTRL_D], ids=["Ctrl-C", "Ctrl-D"])

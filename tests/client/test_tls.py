@@ -161,13 +161,6 @@ def test_servers_that_do_not_go_on(data: bytes, why: str) -> None:
         refuses(number, why, "127.0.0.1")
 
 
-def test_nobody_listens() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        number = listening.getsockname()[1]
-    why = "Connection was refused by other side: 111: Connection refused."
-    refuses(number, why, "127.0.0.1")
-
-
 def test_a_host_that_is_no_name() -> None:
     with Piped("a..b", "--tls", "--name", "alice") as alice:
         assert alice.wait() == 2

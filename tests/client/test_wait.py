@@ -142,11 +142,6 @@ def test_a_pipe_waits(scene: str) -> None:
         told error(to, unknown, The user carol does not exist.) -> The user carol does not exist. |
             (reads)
         60 seconds pass -> ping()
-    A person may do anything meanwhile.
-        a person for bob, waiting for them -> who() | (reads)
-        said /quit -> quit() | (waits)
-        let go -> (ends 0)
-        60 seconds pass
     """
 )
 def test_a_person_waits(scene: str) -> None:

@@ -222,6 +222,7 @@ class Script:
         at = None if peer == "nobody" else peer
         for command in self.stage.resumes(int(seen), int(got), *told, peer=at):
             assert isinstance(command, Acknowledge)
+            assert self._acknowledged < command.seq
             self._acknowledged = command.seq
 
     def _passes(self, just: str | None, seconds: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.exchange import test_blocks, test_calls, test_held, test_held_bounds
 from tests.sessions import test_json_states, test_states
-from tests.support.cluster_exchange import Across
+from tests.support.cluster_scenes import Across
 from tests.wire import test_flow
 
 OTHERWISE = {

@@ -4,7 +4,8 @@ import pytest
 
 from chatpair.cluster import frames
 from chatpair.cluster.listing import LISTING_SECONDS
-from tests.support.cluster_exchange import Across, Network, play_across
+from tests.support.cluster_exchange import Network
+from tests.support.cluster_scenes import Across, play_across
 from tests.support.transcript import scenes
 
 SCENES = r"""

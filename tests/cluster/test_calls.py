@@ -5,7 +5,7 @@ import pytest
 from chatpair.cluster import frames
 from chatpair.exchange import messages
 from chatpair.exchange.names import parse
-from tests.support.cluster_exchange import Across, play_across
+from tests.support.cluster_scenes import Across, play_across
 from tests.support.exchange import PAIRED, said
 from tests.support.transcript import scenes
 

@@ -2,7 +2,7 @@
 
 from twisted.logger import capturedLogs
 
-from tests.support.cluster_exchange import play_across
+from tests.support.cluster_scenes import play_across
 from tests.support.transcript import scenes
 
 WHAT_WAITED_IS_NOT_SAID = r"""

@@ -2,7 +2,7 @@
 
 from chatpair.cluster import frames
 from chatpair.exchange.kept_events import KEPT_EVENTS
-from tests.support.cluster_exchange import Across, play_across
+from tests.support.cluster_scenes import Across, play_across
 from tests.support.exchange import said
 from tests.support.transcript import scenes
 

@@ -1,7 +1,7 @@
 """Names of several nodes: claimed of all, listed from all, and what ends a user."""
 
 from chatpair.exchange.users import MAX_LISTED
-from tests.support.cluster_exchange import Across, play_across
+from tests.support.cluster_scenes import Across, play_across
 from tests.support.transcript import scenes
 
 SCENES = """

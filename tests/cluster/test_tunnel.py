@@ -16,7 +16,7 @@ from chatpair.exchange.keys import WRONG_KEYS
 from chatpair.wire.privacy import is_private
 from tests.exchange.test_answers import JSON, PLAIN, in_json
 from tests.support.cluster import NOT_READY
-from tests.support.cluster_exchange import Across, play_across
+from tests.support.cluster_scenes import Across, play_across
 from tests.support.exchange import PAIRED, Party, said
 from tests.support.transcript import scenes
 

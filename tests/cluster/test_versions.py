@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from chatpair.cluster import frames
-from tests.support.cluster_exchange import Across
+from tests.support.cluster_scenes import Across
 from tests.support.transcript import Scene
 
 encode = frames.encode

@@ -10,7 +10,7 @@ from tests.exchange import test_blocks, test_held
 from tests.exchange import test_calls as test_calls_of_one
 from tests.handover.test_scenes import scenes_of
 from tests.sessions import test_json_states
-from tests.support.cluster_exchange import Across, play_across
+from tests.support.cluster_scenes import Across, play_across
 from tests.support.handed_over import hand_over
 from tests.support.transcript import play, scenes
 from tests.wire import test_flow

@@ -2,9 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from itertools import count, permutations
-from operator import attrgetter
 from typing import Any, Literal, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -15,12 +13,11 @@ from chatpair.cluster.cluster_directory import ClusterDirectory
 from chatpair.cluster.engine_mesh import EngineMesh
 from chatpair.cluster.frames import Frame
 from chatpair.cluster.mesh import NotReady
-from chatpair.exchange.names import Name, NameIndex, parse
+from chatpair.exchange.names import Name, NameIndex
 from chatpair.exchange.settings import Settings
 from chatpair.exchange.user import User
 from chatpair.factory import ChatFactory
 from tests.support.exchange import Exchange, JsonParty, Party, clock
-from tests.support.transcript import play
 
 
 class Link:
@@ -312,120 +309,3 @@ class Network:
             if owner == inc:
                 self.free(key, inc)
         self._tell_members()
-
-
-class _AllNodes:
-    """What tests ask a factory, asked of all nodes that are alive."""
-
-    def __init__(self, network: Network) -> None:
-        self._nodes = network.nodes
-        self.settings = next(iter(network.nodes.values())).factory.settings
-
-    @property
-    def users(self) -> dict[str, User]:
-        """The users of all nodes."""
-        nodes = self._nodes.values()
-        return {key: user for node in nodes for key, user in node.factory.users.items()}
-
-    @property
-    def pairs(self) -> list[User]:
-        """The users who talk, all of whose peers take it so too."""
-        return [user for user in self.users.values() if self._talks(user)]
-
-    def _talks(self, user: User) -> bool:
-        peer = self._peer_of(user)
-        if peer is not None:
-            back = self._peer_of(peer)
-            assert back is not None
-            assert back.name.key == user.name.key
-        return peer is not None
-
-    def _peer_of(self, user: User) -> User | None:
-        peers = [node.factory.pairs.peer_of(user) for node in self._nodes.values()]
-        peer = next((peer for peer in peers if peer is not None), None)
-        return self.users[peer.name.key] if peer is not None else None
-
-
-class Across(Exchange):
-    """What tests take for one exchange: whoever connects comes to the next of three nodes.
-
-    Where a host is asked for, it may be a node instead, or both: a, or a.host.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        self.network = Network("a", "b", "c", **options)
-        self.clock = self.network.clock
-        self.factory = cast(ChatFactory, _AllNodes(self.network))
-        self._turn = count()
-
-    def _node(self, where: str) -> tuple[Node, str]:
-        self.clock.advance(0.000_001)  # nodes know by their clocks who came before what
-        one, _, host = where.partition(".")
-        if one in ("a", "b", "c"):
-            return self.network.node(one), host
-        return list(self.network.nodes.values())[next(self._turn) % 3], where
-
-    def has(self, option: str, value: int | str) -> None:
-        """Let an option of each node have another value from now on."""
-        for node in self.network.nodes.values():
-            node.has(option, value)
-
-    def connect(self, host: str = "") -> Party:
-        """Connect somebody."""
-        node, host = self._node(host)
-        return node.connect(host)
-
-    def connect_json(self, host: str = "") -> JsonParty:
-        """Connect somebody whose client speaks JSON."""
-        node, host = self._node(host)
-        return node.connect_json(host)
-
-
-def _do(node: Node, method: str, *arguments: object) -> Callable[[], object]:
-    """Return what calls a method of what a node has by then."""
-    return lambda: attrgetter(method)(node)(*arguments)
-
-
-def play_across(scene: str, after: Callable[[Exchange], object] = lambda _: None) -> None:
-    """Play a scene at three nodes, each of which has the next of those who come, unless it is said.
-
-    Beside what a transcript knows, what nodes tell each other, and what the engine is asked for,
-    may be kept from arriving, and nodes may end. Something may happen after each step.
-    """
-    across = Across()
-    network = across.network
-    events: dict[str, Callable[[], object]] = {
-        "nothing arrives": network.hold,
-        "all arrives": network.settle,
-        "the engine hangs": lambda: setattr(network, "engine_held", True),
-        "the engine answers": network.answer,
-        "the engine fails": lambda: network.asked.popleft()[0].errback(RuntimeError("odd")),
-    }
-    for one in "abc":
-        node = network.node(one)
-        events |= {
-            f"node {one} dies": partial(network.dies, one),
-            f"node {one} stops": _do(node, "factory.stop"),
-            f"node {one} was frozen": node.is_frozen,
-            f"node {one} notices that it was frozen": _do(node, "directory.frozen"),
-            f"node {one} was taken for dead": _do(node, "directory.reborn"),
-            f"node {one} has lost the name ann": _do(node, "directory.expelled", parse("Ann")),
-            f"node {one} is cut off": _do(node, "mesh.__setattr__", "ready", False),
-            f"node {one} has lost its names": _do(node, "mesh.__setattr__", "holds_names", False),
-            f"node {one} is back": _do(node, "mesh.__setattr__", "ready", True),
-            f"node {one} knows of nobody": _do(node, "mesh.__setattr__", "members", frozenset()),
-        }
-    for one, other in permutations("abc", 2):
-        link = network.link(one, other)
-        events |= {
-            f"{one} can not tell {other}": partial(setattr, link, "held", True),
-            f"{one} can tell {other} nothing more": partial(setattr, link, "full", True),
-            f"{one} can tell {other} four things": partial(link.has, held=True, limit=4),
-            f"{one} tells {other} one thing": link.deliver,
-            f"{one} tells {other} all": link.release,
-            f"for {one} node {other} is slow": partial(link.has, slow=True),
-            f"for {one} node {other} is slow no more": partial(link.has, slow=False),
-        }
-    play(across, scene, after, **events)
-    network.settle()
-    assert all(node.waits_for_nothing() for node in network.nodes.values())

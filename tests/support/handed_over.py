@@ -11,7 +11,8 @@ from chatpair.handover.connections import restore_connections, take_connection
 from chatpair.handover.exchange import restore_exchange, take_exchange
 from chatpair.handover.snapshot import VERSION, Connection, Snapshot, decode, encode
 from chatpair.protocol import ChatProtocol
-from tests.support.cluster_exchange import Across, MemoryMesh, Node
+from tests.support.cluster_exchange import MemoryMesh, Node
+from tests.support.cluster_scenes import Across
 from tests.support.exchange import Exchange, Transport
 from tests.support.state import differences, state_of_all
 

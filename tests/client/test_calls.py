@@ -6,7 +6,7 @@ from tests.support import lines
 from tests.support.clients import Piped, at
 from tests.support.emulator import Emulator
 from tests.support.server import Server
-from tests.support.talks import EITHER_SERVER, PlainScene, Scene, play
+from tests.support.talks import EITHER_SERVER, Scene, play
 from tests.support.transcript import scenes
 
 # What a program sets, how the server confirms it, what a person types for it, and what is shown.
@@ -57,11 +57,6 @@ def test_what_a_person_sets_is_shown(
         said /dnd maybe -> Say /dnd on or /dnd off.
         said /block alice -> block(alice) | (waits)
         told error(block, self, You can't block yourself.) -> You can't block yourself. | (reads)
-    A person who blocks the peer is with nobody.
-        a person with bob -> (reads)
-        said /block bob -> block(bob) | (waits)
-        told free() | blocked(bob) -> You are free. | You have blocked bob. | (reads)
-        said hello? -> say(1, hello?)
     A person whose call rings may do something else meanwhile.
         a person for bob -> to(bob)
         told error(to, ringing, bob's line is ringing.) -> bob's line is ringing. | (reads)
@@ -83,40 +78,15 @@ def test_what_a_person_sets_is_shown(
         told error(to, ringing, bob's line is ringing.) -> bob's line is ringing.
         told paired(bob) -> quit() | You are chatting with bob.
         let go -> (ends 0)
-    A pipe's first line may ring too.
-        a pipe -> (reads)
-        said To:bob -> to(bob) | (waits)
-        told error(to, ringing, bob's line is ringing.) -> bob's line is ringing.
-        told paired(bob) -> You are chatting with bob. | (reads many)
-        said hi -> say(1, hi, bob)
-        told status(1, confirmed)
-        the input ends -> quit() | (waits)
-        let go -> (ends 0)
     A pipe ends when nobody answers.
         a pipe for bob -> to(bob)
         told error(to, ringing, bob's line is ringing.) | unanswered(bob) -> quit() | bob's line is
             ringing.
         let go -> (ends 5: bob does not answer.)
-    A pipe ends when the one to call is not to be disturbed.
-        a pipe for bob -> to(bob)
-        told error(to, dnd, bob does not want to be disturbed.) -> quit()
-        let go -> (ends 5: bob does not want to be disturbed.)
     """
 )
 def test_a_talk_calls(scene: str) -> None:
     play(scene)
-
-
-@scenes(
-    """
-    A plain server's calls ring.
-        a pipe for bob -> to(bob)
-        told error(to, ringing, bob's line is ringing.) -> bob's line is ringing.
-        told paired(bob) | message(bob, hi) -> You are chatting with bob. | bob: (hi) | (reads many)
-    """
-)
-def test_a_plain_server_s_calls_ring(scene: str) -> None:
-    play(scene, PlainScene)
 
 
 # A real server

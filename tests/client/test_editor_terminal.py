@@ -52,19 +52,6 @@ def test_the_bell_rings_at_a_call_but_not_at_every_line_and_there_are_colors(
 # Sizes
 
 
-def test_another_size_leaves_one_line_of_each_kind(server: Server) -> None:
-    with pair(server) as (alice, bob):
-        alice.types("what is typed")
-        for columns in (60, 100, 40, 140):
-            alice.resize(24, columns)
-            bob.says(f"{columns} columns")
-            alice.shows_last(f"HH:MM bob: {columns} columns", WITH_BOB, "> what is typed")
-        below = [WITH_BOB, "> what is typed"]
-        alice.waits_until(lambda lines: [line for line in lines if line in below] == below)
-        alice.types("\r")
-        assert bob.text() == "what is typed"
-
-
 def test_a_terminal_may_be_narrow(server: Server) -> None:
     with Emulator(*at(server, "--name", "alice"), columns=20) as alice:
         alice.shows_last(status("connected"), ">")  # what is newest

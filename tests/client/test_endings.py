@@ -13,6 +13,7 @@ REFUSALS = [
     ("unknown", "Say who: To:bob", 4),
     ("busy", "bob is talking with someone else.", 5),
     ("busy", "bob is not reading at the moment.", 5),
+    ("dnd", "bob does not want to be disturbed.", 5),
     ("self", "Please don't try to talk with yourself.", 1),
     ("nobody", "[nobody]", 6),
     ("too-long", "That line was not sent: it has over 65536 bytes.", 7),

@@ -146,6 +146,10 @@ def test_a_name_that_the_server_takes_for_a_command_can_be_corrected(name: str) 
         a person with bob -> (reads)
         a key is pressed
         asks who else is here -> others: []
+    Its calls ring.
+        a pipe for bob -> to(bob)
+        told error(to, ringing, bob's line is ringing.) -> bob's line is ringing.
+        told paired(bob) | message(bob, hi) -> You are chatting with bob. | bob: (hi) | (reads many)
     A server that lets one go unasked ends the talk.
         a person with bob -> (reads)
         printed Quit | [Sun Nov 22 20:22:01 2026] bob: (hi) -> (waits) | (hangs up) | (ends 0)

@@ -257,22 +257,13 @@ def test_what_a_person_sees_of_a_long_line_is_indented(text: str) -> None:
     assert all(sum(map(wcwidth, row)) < 80 for row in (first, *others))
 
 
-def test_a_person_is_asked_and_told_and_called() -> None:
-    screen = PlainScreen(bell=True)
+@pytest.mark.parametrize("bell", [True, False])
+def test_a_person_may_be_called(bell: bool) -> None:
+    screen = PlainScreen(bell=bell)
     transport, _ = opened(screen)
-    screen.ask_name()
-    screen.notice("The name bob is taken.")
+    screen.stands(Standing("alice"))  # which would be many lines
     screen.ring()
-    assert transport.value() == b"Your name: The name bob is taken.\n\a"
-    transport.clear()
-    for nothing in (lambda: screen.stands(Standing("alice")), lambda: screen.arrived(1)):
-        nothing()
-    screen.peer_left()
-    assert transport.value() == b""
-    silent = PlainScreen(bell=False)
-    transport, _ = opened(silent)
-    silent.ring()
-    assert transport.value() == b""
+    assert transport.value() == b"\a" * bell
 
 
 def test_a_pipe_s_output_is_what_the_peer_says(capsys: pytest.CaptureFixture[str]) -> None:

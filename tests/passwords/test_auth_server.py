@@ -1,9 +1,7 @@
 """Names with passwords on a real server: who asks, who waits, and what is never written down."""
 
 import os
-import re
 import socket
-import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -12,13 +10,13 @@ from signal import SIGTERM
 from typing import Any
 
 import pytest
-import trustme
 
 from tests.support.accounts import htpasswd_line
+from tests.support.certificates import made
 from tests.support.clients import Piped, at, spins_until
 from tests.support.emulator import Emulator, status
 from tests.support.forks import BIN
-from tests.support.server import TIMEOUT, Client, Server, own_address, require
+from tests.support.server import TIMEOUT, Client, Door, Server, own_address, require
 
 PERHAPS = "Bad name: if that is a password, say your name first; else say it again"
 SECRET = "tr0ub4dor-grüß"
@@ -76,44 +74,21 @@ def test_what_htpasswd_writes_is_asked_for(tmp_path: Path, port: str) -> None:
 # Who can read it
 
 
-def answers(sock: socket.socket, data: str, lines: int) -> list[str]:
-    """Send lines, and return so many answers."""
-    sock.sendall(data.encode())
-    with sock.makefile("rb") as told:
-        return [told.readline().decode().rstrip("\r\n") for _ in range(lines)]
-
-
 def test_a_password_needs_tls_unless_it_stays_on_this_machine(path: Path, tmp_path: Path) -> None:
-    address = own_address()
-    authority = trustme.CA()
-    certificate = authority.issue_cert(address)
-    for name, blob in (
-        ("key", certificate.private_key_pem),
-        ("chain", certificate.cert_chain_pems[0]),
-    ):
-        blob.write_to_path(tmp_path / name)
-    sock = tmp_path / "socket"
-    tls = f"ssl:0:privateKey={tmp_path / 'key'}:certKey={tmp_path / 'chain'}"
+    address, sock = own_address(), tmp_path / "socket"
+    tls = made().issues("auth", "localhost").port
     options = ("--auth", f"htpasswd:{path}", "--port", tls, "--port", f"unix:{sock}")
     with Server(*options) as server:
-        ports = re.findall(rb"ChatFactory(?: \(TLS\))? starting on (\d+)", server.output)
-        plain, encrypted = map(int, ports)
-        proof = f"alice\n{SECRET}\n"
-        with socket.create_connection((address, plain), TIMEOUT) as open_to_all:
-            assert answers(open_to_all, proof, 2) == ["This needs TLS.", PERHAPS]
-        context = ssl.create_default_context()
-        authority.configure_trust(context)
-        with (
-            socket.create_connection((address, encrypted), TIMEOUT) as below,
-            context.wrap_socket(below, server_hostname=address) as private,
+        for door, answers in (
+            (Door(server.port, host=address), ["This needs TLS.", PERHAPS]),
+            (Door(server.tls_port, tls=made().trusting(), host=address), ["Password:", "OK"]),
+            (Door(str(sock)), ["Password:", "OK"]),
         ):
-            assert answers(private, proof + "Quit\n", 3) == ["Password:", "OK", "Quit"]
-        with socket.socket(socket.AF_UNIX) as local:
-            local.settimeout(TIMEOUT)
-            local.connect(str(sock))
-            assert answers(local, proof, 2) == ["Password:", "OK"]
+            with Client(door) as alice:
+                alice.says("alice", SECRET, "Quit")
+                assert [alice.line(), alice.line(), alice.line()] == [*answers, "Quit"]
         with Piped(
-            *(address, "--port", str(plain), "--name", "alice", "--to", "bob"),
+            *(address, "--port", str(server.port), "--name", "alice", "--to", "bob"),
             env={"CHATPAIR_PASSWORD": SECRET},
         ) as client:
             client.ends(3, "This needs TLS.")

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from twisted.application.service import Service
-from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 
 from chatpair import tap
@@ -163,26 +162,6 @@ def service(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> tap.ChatServ
     return tap.ChatService(
         exchange.factory, Signals(MemoryReactorClock(), str, None), Ownership(None)
     )
-
-
-class Port(Service):
-    """A service that can't listen."""
-
-    def privilegedStartService(self) -> None:
-        raise CannotListenError("any", 9999, OSError(98, "Address already in use"))
-
-
-def test_what_can_not_listen_ends_without_a_traceback(
-    service: tap.ChatService,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    Port().setServiceParent(service)
-    with pytest.raises(CannotListenError) as ending:
-        service.privilegedStartService()
-    sys.excepthook(ending.type, ending.value, ending.tb)
-    assert capsys.readouterr().err == ""
 
 
 def health(site: MetricsSite) -> str:

@@ -21,13 +21,6 @@ What is set decides whether others can call.
   * alice: /ring on | /dnd on
         alice < Your line rings when somebody calls. | Nobody can call you now.
     carol: To:alice -> alice does not want to be disturbed.
-Who is not disturbed can be called back.
-    bob: /ring on -> Your line rings when somebody calls.
-    alice: /dnd on | /ring on | To:bob
-        alice < Nobody can call you now. | Your line rings when somebody calls.
-        alice < bob's line is ringing.
-        bob < alice is calling. To:alice to answer.
-    bob: To:alice -> You are chatting with alice. ; alice < You are chatting with bob.
 A call rings until it is answered.
     carol's call rings at alice
     alice: hello? -> [first call]
@@ -59,11 +52,6 @@ Who is answered has switched from whom they talked with.
     dave: typing() ; carol < typing(from=dave)
     alice: To:carol -> You are chatting with carol. ; carol < paired(peer=alice)
         dave < left(peer=carol, why=switched)
-An answer ends the pair of whoever answers.
-    carol's call rings at alice
-    alice: To:bob | To:carol -> You are chatting with bob. | You are chatting with carol.
-        carol < You are chatting with alice.
-        bob < You are chatting with alice. | Quit.
 Who is called meanwhile rings no more.
     carol's call rings at alice
     bob: To:carol -> You are chatting with carol.
@@ -84,13 +72,6 @@ A caller takes the call back, whichever way.
   * carol is lost ; alice < carol tried to reach you.
     alice: To:carol -> The user carol does not exist.
     30 seconds pass
-A call to another who lets it ring takes the first one back.
-    carol's call rings at alice
-    bob: /ring on -> Your line rings when somebody calls.
-    carol: To:bob -> bob's line is ringing.
-        alice < carol tried to reach you.
-        bob < carol is calling. To:carol to answer.
-    30 seconds pass ; carol < bob does not answer. ; bob < carol tried to reach you.
 Who is called and goes does not answer.
     carol's call rings at alice
   * alice: Quit -> Quit | (closed) ; carol < alice does not answer.
@@ -99,15 +80,6 @@ Who is called and goes does not answer.
   * alice is lost ; carol < alice does not answer.
     carol: To:alice -> The user alice does not exist.
     30 seconds pass
-Who is called and is in a pair by then can still be called.
-    carol's call rings at alice
-    bob: To:alice -> alice's line is ringing. ; alice < bob is calling. To:bob to answer.
-    alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
-    carol: To:alice -> alice is talking with someone else. ; alice < carol tried to reach you.
-Who is not disturbed any more hears of no end of ringing.
-    carol's call rings at alice
-    alice: /dnd -> Nobody can call you now.
-    30 seconds pass ; carol < alice does not answer.
 Both settings in JSON.
     alice, carol enter in JSON
     alice: dnd(on=true) -> dnd(on=true)

@@ -16,36 +16,6 @@ class Waiting(Delay[str]):
         super().__init__(self.clock, 10, self.done.append)
 
 
-def test_each_waits_as_long() -> None:
-    waiting = Waiting()
-    for item in "abc":
-        waiting.start(item)
-        waiting.clock.advance(1)
-    waiting.stop("b")
-    waiting.stop("nobody")
-    waiting.clock.advance(6.9)
-    assert waiting.done == []
-    waiting.clock.advance(0.1)
-    assert waiting.done == ["a"]
-    waiting.clock.advance(1.9)
-    assert waiting.done == ["a"]
-    waiting.clock.advance(0.1)
-    assert waiting.done == ["a", "c"]
-    assert waiting.clock.getDelayedCalls() == []
-
-
-def test_who_starts_again_waits_again() -> None:
-    waiting = Waiting()
-    waiting.start("a")
-    waiting.start("b")
-    waiting.clock.advance(5)
-    waiting.start("a")
-    waiting.clock.advance(5)
-    assert waiting.done == ["b"]
-    waiting.clock.advance(5)
-    assert waiting.done == ["b", "a"]
-
-
 def test_what_came_while_the_process_stood_still_comes_first() -> None:
     waiting = Waiting()
     waiting.start("a")

@@ -45,12 +45,6 @@ Nothing is held if lines are not.
     bob is lost ; alice < left(peer=bob, why=lost)
     bob comes back as again
         again < error(of=resume, code=bad-key, text=No line is held for that key.)
-Whoever quits is not held.
-    alice talks with bob in JSON
-    bob: quit() -> quit() | (closed) ; alice < left(peer=bob, why=quit)
-    bob hangs up
-    bob comes back as again
-        again < error(of=resume, code=bad-key, text=No line is held for that key.)
 A resume that has seen too much is refused and harms nobody.
     alice talks with bob in JSON
     other connects in JSON

@@ -1,46 +1,9 @@
 """How fast a user may speak."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from twisted.internet.task import Clock
 
-from chatpair.exchange.limits import Pace
 from tests.support.exchange import Exchange, Party
 from tests.support.transcript import play, scenes
-
-
-class Speaker:
-    """Somebody who says a text as soon as it may be said."""
-
-    def __init__(self, rate: int) -> None:
-        self.clock = Clock()
-        self.clock.advance(1_795_393_321)
-        self.pace = Pace(self.clock, rate)
-        self.said: list[tuple[float, float, int]] = []
-        """When each text was to be said, when it was, and how many lines it had."""
-
-    def speaks(self, lines: int) -> None:
-        asked = self.clock.seconds()
-        while self.pace.must_wait(lines, lambda: None):
-            self.clock.advance(self.clock.getDelayedCalls()[0].getTime() - self.clock.seconds())
-        self.pace.spend(lines)
-        self.said.append((asked, self.clock.seconds(), lines))
-
-
-@given(st.integers(1, 50), st.lists(st.tuples(st.integers(1, 150), st.floats(0, 3)), max_size=20))
-def test_a_seconds_worth_at_once_and_then_the_rate(
-    rate: int, texts: list[tuple[int, float]]
-) -> None:
-    speaker = Speaker(rate)
-    for lines, rest in texts:
-        speaker.speaks(lines)
-        speaker.clock.advance(rest)
-    for index, (asked, _, _) in enumerate(speaker.said):
-        count = 0
-        for _, said, lines in speaker.said[index:]:
-            count += lines
-            assert count <= rate * (1 + said - asked) + 0.01
 
 
 def texts(party: Party) -> list[str]:

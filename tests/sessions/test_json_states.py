@@ -10,15 +10,6 @@ from tests.support.exchange import Exchange, Transport, status
 from tests.support.transcript import play, scenes
 
 SCENES = r"""
-Two who speak JSON.
-    alice, bob enter in JSON
-    alice: to(name=Bob) -> paired(peer=bob) ; bob < paired(peer=alice)
-    alice: to(name=bob) -> error(of=to, code=already, text=You are already chatting with bob.)
-    alice: typing() ; bob < typing(from=alice)
-    alice: say(id=1, text=hi\nthere \u001b[2J)
-        bob < message(from=alice, text=hi\nthere [2J, time=[time])
-    bob: ack(seq=3) ; alice < status(id=1, status=confirmed)
-    alice: bye() -> free() ; bob < left(peer=alice, why=bye)
 One who speaks JSON and one who does not.
     alice enters in JSON
     bob: To:alice | hi |  |  To:carol -> You are chatting with alice.

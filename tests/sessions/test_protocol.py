@@ -40,13 +40,6 @@ Calls that no person could read are not told.
         bob < carol tried to reach you. | carol tried to reach you.
     1 second passes
     carol: To:bob -> bob is talking with someone else. ; bob < carol tried to reach you.
-A lost connection frees the peer and the name.
-    alice talks with bob
-    alice sends b'unfinished'
-    alice is lost ; bob < Quit.
-    bob: hello -> [nobody]
-    alice enters
-    alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
 Quit in the middle of a segment.
     alice talks with bob
     alice sends b'one\ntwo\nQuit\nthree\n' -> Quit | (closed)
@@ -77,29 +70,10 @@ Half closed and unpaired.
     third sends b'al\n/who\nhi' -> OK | Here: al
     third ends the input -> [first call] | (closed)
     third hangs up
-Half closed and paired.
-    alice talks with bob
-    alice sends b'one\nlast' ; bob < [now] alice: (one)
-    alice ends the input -> Listening. ; bob < [now] alice: (last)
-    bob: I see ; alice < [now] bob: (I see)
-    bob: /bye -> You are free. ; alice < Quit. | (closed)
 Quit then end of input.
     alice talks with bob
     alice sends b'Quit\n' -> Quit | (closed) ; bob < Quit.
     alice ends the input
-A call that the end of input finishes.
-    newcomer connects
-    newcomer sends b'alice\nTo:bob\nhello\nTo:carol' -> OK | You are chatting with bob.
-        bob < You are chatting with alice. | [now] alice: (hello)
-    newcomer ends the input -> You are chatting with carol. | Listening.
-        bob < Quit.
-        carol < You are chatting with alice.
-    carol: I hear you ; newcomer < [now] carol: (I hear you)
-    carol: /bye -> You are free. ; newcomer < Quit. | (closed)
-A goodbye that the end of input finishes.
-    alice talks with bob
-    alice sends b'/bye'
-    alice ends the input -> You are free. | (closed) ; bob < Quit.
 The end of input adds no line.
     alice talks with bob
     bob takes no more

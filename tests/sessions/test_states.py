@@ -34,22 +34,10 @@ Who has no name.
   * dave: foo() -> error(of=foo, code=no-such, text=No such command: foo)
   * carol: To:alice -> Say your name first. /help tells the rest.
   * dave: to(name=alice) -> error(of=to, code=bad-name, text=Say a name first.)
-  * carol: /to alice -> Say your name first. /help tells the rest.
   * carol: /who -> Here: alice
   * dave: who() -> who(names=[{"name": "alice", "paired": false}], more=0)
   * carol: /bye -> Say your name first. /help tells the rest.
-  * dave: bye() -> error(of=bye, code=bad-name, text=Say a name first.)
-  * carol: /dnd -> Say your name first. /help tells the rest.
-  * dave: dnd(on=true) -> error(of=dnd, code=bad-name, text=Say a name first.)
-  * carol: /ring off -> Say your name first. /help tells the rest.
-  * dave: ring(on=false) -> error(of=ring, code=bad-name, text=Say a name first.)
-  * carol: /block alice -> Say your name first. /help tells the rest.
-  * dave: block(name=alice) -> error(of=block, code=bad-name, text=Say a name first.)
-  * carol: /unblock alice -> Say your name first. /help tells the rest.
-  * dave: unblock(name=alice) -> error(of=unblock, code=bad-name, text=Say a name first.)
-  * dave: say(id=1, text=x) -> error(of=say, code=bad-name, text=Say a name first.)
   * dave: ack(seq=1) -> error(of=ack, code=bad-name, text=Say a name first.)
-  * dave: typing() -> error(of=typing, code=bad-name, text=Say a name first.)
   * dave: resume(key=x-y) -> error(of=resume, code=bad-key, text=No line is held for that key.)
   * dave: ping() -> pong()
   * carol: GET / HTTP/1.1
@@ -62,7 +50,6 @@ Who talks with nobody.
   * alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
   * ann: to(name=ben) -> paired(peer=ben) ; ben < paired(peer=ann)
   * alice: to: BOB  -> You are chatting with bob. ; bob < You are chatting with alice.
-  * ann: to(name=BEN) -> paired(peer=ben) ; ben < paired(peer=ann)
   * alice: /TO  bob  -> You are chatting with bob. ; bob < You are chatting with alice.
   * alice: To: -> Say who: To:bob
   * ann: to(name=) -> error(of=to, code=unknown, text=Say who: To:bob)
@@ -135,7 +122,6 @@ Who talks.
   * alice: hello ; bob < [now] alice: (hello)
   * alice:  ; bob < [now] alice: ()
   * alice:  To:carol ; bob < [now] alice: ( To:carol)
-  * alice:  /foo ; bob < [now] alice: ( /foo)
   * alice: quit ; bob < [now] alice: (quit)
   * alice: Quit  ; bob < [now] alice: (Quit )
   * alice: ] x: (y) ; bob < [now] alice: (] x: (y))
@@ -148,30 +134,14 @@ Who talks.
   * ann: quit() -> quit() | (closed) ; ben < left(peer=ann, why=quit)
   * alice: /quit -> Quit | (closed) ; bob < Quit.
 What fails keeps the pair.
-    alice talks with bob
     ann talks with ben in JSON
     dave talks with erin
-    alice: To:dave | To:nobody | To: | To:Alice | To:Bob | /foo bar | [long] | still there?
-        alice < dave is talking with someone else. | The user nobody does not exist.
-        alice < Say who: To:bob | Please don't try to talk with yourself.
-        alice < You are already chatting with bob.
-        alice < No such command: /foo. Type /help, or put a space first to say it.
-        alice < That line was not sent: it has over 65536 bytes.
-        bob < [now] alice: (still there?)
-        dave < alice tried to reach you.
     ann: to(name=Dave) -> error(of=to, code=busy, text=dave is talking with someone else.)
         dave < ann tried to reach you.
     ann: to(name=nobody) -> error(of=to, code=unknown, text=The user nobody does not exist.)
     ann: to(name=Ben) -> error(of=to, code=already, text=You are already chatting with ben.)
     ann: say(id=1, text=still there?)
         ben < message(from=ann, text=still there?, time=[time])
-Who was left may speak no more, and can be called.
-    alice talks with bob
-    ann talks with ben in JSON
-    alice: /bye | still there? -> You are free. | [first call] ; bob < Quit.
-    ann: bye() -> free() ; ben < left(peer=ann, why=bye)
-    bob: hello | To:ben -> [nobody] | You are chatting with ben. ; ben < paired(peer=bob)
-    ann: to(name=alice) -> paired(peer=alice) ; alice < You are chatting with ann.
 """
 
 

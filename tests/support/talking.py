@@ -126,20 +126,6 @@ class Talkers:
             says(one, str(number))
             assert other.text() == str(number)
 
-    def ring(self, name: str) -> None:
-        """Call before a replacement, and answer after it."""
-        one, other = self._comes(f"{name}-a"), self._comes(f"{name}-b", "/ring")
-        assert [one.line(), other.line(), other.line()[:9]] == ["OK", "OK", "Your line"]
-        for _ in self._numbers():
-            says(one, f"To:{name}-b")
-            assert one.line() == f"{name}-b's line is ringing."
-            assert other.line().startswith(f"{name}-a is calling")
-            self._wait_for_another()
-            other.calls(f"{name}-a")
-            assert one.line() == f"You are chatting with {name}-b."
-            says(one, "/bye")
-            assert (one.line(), other.line()) == ("You are free.", "Quit.")
-
     def be_deaf(self, name: str) -> None:
         """Read nothing until the end."""
         one, other = self._pair(name)
@@ -165,7 +151,7 @@ class Talkers:
 
 KINDS = (
     *(Talkers.chat, Talkers.count, Talkers.come_back),
-    *(Talkers.only_listen, Talkers.ring, Talkers.be_deaf),
+    *(Talkers.only_listen, Talkers.be_deaf),
 )
 
 

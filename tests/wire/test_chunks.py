@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatpair.codecs import plain
-from chatpair.codecs.cleaning import LONG, clean, is_clean
-from chatpair.exchange.messages import AnyEvent, Free, Message, Repeated, Say, Timestamp
+from chatpair.exchange.messages import AnyEvent, Free, Message, Repeated, Timestamp
 from chatpair.protocol import ChatProtocol
 from chatpair.wire.line_receiver import CHUNK, SHORT_CHUNK
 from tests.support.exchange import Exchange, Party, said
@@ -178,29 +177,3 @@ def test_a_chunk_stops_for_one_who_does_not_read(exchange: Exchange) -> None:
     alice.sends(b"x\n" * 30_000)
     assert len(bob.heard()) <= SHORT_CHUNK // 2
     assert alice.paused
-
-
-# What is looked for in a chunk is what is done to a line
-
-
-@given(st.lists(st.one_of(st.binary(max_size=8), HOSTILE, TEXT), max_size=5).map(b"".join))
-def test_what_is_clean(data: bytes) -> None:
-    line = data.replace(b"\n", b"")
-    is_text = clean(line).encode() == line
-    assert is_clean(line + b"\n") == is_text
-    assert is_clean(line + LONG * b"x\n") == is_text
-
-
-@given(st.lists(st.one_of(TEXT, COMMANDS, st.text("tToO:Quit/ ", max_size=5).map(str.encode))))
-def test_what_only_says(lines: list[bytes]) -> None:
-    says = all(isinstance(plain.parse(line.decode()), Say) for line in lines)
-    assert plain.only_says(b"".join(line + b"\n" for line in lines)) == says
-
-
-@given(st.lists(TEXT, min_size=1), st.integers(0, 2**33))
-def test_how_many_are_rendered(lines: list[bytes], seconds: int) -> None:
-    one_by_one = [plain.render(Message("bob", line.decode(), Timestamp(seconds))) for line in lines]
-    data = b"".join(line + b"\n" for line in lines)
-    together, count = plain.render_messages("bob", data, seconds)
-    assert count == len(lines)
-    assert together == b"".join(one_by_one)

@@ -11,12 +11,6 @@ A program's other commands are refused.
     alice: end() -> pong()
   * alice: to(name=bob) -> error(of=to, code=already, text=You have said all, and only listen.)
   * alice: bye() -> error(of=bye, code=already, text=You have said all, and only listen.)
-  * alice: who() -> error(of=who, code=already, text=You have said all, and only listen.)
-  * alice: typing() -> error(of=typing, code=already, text=You have said all, and only listen.)
-  * alice: name(name=carol)
-        alice < error(of=name, code=already, text=You have said all, and only listen.)
-  * alice: resume(key=x)
-        alice < error(of=resume, code=already, text=You have said all, and only listen.)
   * alice: end() -> error(of=end, code=already, text=You have said all, and only listen.)
 Who is paired listens on.
     alice talks with bob
@@ -63,22 +57,6 @@ A listener is gone when nothing is said to it.
     59 seconds pass
     alice: I am, but nobody reads this
     2 seconds pass ; bob < Quit. ; alice < (closed)
-A program listens on and acknowledges.
-    alice talks with bob in JSON
-    alice: end() -> pong()
-    bob: say(id=1, text=hello) ; alice < message(from=bob, text=hello, time=[time])
-    alice: ping() -> pong()
-    alice: ack(seq=3) ; bob < status(id=1, status=confirmed)
-    alice: quit() -> quit() | (closed) ; bob < left(peer=alice, why=quit)
-A program's late text has failed.
-    alice enters in JSON
-    alice talks with bob
-    alice: ack(seq=2)
-    alice: say(id=1, text=in time) -> status(id=1, status=handed) ; bob < [now] alice: (in time)
-    alice: end() -> pong()
-    alice: say(id=2, text=too late)
-        alice < error(of=say, code=already, text=You have said all, and only listen.)
-        alice < status(id=2, status=failed, why=nobody)
 A program leaves for good when its pair has ended.
     alice enters in JSON
     alice talks with bob

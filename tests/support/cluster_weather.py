@@ -3,7 +3,9 @@
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from random import Random
 from time import monotonic
 
@@ -45,18 +47,14 @@ class Weather:
         self._changes = [0] * count
         self._since: list[float | None] = [None] * count
         self._probes = 0
-        self._failed: list[BaseException] = []
         runs: list[Callable[[Random], None]] = [self._strike_engine]
-        runs += [
-            lambda chance, number=number: self._strike_node(number, chance)  # type: ignore[misc]
-            for number in range(count)
+        runs += [partial(self._strike_node, number) for number in range(count)]
+        pool = ThreadPoolExecutor(len(runs))
+        self._runs = [
+            pool.submit(run, Random(f"{seed} weather {index}")) for index, run in enumerate(runs)
         ]
-        self._threads = [
-            threading.Thread(target=self._run, args=(run, Random(f"{seed} weather {index}")))
-            for index, run in enumerate(runs)
-        ]
-        for thread in self._threads:
-            thread.start()
+        for strikes in self._runs:
+            strikes.add_done_callback(lambda _: self._over.set())  # be it as it failed
 
     def passes(self) -> None:
         """Let nothing more go wrong."""
@@ -65,25 +63,15 @@ class Weather:
     @property
     def is_over(self) -> bool:
         """Whether all is well again."""
-        return not any(thread.is_alive() for thread in self._threads)
+        return all(strikes.done() for strikes in self._runs)
 
     def calm(self) -> None:
         """Wait until all is well again."""
         self._over.set()
-        for thread in self._threads:
-            thread.join()
-        if not self._failed:
-            for number in range(len(self._doors)):
-                self._settle(number)
-        if self._failed:
-            raise self._failed[0]
-
-    def _run(self, run: Callable[[Random], None], chance: Random) -> None:
-        try:
-            run(chance)
-        except BaseException as why:
-            self._failed.append(why)
-            self._over.set()
+        for strikes in self._runs:
+            strikes.result()
+        for number in range(len(self._doors)):
+            self._settle(number)
 
     def _note(self, text: str) -> None:
         self.log.append(f"{monotonic():.3f} {text}")

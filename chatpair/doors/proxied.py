@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chatpair.exchange.exchange import Exchange
+from chatpair.exchange.visitors import Visitor
 
 PREFIX = "haproxy:"
 """What a description begins with; the rest describes the endpoint that the proxy connects to."""
@@ -106,7 +107,7 @@ def _address(host: str | bytes, port: int) -> IAddress:
 
 
 @implementer(IHalfCloseableProtocol)
-class ProxiedConnection(ProtocolWrapper):
+class ProxiedConnection(ProtocolWrapper, Visitor):
     """A connection that begins for whoever it is meant for when its header has come.
 
     Until then it is a visitor of the exchange, which counts it and ends it when that takes too
@@ -189,12 +190,6 @@ class ProxiedConnection(ProtocolWrapper):
 
     def no_name_came(self) -> None:
         self.refuse("no PROXY header")  # who says nothing is no proxy
-
-    def has_unread(self) -> bool:
-        return False
-
-    def drain(self) -> None:
-        """Do nothing: no line has come."""
 
     def stop(self) -> None:
         self.transport.loseConnection()

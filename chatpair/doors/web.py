@@ -22,6 +22,7 @@ from twisted.web.websocket import WebSocketResource
 from chatpair.doors.websocket import WebSocketTransport
 from chatpair.exchange.exchange import Exchange
 from chatpair.exchange.limits import host_of
+from chatpair.exchange.visitors import Visitor
 from chatpair.wire.turns import WEB_BYTES_A_TURN, read_no_more_at_once
 
 PAGE = {
@@ -192,7 +193,7 @@ class _Request(Request):
         super().process()
 
 
-class _Channel(http.HTTPChannel):
+class _Channel(http.HTTPChannel, Visitor):
     """An HTTP connection for one request without a body: so it can't queue anything.
 
     Until it is a WebSocket it counts as a connection to the chat that has no name yet, and has as
@@ -267,12 +268,6 @@ class _Channel(http.HTTPChannel):
             chat.visitors.went(self, self._host)
 
     # To the chat
-
-    def has_unread(self) -> bool:
-        return False
-
-    def drain(self) -> None:
-        """Do nothing: no request waits."""
 
     def stop(self) -> None:
         self.loseConnection()

@@ -32,24 +32,20 @@ class Visitor(Protocol):
 
     def has_unread(self) -> bool:
         """Tell whether the other end has said something that was not read yet."""
+        return False
 
     def no_name_came(self) -> None:
         """Close, because a name is overdue."""
 
     def drain(self) -> None:
         """Handle what has come already, within bounds, though flow control said to wait."""
+        return
 
     def stop(self) -> None:
         """Say that the server is stopping, and close."""
 
     def abort(self) -> None:
         """Close at once."""
-
-
-class Pinging(Protocol):
-    """A connection whose client is to say something from time to time."""
-
-    def no_line_came(self) -> None: ...
 
 
 class Visitors(set[Visitor]):
@@ -66,7 +62,7 @@ class Visitors(set[Visitor]):
             clock, settings.name_time, lambda visitor: visitor.no_name_came()
         )
         """Those whose name is waited for."""
-        self.silent: Delay[Pinging] = Delay(
+        self.silent: Delay[Any] = Delay(
             clock, SILENT_SECONDS, lambda visitor: visitor.no_line_came()
         )
         """Those who are to say something in time."""

@@ -15,7 +15,7 @@ from chatpair.exchange import messages
 from chatpair.exchange.exchange import Exchange
 from chatpair.exchange.messages import AnyEvent, Ending, Failing, Outcome
 from chatpair.exchange.names import Name
-from chatpair.exchange.user import LOST, Inbox, LinesTeller, Receipt, User
+from chatpair.exchange.user import LOST, Inbox, Receipt, User
 
 
 class RemoteInbox(Inbox):
@@ -72,11 +72,7 @@ class RemoteInbox(Inbox):
             who = self._home.uid_of(callee), callee.name, callee.inbox.host
             self._send(frames.Answered(self.uid, call, event, *who))
 
-    @property
-    def tell_lines(self) -> LinesTeller:
-        return self._tell_lines
-
-    def _tell_lines(self, sender: str, lines: bytes, seconds: float) -> int:
+    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> int:
         self._send(frames.Lines(self.uid, self._peer_uid, seconds, lines))
         return self.counted(lines.count(b"\n"))
 

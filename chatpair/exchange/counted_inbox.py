@@ -9,7 +9,7 @@ from chatpair.exchange import messages
 from chatpair.exchange.kept_events import KEPT_BYTES, Kept, text_bytes
 from chatpair.exchange.messages import AnyEvent, Failing, Outcome
 from chatpair.exchange.says import MOST_BYTES, Says
-from chatpair.exchange.user import Connection, Inbox, LinesTeller, Receipt, User
+from chatpair.exchange.user import Connection, Inbox, Receipt, User
 
 KEPT_STATUSES = 100
 """Statuses that a client has not acknowledged, after which they are put together before more
@@ -57,11 +57,7 @@ class CountedInbox(Inbox):
             self._statuses += isinstance(event, messages.Status)
         self.connection.tell(event)
 
-    @property
-    def tell_lines(self) -> LinesTeller:
-        return self._tell_lines
-
-    def _tell_lines(self, sender: str, lines: bytes, seconds: float) -> int:
+    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> int:
         texts = lines[:-1].decode().split("\n")
         for text in texts:
             self.tell(messages.Message(sender, text, messages.Timestamp(seconds)))

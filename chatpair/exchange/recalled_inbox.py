@@ -7,7 +7,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from chatpair.exchange.kept_events import Kept, text_bytes
 from chatpair.exchange.messages import AnyEvent, Free, Message, Named, Paired, Repeated, Timestamp
-from chatpair.exchange.user import Inbox, LinesTeller, Receipt, User
+from chatpair.exchange.user import Inbox, Receipt, User
 
 LATELY_SECONDS = 30.0
 """For how long a line may be on its way to a connection that is dead."""
@@ -73,11 +73,7 @@ class RecalledInbox(Inbox):
         self._pending = True
         self.connection.tell_for_receipt(event)
 
-    @property
-    def tell_lines(self) -> LinesTeller:
-        return self._tell_lines
-
-    def _tell_lines(self, sender: str, lines: bytes, seconds: float) -> int:
+    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> int:
         self.tell(Message(sender, lines[:-1].decode(), Timestamp(seconds)))
         return self.counted(lines.count(b"\n"))
 

@@ -12,8 +12,14 @@ from twisted.python.failure import Failure
 from txredisapi import ResponseError
 
 from chatpair.cluster.address import EngineAddress
-from chatpair.cluster.connect import Process, connect
-from chatpair.cluster.engine_connection import Connection, EngineAway, EngineRefuses, shown
+from chatpair.cluster.connect import (
+    Connection,
+    EngineAway,
+    EngineRefuses,
+    Process,
+    connect,
+    shown,
+)
 from chatpair.cluster.scripts import Script
 from chatpair.cluster.seldom import Seldom
 

@@ -3,7 +3,7 @@
 import pytest
 
 from chatpair.cluster import frames
-from chatpair.cluster.listing import LISTING_SECONDS
+from chatpair.cluster.questions import LISTING_SECONDS
 from tests.support.cluster_exchange import Network
 from tests.support.cluster_scenes import Across, play_across
 from tests.support.transcript import scenes

@@ -89,11 +89,6 @@ def test_an_option_that_is_wrong(options: list[str], message: str) -> None:
     assert message in refusal(*options)
 
 
-def test_the_version_is_told_and_that_is_all() -> None:
-    with pytest.raises(SystemExit):
-        parsed("--version")
-
-
 @pytest.mark.parametrize("missing", ["OpenSSL", "service_identity"])
 def test_an_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     monkeypatch.setitem(sys.modules, missing, None)

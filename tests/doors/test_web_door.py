@@ -5,14 +5,7 @@ import re
 from contextlib import suppress
 
 import pytest
-from wsproto.events import (
-    BytesMessage,
-    CloseConnection,
-    Event,
-    Ping,
-    Pong,
-    TextMessage,
-)
+from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 
 from tests.support.server import WEB, Client, Server
 from tests.support.web_client import WebClient, command, pieces

@@ -24,9 +24,3 @@ def test_a_port_that_is_not_shared_is_in_use() -> None:
         status, output = run("--port", f"epoll:{one.port}")
         assert status == 1
         assert "in use" in output
-
-
-def test_shared_is_yes_or_no() -> None:
-    status, output = run("--port", "epoll:0:shared=maybe")
-    assert status == 1
-    assert "shared=maybe: yes or no" in output

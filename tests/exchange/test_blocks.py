@@ -113,8 +113,6 @@ def test_blocks(exchange: Exchange, scene: str) -> None:
 # A name that another node has is blocked as it was typed; and there are no hosts of other nodes.
 SCENES_OF_ONE_NODE = """
 To whom somebody blocks they are busy, whatever they are.
-  * alice: /block Bob -> You have blocked bob.
-    bob: To:alice -> alice is talking with someone else.
   * alice: /dnd | /block Bob -> Nobody can call you now. | You have blocked bob.
     bob: To:alice -> alice is talking with someone else.
   * alice: /ring | /block Bob -> Your line rings when somebody calls. | You have blocked bob.

@@ -52,13 +52,6 @@ Who is answered has switched from whom they talked with.
     dave: typing() ; carol < typing(from=dave)
     alice: To:carol -> You are chatting with carol. ; carol < paired(peer=alice)
         dave < left(peer=carol, why=switched)
-Who is called meanwhile rings no more.
-    carol's call rings at alice
-    bob: To:carol -> You are chatting with carol.
-        alice < carol tried to reach you.
-        carol < You are chatting with bob.
-    alice: To:carol -> carol is talking with someone else. ; carol < alice tried to reach you.
-    30 seconds pass
 A caller takes the call back, whichever way.
     carol's call rings at alice
   * carol: /bye -> You are free. ; alice < carol tried to reach you.
@@ -71,14 +64,6 @@ A caller takes the call back, whichever way.
     30 seconds pass
   * carol is lost ; alice < carol tried to reach you.
     alice: To:carol -> The user carol does not exist.
-    30 seconds pass
-Who is called and goes does not answer.
-    carol's call rings at alice
-  * alice: Quit -> Quit | (closed) ; carol < alice does not answer.
-    carol: To:alice -> The user alice does not exist.
-    30 seconds pass
-  * alice is lost ; carol < alice does not answer.
-    carol: To:alice -> The user alice does not exist.
     30 seconds pass
 Both settings in JSON.
     alice, carol enter in JSON

@@ -136,22 +136,12 @@ What happened meanwhile is told in order.
         carol < bob is back.
         again < OK | You are chatting with alice. | [now] alice: (hi) | Quit.
         again < You are chatting with carol. | [now] carol: (hello)
-A free plain user who comes back.
-    bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
-    bob is lost
-    bob comes back as again ; again < OK | You are free.
 A half closed plain user may come back.
     alice talks with bob
     bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
     bob ends the input -> Listening.
     alice: one | Quit -> Quit | (closed) ; bob < [now] alice: (one) | Quit. | (closed)
     bob comes back as again ; again < OK | [now] alice (again): (one) | You are free.
-A plain line is taken over.
-    alice talks with bob
-    bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
-    alice: one ; bob < [now] alice: (one)
-    bob comes back as again -> Another connection has taken this line over. | (closed)
-        again < OK | [now] alice (again): (one) | You are chatting with alice.
 What was said to a plain user who never comes back has failed.
     alice enters in JSON
     bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.

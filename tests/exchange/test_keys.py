@@ -4,13 +4,7 @@ import pytest
 from mnemonic import Mnemonic
 from twisted.internet.task import Clock
 
-from chatpair.exchange.keys import (
-    NEAR_MISSES,
-    WRONG_KEYS,
-    Keyring,
-    token,
-    words,
-)
+from chatpair.exchange.keys import NEAR_MISSES, WRONG_KEYS, Keyring, token, words
 
 
 def test_words_are_three_of_a_list_that_people_can_type() -> None:

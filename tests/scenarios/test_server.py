@@ -75,24 +75,6 @@ def test_a_peer_that_never_reads_costs_little(server: Server) -> None:
     assert server.resident_kib() - before < 4_000
 
 
-@through("tcp:0:backlog=500", "epoll:0", "ssl")
-def test_many_that_connect_and_reset(server: Server) -> None:
-    alice, bob = server.pair()
-    for number in range(600):
-        client = Client(server.door)
-        if number % 2:
-            client.says(f"u{number}", "To:bob")
-        client.resets()
-    alice.says("hello")
-    while (line := bob.line()).endswith("tried to reach you."):
-        pass
-    assert line.endswith("alice: (hello)")
-    alice.says("/who")
-    while (line := alice.line()) != "Here: alice*, bob*":  # when the last resets are noticed
-        assert line.startswith("Here: alice*, bob*, u")
-        alice.says("/who")
-
-
 # Options
 
 

@@ -101,15 +101,6 @@ A full server.
     early: carol -> The server is full. | (closed)
     alice: Quit -> Quit | (closed) ; bob < Quit.
     carol enters
-Too many from one host.
-    the server has max_per_host=2
-    one, two, three connect from 192.0.2.7
-        three < There are too many connections from your address. | (closed)
-    other connects from 192.0.2.8
-    one is lost
-    two is lost
-    three is lost
-    late connects from 192.0.2.7
 The message of the day.
     the server has motd="Welcome.\nBe kind."
     alice connects

@@ -6,7 +6,9 @@ harmless, as entries are numbered, and scripts refuse what is older than the las
 """
 
 from collections import deque
+from collections.abc import Container
 from itertools import count
+from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet import defer
@@ -32,6 +34,8 @@ from chatpair.sessions.json import JsonSession
 
 if TYPE_CHECKING:
     from chatpair.cluster.engine_mesh import EngineMesh
+    from chatpair.cluster.lease import Lease
+    from chatpair.cluster.links import Links
 
 READY_SECONDS = 2.0
 """How long people wait at most until the new process has heard of the engine."""
@@ -86,9 +90,7 @@ class Others:
             listings=sorted(questions.listings),
         )
         if self._mesh is not None:
-            node.lease = _lease(self._mesh)
-            node.links = [_link(link) for link in self._mesh.links]
-            node.me, node.strangers = self._mesh.links.me, sorted(self._mesh.links._strangers)
+            node.lease, node.links = take_lease(self._mesh.lease), take_links(self._mesh.links)
         return node
 
     def session(self, session: Any) -> snapshot.CarriedSession | None:
@@ -157,9 +159,9 @@ class Others:
         for key, call in node.rings.items():
             calls._last_rings[people[key]] = call
         self._listings = node.listings
-        if self._mesh is not None and node.lease is not None:
-            _restore_lease(self._mesh, node.lease, self._exchange)
-            _restore_links(self._mesh, node)
+        if self._mesh is not None and node.lease is not None and node.links is not None:
+            restore_lease(self._mesh.lease, node.lease, self._exchange.users)
+            restore_links(self._mesh.links, node.links)
         self._directory._others = self._directory._mesh.members
 
     def restore_session(self, protocol: ChatProtocol, part: snapshot.CarriedSession) -> None:
@@ -233,9 +235,9 @@ def _user(one: User, inbox: RemoteInbox) -> snapshot.RemoteUser:
 # The mesh
 
 
-def _lease(mesh: "EngineMesh") -> snapshot.Lease:
-    lease, names, members = mesh.lease, mesh._names, mesh.lease._members
-    stay = lease._stay
+def take_lease(lease: "Lease") -> snapshot.Lease:
+    """Return what a node knows of its membership and names."""
+    names, members, stay = lease._names, lease._members, lease._stay
     return snapshot.Lease(
         seconds=lease._seconds,
         me=lease.me,
@@ -244,7 +246,7 @@ def _lease(mesh: "EngineMesh") -> snapshot.Lease:
         join=stay.join if stay is not None else 0,
         epoch=stay.epoch if stay is not None else b"",
         owns=stay is not None and stay is lease._owner,
-        until=lease.validity._until if lease.validity.left else None,
+        until=lease.validity._until if lease.validity._until != inf else None,
         is_cut_off=lease.validity.is_cut_off,
         settling_since=lease._settling_since,
         alive=sorted(members.alive),
@@ -254,17 +256,20 @@ def _lease(mesh: "EngineMesh") -> snapshot.Lease:
     )
 
 
-def _restore_lease(mesh: "EngineMesh", part: snapshot.Lease, exchange: Exchange) -> None:
-    """Be a member, or ask to be one, as the node that this is, whatever --node says."""
-    lease, names, validity = mesh.lease, mesh._names, mesh.lease.validity
+def restore_lease(lease: "Lease", part: snapshot.Lease, here: Container[str]) -> None:
+    """Be a member, or ask to be one, as the node that this is, whatever --node says.
+
+    Take the keys of the names of users here. Raises CantRead if the lease is another.
+    """
+    names, validity, clock = lease._names, lease.validity, lease._clock
     if part.seconds != lease._seconds:
         raise CantRead(f"it is a node with --lease {part.seconds:g}, which must stay")
     joining, members = lease._joining, lease._members
     joining._id = node_of(part.me)
     joining.me, joining.tries, joining._former = part.me, part.tries, part.former
-    mesh._engine.name = f"chatpair-{joining._id}"
+    lease._engine.name = f"chatpair-{joining._id}"
     names._turn = part.turn
-    names._releases = dict.fromkeys(key for key in part.doubtful if key not in exchange.users)
+    names._releases = dict.fromkeys(key for key in part.doubtful if key not in here)
     if part.join:
         lease._stay = Stay(part.me, part.join, part.epoch)
     lease._owner = lease._stay if part.owns else None
@@ -273,29 +278,34 @@ def _restore_lease(mesh: "EngineMesh", part: snapshot.Lease, exchange: Exchange)
     validity.is_cut_off = part.is_cut_off
     if part.until is not None:
         validity._until = part.until
-        left = part.until - exchange.clock.seconds()
-        validity._timer = exchange.clock.callLater(max(left, 0.0), validity._wait)
+        left = max(part.until - clock.seconds(), 0.0)  # noticed in a turn of its own
+        validity._timer = clock.callLater(left, validity._wait)
 
 
-def _link(link: Link) -> snapshot.Link:
-    return snapshot.Link(
-        inc=link.inc,
-        frames=link._frames,
-        entries=[*link._entries],
-        acked=link._acked,
-        taken=link.taken,
-        full=link.full,
-        slow=link.slow,
-        moved=link.moved,
-        waits_since=link.waits_since,
-    )
+def take_links(links: "Links") -> snapshot.Links:
+    """Return what is on its way to other nodes, and how far what came from them was taken."""
+    parts = [
+        snapshot.Link(
+            inc=link.inc,
+            frames=link._frames,
+            entries=[*link._entries],
+            acked=link._acked,
+            taken=link.taken,
+            full=link.full,
+            slow=link.slow,
+            moved=link.moved,
+            waits_since=link.waits_since,
+        )
+        for link in links
+    ]
+    return snapshot.Links(links.me, parts, sorted(links._strangers))
 
 
-def _restore_links(mesh: "EngineMesh", node: snapshot.Node) -> None:
-    links = mesh.links
-    links.me = links._inbox._me = node.me
-    links._strangers = {*node.strangers}
-    for part in node.links:
+def restore_links(links: "Links", taken: snapshot.Links) -> None:
+    """Go on with what is on its way, once the engine is there."""
+    links.me = links._inbox._me = taken.me
+    links._strangers = {*taken.strangers}
+    for part in taken.links:
         link = links._links[part.inc] = Link(part.inc)
         link._frames, link._entries = part.frames, deque(part.entries)
         link._frames_bytes = sum(map(len, part.frames))

@@ -267,6 +267,14 @@ class Link(Part):
     waits_since: float
 
 
+class Links(Part):
+    """cluster.links.Links."""
+
+    me: str
+    links: list[Link]
+    strangers: list[str]
+
+
 class Lease(Part):
     """cluster.lease.Lease, with what it has and the names."""
 
@@ -303,10 +311,7 @@ class Node(Part):
     listings: list[tuple[str, int]]
     """Who has asked who is at all nodes but there."""
     lease: Lease | None = None
-    links: list[Link] = []
-    me: str = ""
-    """As what the links were opened."""
-    strangers: list[str] = []
+    links: Links | None = None
 
 
 class Snapshot(Part):

@@ -106,6 +106,11 @@ class LeaseModel(RuleBasedStateMachine):
             node.lease.leave()
             self.start_anew(node_id)
 
+    @rule(node_id=any_id)
+    def hand_over(self, node_id: str) -> None:
+        if node := self.awake(node_id):
+            self.nodes[node_id] = self.world.hand_over(node)
+
     # The way to the engine
 
     @rule(node_id=any_id, is_slow=st.booleans())

@@ -88,6 +88,8 @@ class LinksModel(RuleBasedStateMachine):
         self.net.data.set_back = behind
         if not empty:
             self.net.data.streams.update(self.old)
+            # A Stream keeps its last id, so that none comes twice though the clock is set back.
+            self.net.data.last.update({key: all_[-1][0] for key, all_ in self.old.items() if all_})
 
     @rule(refuses=st.booleans())
     def refuse(self, refuses: bool) -> None:
@@ -109,6 +111,10 @@ class LinksModel(RuleBasedStateMachine):
         self.now[id_] = node.inc = f"{id_}{self.lives}"
         self.net.nodes[node.inc] = node
         node.links.opened(node.inc)
+
+    @rule(id_=ids)
+    def hand_over(self, id_: str) -> None:
+        self.node(id_).hand_over()
 
     @rule(id_=ids)
     def learn(self, id_: str) -> None:

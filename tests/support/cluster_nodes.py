@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import hiredis
+from msgspec.msgpack import decode, encode
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from txredisapi import ResponseError
@@ -15,6 +16,8 @@ from chatpair.cluster.lease import Lease
 from chatpair.cluster.mesh import MeshListener
 from chatpair.cluster.scripts import EPOCH, Script
 from chatpair.exchange.names import Name, parse
+from chatpair.handover import snapshot
+from chatpair.handover.cluster import restore_lease, take_lease
 from tests.support.engine import EngineClient
 
 LEASE = 10.0
@@ -302,6 +305,21 @@ class World:
         node.wire.connected = False
         process = node.wire.process.word
         self.store.limbo += [(process, script, rest) for script, rest, _ in node.wire.sent]
+
+    def hand_over(self, old: Node) -> Node:
+        """Let another process go on as a node, which knows only what a snapshot has."""
+        new = Node(self, "another")
+        new.users, new.told, new.members = old.users, old.told, old.members
+        taken = decode(encode(take_lease(old.lease)), type=snapshot.Lease)
+        restore_lease(new.lease, taken, new.users)
+        self.nodes.append(new)
+        is_connected, new.wire.is_slow = old.wire.connected, old.wire.is_slow
+        self.kill(old)
+        if is_connected:
+            new.wire.connect(new.lease)
+        for key in old.claiming:  # whoever has asked asks again
+            new.enter(key)
+        return new
 
     def wake(self, node: Node) -> None:
         """Let all that is late in a node happen."""

@@ -6,6 +6,8 @@ import msgspec
 from twisted.internet.task import Clock
 
 from chatpair.cluster.links import Links
+from chatpair.handover import snapshot
+from chatpair.handover.cluster import restore_links, take_links
 from tests.support.fake_engine import Data, FakeEngine
 
 LEASE = 10.0
@@ -19,9 +21,14 @@ class Node:
         self.got: list[tuple[str, Any]] = []
         self.room: list[tuple[str, bool]] = []  # who has room, or is slow or no more, and which
         self.unknown: list[str] = []
-        self.engine = FakeEngine(data)
+        self._clock, self._data = clock, data
+        self._begin()
+        self.links.opened(inc)
+
+    def _begin(self) -> None:
+        self.engine = FakeEngine(self._data)
         self.links = Links(
-            clock,
+            self._clock,
             self.engine,
             LEASE,
             self.received,
@@ -30,7 +37,19 @@ class Node:
             msgspec.msgpack.encode,
             msgspec.msgpack.Decoder(list[Any]).decode,
         )
-        self.links.opened(inc)
+
+    def hand_over(self) -> None:
+        """Go on as another process, which knows only what a snapshot has.
+
+        What was sent before is done in its time, and nobody hears of it.
+        """
+        taken = msgspec.msgpack.encode(take_links(self.links))
+        for wire in (self.engine.commands, self.engine.reads):
+            wire.is_up = False
+        self.links.stop()
+        self._begin()
+        restore_links(self.links, msgspec.msgpack.decode(taken, type=snapshot.Links))
+        self.links.opened(self.inc)
 
     def sends(self, inc: str, *frames: Any) -> None:
         """Send frames to another node."""

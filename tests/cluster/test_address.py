@@ -100,12 +100,6 @@ def test_no_text_of_it_has_the_password(url: str, text: str) -> None:
     assert "secret" not in repr(address)
 
 
-def test_credentials_from_elsewhere() -> None:
-    address = EngineAddress.parse("redis://bob@h")
-    both = [(a.user, a.password) for a in map(address.with_credentials, ("pw", "eve:p:w", ":pw"))]
-    assert both == [("bob", "pw"), ("eve", "p:w"), ("", "pw")]
-
-
 @given(st.text(), st.sampled_from(["redis://", "rediss://u:secret@", "unix://", ""]))
 def test_any_text_is_read_or_refused(text: str, start: str) -> None:
     told: list[str] = []

@@ -39,14 +39,14 @@ def test_where_the_password_comes_from(monkeypatch: pytest.MonkeyPatch, tmp_path
         return address.user, address.password
 
     file = tmp_path / "auth"
-    file.write_text("bob:file\nnotes\n")
-    assert credentials("redis://:url@h") == ("", "url")
-    assert credentials("redis://h", "--cluster-auth", str(file)) == ("bob", "file")
+    file.write_text("bob:fi:le\nnotes\n")
     monkeypatch.setenv("CHATPAIR_CLUSTER_AUTH", "environment")
     assert credentials("redis://h") == ("", "environment")
     assert credentials("redis://eve@h") == ("eve", "environment")
+    monkeypatch.setenv("CHATPAIR_CLUSTER_AUTH", ":environment")
+    assert credentials("redis://eve@h") == ("", "environment")
     assert credentials("redis://:url@h") == ("", "url")
-    assert credentials("redis://h", "--cluster-auth", str(file)) == ("bob", "file")
+    assert credentials("redis://h", "--cluster-auth", str(file)) == ("bob", "fi:le")
 
 
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:

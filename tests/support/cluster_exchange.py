@@ -27,7 +27,6 @@ class Link:
         self._network = network
         self._ends = source, target
         self.waiting: deque[bytes] = deque()
-        self.delay = 0.0
         self.held = False
         self.limit = 1_000_000  # frames after which it is full
         self.full = self.slow = False
@@ -45,7 +44,7 @@ class Link:
         self.waiting.append(frames.encode([frame]))
         self._room_changed()
         if not self.held:
-            self._network.clock.callLater(self.delay, self._arrive)
+            self._network.clock.callLater(0, self._arrive)
 
     def _arrive(self) -> None:
         if self.waiting and not self.held:

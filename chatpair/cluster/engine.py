@@ -29,7 +29,7 @@ SHORTEST_WAIT, LONGEST_WAIT = 0.25, 1.0
 """Seconds between tries to connect."""
 
 _Told = Callable[[], object]
-_ToldWhy = Callable[[EngineRefuses], object]
+_ToldWhy = Callable[[str], object]
 
 _log = Logger()
 
@@ -149,7 +149,7 @@ class Engine:
                 why = _reason(error)
                 self._disconnect(why)
                 if isinstance(why, EngineRefuses) and not self._was_connected:
-                    _call(refused, EngineRefuses(f"The engine at {self.address} {why}"))
+                    _call(refused, f"The engine at {self.address} {why}")
                     return
                 if tries == 0 or not self._was_connected:
                     _call(lost)

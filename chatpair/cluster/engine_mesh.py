@@ -8,7 +8,7 @@ from twisted.logger import Logger
 
 from chatpair.cluster import frames
 from chatpair.cluster.address import EngineAddress
-from chatpair.cluster.engine import Engine, EngineRefuses
+from chatpair.cluster.engine import Engine
 from chatpair.cluster.engine_names import EngineNames
 from chatpair.cluster.frames import Frame
 from chatpair.cluster.lease import Lease
@@ -26,6 +26,9 @@ class EngineMesh:
 
     listener: MeshListener
     """The exchange, which must be there before start."""
+
+    refused: Callable[[str], object]
+    """Ends the process, as this node can't be a member; takes why, in a line."""
 
     def __init__(self, reactor: Any, address: EngineAddress, node_id: str, lease: float) -> None:
         """Take where the engine is, what this node is called, and the seconds of a lease."""
@@ -48,7 +51,6 @@ class EngineMesh:
         self.send = self.links.send
         self.is_full = self.links.is_full
         self.is_slow = self.links.is_slow
-        self._refused: Callable[[str], object]
 
     @property
     def me(self) -> str:
@@ -89,10 +91,10 @@ class EngineMesh:
         return inc if inc is None or inc == self.me or self.lease.meet(inc) else None
 
     def start(self, refused: Callable[[str], object]) -> None:
-        """Join, and stay; call refused with one line if that can never be."""
-        self._refused = refused
+        """Join, and stay; `refused` is called if that can never be."""
+        self.refused = refused
         self.lease.exchange = self.listener
-        self._engine.start(self.lease.connected, self.lease.lost, self.refused)
+        self._engine.start(self.lease.connected, self.lease.lost, refused)
 
     def stop(self) -> "Deferred[None]":
         """Leave, once what was to be told to others in this turn is told."""
@@ -131,7 +133,3 @@ class EngineMesh:
         _log.info("The other nodes are now: {ids}", event="nodes", ids=ids)
         self.links.members_changed(members)
         self.listener.members_changed(members)
-
-    def refused(self, why: EngineRefuses) -> None:
-        """End the process: this node can't be a member."""
-        self._refused(str(why))

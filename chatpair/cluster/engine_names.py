@@ -11,12 +11,11 @@ from twisted.python.failure import Failure
 from chatpair.cluster.engine import Engine
 from chatpair.cluster.mesh import NotReady, Stay
 from chatpair.cluster.scripts import KEYS, LOCATE, NAMES, PREFIX, SWEEP
+from chatpair.exchange.directory import Claimed
 from chatpair.exchange.names import Name
 
 BATCH = 200
 """Claims and releases that the engine does in one go."""
-
-Outcome = Literal["yours", "taken", "later"]
 
 _log = Logger()
 
@@ -25,9 +24,9 @@ class _Claim(NamedTuple):
     name: Name
     mode: Literal["new", "again"]
     """Whether a user is to be here by that name, or is already."""
-    answer: "Deferred[Outcome]"
+    answer: "Deferred[Claimed]"
 
-    def fire(self, outcome: Outcome) -> None:
+    def fire(self, outcome: Claimed) -> None:
         """Answer, unless that is of no use any more."""
         if not self.answer.called:
             self.answer.callback(outcome)
@@ -80,18 +79,18 @@ class EngineNames:
 
     # The node asks:
 
-    def claim(self, name: Name) -> "Deferred[Outcome]":
+    def claim(self, name: Name) -> "Deferred[Claimed]":
         """Ask for a name, which nobody has here, nor asks for; this must be open.
 
         "later" means that the engine is away by then or has lost its data; it is then sure to be
         released. If the Deferred is cancelled, the name is released once it is ours.
         """
-        answer: Deferred[Outcome] = Deferred(lambda _: self.release(name))
+        answer: Deferred[Claimed] = Deferred(lambda _: self.release(name))
         self._wait(_Claim(name, "new", answer))
         self._flush()
         return answer
 
-    def claim_again(self, names: list[Name]) -> "Deferred[list[Outcome]]":
+    def claim_again(self, names: list[Name]) -> "Deferred[list[Claimed]]":
         """Ask for names of users that are here, also while the engine settles.
 
         "later" means that this was closed before it was known. Of users that leave meanwhile the
@@ -193,11 +192,11 @@ class EngineNames:
         releases, self._releasing = self._releasing, []
         unwanted, self._unwanted = self._unwanted, set()
         is_done = reply[0] == b"MEMBER"
-        outcomes: list[Outcome] = ["later"] * len(sent)
+        outcomes: list[Claimed] = ["later"] * len(sent)
         if is_done:
             outcomes = [each.decode() for each in reply[1:]]
         uncertain = [] if is_done else releases
-        answers: list[tuple[_Claim, Outcome]] = []
+        answers: list[tuple[_Claim, Claimed]] = []
         for (key, claim), outcome in zip(sent.items(), outcomes, strict=True):
             is_again = claim.mode == "again"
             if key in unwanted:

@@ -22,14 +22,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from txredisapi import ResponseError
 
-from chatpair.cluster.engine import Engine, EngineAway, EngineRefuses
-from chatpair.cluster.engine_names import EngineNames, Outcome
+from chatpair.cluster.engine import Engine, EngineAway
+from chatpair.cluster.engine_names import EngineNames
 from chatpair.cluster.joining import Joining
 from chatpair.cluster.members import Members
 from chatpair.cluster.mesh import MeshListener, Stay
 from chatpair.cluster.scripts import HEARTBEAT, JOIN, KEYS, LEAVE, SWEEP
 from chatpair.cluster.validity import SILENCE, Validity
 from chatpair.exchange.delay import Delay
+from chatpair.exchange.directory import Claimed
 from chatpair.exchange.names import Name
 
 INTERVAL = 0.1
@@ -56,8 +57,8 @@ class LeaseListener(Protocol):
     def opened(self, *, anew: bool) -> None:
         """Read the inbox: the engine is there again, and this node still a member, or anew."""
 
-    def refused(self, why: EngineRefuses) -> None:
-        """Stop: this node can't be a member."""
+    def refused(self, why: str) -> object:
+        """Stop: this node can't be a member, as one line says."""
 
 
 @dataclass(eq=False, repr=False)
@@ -143,11 +144,11 @@ class Lease:
 
     # The node asks:
 
-    def claim(self, name: Name) -> "Deferred[Outcome]":
+    def claim(self, name: Name) -> "Deferred[Claimed]":
         """Ask for a name, which may be cancelled; "later" if it can't be claimed in time."""
         return Deferred.fromCoroutine(self._claim(name))
 
-    async def _claim(self, name: Name) -> Outcome:
+    async def _claim(self, name: Name) -> Claimed:
         may_wait = not self._stopped and (self._engine.connected or not self._tried)
         if not self.ready and may_wait:
             await self.until_ready()
@@ -263,7 +264,7 @@ class Lease:
             self._be_reborn()
         elif why := self._joining.refused(kind, rest, now):
             self._stopped = True
-            self._listener.refused(EngineRefuses(why))
+            self._listener.refused(why)
 
     def _hear(self, reply: list[Any], sent: float, now: float, *, joined: bool) -> None:
         """Take what an answer tells a member."""
@@ -362,7 +363,7 @@ class Lease:
             return
         names = self.exchange.names()
 
-        def answered(outcomes: list[Outcome]) -> None:
+        def answered(outcomes: list[Claimed]) -> None:
             self._claims_again = False
             if stay is self._stay:
                 for name, outcome in zip(names, outcomes, strict=True):

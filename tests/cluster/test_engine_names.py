@@ -9,8 +9,9 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from chatpair.cluster import scripts
-from chatpair.cluster.engine_names import BATCH, Outcome
+from chatpair.cluster.engine_names import BATCH
 from chatpair.cluster.mesh import NotReady
+from chatpair.exchange.directory import Claimed
 from chatpair.exchange.names import NameIndex, parse
 from tests.support.cluster_nodes import LEASE, STEP, Store, World
 
@@ -130,7 +131,7 @@ def test_who_asks_for_more_when_all_is_claimed_again_has_no_batch_beside_another
     other.enter("ann")
     one.wire.is_slow = True
 
-    def ask_for_more(outcomes: list[Outcome]) -> None:
+    def ask_for_more(outcomes: list[Claimed]) -> None:
         assert outcomes == ["taken", "taken"]
         for name in names:
             one.directory.release(name)

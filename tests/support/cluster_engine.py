@@ -5,7 +5,7 @@ from typing import Any, Self
 from twisted.internet.defer import Deferred
 
 from chatpair.cluster.address import EngineAddress
-from chatpair.cluster.engine import Engine, EngineRefuses
+from chatpair.cluster.engine import Engine
 from tests.support.reactor import Reactor
 
 
@@ -32,8 +32,8 @@ class Kept:
         else:
             self.failed_tries += 1
 
-    def _refused(self, why: EngineRefuses) -> None:
-        self.refusal = str(why)
+    def _refused(self, why: str) -> None:
+        self.refusal = why
 
     def connects(self) -> None:
         """Start, and wait until it is connected."""

@@ -10,11 +10,12 @@ from twisted.internet.task import Clock
 from txredisapi import ResponseError
 
 from chatpair.cluster.connect import Process
-from chatpair.cluster.engine import Engine, EngineAway, EngineRefuses
-from chatpair.cluster.engine_names import EngineNames, Outcome
+from chatpair.cluster.engine import Engine, EngineAway
+from chatpair.cluster.engine_names import EngineNames
 from chatpair.cluster.lease import Lease
 from chatpair.cluster.mesh import MeshListener
 from chatpair.cluster.scripts import EPOCH, Script
+from chatpair.exchange.directory import Claimed
 from chatpair.exchange.names import Name, parse
 from chatpair.handover import snapshot
 from chatpair.handover.cluster import restore_lease, take_lease
@@ -192,15 +193,15 @@ class Node:
         self.lease = Lease(self.clock, engine, self.directory, self, node_id, lease)
         self.lease.exchange = cast(MeshListener, self)
 
-    def enter(self, text: str) -> "list[Outcome]":
+    def enter(self, text: str) -> "list[Claimed]":
         """Claim a name for a user; the list gets the outcome."""
-        outcomes: list[Outcome] = []
+        outcomes: list[Claimed] = []
         name = parse(text)
         if name.key in self.users or name.key in self.claiming:
             return ["taken"]
         self.claiming.add(name.key)
 
-        def claimed(outcome: Outcome) -> None:
+        def claimed(outcome: Claimed) -> None:
             self.claiming.remove(name.key)
             outcomes.append(outcome)
             if outcome == "yours":
@@ -245,8 +246,8 @@ class Node:
         self.told.append(f"expelled {name}")
         self.leave(name.key)
 
-    def refused(self, why: EngineRefuses) -> None:
-        self.told.append(str(why))
+    def refused(self, why: str) -> None:
+        self.told.append(why)
 
 
 class World:

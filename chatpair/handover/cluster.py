@@ -70,15 +70,7 @@ class Others:
             numbers=[next(numbers) for numbers in counts],
             uids={here[one]: uid for one, uid in users._uid_of.items() if one in here},
             calls=[
-                snapshot.PendingCall(
-                    caller=here[one.caller],
-                    number=one.number,
-                    text=one.text,
-                    key=one.key,
-                    inc=one.inc,
-                    late=one.late,
-                    due=calls._slow.due_of(one),
-                )
+                snapshot.PendingCall.of(one, caller=here[one.caller], due=calls._slow.due_of(one))
                 for one in calls._pending.values()
             ],
             rings={here[one]: call for one, call in calls._last_rings.items() if one in here},
@@ -97,30 +89,17 @@ class Others:
         """Return what there is of a session, if the user is at another node."""
         if session not in self._directory.tunnels._ends.values():
             return None
-        return snapshot.CarriedSession(
-            inc=session._way.inc,
-            number=session._way.number,
-            counting=session._before.counting,
-            on_way=session._on_way,
-            part=session._part,
-            untold=session._untold,
+        way, counting = session._way, session._before.counting
+        return snapshot.CarriedSession.of(
+            session, inc=way.inc, number=way.number, counting=counting
         )
 
     def transport(self, far: Any) -> snapshot.FarTransport | None:
         """Return what there is of a transport, if the client is at another node."""
         if not isinstance(far, FarTransport) or far.disconnecting or far.disconnected:
             return None
-        return snapshot.FarTransport(
-            inc=far._way.inc,
-            number=far._way.number,
-            host=far._host,
-            is_private=ISSLTransport.providedBy(far),
-            on_way=far._on_way,
-            producer_waits=far._producer_waits,
-            unread=far._unread,
-            input_ended=far._input_ended,
-            input_was_cut=far.input_was_cut,
-        )
+        way, is_private = far._way, ISSLTransport.providedBy(far)
+        return snapshot.FarTransport.of(far, inc=way.inc, number=way.number, is_private=is_private)
 
     # What is restored
 
@@ -130,11 +109,8 @@ class Others:
             one, inbox = self._directory.users.add(part.inc, part.uid, part.name, part.host)
             people[f"{part.uid} {part.inc}"] = one
             one.since, one.can_call, one.away_told = part.since, part.can_call, part.away_told
-            inbox.ring_call, inbox.pair_call = part.ring_call, part.pair_call
-            inbox._peer, inbox._peer_uid = self._exchange.users.get(part.peer), part.peer_uid
-            inbox._settled = part.settled
-            inbox.far_full, inbox.far_away = part.far_full, part.far_away
-            inbox._told_full = part.told_full
+            part.copy_to(inbox, "name", "since", "can_call", "away_told", "peer")
+            inbox._peer = self._exchange.users.get(part.peer)
         return people
 
     def restore(
@@ -170,7 +146,7 @@ class Others:
             protocol.session = JsonSession(protocol)
         session = CarriedSession(protocol, self._way(part))
         self._directory.tunnels._ends[part.inc, part.number] = session
-        session._on_way, session._part, session._untold = part.on_way, part.part, part.untold
+        part.copy_to(session, "inc", "number", "counting")
 
     def restore_transport(
         self, part: snapshot.FarTransport, protocol: ChatProtocol, output: bytes
@@ -213,22 +189,13 @@ class Others:
 
 
 def _user(one: User, inbox: RemoteInbox) -> snapshot.RemoteUser:
-    return snapshot.RemoteUser(
-        inc=inbox.inc,
-        uid=inbox.uid,
+    return snapshot.RemoteUser.of(
+        inbox,
         name=one.name,
-        host=inbox.host,
         since=one.since,
         can_call=one.can_call,
         away_told=one.away_told,
-        ring_call=inbox.ring_call,
-        pair_call=inbox.pair_call,
         peer=inbox._peer.name.key if inbox._peer is not None else GONE,
-        peer_uid=inbox._peer_uid,
-        settled=inbox._settled,
-        far_full=inbox.far_full,
-        far_away=inbox.far_away,
-        told_full=inbox._told_full,
     )
 
 
@@ -284,20 +251,7 @@ def restore_lease(lease: "Lease", part: snapshot.Lease, here: Container[str]) ->
 
 def take_links(links: "Links") -> snapshot.Links:
     """Return what is on its way to other nodes, and how far what came from them was taken."""
-    parts = [
-        snapshot.Link(
-            inc=link.inc,
-            frames=link._frames,
-            entries=[*link._entries],
-            acked=link._acked,
-            taken=link.taken,
-            full=link.full,
-            slow=link.slow,
-            moved=link.moved,
-            waits_since=link.waits_since,
-        )
-        for link in links
-    ]
+    parts = [snapshot.Link.of(link, entries=[*link._entries]) for link in links]
     return snapshot.Links(links.me, parts, sorted(links._strangers))
 
 
@@ -307,10 +261,9 @@ def restore_links(links: "Links", taken: snapshot.Links) -> None:
     links._strangers = {*taken.strangers}
     for part in taken.links:
         link = links._links[part.inc] = Link(part.inc)
-        link._frames, link._entries = part.frames, deque(part.entries)
+        part.copy_to(link, "entries")
+        link._entries = deque(part.entries)
         link._frames_bytes = sum(map(len, part.frames))
         link._entries_bytes = sum(map(len, part.entries))
-        link._acked = link._sent = part.acked
-        link.taken, link.full = part.taken, part.full
-        link.slow, link.moved, link.waits_since = part.slow, part.moved, part.waits_since
+        link._sent = part.acked
     links._ticking.start(links._tick_seconds, now=False)

@@ -131,7 +131,7 @@ def _address(peer: object) -> tuple[str, int] | None:
 def _telnet(telnet: TelnetFilter | None) -> snapshot.Telnet | None:
     if telnet is None:
         return None
-    return snapshot.Telnet(telnet._step.__name__, telnet._verb, telnet._tail, telnet._refused)
+    return snapshot.Telnet.of(telnet, step=telnet._step.__name__)
 
 
 def _session(
@@ -202,8 +202,7 @@ def _restore(protocol: ChatProtocol, taken: snapshot.Connection) -> None:
     if taken.telnet is not None:
         protocol._telnet = telnet = TelnetFilter(protocol.answerTelnet)
         telnet._step = getattr(telnet, taken.telnet.step)
-        telnet._verb, telnet._tail = taken.telnet.verb, taken.telnet.tail
-        telnet._refused = taken.telnet.refused
+        taken.telnet.copy_to(telnet, "step")
         read_no_more_at_once(protocol.transport, TELNET_BYTES_A_TURN)
     outgoing = protocol.outgoing
     outgoing.full, outgoing._unhanded = taken.full, taken.unhanded

@@ -1,7 +1,7 @@
 """What the exchange knows, taken into a snapshot, and an exchange that knows it.
 
 Here is read and set what each part else keeps for itself: a copy of all is what this is for.
-tests/handover/test_whole.py tells when one has something new.
+tests/handover/test_models.py tells when one has something new.
 """
 
 from bisect import insort
@@ -16,7 +16,6 @@ from chatpair.exchange.kept_events import text_bytes
 from chatpair.exchange.limits import Pace
 from chatpair.exchange.messages import Status
 from chatpair.exchange.names import Name
-from chatpair.exchange.says import Says
 from chatpair.handover import snapshot
 from chatpair.handover.snapshot import GONE, Snapshot
 
@@ -103,19 +102,8 @@ def _wrong_passwords(factory: Exchange) -> Any:
 
 
 def _user(one: user.User, receipts: Receipts) -> snapshot.User:
-    pace = one.pace
-    return snapshot.User(
-        one.name,
-        _inbox(one.inbox, receipts),
-        one.since,
-        one.came_from,
-        one.settings,
-        one.key,
-        (pace.due, pace.slowed, pace._since) if pace is not None else None,
-        one.can_call,
-        one.away_told,
-        one._calls_told,
-    )
+    pace = (one.pace.due, one.pace.slowed, one.pace._since) if one.pace is not None else None
+    return snapshot.User.of(one, inbox=_inbox(one.inbox, receipts), pace=pace)
 
 
 def _inbox(
@@ -125,31 +113,18 @@ def _inbox(
     match inbox:
         case recalled_inbox.RecalledInbox():
             lately = [(told.at, told.message, told.again) for told in inbox._lately]
-            return snapshot.RecalledInbox(
-                inbox.host,
-                waiting,
-                inbox._lost_at,
-                inbox._pending,
-                inbox._peer,
-                lately,
-                list(inbox._waiting),  # type: ignore[arg-type]  # the others are answers
+            return snapshot.RecalledInbox.of(
+                inbox, receipts=waiting, lately=lately, waiting=list(inbox._waiting)
             )
         case counted_inbox.CountedInbox():
             kept = [
                 (event, receipts.numbers_of([receipt])[0] if receipt is not None else None)
                 for event, receipt in inbox._kept
             ]
-            says = _says(inbox._says)
-            return snapshot.CountedInbox(inbox.host, inbox.pair, inbox.seq, says, kept)  # type: ignore[arg-type]
+            says = snapshot.Says.of(inbox._says, open=list(inbox._says._open))
+            return snapshot.CountedInbox.of(inbox, says=says, kept=kept)
         case _:
             return snapshot.Inbox(inbox.host, waiting)
-
-
-def _says(says: Says) -> snapshot.Says:
-    open_ = list(says._open)
-    return snapshot.Says(
-        says.got, says._told, says._forgotten, open_, says._settled, says.due, says._runs
-    )
 
 
 def _keyring(ring: keys.Keyring[user.User]) -> snapshot.Keyring:
@@ -214,9 +189,7 @@ class _Restored:
         one = users[part.name.key] = user.User(part.name, user.Inbox(user.LOST), part.since)
         users._names.add(one.name)
         insort(users._keys, one.name.key)
-        one.came_from, one.settings, one.key = part.came_from, part.settings, part.key
-        one.can_call, one.away_told = part.can_call, part.away_told
-        one._calls_told = part.calls_told
+        part.copy_to(one, "inbox", "pace")
         rate = self._factory.settings.rate
         if rate:
             one.pace = Pace(self._clock, rate, *(part.pace or ()))
@@ -224,23 +197,18 @@ class _Restored:
     def _inbox(
         self, part: snapshot.Inbox | snapshot.RecalledInbox | snapshot.CountedInbox
     ) -> user.Inbox:
+        if isinstance(part, snapshot.CountedInbox):
+            return self._counted(part)
         inbox = user.Inbox(user.LOST)
-        match part:
-            case snapshot.RecalledInbox():
-                inbox = self._recalled(part, inbox)
-            case snapshot.CountedInbox():
-                inbox = self._counted(part)
-            case snapshot.Inbox():
-                inbox._receipts = tuple(self._receipts[one] for one in part.receipts)
         inbox.host = part.host
-        return inbox
+        inbox._receipts = tuple(self._receipts[one] for one in part.receipts)
+        return inbox if isinstance(part, snapshot.Inbox) else self._recalled(part, inbox)
 
     def _recalled(
         self, part: snapshot.RecalledInbox, before: user.Inbox
     ) -> recalled_inbox.RecalledInbox:
         inbox = recalled_inbox.RecalledInbox(before, self._clock)
-        inbox._receipts = tuple(self._receipts[one] for one in part.receipts)
-        inbox._lost_at, inbox._pending, inbox._peer = part.lost_at, part.pending, part.peer
+        part.copy_to(inbox, "receipts", "lately", "waiting")
         for told in part.lately:
             inbox._keep(recalled_inbox._Told(*told))
         if any(again for _, _, again in part.lately):
@@ -251,16 +219,13 @@ class _Restored:
 
     def _counted(self, part: snapshot.CountedInbox) -> counted_inbox.CountedInbox:
         inbox = counted_inbox.CountedInbox(user.LOST)
-        inbox.pair, inbox.seq = part.pair, part.seq
+        part.copy_to(inbox, "says", "kept")
+        part.says.copy_to(inbox._says, "open")
+        inbox._says._open.extend(part.says.open)
         for event, number in part.kept:
             receipt = self._receipts[number] if number is not None else None
             inbox._kept.append((event, receipt), text_bytes(event))
             inbox._statuses += isinstance(event, Status)
-        says = inbox._says
-        says.got, says._told, says._forgotten = part.says.got, part.says.told, part.says.forgotten
-        says._open.extend(part.says.open)
-        says._settled.update(part.says.settled)
-        says.due, says._runs = part.says.due, part.says.runs
         return inbox
 
     def _hold(self, held: HeldLines, taken: Snapshot) -> None:

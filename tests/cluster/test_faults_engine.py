@@ -8,7 +8,6 @@ from pathlib import Path
 import hiredis
 import pytest
 
-from benchmarks.servers import free_port
 from tests.support.clients import spins_until
 from tests.support.cluster import NOT_READY, SHORT, Cluster, Listener, pair
 from tests.support.engine import Engine, EngineClient, permissions
@@ -96,6 +95,8 @@ def test_a_node_that_alone_is_cut_off_is_taken_for_dead_and_comes_back(
 
 # An engine that is away, or as one that is: nobody can have a name, and all else goes on
 
+Outage = Callable[[Engine, Cluster], AbstractContextManager[None]]
+
 
 @contextmanager
 def is_cut_off(engine: Engine, cluster: Cluster) -> Iterator[None]:
@@ -113,82 +114,76 @@ def hangs(engine: Engine, cluster: Cluster) -> Iterator[None]:
     engine.thaw()
 
 
-@contextmanager
-def configured(engine: Engine, option: str, value: str | int, usual: str | int) -> Iterator[None]:
-    """Let an option of the engine's have another value."""
-    assert engine.command("CONFIG", "SET", option, value) == b"OK"
-    yield
-    assert engine.command("CONFIG", "SET", option, usual) == b"OK"
+def told(begin: str, end: str) -> Outage:
+    """Return what an engine may be as it is told to, by commands with semicolons between."""
 
+    @contextmanager
+    def outage(engine: Engine, cluster: Cluster) -> Iterator[None]:
+        for commands in (begin, end):
+            for command in commands.split("; "):
+                assert engine.command(*command.split()) == b"OK"
+            if commands is begin:
+                yield
 
-def has_no_replica(engine: Engine, cluster: Cluster) -> AbstractContextManager[None]:
-    return configured(engine, "min-replicas-to-write", 1, 0)
-
-
-def is_full(engine: Engine, cluster: Cluster) -> AbstractContextManager[None]:
-    return configured(engine, "maxmemory", 1, 0)
-
-
-@contextmanager
-def is_a_replica(engine: Engine, cluster: Cluster) -> Iterator[None]:
-    assert engine.command("REPLICAOF", "127.0.0.1", free_port()) == b"OK"
-    yield
-    assert engine.command("REPLICAOF", "NO", "ONE") == b"OK"
-
-
-@contextmanager
-def is_a_replica_without_its_master(engine: Engine, cluster: Cluster) -> Iterator[None]:
-    with configured(engine, "replica-serve-stale-data", "no", "yes"), is_a_replica(engine, cluster):
-        yield
+    return outage
 
 
 @contextmanager
 def cannot_save(engine: Engine, cluster: Cluster) -> Iterator[None]:
     (engine.folder / "dump.rdb" / "in-the-way").mkdir(parents=True, exist_ok=True)
-    with configured(engine, "save", "3600 1", ""):
-        engine.command("BGSAVE")
-        spins_until(lambda: b"last_bgsave_status:err" in engine.command("INFO", "persistence"))
-        yield
+    assert engine.command("CONFIG", "SET", "save", "3600 1") == b"OK"
+    engine.command("BGSAVE")
+    spins_until(lambda: b"last_bgsave_status:err" in engine.command("INFO", "persistence"))
+    yield
+    assert engine.command("CONFIG", "SET", "save", "") == b"OK"
 
 
 @contextmanager
 def runs_a_script(engine: Engine, cluster: Cluster) -> Iterator[None]:
-    with (
-        configured(engine, "lua-time-limit", 50, 5_000),
-        closing(EngineClient(engine.path)) as client,
-    ):
+    engine.command("CONFIG", "SET", "lua-time-limit", 50)
+    with closing(EngineClient(engine.path)) as client:
         client.send("EVAL", "while true do end", 0)
         yield
-        # The option can't be set before it has ended.
         spins_until(lambda: engine.command("SCRIPT", "KILL") == b"OK")
         assert isinstance(client.reply(), hiredis.ReplyError)
 
 
-Outage = Callable[[Engine, Cluster], AbstractContextManager[None]]
-
-OUTAGES: dict[Outage, str] = {
-    is_cut_off: ".+",
-    hangs: "it does not answer",
-    has_no_replica: "NOREPLICAS .+",
-    is_full: "OOM .+",
-    is_a_replica: "(READONLY|UNBLOCKED) .+",
-    is_a_replica_without_its_master: "(MASTERDOWN|READONLY|UNBLOCKED) .+",
-    cannot_save: "MISCONF .+",
-    runs_a_script: "BUSY .+",
+OUTAGES = {
+    "cut off": (is_cut_off, ".+"),
+    "hangs": (hangs, "it does not answer"),
+    "cannot save": (cannot_save, "MISCONF .+"),
+    "runs a script": (runs_a_script, "BUSY .+"),
+    "has no replica": (
+        told("CONFIG SET min-replicas-to-write 1", "CONFIG SET min-replicas-to-write 0"),
+        "NOREPLICAS .+",
+    ),
+    "full": (told("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"), "OOM .+"),
+    "a replica": (
+        told("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"),
+        "(READONLY|UNBLOCKED) .+",
+    ),
+    "a replica without its master": (
+        told(
+            "CONFIG SET replica-serve-stale-data no; REPLICAOF 127.0.0.1 1",
+            "REPLICAOF NO ONE; CONFIG SET replica-serve-stale-data yes",
+        ),
+        "(MASTERDOWN|READONLY|UNBLOCKED) .+",
+    ),
 }
 """What may be, and what the nodes then say of the engine."""
 
-LONG: list[tuple[Outage, float, float]] = [(is_cut_off, SHORT, 7), (has_no_replica, SHORT, 7)]
-BRIEF = [(outage, 10.0 if outage is hangs else SHORT, 0.0) for outage in OUTAGES]
+LONG = [("cut off", SHORT, 7.0), ("has no replica", SHORT, 7.0)]
+BRIEF = [(what, 10.0 if what == "hangs" else SHORT, 0.0) for what in OUTAGES]
 
 
 @pytest.mark.parametrize(
-    ("outage", "lease", "seconds"),
-    [*LONG, *BRIEF, pytest.param(is_cut_off, 10, 60, marks=pytest.mark.endurance)],
+    ("what", "lease", "seconds"),
+    [*LONG, *BRIEF, pytest.param("cut off", 10, 60, marks=pytest.mark.endurance)],
 )
 def test_pairs_outlive_an_engine_that_is_away(
-    tmp_path: Path, outage: Outage, lease: float, seconds: float
+    tmp_path: Path, what: str, lease: float, seconds: float
 ) -> None:
+    outage, why = OUTAGES[what]
     with Engine(tmp_path) as engine, Cluster(engine, 2, lease=lease) as cluster:
         first, second = cluster.nodes
         alice, bob = pair(first, second)
@@ -200,7 +195,7 @@ def test_pairs_outlive_an_engine_that_is_away(
         said = 0
         with outage(engine, cluster):
             for node in cluster.nodes:
-                node.logs(rf"No engine at [\d.:]+: {OUTAGES[outage]}; trying again")
+                node.logs(rf"No engine at [\d.:]+: {why}; trying again")
             while not is_over.wait(0.5) or not said:
                 said += 1
                 alice.says(f"alice {said}")

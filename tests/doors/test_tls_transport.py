@@ -92,6 +92,17 @@ def test_many_records_at_once_are_one_turn_and_a_bad_one_ends_it(ends: bytes) ->
     assert transport.disconnecting == bool(ends)
 
 
+def test_an_end_waits_for_one_who_does_not_read() -> None:
+    _, protocol, client = handshake(Exchange())
+    protocol.pauseProducing()
+    client.send(b"alice\n")
+    client.shutdown()
+    protocol.dataReceived(client.bio_read(2**16))
+    assert not protocol.output_ended
+    protocol.resumeProducing()
+    assert protocol.output_ended
+
+
 def test_the_socket_under_tls_is_watched() -> None:
     transport, protocol = connect(Exchange())
     with socket.socket() as sock:

@@ -242,6 +242,7 @@ def test_requests_for_the_page_count_as_connections_and_a_websocket_as_one() -> 
     late = Visit(exchange, "192.0.2.1")
     assert late.answer(f"GET /ws HTTP/1.1\n{UPGRADE}\n")[0] == 101
     assert b"You are connecting too often" in late.transport.value()
+    assert exchange.factory.activity.totals["refused", "connecting too often"] == 2
     assert Visit(exchange, "192.0.2.2").answer(request)[0] == 200
 
 

@@ -35,6 +35,10 @@ MOST_LATE = 600.0
 """Seconds that a snapshot may be old: clocks that do not count from the same time differ more."""
 
 
+def _read(_: None, transport: EpollTransport) -> None:
+    transport.startReading()
+
+
 class Serving:
     """All that a process serves: an exchange, and its connections."""
 
@@ -139,7 +143,9 @@ class Serving:
                 sock = sockets.pop(waiting.socket)
                 one: Any = factory.buildProtocol(None)
                 nobody: Any = Unknown()
-                one.wait_on(EpollTransport(sock, one, nobody, poller, 0), waiting.header)
+                transport = EpollTransport(sock, one, nobody, poller, 0, events=0)
+                one.wait_on(transport, waiting.header)
+                begins.addCallback(_read, transport)
         poller.close_when_empty()
         heard = others.heard() if others is not None else succeed(None)
         return heard.addCallback(lambda _: self._begin(begins))

@@ -11,7 +11,7 @@ from tests.support.certificates import usual
 from tests.support.clients import spins_until
 from tests.support.json_client import JsonLines
 from tests.support.replacing import Replaced
-from tests.support.server import Client, Door
+from tests.support.server import Client, Door, Server
 from tests.support.watching import METRICS, asked, scraped
 
 
@@ -61,6 +61,26 @@ def test_what_a_plain_user_has_said_is_handled(tmp_path: Path) -> None:
         assert alice.line() == ""
         assert [bob.text() for _ in (*said, *last)] == [*said, *last]
         assert bob.line() == "Quit."
+
+
+def test_all_goes_on_if_nobody_takes_over(tmp_path: Path) -> None:
+    with with_tls(tmp_path) as (replaced, port):
+        alice = replaced.server.client("alice")
+        bob = enters(replaced, port, "bob")
+        alice.calls("bob")
+        assert bob.line() == "You are chatting with alice."
+        said = fills(replaced, alice)
+        last = [f"and {number}" for number in range(100)]
+        alice.says(*last)
+        spins_until(lambda: is_delivered(alice.socket))
+        for _ in range(2):
+            with Server() as other, replaced.starting("--port", str(other.port)) as new:
+                assert new.wait() == 1
+            alice.says("and on")
+        assert [bob.text() for _ in (*said, *last)] == [*said, *last]
+        assert [bob.text(), bob.text()] == ["and on"] * 2
+        bob.says("I am back")
+        assert alice.text() == "I am back"
 
 
 def test_who_talks_with_one_that_is_gone_is_told(tmp_path: Path) -> None:

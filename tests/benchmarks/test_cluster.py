@@ -17,7 +17,7 @@ from benchmarks.dialects import DIALECTS, Fault
 from benchmarks.engine import Engine, engine_socket, find_engine
 from benchmarks.load import Task, run
 from benchmarks.members import NODES, in_name
-from benchmarks.projection import Talk, spread
+from benchmarks.projection import Split, Talk, spread
 from benchmarks.runs import AllFigures, write_json
 from benchmarks.servers import Running, Server, chatpair, running
 from tests.support.benchmarks import Measured, broken
@@ -284,6 +284,10 @@ def test_more_nodes_gather_less_and_never_need_more_than_an_entry_a_line(
     assert spread(entries, 2) == pytest.approx(entries)
     assert spread(entries, nodes) <= spread(entries, nodes + 1) + 1e-9
     assert spread(entries, nodes + 1) <= 1 + 1e-9
+
+
+def test_a_cost_is_not_split_where_nothing_was_gathered() -> None:
+    assert Split.of([(0.5, 30.0), (0.5, 4.0)]).at(0.5) == pytest.approx(4)
 
 
 def measured() -> AllFigures:

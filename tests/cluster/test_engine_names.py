@@ -22,6 +22,17 @@ TEXTS = ["bam", "barn", "bаm", "bаrn", "Bam", "ｂａｍ", "bam1", "alice", "�
 NODES = ["a", "b", "c"]
 
 
+def asks(engine: Store, script: scripts.Script, *arguments: str | int) -> Any:
+    """Return the reply to a script."""
+    return engine.do(script, (1, *scripts.KEYS, *arguments))
+
+
+def join(engine: Store, inc: str) -> str:
+    """Let a node join; return the epoch, or nothing if it was refused."""
+    kind, *rest = asks(engine, scripts.JOIN, inc, 1, "run", "word", "10", "")
+    return rest[0].decode() if kind == b"MEMBER" else ""
+
+
 any_step = st.one_of(
     st.tuples(st.just("claim"), st.sampled_from(NODES), st.sampled_from(TEXTS)),
     st.tuples(st.just("release"), st.sampled_from(NODES), st.integers(0, 9)),
@@ -36,26 +47,18 @@ def test_names_are_taken_as_in_a_table(
 ) -> None:
     kept_store.flush()
     incs = {node: f"{node}.0" for node in NODES}
-    epoch = ""
     table = NameIndex()
     owned: dict[str, dict[str, str]] = {inc: {} for inc in incs.values()}
     turn = 0
 
-    def join(inc: str) -> None:
-        nonlocal epoch
-        reply = kept_store.do(scripts.JOIN, (1, *scripts.KEYS, inc, 1, "run", "word", "10", ""))
-        assert reply[0] == b"MEMBER"
-        epoch = reply[1].decode()
-
     def names(inc: str, *arguments: str | int) -> list[str]:
         nonlocal turn
         turn += 1
-        reply = kept_store.do(scripts.NAMES, (1, *scripts.KEYS, inc, 1, epoch, turn, *arguments))
+        reply = asks(kept_store, scripts.NAMES, inc, 1, epoch, turn, *arguments)
         assert reply[0] == b"MEMBER"
         return [each.decode() for each in reply[1:]]
 
-    for inc in incs.values():
-        join(inc)
+    (epoch,) = {join(kept_store, inc) for inc in incs.values()}
     kept_store.command("DEL", scripts.PREFIX + "settling")
     for what, node, detail in steps:
         inc = incs[node]
@@ -75,15 +78,15 @@ def test_names_are_taken_as_in_a_table(
             assert names(inc, 1, key) == []
             table.remove(parse(mine.pop(key)))
         elif what == "die":
-            assert kept_store.do(scripts.LEAVE, (1, *scripts.KEYS, inc, 1, epoch)) == 0
+            assert asks(kept_store, scripts.LEAVE, inc, 1, epoch) == 0
             for text in owned.pop(inc).values():
                 table.remove(parse(text))
             incs[node] = f"{node}.{int(inc[2:]) + 1}"
-            join(incs[node])
+            assert join(kept_store, incs[node]) == epoch
             owned[incs[node]] = {}
         else:
-            kept_store.do(scripts.SWEEP, (1, *scripts.KEYS, inc, 1, epoch))
-    while kept_store.do(scripts.SWEEP, (1, *scripts.KEYS, incs["a"], 1, epoch)):
+            asks(kept_store, scripts.SWEEP, inc, 1, epoch)
+    while asks(kept_store, scripts.SWEEP, incs["a"], 1, epoch):
         pass
     assert kept_store.names() == {key: inc for inc, mine in owned.items() for key in mine}
 
@@ -182,25 +185,19 @@ def test_what_is_claimed_again_goes_on_after_a_batch_is_lost(world: World) -> No
     assert world.store.names() == {f"user{n}": one.lease.me for n in range(BATCH + 1)}
 
 
-def join_alone(engine: Store) -> str:
-    """Let a.0 join an empty engine; return the epoch, or nothing if it was refused."""
-    reply = engine.do(scripts.JOIN, (1, *scripts.KEYS, "a.0", 1, "run", "word", "10", ""))
-    return reply[1].decode() if reply[0] == b"MEMBER" else ""
-
-
 def test_who_joins_late_or_is_to_be_swept_is_no_member_again(kept_store: Store) -> None:
     kept_store.flush()
-    epoch = join_alone(kept_store)
-    assert join_alone(kept_store) == ""  # as one that was sent before
-    kept_store.do(scripts.LEAVE, (1, *scripts.KEYS, "a.0", 1, epoch))
-    assert join_alone(kept_store) == ""
+    epoch = join(kept_store, "a.0")
+    assert join(kept_store, "a.0") == ""  # as one that was sent before
+    asks(kept_store, scripts.LEAVE, "a.0", 1, epoch)
+    assert join(kept_store, "a.0") == ""
 
 
 def test_only_names_that_somebody_had_are_given_while_it_settles(kept_store: Store) -> None:
     kept_store.flush()
-    epoch = join_alone(kept_store)
+    epoch = join(kept_store, "a.0")
     claims: list[str | int] = ["new", "a", "bob", 1, "bob", "again", "a", "eve", 1, "eve"]
-    reply = kept_store.do(scripts.NAMES, (1, *scripts.KEYS, "a.0", 1, epoch, 1, 0, *claims))
+    reply = asks(kept_store, scripts.NAMES, "a.0", 1, epoch, 1, 0, *claims)
     assert reply == [b"MEMBER", b"later", b"yours"]
 
 

@@ -156,22 +156,6 @@ def test_full_and_room_again_in_one_turn(net: Net, a: Node, b: Node) -> None:
     assert a.room == [("b", False)]
 
 
-def test_engine_is_away_for_long(net: Net, a: Node, b: Node) -> None:
-    a.engine.cut()
-    count = 0
-    while not a.links.is_full("b"):
-        a.sends("b", count)
-        net.clock.advance(0)
-        count += 1
-    before = a.engine.commands.count
-    net.runs(60)
-    assert a.engine.commands.count == before
-    a.reconnects()
-    net.runs(3)
-    assert b.from_("a") == list(range(count))
-    assert not a.links.is_full("b")
-
-
 def test_many_entries_are_not_more_than_the_limit(net: Net, a: Node, b: Node) -> None:
     b.engine.cut()
     for number in range(1_500):

@@ -80,7 +80,7 @@ class EngineMesh:
     def locate(self, key: str) -> "Deferred[str | None]":
         """Fire with the inc of the node that has the name of a key; fails with NotReady.
 
-        If that node is so new that it was not known, it is now.
+        If that node is so new that it was not one of the members, it is now.
         """
         return Deferred.fromCoroutine(self._locate(key))
 

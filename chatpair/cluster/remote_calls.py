@@ -124,9 +124,6 @@ class RemoteCalls:
         pending.let_go_on()
 
     def _takes_long(self, pending: Pending) -> None:
-        if pending.inc and pending.inc not in self._mesh.members:
-            self._fail(pending, no_such_user(pending.text))  # it died before it was known
-            return
         pending.late = True
         pending.caller.tell(_ON_ITS_WAY)
         pending.let_go_on()

@@ -191,13 +191,6 @@ A node that was taken for dead keeps the pairs within it.
     dave: To:carol -> You are chatting with carol. ; carol < You are chatting with dave.
     node a was taken for dead ; alice < Quit.
     node c was taken for dead
-A call to a node that died before it was known ends.
-    alice, bob enter
-    a can not tell b
-    node a knows of nobody
-    alice: To:bob
-    5 seconds pass ; alice < The user bob does not exist.
-    node b dies
 A node that stops takes its calls back and answers none.
     alice's call rings at bob
     carol enters at c

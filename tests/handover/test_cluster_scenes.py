@@ -21,8 +21,6 @@ OF_NODES = (
 )
 
 OTHERWISE = (
-    # A node takes another one for dead that it was told of as a member.
-    "A call to a node that died before it was known",
     # What was asked is asked again: sooner, and with more that is on its way.
     "The list comes when the node is gone",
     "The list of whoever does not wait",

@@ -113,7 +113,6 @@ def play_across(scene: str, after: Callable[[Exchange], object] = lambda _: None
             f"node {one} is cut off": _do(node, "mesh.__setattr__", "ready", False),
             f"node {one} has lost its names": _do(node, "mesh.__setattr__", "holds_names", False),
             f"node {one} is back": _do(node, "mesh.__setattr__", "ready", True),
-            f"node {one} knows of nobody": _do(node, "mesh.__setattr__", "members", frozenset()),
         }
     for one, other in permutations("abc", 2):
         link = network.link(one, other)

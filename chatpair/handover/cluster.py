@@ -27,7 +27,7 @@ from chatpair.cluster.way import Way
 from chatpair.exchange.exchange import Exchange
 from chatpair.exchange.user import Receipt, User
 from chatpair.handover import snapshot
-from chatpair.handover.exchange import Receipts
+from chatpair.handover.receipts import Receipts
 from chatpair.handover.snapshot import GONE, CantRead
 from chatpair.protocol import ChatProtocol
 from chatpair.sessions.json import JsonSession
@@ -54,6 +54,7 @@ class Others:
     # What is taken
 
     def key_of(self, one: User) -> str | None:
+        """Return what a snapshot calls a user of another node, or nothing if it is none."""
         users = self._directory.users
         inbox = users.inbox_of(one)
         if inbox is None:
@@ -61,6 +62,7 @@ class Others:
         return f"{inbox.uid} {inbox.inc}" if users.there(inbox.inc, inbox.uid) is one else GONE
 
     def take(self, receipts: Receipts) -> snapshot.Node:
+        """Return all that other nodes have to do with this one."""
         users, calls = self._directory.users, self._directory.calls
         questions, tunnels = self._directory.questions, self._directory.tunnels
         here = {one: key for key, one in self._exchange.users.items()}
@@ -104,6 +106,7 @@ class Others:
     # What is restored
 
     def restore_users(self, node: snapshot.Node) -> dict[str, User]:
+        """Know the users of other nodes; return them by what the snapshot calls them."""
         people = {}
         for part in node.users:
             one, inbox = self._directory.users.add(part.inc, part.uid, part.name, part.host)
@@ -116,7 +119,10 @@ class Others:
     def restore(
         self, node: snapshot.Node, people: dict[str, User], receipts: list[Receipt]
     ) -> None:
-        """Know the rest; raises CantRead if this can't be that node."""
+        """Know the rest, when all users are known and what was said.
+
+        Raises CantRead if this can't be that node.
+        """
         users, calls = self._directory.users, self._directory.calls
         questions, tunnels = self._directory.questions, self._directory.tunnels
         users._uids, calls._numbers, questions._numbers, tunnels._numbers = map(count, node.numbers)

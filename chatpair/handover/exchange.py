@@ -5,9 +5,8 @@ tests/handover/test_models.py tells when one has something new.
 """
 
 from bisect import insort
-from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from chatpair.exchange import counted_inbox, keys, recalled_inbox, user
 from chatpair.exchange.exchange import Exchange
@@ -17,56 +16,23 @@ from chatpair.exchange.limits import Pace
 from chatpair.exchange.messages import Status
 from chatpair.exchange.names import Name
 from chatpair.handover import snapshot
+from chatpair.handover.receipts import Receipts
 from chatpair.handover.snapshot import GONE, Snapshot
 
-
-class Receipts:
-    """The receipts of a snapshot, each of which may be in several places."""
-
-    def __init__(self, key_of: Callable[[user.User], str]) -> None:
-        self._key_of = key_of
-        self._numbers: dict[user.Receipt, int] = {}
-
-    def numbers_of(self, receipts: Iterable[user.Receipt]) -> list[int]:
-        """Return where receipts are in the list."""
-        return [self._numbers.setdefault(one, len(self._numbers)) for one in receipts]
-
-    def parts(self) -> list[snapshot.Receipt]:
-        """Return all that have a number."""
-        return [
-            snapshot.Receipt(self._key_of(one.sender), one.say, one.settled)
-            for one in self._numbers
-        ]
-
-
-class Others(Protocol):
-    """What an exchange has to do with other nodes; cluster.py has it."""
-
-    def key_of(self, one: user.User) -> str | None:
-        """Return what a snapshot calls a user of another node, or nothing if it is none."""
-
-    def take(self, receipts: Receipts) -> snapshot.Node:
-        """Return all of it."""
-
-    def restore_users(self, node: snapshot.Node) -> dict[str, user.User]:
-        """Know the users of other nodes; return them by what the snapshot calls them."""
-
-    def restore(
-        self, node: snapshot.Node, people: dict[str, user.User], receipts: list[user.Receipt]
-    ) -> None:
-        """Know the rest, when all users are known and what was said."""
+if TYPE_CHECKING:
+    from chatpair.handover.cluster import Others
 
 
 # What is taken
 
 
-def _key_of(others: Others | None, users: dict[str, user.User], one: user.User) -> str:
+def _key_of(others: "Others | None", users: dict[str, user.User], one: user.User) -> str:
     if others is not None and (far := others.key_of(one)) is not None:
         return far
     return one.name.key if users.get(one.name.key) is one else GONE
 
 
-def take_exchange(factory: Exchange, taken: Snapshot, others: Others | None = None) -> None:
+def take_exchange(factory: Exchange, taken: Snapshot, others: "Others | None" = None) -> None:
     """Put into a snapshot what an exchange knows, but its connections."""
     users, held = factory.users, factory.held
     key_of = partial(_key_of, others, users)
@@ -138,7 +104,7 @@ def _keyring(ring: keys.Keyring[user.User]) -> snapshot.Keyring:
 # What is restored
 
 
-def restore_exchange(factory: Exchange, taken: Snapshot, others: Others | None = None) -> None:
+def restore_exchange(factory: Exchange, taken: Snapshot, others: "Others | None" = None) -> None:
     """Make an exchange, where nobody is yet, know what a snapshot has, but its connections."""
     _Restored(factory, taken, others)
 
@@ -146,7 +112,7 @@ def restore_exchange(factory: Exchange, taken: Snapshot, others: Others | None =
 class _Restored:
     """What is looked up while that is done."""
 
-    def __init__(self, factory: Exchange, taken: Snapshot, others: Others | None) -> None:
+    def __init__(self, factory: Exchange, taken: Snapshot, others: "Others | None") -> None:
         self._factory = factory
         self._clock = factory.clock
         users = factory.users

@@ -7,7 +7,9 @@ is to be told is an event of messages, as everywhere in the exchange.
 The tags 3 to 9, 12, 14 to 19 and 30 to 37 were those of frames that are no more.
 """
 
-from typing import Literal, TypeAlias
+from functools import reduce
+from operator import or_
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -198,25 +200,12 @@ class Garbled(Frame, frozen=True):
 
 
 Tunnel: TypeAlias = TunnelData | TunnelTaken | TunnelEnded
-AnyFrame: TypeAlias = (
-    Call
-    | Cancel
-    | Answered
-    | Told
-    | Flow
-    | Lines
-    | Settled
-    | Ask
-    | Answer
-    | WrongKey
-    | NotUnderstood
-    | TunnelOpened
-    | Tunnel
-)
+
+_AnyFrame: Any = reduce(or_, (kind for kind in Frame.__subclasses__() if kind is not Garbled))
 
 # A Timestamp is a kind of float, which msgspec knows nothing of.
 _encoder = msgspec.msgpack.Encoder(enc_hook=float)
-_frame = msgspec.msgpack.Decoder(AnyFrame, dec_hook=lambda kind, value: kind(value))
+_frame = msgspec.msgpack.Decoder(_AnyFrame, dec_hook=lambda kind, value: kind(value))
 _parts = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
 

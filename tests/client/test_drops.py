@@ -74,11 +74,6 @@ from tests.support.transcript import scenes
         back, having seen 0 and said 0, with nobody, told again named(build, key) ->
             (acknowledged up to 0) | (up)
         the program is done
-    What a resume says is seen needs no acknowledgement.
-        a line with bob
-        told message(bob, hi) -> heard message(bob, hi)
-        the connection is lost, and tried again -> (down) | (connects)
-        back, having seen 3 and said 0, with bob -> (up)
     A line that ends hears no more.
         a line with bob that is slow with messages
         told message(bob, hi) | left(bob, quit) -> (acknowledged up to 2) | heard message(bob, hi)
@@ -188,6 +183,13 @@ def test_what_was_done_with_while_a_resume_was_asked_for_is_acknowledged() -> No
     play.remote.says(Resumed("build", "bob", 0), message)
     assert play.said() == [Ping(), Acknowledge(3)]
     assert len(program.waits) == 1
+
+
+def test_what_a_resume_says_is_seen_needs_no_acknowledgement() -> None:
+    play = paired()
+    play.remote.says(play.counted(HI))
+    play.drops()
+    assert play.resumes(3, 0) == []
 
 
 def test_what_is_given_up_is_given_up_in_order() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -14,7 +14,6 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     ISSLTransport,
     IStreamClientEndpoint,
-    ITransport,
 )
 from twisted.python.failure import Failure
 from zope.interface import alsoProvides, implementer
@@ -59,9 +58,8 @@ class LoopClock:
         return _Timer(self._loop, delay, lambda: call(*arguments))
 
 
-@implementer(ITransport)
 class _Transport:
-    """A transport of asyncio, as far as a line's connection uses one."""
+    """A transport of asyncio, of which only what a line's connection uses is there."""
 
     disconnecting = False
 
@@ -76,10 +74,6 @@ class _Transport:
         """Send bytes, unless nobody takes them any more, of which asyncio would warn."""
         if not self._transport.is_closing():
             self._transport.write(data)
-
-    def writeSequence(self, data: Iterable[bytes]) -> None:
-        """Send bytes that are in pieces."""
-        self.write(b"".join(data))
 
     def loseConnection(self) -> None:
         """Close once all is written."""
@@ -96,14 +90,7 @@ class _Transport:
 
     def getPeer(self) -> IPv4Address | IPv6Address | UNIXAddress:
         """Return where the server is."""
-        return self._address("peername")
-
-    def getHost(self) -> IPv4Address | IPv6Address | UNIXAddress:
-        """Return where this end is."""
-        return self._address("sockname")
-
-    def _address(self, which: str) -> IPv4Address | IPv6Address | UNIXAddress:
-        address = self._transport.get_extra_info(which)
+        address = self._transport.get_extra_info("peername")
         if isinstance(address, tuple):
             kind = IPv6Address if ":" in address[0] else IPv4Address
             return kind("TCP", *address[:2])
@@ -120,7 +107,7 @@ class _Protocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        ours = _Transport(transport)
+        ours: Any = _Transport(transport)
         self._protocol = self._factory.buildProtocol(ours.getPeer())
         if self._protocol is None or self._connected.called:
             transport.abort()

@@ -1,7 +1,7 @@
 """The engine: a Valkey or Redis, and two connections that are kept to it."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import defer
@@ -20,7 +20,7 @@ from chatpair.cluster.connect import (
     connect,
     shown,
 )
-from chatpair.cluster.scripts import Script
+from chatpair.cluster.scripts import KEY, Script
 from chatpair.cluster.seldom import Seldom
 
 __all__ = ["Engine", "EngineAway", "EngineRefuses"]
@@ -107,14 +107,9 @@ class Engine:
         """Send a command that may wait, for longest_block at most; otherwise as `command`."""
         return self._send(1, arguments)
 
-    def script(
-        self,
-        script: Script,
-        keys: Sequence[str],
-        arguments: Sequence[bytes | str | int] = (),
-    ) -> "Deferred[Any]":
-        """Run a script, on keys without their prefix; otherwise as `command`."""
-        rest = (len(keys), *map(self.key, keys), *arguments)
+    def script(self, script: Script, *arguments: bytes | str | int) -> "Deferred[Any]":
+        """Run a script; otherwise as `command`."""
+        rest = (1, self.key(KEY), *arguments)
 
         def unknown(why: Failure) -> "Failure | Deferred[Any]":
             if why.check(ResponseError) and str(why.value).startswith("NOSCRIPT"):

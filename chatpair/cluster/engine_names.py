@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from chatpair.cluster.engine import Engine
 from chatpair.cluster.mesh import NotReady, Stay
-from chatpair.cluster.scripts import KEYS, LOCATE, NAMES, PREFIX, SWEEP
+from chatpair.cluster.scripts import LOCATE, NAMES, PREFIX, SWEEP
 from chatpair.exchange.directory import Claimed
 from chatpair.exchange.names import Name
 
@@ -140,7 +140,7 @@ class EngineNames:
     async def _sweep(self) -> None:
         left = True
         while left and self._stay is not None:
-            left = await self._engine.script(SWEEP, KEYS, [*self._stay])
+            left = await self._engine.script(SWEEP, *self._stay)
 
     async def _release_others(self, is_here: Callable[[str], bool]) -> None:
         stay, cursor = self._stay, b""
@@ -160,7 +160,7 @@ class EngineNames:
         if self._stay is None:
             raise NotReady
         try:
-            reply = await self._engine.script(LOCATE, KEYS, [*self._stay, key])
+            reply = await self._engine.script(LOCATE, *self._stay, key)
         except Exception as why:
             raise NotReady from why
         if reply[0] != b"MEMBER":
@@ -183,7 +183,7 @@ class EngineNames:
         for name, mode, _ in self._sent.values():
             kind = "a" if name.is_plain else "u"
             arguments += [mode, kind, name.key, len(name.skeletons), *name.skeletons]
-        done = self._engine.script(NAMES, KEYS, arguments)
+        done = self._engine.script(NAMES, *arguments)
         done.addErrback(lambda _: [b"UNKNOWN"])
         done.addCallback(self._done, stay).addErrback(_failed)
 

@@ -27,7 +27,7 @@ from chatpair.cluster.engine_names import EngineNames
 from chatpair.cluster.joining import Joining
 from chatpair.cluster.members import Members
 from chatpair.cluster.mesh import MeshListener, Stay
-from chatpair.cluster.scripts import HEARTBEAT, JOIN, KEYS, LEAVE, SWEEP
+from chatpair.cluster.scripts import HEARTBEAT, JOIN, LEAVE, SWEEP
 from chatpair.cluster.validity import SILENCE, Validity
 from chatpair.exchange.delay import Delay
 from chatpair.exchange.directory import Claimed
@@ -187,7 +187,7 @@ class Lease:
     async def _leave(self, stay: Stay) -> None:
         script, left = LEAVE, True
         while left:
-            asked = self._engine.script(script, KEYS, [*stay])
+            asked = self._engine.script(script, *stay)
             left = await asked.addTimeout(LEAVING_SECONDS, self._clock)
             script = SWEEP
 
@@ -228,7 +228,7 @@ class Lease:
         if self._stay:
             asked = self._send_heartbeat(self._stay, now)
         else:
-            asked = self._engine.script(JOIN, KEYS, self._joining.asks(self._engine.process, now))
+            asked = self._engine.script(JOIN, *self._joining.asks(self._engine.process, now))
         asked.addCallback(self._answered, self._stay, self.me, now)
         asked.addErrback(self._unanswered).addBoth(lambda _: self._next())
 
@@ -238,7 +238,7 @@ class Lease:
         silent = self._members.silent(now)
         counts = int(settled), int(stay is self._owner), len(silent)
         others = (each.encode("latin-1") for each in (*chain(*silent), *self._members.risen))
-        return self._engine.script(HEARTBEAT, KEYS, [*stay, *counts, *others])
+        return self._engine.script(HEARTBEAT, *stay, *counts, *others)
 
     def _answered(self, reply: list[Any], stay: Stay | None, me: str, sent: float) -> None:
         self._asking = False

@@ -26,7 +26,7 @@ PREFIX = "{chatpair}:"
 
 EPOCH = PREFIX + "epoch"
 
-KEYS = [PREFIX + "nodes"]
+KEY = PREFIX + "nodes"
 """What the engine has to know of the keys of a script: all others are in the same slot."""
 
 SWEPT = 500

@@ -24,7 +24,7 @@ NODES = ["a", "b", "c"]
 
 def asks(engine: Store, script: scripts.Script, *arguments: str | int) -> Any:
     """Return the reply to a script."""
-    return engine.do(script, (1, *scripts.KEYS, *arguments))
+    return engine.do(script, (1, scripts.KEY, *arguments))
 
 
 def join(engine: Store, inc: str) -> str:

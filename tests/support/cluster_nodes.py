@@ -14,7 +14,7 @@ from chatpair.cluster.engine import Engine, EngineAway
 from chatpair.cluster.engine_names import EngineNames
 from chatpair.cluster.lease import Lease
 from chatpair.cluster.mesh import MeshListener
-from chatpair.cluster.scripts import EPOCH, Script
+from chatpair.cluster.scripts import EPOCH, KEY, Script
 from chatpair.exchange.directory import Claimed
 from chatpair.exchange.names import Name, parse
 from chatpair.handover import snapshot
@@ -101,9 +101,9 @@ class Wire:
         self.sent: list[tuple[Script | None, Command, Deferred[Any]]] = []
         self.replies: list[tuple[Any, Deferred[Any]]] = []
 
-    def script(self, script: Script, keys: list[str], arguments: list[Any]) -> Deferred[Any]:
+    def script(self, script: Script, *arguments: bytes | str | int) -> Deferred[Any]:
         """Send a script."""
-        return self._send(script, (len(keys), *keys, *arguments))
+        return self._send(script, (1, KEY, *arguments))
 
     def key(self, name: str) -> str:
         """Return how a key is called in the engine."""

@@ -4,6 +4,12 @@ import socket
 from pathlib import Path
 
 
+def remove(path: Path) -> None:
+    """Remove a unix socket, and Twisted's lock beside it."""
+    path.unlink(missing_ok=True)
+    path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
+
+
 def remove_stale(path: Path) -> bool:
     """Remove a unix socket on which nobody listens; return whether there was one.
 
@@ -17,8 +23,7 @@ def remove_stale(path: Path) -> bool:
             probe.setblocking(False)  # else it waits for a server that is stopped and full
             probe.connect(str(path))
     except ConnectionRefusedError:
-        path.unlink()
-        path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
+        remove(path)
         return True
     except OSError:
         pass

@@ -11,6 +11,7 @@ from twisted.internet import tcp, unix
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.python.lockfile import FilesystemLock
 
+from chatpair.doors.unix import remove
 from chatpair.epoll.endpoint import EpollPort, EpollServerEndpoint
 
 
@@ -37,6 +38,14 @@ class Ports:
     def sockets(self) -> dict[str, socket.socket]:
         """Return the sockets of those that are open."""
         return {description: port.socket for description, port in self.opened.items()}
+
+    def close_unused(self) -> None:
+        """Close those that nobody here has a use for, for good."""
+        for sock in self.given.values():
+            name = sock.getsockname()
+            if sock.family == socket.AF_UNIX and isinstance(name, str):  # no abstract one
+                remove(Path(name))
+            sock.close()
 
     def lock(self) -> None:
         """Be the process that the locks of unix sockets name."""

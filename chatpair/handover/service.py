@@ -66,8 +66,9 @@ class Handover:
             given.refuse(str(why))
             raise
         given.accept()
-        for sock in (*self._ports.given.values(), *given.sockets.values()):
-            sock.close()  # which nobody here has a use for
+        self._ports.close_unused()
+        for sock in given.sockets.values():
+            sock.close()
         self._ports.lock()
         if not people_may_come.called:
             self._ports.let_go()

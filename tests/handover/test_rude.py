@@ -15,7 +15,7 @@ from chatpair.handover import passing
 from chatpair.handover.passing import Refused
 from chatpair.handover.snapshot import VERSION
 from tests.support.replacing import TWISTD, Replaced
-from tests.support.server import Client, Process
+from tests.support.server import Client, Door, Process
 
 
 @contextmanager
@@ -112,11 +112,16 @@ def test_another_user_may_not_ask(tmp_path: Path) -> None:
 
 
 def test_a_port_may_be_another(tmp_path: Path) -> None:
-    before, after = free_port(), free_port()
-    with goes_on(tmp_path, port=f"epoll:{before}") as replaced:
-        replaced._port = f"epoll:{after}"
+    before, after, path = free_port(), free_port(), tmp_path / "chat"
+    with goes_on(tmp_path, "--port", f"unix:{path}", port=f"epoll:{before}") as replaced:
+        carol = Client(Door(str(path)))
+        replaced.server.closes_at_the_end(carol)
+        replaced._port, replaced._options = f"epoll:{after}", replaced._options[2:]
         replaced.replace()
-        replaced.server.client("carol")
+        carol.says("carol")
+        assert carol.line() == "OK"
+        replaced.server.client("dave")
+        assert [one.name for one in tmp_path.iterdir()] == ["handover.socket"]
         with pytest.raises(ConnectionRefusedError):
             Client(before)
 

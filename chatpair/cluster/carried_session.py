@@ -25,7 +25,7 @@ class CarriedSession(Session):
         """Take the place of a connection's session."""
         super().__init__(connection)
         self._way = way
-        self._before = connection.session
+        self._before: Session = connection.session
         self._on_way = 0  # bytes that the other node has not read
         self._last = b""  # of the input
         self._part = b""  # of what is to be told, until the rest comes
@@ -90,8 +90,7 @@ class CarriedSession(Session):
         self._way.take(count)
 
     def render(self, event: AnyEvent) -> bytes:
-        rendered: bytes = self._before.render(event)
-        return rendered
+        return self._before.render(event)
 
     # The end
 

@@ -1,6 +1,7 @@
 """For how long a node may count on the names of its users."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -13,22 +14,19 @@ SILENCE = 0.8
 _NEVER = float("inf")
 
 
+@dataclass(eq=False, repr=False)
 class Validity:
     """Lasts for VALID of a lease after the last heartbeat that was answered was sent."""
 
-    round_trip = 0.0
+    _clock: IReactorTime
+    _lease: float  # in seconds
+    _ended: Callable[[], object]  # is called when it ends
+    round_trip: float = 0.0
     """Seconds from the last heartbeat that was answered to the answer."""
-
-    is_cut_off = False
+    is_cut_off: bool = False
     """Whether it ended, and that was noticed in time."""
-
-    def __init__(self, clock: IReactorTime, lease: float, ended: Callable[[], object]) -> None:
-        """Take the seconds of a lease, and whom to call when it ends; it has not begun."""
-        self._clock = clock
-        self._lease = lease
-        self._ended = ended
-        self._until = _NEVER  # if there is nothing to lose
-        self._timer: IDelayedCall | None = None
+    _until: float = _NEVER  # if there is nothing to lose
+    _timer: IDelayedCall | None = None
 
     @property
     def left(self) -> float:

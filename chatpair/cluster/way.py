@@ -25,18 +25,16 @@ class Way(NamedTuple):
         """Send bytes, which are to be told together if they are whole lines."""
         for at in range(0, len(data), PIECE):
             more = whole and at + PIECE < len(data)
-            self._send(frames.TunnelData(-self.number, data[at : at + PIECE], more))
+            frame = frames.TunnelData(-self.number, data[at : at + PIECE], more)
+            self.mesh.send(self.inc, frame)
 
     def take(self, count: int) -> None:
         """Tell that so many bytes more are read, or in the hands of the kernel."""
-        self._send(frames.TunnelTaken(-self.number, count))
+        self.mesh.send(self.inc, frames.TunnelTaken(-self.number, count))
 
     def end(self, how: frames.End) -> None:
         """Tell how this end has ended."""
-        self._send(frames.TunnelEnded(-self.number, how))
-
-    def _send(self, frame: frames.Frame) -> None:
-        self.mesh.send(self.inc, frame)
+        self.mesh.send(self.inc, frames.TunnelEnded(-self.number, how))
 
     def forget(self) -> bool:
         """Let nothing come to this end any more; return whether anything did."""

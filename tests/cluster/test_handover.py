@@ -1,15 +1,20 @@
 """A node is replaced while people talk across nodes: real processes, real sockets, an engine."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 
-from tests.support.cluster import LEASE, settle
+from tests.handover.test_handover import dies
+from tests.support.cluster import LEASE, SHORT, settle
 from tests.support.engine import Engine
-from tests.support.replacing import Replaced
+from tests.support.replacing import Between, Replaced
 from tests.support.server import Client
+from tests.support.talking import talk
 
 
 class Nodes:
@@ -32,6 +37,11 @@ class Nodes:
 
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
+
+    def noticed_nothing(self) -> bool:
+        """Tell whether no process has taken another node for dead, or for a new one."""
+        outputs = [replaced.server.output for replaced in self.all]
+        return all(output.count(b"The other nodes are now") <= len(self.all) for output in outputs)
 
     def pair(self) -> tuple[Client, Client]:
         """Let alice at the first node talk with bob at the second."""
@@ -63,8 +73,75 @@ def test_other_nodes_notice_nothing(nodes: Nodes) -> None:
         assert carol.line() == "bob is talking with someone else."
         assert bob.line() == "carol tried to reach you."
         assert carol.line() == "Quit"
-    for replaced in nodes.all:
-        assert replaced.server.output.count(b"The other nodes are now") == 0
+    assert nodes.noticed_nothing()
     alice.says("Quit")
     assert alice.line() == "Quit"
     assert bob.line() == "Quit."
+
+
+STEPS = ("asked", "pipe", "snapshot", "sockets", "have")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_new_process_is_killed(step: str, nodes: Nodes) -> None:
+    first, _ = nodes.all
+    alice, bob = nodes.pair()
+    with Between(first.path) as between, first.starting() as new:
+        between.at(step, new.kill)
+        assert new.wait() == -signal.SIGKILL
+    for _ in range(2):
+        alice.says("still here?")
+        assert bob.text() == "still here?"
+        bob.says("as ever")
+        assert alice.text() == "as ever"
+        first.server.client("carol").says("Quit")
+        first.replace()
+    assert nodes.noticed_nothing()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_old_process_is_killed(step: str, tmp_path: Path) -> None:
+    with Nodes(tmp_path, 2, lease=SHORT) as nodes:
+        first, second = nodes.all
+        alice, bob = nodes.pair()
+        alice.says("/key")
+        key = alice.line().split()[3].rstrip(".")
+        with Between(first.path) as between, first.starting() as new:
+            between.at(step, partial(dies, first.server))
+            new.wait_for("is ready")
+            if step == "have":
+                assert both_are_told(alice, bob)
+            elif step == "sockets":  # all is known but the connections
+                alice = second.server.client()
+                alice.says(f"Back:{key}")
+                while alice.line() != "You are chatting with bob.":
+                    pass
+                assert both_are_told(alice, bob)
+            else:  # nothing is known
+                assert bob.line() == "Quit."
+            new.kill(signal.SIGTERM)
+            assert new.wait() == -signal.SIGTERM
+            assert b"Traceback" not in new.output
+
+
+def both_are_told(alice: Client, bob: Client) -> bool:
+    """Tell whether each hears what the other says."""
+    for speaker, listener in ((alice, bob), (bob, alice)):
+        listener.is_patient = True
+        speaker.says("hello")
+        assert listener.text() == "hello"
+    return True
+
+
+# All the time
+
+
+@pytest.mark.parametrize(
+    ("pairs", "times"), [(6, 3), pytest.param(200, 20, marks=pytest.mark.endurance)]
+)
+def test_each_line_comes_once_and_in_order(pairs: int, times: int, tmp_path: Path) -> None:
+    with Nodes(tmp_path, 3, "--max-per-host", "1000") as nodes:
+        turns = cycle(nodes.all)
+        ports = [replaced.server.port for replaced in nodes.all]
+        talk(ports, pairs, times, lambda: next(turns).replace())
+        assert nodes.noticed_nothing()

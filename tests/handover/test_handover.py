@@ -181,4 +181,4 @@ def test_what_is_wrong_with_the_option_is_told(options: list[str], why: str) -> 
 )
 def test_each_line_comes_once_and_in_order(pairs: int, times: int, tmp_path: Path) -> None:
     with Replaced(tmp_path, "--max-per-host", "1000") as replaced:
-        talk(replaced.server.port, pairs, times, replaced.replace)
+        talk([replaced.server.port], pairs, times, replaced.replace)

@@ -135,6 +135,17 @@ class Between:
     def _step_is(self, step: str) -> None:
         if step == self._step:
             self._stop()
-            for end in self._ends:
-                end.shutdown(socket.SHUT_RDWR)  # which also wakes the other thread
+            new, old = self._ends
+            old.shutdown(socket.SHUT_RDWR)  # which also wakes the other thread
+            self._drop(old)
+            new.shutdown(socket.SHUT_RDWR)
             raise ConnectionError
+
+    @staticmethod
+    def _drop(end: socket.socket) -> None:
+        """Read what is on its way: a port in it would look as if somebody listened on it."""
+        data = b"more"
+        while data:
+            data, descriptors, *_ = socket.recv_fds(end, 65_536, MOST)
+            for descriptor in descriptors:
+                os.close(descriptor)

@@ -1,8 +1,8 @@
 """Pairs of all kinds who talk all the time, and see that each line comes once and in order."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
+from itertools import count, cycle
 from threading import Condition
 
 from tests.support.json_client import JsonLines
@@ -24,8 +24,9 @@ def says(speaker: Client, *lines: str) -> None:
 class Talkers:
     """All who talk, each in a thread, until they are told to end."""
 
-    def __init__(self, port: int, pool: ThreadPoolExecutor) -> None:
-        self._door = Door(port)
+    def __init__(self, ports: Sequence[int], pool: ThreadPoolExecutor) -> None:
+        self._doors = cycle(map(Door, ports))
+        self._is_patient = len(ports) > 1  # for a slow node's users seem to be away
         self._pool = pool
         self._changed = Condition()
         self.over = False
@@ -60,9 +61,13 @@ class Talkers:
             yield number
             self.tell(rounds=1)
 
+    def _add(self, talker: Connection) -> None:
+        talker.is_patient = self._is_patient
+        self._all.append(talker)
+
     def _comes(self, *first: str) -> Client:
-        client = Client(self._door)
-        self._all.append(client)
+        client = Client(next(self._doors))
+        self._add(client)
         says(client, *first)
         return client
 
@@ -85,22 +90,27 @@ class Talkers:
 
     def count(self, name: str) -> None:
         """Say, acknowledge, and know that it arrived."""
-        one, other = JsonLines(self._door), JsonLines(self._door)
-        self._all += one, other
+        one, other = JsonLines(next(self._doors)), JsonLines(next(self._doors))
+        for talker in (one, other):
+            self._add(talker)
         one.enters(f"{name}-a")
         other.enters(f"{name}-b")
         one.does("to", name=f"{name}-b")
         for talker in (one, other):
             assert talker.events("paired")[0]["seq"] == 2
+        heard = {one: 2, other: 2}
         for number in self._numbers():
             sends(one, one.encoded("say", id=number, text=str(number)))
             (message,) = other.events("message")
-            assert (message["text"], message["seq"]) == (str(number), number + 2)
+            assert message["text"] == str(number)
             other.does("ack", seq=message["seq"])
             (status,) = one.events("status")
-            assert (status["id"], status["seq"]) == (number, number + 2)
-            assert status["status"] == "confirmed"
+            assert (status["id"], status["status"]) == (number, "confirmed")
             one.does("ack", seq=status["seq"])
+            for talker, event in ((one, status), (other, message)):
+                assert event["seq"] == heard[talker] + 1 or self._is_patient
+                assert event["seq"] > heard[talker]
+                heard[talker] = event["seq"]
 
     def come_back(self, name: str) -> None:
         """Lose the connection after each replacement, with a key."""
@@ -108,14 +118,15 @@ class Talkers:
         key = other.line().split()[3].rstrip(".")
         for number in self._numbers():
             other.resets()
-            assert one.line().startswith(f"{name}-b has lost the connection")
+            if not self._is_patient:
+                assert one.line().startswith(f"{name}-b has lost the connection")
             says(one, str(number))
             self._wait_for_another()
             other = self._comes(f"Back:{key}")
             assert other.line() == "OK"
-            while not other.line().endswith(f": ({number})"):
+            while f": ({number})" not in other.line():  # perhaps with (again) after it
                 pass
-            assert one.line() == f"{name}-b is back."
+            assert self._is_patient or one.line() == f"{name}-b is back."
 
     def only_listen(self, name: str) -> None:
         """Be told something by who has said all."""
@@ -125,6 +136,23 @@ class Talkers:
         for number in self._numbers():
             says(one, str(number))
             assert other.text() == str(number)
+
+    def ring(self, name: str) -> None:
+        """Call before a replacement, and answer after it."""
+        one, other = self._comes(f"{name}-a"), self._comes(f"{name}-b", "/ring on")
+        assert (one.line(), other.line()) == ("OK", "OK")
+        assert other.line() == "Your line rings when somebody calls."
+        for _ in self._numbers():
+            says(one, f"To:{name}-b")
+            assert one.line() == f"{name}-b's line is ringing."
+            assert other.line().startswith(f"{name}-a is calling.")
+            self._wait_for_another()
+            says(other, f"To:{name}-a")
+            assert other.line() == f"You are chatting with {name}-a."
+            assert one.line() == f"You are chatting with {name}-b."
+            says(one, "/bye")
+            assert one.line() == "You are free."
+            assert other.line() == "Quit."
 
     def be_deaf(self, name: str) -> None:
         """Read nothing until the end."""
@@ -151,14 +179,19 @@ class Talkers:
 
 KINDS = (
     *(Talkers.chat, Talkers.count, Talkers.come_back),
-    *(Talkers.only_listen, Talkers.be_deaf),
+    *(Talkers.only_listen, Talkers.ring, Talkers.be_deaf),
 )
 
 
-def talk(port: int, pairs: int, replacements: int, replace: Callable[[], object]) -> None:
-    """Let pairs of all kinds talk while a server is replaced so often."""
+def talk(
+    ports: Sequence[int], pairs: int, replacements: int, replace: Callable[[], object]
+) -> None:
+    """Let pairs of all kinds talk while a server is replaced so often.
+
+    Who comes takes the next of its ports, which may be several nodes'.
+    """
     with ThreadPoolExecutor(2 * pairs) as pool:
-        talkers = Talkers(port, pool)
+        talkers = Talkers(ports, pool)
         talks = [
             pool.submit(KINDS[number % len(KINDS)], talkers, f"p{number}")
             for number in range(pairs)

@@ -72,6 +72,7 @@ class ClusterDirectory:
             frames.WrongKey: questions.key_was_wrong,
             frames.Garbled: self._garbled,
             frames.NotUnderstood: self._not_understood,
+            frames.Version: self._version_told,
             frames.TunnelOpened: tunnels.opened,
             frames.TunnelData: tunnels.told,
             frames.TunnelTaken: tunnels.told,
@@ -120,6 +121,16 @@ class ClusterDirectory:
             case [23, int(ask), *_]:
                 self.questions.unanswered(inc, ask)
         self._mesh.send(inc, frames.NotUnderstood(frame.head))
+
+    def _version_told(self, inc: str, frame: frames.Version) -> None:
+        """Say it, if another version than this one's is told; it need not be understood."""
+        if frame.version == frames.VERSION:
+            return
+        text = "{inc} speaks version {theirs} of what servers tell each other, and this one {ours}"
+        if abs(frame.version - frames.VERSION) > 1:
+            text += "; only adjoining ones understand all"
+        ours = frames.VERSION
+        _log.warn(text, event="other_version", inc=inc, theirs=frame.version, ours=ours)
 
     def _not_understood(self, inc: str, frame: frames.NotUnderstood) -> None:
         """Take back what a frame from here has begun: nothing may wait for it at either end."""

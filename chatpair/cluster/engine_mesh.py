@@ -44,6 +44,7 @@ class EngineMesh:
             lambda inc: self.lease.heartbeat_soon(),
             frames.encode,
             frames.decode,
+            frames.Version(frames.VERSION),
         )
         self.check = self.lease.check
         self.claim = self.lease.claim

@@ -5,6 +5,12 @@ that the user's own node gave. A call is known by a number that the caller's nod
 is to be told is an event of messages, as everywhere in the exchange.
 
 The tags 3 to 9, 12, 14 to 19 and 30 to 37 were those of frames that are no more.
+
+Nodes of two adjoining versions work together. An older one skips a new field at the end of a
+frame, so it must not matter there, and a newer one takes its default for it. What must not be
+skipped is a frame with a tag of its own: who does not know it says so (NotUnderstood), and who sent
+it takes back what was begun with it. What is no more sent is still understood for one version. So
+it is with what scripts.py keeps in the engine.
 """
 
 from functools import reduce
@@ -182,6 +188,16 @@ class TunnelEnded(Frame, frozen=True, tag=43):
 
 
 # Nodes of different versions may be members at the same time, while a new one is put in.
+
+
+VERSION = 2
+"""Goes up when a node tells what older ones don't know; who does not say it is of version 1."""
+
+
+class Version(Frame, frozen=True, tag=51):
+    """What version a node is of; it tells that first."""
+
+    version: int
 
 
 class NotUnderstood(Frame, frozen=True, tag=50):

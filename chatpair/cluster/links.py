@@ -56,6 +56,8 @@ class Links:
     """Is called with one that something came from though it is not known to be a member."""
     _encode: Callable[[list[Any]], bytes]  # makes a msgpack array of frames
     _decode: Callable[[bytes], list[Any]]
+    hello: Any = None
+    """The frame that each other node is sent first, if there is one."""
     me: str = ""
 
     def __post_init__(self) -> None:
@@ -81,6 +83,8 @@ class Links:
             for link in before.values():
                 if link.full:
                     self._call(self._room_changed, link.inc)
+            for inc in self._links:
+                self.greet(inc)
         self._away = False
         self._begin()
 
@@ -92,9 +96,15 @@ class Links:
             self._engine.command("UNLINK", key_of(self._engine, inc)).addErrback(self._failed)
         for inc in members - self._links.keys() - {self.me}:
             link = self._links[inc] = Link(inc)
+            self.greet(inc)
             if inc in self._strangers and not self._away:  # else it sends again by itself, later
                 self._add(link, 0, AGAIN)
         self._strangers -= members
+
+    def greet(self, inc: str) -> None:
+        """Send a node what it is to know of this one."""
+        if self.hello is not None:
+            self.send(inc, self.hello)
 
     def send(self, inc: str, frame: Any) -> None:
         """Send a frame to a node with all others of this turn; to a dead one nothing is sent."""

@@ -272,4 +272,5 @@ def restore_links(links: "Links", taken: snapshot.Links) -> None:
         link._frames_bytes = sum(map(len, part.frames))
         link._entries_bytes = sum(map(len, part.entries))
         link._sent = part.acked
+        links.greet(part.inc)  # this process may be of another version
     links._ticking.start(links._tick_seconds, now=False)

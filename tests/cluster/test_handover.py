@@ -133,6 +133,43 @@ def both_are_told(alice: Client, bob: Client) -> bool:
     return True
 
 
+# Versions
+
+NOT_UNDERSTOOD = r"What \S+ told is not understood; is it of another version\?"
+
+
+@pytest.mark.parametrize("version", ["older", "newer"])
+def test_one_node_is_of_another_version(version: str, nodes: Nodes) -> None:
+    first, second = nodes.all
+    alice, bob = nodes.pair()
+    with first.server, first.starting_another(version) as other:
+        other.wait_for("Took over")
+        assert first.server.wait() == 0
+        if version == "newer":
+            second.server.wait_for(r"\S+ speaks version 3 of .*, and this one 2")
+            second.server.wait_for(NOT_UNDERSTOOD)
+            second.replace()
+        else:
+            second.replace()
+            other.wait_for(NOT_UNDERSTOOD)
+        assert both_are_told(alice, bob)
+        carol = second.server.client("carol")
+        carol.says("To:alice")
+        assert carol.line() == "alice is talking with someone else."
+        assert alice.line() == "carol tried to reach you."
+        bob.says("/bye")
+        assert (bob.line(), alice.line()) == ("You are free.", "Quit.")
+        alice.calls("carol")
+        assert carol.line() == "You are chatting with alice."
+        assert both_are_told(alice, carol)
+        other.kill(signal.SIGTERM)
+        assert other.wait() == -signal.SIGTERM
+        assert carol.line() == "Quit."
+        for output in (other.output, second.server.output):
+            assert b"Traceback" not in output
+            assert b"fault" not in output
+
+
 # All the time
 
 

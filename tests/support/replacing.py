@@ -36,6 +36,11 @@ class Replaced:
         options = ["--port", self._port, *self._options, *more]
         return Process([*TWISTD, *options], **of_process)
 
+    def starting_another(self, version: str) -> Process:
+        """Start a server of another version, which other_version.py knows."""
+        module = [sys.executable, "-m", "tests.support.other_version", version, *TWISTD[1:]]
+        return Process([*module, "--port", self._port, *self._options])
+
     def replace(self, meanwhile: Callable[[], object] = lambda: None) -> Server:
         """Let another server take over, and see that the old one ends well; return that.
 

@@ -23,7 +23,7 @@ from chatpair.exchange.messages import (
 )
 from chatpair.exchange.names import Name
 from chatpair.exchange.user import CallSettings
-from chatpair.handover.part import Part
+from chatpair.handover.copied import Copied
 from chatpair.wire.reading import State
 
 VERSION = 2
@@ -36,6 +36,10 @@ READ = (VERSION - 1, VERSION)
 
 GONE = ""
 """Stands for a user who is here no more."""
+
+
+class Part(Copied, Struct, omit_defaults=True):
+    """Something that a snapshot has."""
 
 
 class Receipt(Part):

@@ -1,16 +1,17 @@
-"""What the parts of a snapshot have in common."""
+"""How the parts of a snapshot are copied from what they are parts of, and back."""
 
-from typing import Any, Self
-
-from msgspec import Struct
+from typing import Any, ClassVar, Self
 
 
-class Part(Struct, omit_defaults=True):
-    """Something that a snapshot has.
+class Copied:
+    """A structure, most fields of which are copies of something's attributes.
 
     A field is called as the attribute that it is a copy of, without the underscore of one that
     nobody else is to know.
     """
+
+    __slots__ = ()
+    __struct_fields__: ClassVar[tuple[str, ...]]
 
     @classmethod
     def of(cls, thing: object, **others: Any) -> Self:

@@ -1,5 +1,7 @@
 """A talk's standard input and output, without any: the test plays transport and talk."""
 
+import sys
+from io import StringIO
 from itertools import pairwise
 
 import pytest
@@ -294,3 +296,33 @@ def test_progress_is_for_terminals(size: int | None, capsys: pytest.CaptureFixtu
     screen.arrived(48)
     screen.close()
     assert capsys.readouterr() == ("", "")
+
+
+class _Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_shown_when_it_takes_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    for module in ("tqdm.std", "chatpair.client.stdio"):
+        monkeypatch.setattr(f"{module}.time", lambda: now)
+    terminal = _Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    screen = PipeScreen(json=False, size=10)
+    transport, _ = opened(screen)
+    screen.notice("Welcome, alice.")
+    screen.arrived(1)
+    screen.show(HI)
+    assert terminal.getvalue() == "Welcome, alice.\n"
+    now = 1.5
+    screen.arrived(2)
+    shown = terminal.getvalue()
+    assert "Arrived:  50%|" in shown
+    screen.notice("bob has left.")
+    cleared, below = terminal.getvalue().removeprefix(shown).split("bob has left.\n")
+    assert cleared.strip() == ""
+    assert "Arrived:  50%|" in below
+    screen.close()
+    assert terminal.getvalue().endswith("\r")
+    assert transport.value() == b"hi\n"

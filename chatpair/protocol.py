@@ -14,7 +14,7 @@ from chatpair.codecs.cleaning import is_clean
 from chatpair.exchange.exchange import Exchange
 from chatpair.exchange.limits import host_of
 from chatpair.exchange.messages import AnyEvent, Ending, Error, Goodbye, Message, Mode, Notice, Quit
-from chatpair.exchange.user import LOST, LinesTeller, User
+from chatpair.exchange.user import LOST, Listener, User
 from chatpair.sessions.json import JsonSession
 from chatpair.sessions.plain import PlainSession
 from chatpair.sessions.session import FULL, Session
@@ -41,7 +41,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
     session: PlainSession | JsonSession | Session
     handle_line: LineHandler
     peer: User | None
-    _tell_peer: LinesTeller
+    _listener: Listener
 
     _closing: closing.Closing | None = None  # made at the end
     _why_lost = ""
@@ -97,7 +97,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         if not self.factory.directory.check():
             return True  # the user has been ended
         assert self.user is not None
-        count = self._tell_peer(self.user.name.text, lines, self.factory.time_of_day())
+        count = self._listener.tell_lines(self.user.name.text, lines, self.factory.time_of_day())
         if count < 0:
             self.flow_changed()
         activity = self.factory.activity
@@ -276,7 +276,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
     def _speak_to(self, peer: User | None) -> None:
         """Look up where what is said goes, once for many lines."""
         self.peer = peer
-        self._tell_peer = peer.inbox.tell_lines if peer is not None else LOST.tell_lines
+        self._listener = peer.inbox.listener if peer is not None else LOST
         takes_chunks = peer is not None and peer.inbox.takes_chunks
         self.takes_chunks = takes_chunks and self.session.takes_chunks and not self.deaf
 

@@ -15,7 +15,7 @@ from chatpair.exchange import messages
 from chatpair.exchange.exchange import Exchange
 from chatpair.exchange.messages import AnyEvent, Ending, Failing, Outcome
 from chatpair.exchange.names import Name
-from chatpair.exchange.user import LOST, Inbox, Receipt, User
+from chatpair.exchange.user import LOST, Inbox, Listener, Receipt, User
 
 
 class RemoteInbox(Inbox):
@@ -71,6 +71,10 @@ class RemoteInbox(Inbox):
         if callee is not None:
             who = self._home.uid_of(callee), callee.name, callee.inbox.host
             self._send(frames.Answered(self.uid, call, event, *who))
+
+    @property
+    def listener(self) -> Listener:
+        return self
 
     def tell_lines(self, sender: str, lines: bytes, seconds: float) -> int:
         self._send(frames.Lines(self.uid, self._peer_uid, seconds, lines))
@@ -198,7 +202,7 @@ class RemoteUsers:
         """Pass lines on."""
         if pair := self._pair_of(inc, frame):
             user, peer, inbox = pair
-            user.inbox.tell_lines(peer.name.text, frame.lines, frame.seconds)
+            user.inbox.listener.tell_lines(peer.name.text, frame.lines, frame.seconds)
             inbox.flow_changed()
 
     def flow_changed(self, inc: str, frame: frames.Flow) -> None:

@@ -48,7 +48,9 @@ class EpollPoller:
         self.writers: list[Connection] | None = None
         """Those to write to when all that are ready have been read from; none at other times."""
         self._epoll = select.epoll()
-        self._connections: dict[int, Connection] = {}
+        # By descriptor: these are small, and used again, so that a dictionary takes far more.
+        self._connections: list[Connection | None] = []
+        self._count = 0  # of those that are there
         self._closing = False
         reactor.addReader(self)
 
@@ -70,7 +72,7 @@ class EpollPoller:
         writers = self.writers = []
         try:
             for fileno, event in self._epoll.poll(0, EVENTS_A_TURN):
-                connection = self._connections.get(fileno)
+                connection = self._connections[fileno]
                 if connection is None:
                     continue  # it was closed in this turn
                 system["system"] = connection.system
@@ -99,7 +101,9 @@ class EpollPoller:
         """Serve a connection from now on; raises OSError if the system can't watch so many."""
         fileno = connection.fileno()
         self._epoll.register(fileno, connection.events)
+        self._connections += [None] * (fileno + 1 - len(self._connections))
         self._connections[fileno] = connection
+        self._count += 1
 
     def watch(self, connection: Connection) -> None:
         """Look for what a connection wants now."""
@@ -121,19 +125,22 @@ class EpollPoller:
         To close it is not enough if a process that was forked has it too.
         """
         self.forget(connection)
-        self._connections.pop(connection.fileno(), None)
+        fileno = connection.fileno()
+        if fileno >= 0 and self._connections[fileno] is connection:
+            self._connections[fileno] = None
+            self._count -= 1
         if self._closing:
             self.close_when_empty()
 
     def close_when_empty(self) -> None:
         """Close once the last connection is gone: there will be no others."""
         self._closing = True
-        if not self._connections and not self._epoll.closed:
+        if not self._count and not self._epoll.closed:
             self.reactor.removeReader(self)
             self._epoll.close()
 
     def connectionLost(self, reason: Failure) -> None:
         """End all connections, because the reactor stops."""
-        for connection in list(self._connections.values()):
+        for connection in filter(None, list(self._connections)):
             connection.connectionLost(reason)
         self.close_when_empty()

@@ -2,10 +2,11 @@
 
 import errno
 import socket
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from twisted.internet import interfaces
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -55,13 +56,11 @@ class EpollTransport:
     producer: Any = None
     producerPaused: bool = False
     streamingProducer: bool = False
-    connected: bool = True
     disconnecting: bool = False  # as soon as all is written
     disconnected: bool = False
     _queue: bytes | bytearray = b""  # what waits to be written
     _writable: bool = True
-    _half_closing: bool = False  # as soon as all is written
-    _half_closed: bool = False
+    _half_close: Literal["", "due", "done"] = ""  # as soon as all is written
     _aborting: bool = False
     _broken: bool = False  # a write met an error
 
@@ -74,6 +73,11 @@ class EpollTransport:
 
     def __repr__(self) -> str:
         return f"<{self.system} #{self.sessionno} on {self._poller.port}>"
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection is not lost yet."""
+        return not self.disconnected
 
     @property
     def unsent(self) -> int:
@@ -116,8 +120,8 @@ class EpollTransport:
             self.call(self.producer.resumeProducing)
         elif self.disconnecting:
             self.connectionLost(_DONE)
-        elif self._half_closing and not self._half_closed:
-            self._half_closed = True
+        elif self._half_close == "due":
+            self._half_close = "done"
             self._writable = False
             with suppress(OSError):
                 self.socket.shutdown(socket.SHUT_WR)
@@ -242,7 +246,7 @@ class EpollTransport:
         """Close once all is written and a producer, if there is one, has finished."""
         if not self.connected or self.disconnecting:
             return
-        if self._half_closed:
+        if self._half_close == "done":
             self.connectionLost(_DONE)
         else:
             self.disconnecting = True
@@ -251,7 +255,7 @@ class EpollTransport:
 
     def loseWriteConnection(self) -> None:
         """Close this direction once all is written."""
-        self._half_closing = True
+        self._half_close = self._half_close or "due"
         self._start_writing()
 
     def abortConnection(self) -> None:
@@ -276,7 +280,7 @@ class EpollTransport:
         if self.disconnected:
             return
         self.disconnected = True
-        self.connected = self._writable = False
+        self._writable = False
         self._queue = b""
         self._poller.remove(self)
         if reason is not _LOST:
@@ -299,7 +303,7 @@ class EpollTransport:
         self._poller.remove(self)
         self.socket.close()
         self.disconnected = True
-        self.connected = self._writable = False
+        self._writable = False
         self.protocol = self.producer = None
         self._queue = b""
 
@@ -375,10 +379,13 @@ class EpollTransport:
 
 
 def address_of(address: tuple[Any, ...]) -> Address:
-    """Return the address of a socket, with the zone of a link-local one, unlike Python."""
-    if len(address) == 2:
-        return IPv4Address("TCP", *address)
+    """Return the address of a socket, with the zone of a link-local one, unlike Python.
+
+    All who come from one host, such as a proxy, share the text of it.
+    """
     host, *rest = address
+    if len(address) == 2:
+        return IPv4Address("TCP", sys.intern(host), *rest)
     if address[3]:
         host, _ = socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
-    return IPv6Address("TCP", host, *rest)
+    return IPv6Address("TCP", sys.intern(host), *rest)

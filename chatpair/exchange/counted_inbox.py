@@ -9,7 +9,7 @@ from chatpair.exchange import messages
 from chatpair.exchange.kept_events import KEPT_BYTES, Kept, text_bytes
 from chatpair.exchange.messages import AnyEvent, Failing, Outcome
 from chatpair.exchange.says import MOST_BYTES, Says
-from chatpair.exchange.user import Connection, Inbox, Receipt, User
+from chatpair.exchange.user import Connection, Inbox, Listener, Receipt, User
 
 KEPT_STATUSES = 100
 """Statuses that a client has not acknowledged, after which they are put together before more
@@ -56,6 +56,10 @@ class CountedInbox(Inbox):
             self._kept.append((event, receipt), text_bytes(event))
             self._statuses += isinstance(event, messages.Status)
         self.connection.tell(event)
+
+    @property
+    def listener(self) -> Listener:
+        return self
 
     def tell_lines(self, sender: str, lines: bytes, seconds: float) -> int:
         texts = lines[:-1].decode().split("\n")

@@ -10,10 +10,10 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
-from typing import NamedTuple
 
 from confusable_homoglyphs.categories import alias
 from confusable_homoglyphs.utils import load
+from msgspec import Struct
 from precis_i18n import get_profile
 from precis_i18n.unicode import UnicodeData
 
@@ -51,7 +51,7 @@ class BadName(ValueError):
     """The text can't be a name; the message says why, for its owner to read."""
 
 
-class Name(NamedTuple):
+class Name(Struct, frozen=True, array_like=True, gc=False):
     """A name that may be claimed.
 
     Two names are one if their keys are equal or, unless both are plain, if they share a skeleton.

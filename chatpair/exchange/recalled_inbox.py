@@ -7,7 +7,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from chatpair.exchange.kept_events import Kept, text_bytes
 from chatpair.exchange.messages import AnyEvent, Free, Message, Named, Paired, Repeated, Timestamp
-from chatpair.exchange.user import Inbox, Receipt, User
+from chatpair.exchange.user import Inbox, Listener, Receipt, User
 
 LATELY_SECONDS = 30.0
 """For how long a line may be on its way to a connection that is dead."""
@@ -72,6 +72,10 @@ class RecalledInbox(Inbox):
             self._keep(_Told(now, event, again=False))
         self._pending = True
         self.connection.tell_for_receipt(event)
+
+    @property
+    def listener(self) -> Listener:
+        return self
 
     def tell_lines(self, sender: str, lines: bytes, seconds: float) -> int:
         self.tell(Message(sender, lines[:-1].decode(), Timestamp(seconds)))

@@ -1,8 +1,8 @@
 """A user: a name, what it has set for calls, and an inbox for what it is told."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol
 
 from chatpair.exchange.limits import Pace
 from chatpair.exchange.messages import AnyEvent, Error, Failing, Outcome, Ringing, Tried
@@ -40,12 +40,15 @@ class CallSettings(NamedTuple):
         return self._replace(blocks=tuple(one for one in self.blocks if one is not block))
 
 
-LinesTeller: TypeAlias = Callable[[str, bytes, float], int]
-"""Tells many lines that a peer of a name said at one time: clean UTF-8, each ends in LF.
+class Listener(Protocol):
+    """What a user is told many lines through."""
 
-Returns how many they are, or minus that if there is room for no more and `Pairs.has_room` will not
-tell.
-"""
+    def tell_lines(self, sender: str, lines: bytes, seconds: float) -> int:
+        """Tell what a peer of a name said at one time: clean UTF-8, each line ends in LF.
+
+        Return how many lines they are, or minus that if there is room for no more and
+        `Pairs.has_room` will not tell.
+        """
 
 
 class Connection(Protocol):
@@ -133,9 +136,9 @@ class Inbox:
             self.connection.tell_for_receipt(event)
 
     @property
-    def tell_lines(self) -> LinesTeller:
-        """What passes on many lines of the peer's, until the inbox or the pair is another."""
-        return self.connection.tell_lines
+    def listener(self) -> Listener:
+        """What takes many lines of the peer's, until the inbox or the pair is another."""
+        return self.connection
 
     def peer_types(self, peer: str) -> None:
         """Show that the peer is typing, if the client can."""

@@ -86,7 +86,7 @@ def take_connection(
         output=waiting + later,
         full=outgoing.full,
         unhanded=outgoing._unhanded + len(later),
-        told_at=outgoing.watch._told_at if outgoing.watch is not None else None,
+        told_at=outgoing.told_at,
         due=visitors.unnamed.due_of(protocol) or visitors.silent.due_of(session),
         listens_until=timer.getTime() if timer is not None and closes_in is None else None,
         closes_in=closes_in,
@@ -207,7 +207,7 @@ def _restore(protocol: ChatProtocol, taken: snapshot.Connection) -> None:
     outgoing = protocol.outgoing
     outgoing.full, outgoing._unhanded = taken.full, taken.unhanded
     if taken.told_at is not None:
-        outgoing.look_out()._told_at = taken.told_at
+        outgoing.look_out().told_at = taken.told_at
     protocol.input_state = "waiting" if taken.reading == "open" else taken.reading
     protocol.paused = taken.reading != "ended"
     if not isinstance(taken.session, snapshot.CarriedSession):
@@ -296,12 +296,11 @@ def _ask_again(
 
 def let_go(protocol: ChatProtocol) -> None:
     """Know nothing more of a connection that another process has."""
-    if protocol.outgoing.watch is not None:
-        protocol.outgoing.watch.stop()
+    protocol.outgoing.stop_looking()
     protocol.setTimeout(None)
     protocol.ignore_input()
     protocol.outgoing.writer = None
-    protocol.factory.visitors.discard(protocol)
+    protocol.factory.visitors.pop(protocol, None)
 
 
 def release(transport: Any) -> None:

@@ -135,18 +135,18 @@ class Watch:
     """
 
     _clock: IReactorTime
-    _checks: "Delay[Watch]"  # DELIVERY_CHECK long, for many
+    _checks: Delay[Any]  # DELIVERY_CHECK long, for many
     _socket: socket.socket | None
     _watched: Watched
+    told_at: float
+    """When something was told that may not have arrived, in seconds."""
     _next: IDelayedCall | None = None
-    _told_at: float = 0.0  # seconds; when something was told that may not have arrived
     _reading: bool = True
     _input_ended: bool = False
 
     def begin(self) -> None:
         """See to it that what was written arrives."""
         if self._socket is not None:
-            self._told_at = self._clock.seconds()
             self._checks.start(self)
 
     def reads(self, reading: bool) -> None:
@@ -174,10 +174,10 @@ class Watch:
         now = self._clock.seconds()
         delivered = is_delivered(self._socket)
         if delivered:
-            self._told_at = now
+            self.told_at = now
         if is_gone(self._socket, all_read=self._input_ended):
             self._watched.vanished("reset")
-        elif now - self._told_at >= SILENCE and is_silent(self._socket):
+        elif now - self.told_at >= SILENCE and is_silent(self._socket):
             self._watched.vanished("vanished")
         elif self._input_ended:
             self._next = self._clock.callLater(LISTENER_CHECK, self.look)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
+from chatpair.exchange.visitors import DELIVERY_CHECK
 from chatpair.wire.liveness import Watch, innermost
 from chatpair.wire.turns import PORTION
 
@@ -50,7 +51,8 @@ class Outgoing:
     full: bool = False
     """Whether what was written is still waiting to be taken, so that more should wait too."""
     watch: Watch | None = None
-    """Watches the connection while it may not have all that it was told, or is not read."""
+    """Watches the connection when it has not all that it was told for long, or is not read."""
+    _looks: bool = False  # whether all that was told has arrived: from the first of it until it has
     _asks: bool = False  # whether the kernel takes what is being written
     _taken: bool = False  # and it does
     _unhanded: int = 0  # bytes that wait in the transport at most, of which somebody wants to know
@@ -65,18 +67,56 @@ class Outgoing:
             self._later.append(iter((data,)))
             return
         writer.transport.write(data)
-        if self.watch is None and self.writer is not None:  # what was written may have ended it
-            self.look_out()
+        if not self._looks and self.writer is not None:  # what was written may have ended it
+            self._look_later()
+
+    def _look_later(self) -> None:
+        """Look in a while: nearly always all has arrived then, and nothing is to be watched."""
+        writer = self.writer
+        assert writer is not None
+        self._looks = True
+        if writer.socket is not None:
+            writer.factory.visitors.watches.start(self)
+
+    def look(self) -> None:
+        """Watch the connection, unless all has arrived that it was told DELIVERY_CHECK ago."""
+        self._make_watch(-DELIVERY_CHECK).look()
 
     def look_out(self) -> Watch:
         """Return what watches the connection, from now on if there was none."""
-        if self.watch is None:
-            writer = self.writer
-            assert writer is not None
-            clock, watches = writer.factory.clock, writer.factory.visitors.watches
-            self.watch = Watch(clock, watches, writer.socket, self)
-            self.watch.begin()
+        if self.watch is not None:
+            return self.watch
+        told_at = self.told_at
+        self.stop_looking()
+        watch = self._make_watch()
+        watch.told_at = watch.told_at if told_at is None else told_at
+        watch.begin()
+        return watch
+
+    def _make_watch(self, seconds: float = 0.0) -> Watch:
+        writer = self.writer
+        assert writer is not None
+        clock, watches = writer.factory.clock, writer.factory.visitors.watches
+        self._looks = True
+        self.watch = Watch(clock, watches, writer.socket, self, clock.seconds() + seconds)
         return self.watch
+
+    @property
+    def told_at(self) -> float | None:
+        """When something was told that may not have arrived, in seconds, if anything was."""
+        if self.watch is not None:
+            return self.watch.told_at
+        if not self._looks or self.writer is None:
+            return None
+        due: float | None = self.writer.factory.visitors.watches.due_of(self)
+        return due and due - DELIVERY_CHECK
+
+    def stop_looking(self) -> None:
+        """Look no more at what becomes of what was told."""
+        if self.watch is not None:
+            self.watch.stop()
+        elif self._looks and self.writer is not None:
+            self.writer.factory.visitors.watches.stop(self)
 
     def write_for_receipt(self, parts: Iterator[bytes]) -> None:
         """Write a text, and say handed as soon as the kernel has all of it and all before it.
@@ -121,8 +161,8 @@ class Outgoing:
         try:
             transport.bufferSize = 0
             self.writer.transport.write(data)
-            if self.watch is None and self.writer is not None:
-                self.look_out()
+            if not self._looks and self.writer is not None:
+                self._look_later()
         finally:
             transport.bufferSize = limit
             self._asks = False
@@ -148,9 +188,8 @@ class Outgoing:
             if later is not None:
                 self.writer.transport.write(b"".join(chain.from_iterable(later)))
             self.writer.transport.unregisterProducer()
+            self.stop_looking()
             self.writer = None
-            if self.watch is not None:
-                self.watch.stop()
 
     def _filled(self, full: bool) -> None:
         self.full = full
@@ -173,6 +212,7 @@ class Outgoing:
 
     def all_arrived(self) -> None:
         self.watch = None
+        self._looks = False
 
     # The transport tells
 

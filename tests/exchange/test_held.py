@@ -271,7 +271,9 @@ def test_the_clock_of_another_node_does_not_tell_what_may_be_lost(exchange: Exch
     key = key_of(bob)
     for seconds in (-3_600, 3_600):
         then = exchange.clock.seconds() + seconds
-        exchange.factory.users["bob"].inbox.tell_lines("eve", f"{seconds}\n".encode(), then)
+        exchange.factory.users["bob"].inbox.listener.tell_lines(
+            "eve", f"{seconds}\n".encode(), then
+        )
     bob.drops()
     assert len(back(exchange, key).heard()) == 4
 

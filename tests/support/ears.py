@@ -148,7 +148,7 @@ class Ear:
         assert peer is not None
         self.said[-1] += lines
         data = "".join(f"{line}\n" for line in lines).encode()
-        peer.inbox.tell_lines(self.name, data, self.factory.clock.seconds())
+        peer.inbox.listener.tell_lines(self.name, data, self.factory.clock.seconds())
 
     def acknowledge(self) -> None:
         """Acknowledge all."""

@@ -18,7 +18,7 @@ ANEW = {
     # read_on is next, or end, or listen_on; and bind looks up the rest.
     "ChatProtocol": {
         *("transport", "paused", "input_state", "_busyReceiving", "turn"),
-        *("_closing", "_TimeoutMixin__timeoutCall", "timeOut", "handle_line", "_tell_peer"),
+        *("_closing", "_TimeoutMixin__timeoutCall", "timeOut", "handle_line", "_listener"),
     },
     "CarriedSession": {"_before", "_last", "_under_way", "_password"},  # writes events, no more
     "ClusterDirectory": {"_seldom"},  # may be logged again
@@ -27,7 +27,8 @@ ANEW = {
     "FarTransport": {"_reading", "_silent"},  # read_on is next
     "HostLimit": {"_limit"},  # the same
     "Pace": {"_rest"},  # read_on waits again
-    "Outgoing": {"_asks", "_taken", "_later"},  # what waits is made
+    "Outgoing": {"_asks", "_taken", "_later"}  # what waits is made
+    | {"watch", "_looks"},  # and told_at goes along
     "Pending": {"waiting"},  # they wait again
     "PlainSession": {"_line_was_cut", "_under_way", "_password"},  # of TLS; and asked again
     "JsonSession": {"_may_move", "_under_way", "_password"},

@@ -42,7 +42,7 @@ class OnEpoll:
             return ports[-1]
 
         def readers_and_connections() -> Any:
-            connections = [one for port in ports for one in port.poller._connections.values()]
+            connections = [one for port in ports for one in port.poller._connections if one]
             return readers() + [one for one in connections if one.events & IN]
 
         reactor.listenTCP, reactor.getReaders = listen_tcp, readers_and_connections

@@ -136,7 +136,7 @@ def test_what_came_before_the_other_end_closed_may_wait_to_be_read(
     clock = Clock()
     watched = Watched()
     checks: Delay[liveness.Watch] = Delay(clock, 1, lambda watch: watch.look())
-    watch = liveness.Watch(clock, checks, one, watched)
+    watch = liveness.Watch(clock, checks, one, watched, 0.0)
     watch.begin()
     watch.reads(False)  # because of flow control
     other.sendall(b"last words")
@@ -204,7 +204,7 @@ class Kernel:
             answer = partial(lambda question, *_, **__: getattr(self, question), question)
             monkeypatch.setattr(liveness, name, answer)
         party.protocol.socket = Mock()
-        party.protocol.outgoing.watch = None  # which has no socket
+        party.protocol.outgoing.all_arrived()  # as if nothing was told: it had no socket
 
 
 def test_a_silent_end_is_noticed(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:

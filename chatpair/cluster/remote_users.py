@@ -6,6 +6,7 @@ dropped: the sender will be told, or has been, that the pair has ended.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import count, groupby
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -84,8 +85,8 @@ class RemoteInbox(Inbox):
         if not self.full:
             self._send(frames.Told(self.uid, self._peer_uid, messages.PeerTyping(peer)))
 
-    def settle(self, say: int, outcome: Outcome, why: Failing | None) -> None:
-        self._settled.append((say, outcome, why))
+    def settle(self, says: Sequence[int], outcome: Outcome, why: Failing | None) -> None:
+        self._settled += [(say, outcome, why) for say in says]
 
     def tell_statuses(self, *, at_last: bool = False) -> None:
         """Tell what became of what the user said: of all at once that became the same."""

@@ -61,7 +61,7 @@ class Pairs(dict[User, User]):
             self._activity.lines += say.text.count("\n") + 1
             self._activity.line_bytes += len(say.text.encode()) + 1
             now = messages.Timestamp(self._time_of_day())
-            peer.tell(messages.Message(user.name.text, say.text, now), receipt)
+            peer.inbox.tell(messages.Message(user.name.text, say.text, now), receipt)
             return
         if peer is None:
             text, user.can_call = NOBODY if user.can_call else FIRST_CALL, True

@@ -26,14 +26,15 @@ class Receipts:
         self, receipts: Iterable[Receipt], outcome: Outcome, why: Failing | None = None
     ) -> None:
         """Tell the senders what became of what they said."""
-        senders: dict[User, None] = {}
+        senders: dict[User, list[int]] = {}
         for receipt in receipts:
             if not receipt.settled:
                 receipt.settled = True
                 if why is not None and receipt.sender.is_here:
                     self._activity.count("failed", why)
-                receipt.sender.inbox.settle(receipt.say, outcome, why)
-                senders[receipt.sender] = None
+                senders.setdefault(receipt.sender, []).append(receipt.say)
+        for sender, says in senders.items():
+            sender.inbox.settle(says, outcome, why)
         for sender in senders:
             sender.inbox.tell_statuses()
             sender.inbox.flow_changed()

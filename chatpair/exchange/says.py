@@ -2,6 +2,9 @@
 
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Iterable
+
+from msgspec import UNSET
 
 from chatpair.exchange.messages import Failing, Outcome, Status
 
@@ -57,14 +60,22 @@ class Says:
             return False
         if say > self.got + 1:
             self._open.append(say - 1)
-            self.settle(say - 1, "failed", "missing")
+            self.settle([say - 1], "failed", "missing")
         self.got = say
         self._open.append(say)
         return True
 
-    def settle(self, say: int, outcome: Outcome, why: Failing | None = None) -> None:
-        """Note what became of one that is open."""
-        self._settled[say] = Status(say, outcome, why) if why else Status(say, outcome)
+    def settle(self, says: Iterable[int], outcome: Outcome, why: Failing | None = None) -> None:
+        """Note what became of some that are open; as nearly always, of the first of those."""
+        told = UNSET if why is None else why
+        last = 0
+        for say in says:
+            if self._open and self._open[0] == say:
+                last = self._open.popleft()
+            else:
+                self._settled[say] = Status(say, outcome, told)
+        if last:
+            _extend(self.due, Status(last, outcome, told))
         while self._open and self._open[0] in self._settled:
             _extend(self.due, self._settled.pop(self._open.popleft()))
 

@@ -194,8 +194,8 @@ class Inbox:
     def tell_status_of(self, say: int) -> None:
         """Tell again what became of a text, if it is known."""
 
-    def settle(self, say: int, outcome: Outcome, why: Failing | None) -> None:
-        """Note what became of a text that the user said."""
+    def settle(self, says: Sequence[int], outcome: Outcome, why: Failing | None) -> None:
+        """Note what became of texts that the user said."""
 
     def tell_statuses(self, *, at_last: bool = False) -> None:
         """Tell what is known of what was said; at last, though it be much."""

@@ -19,7 +19,7 @@ def test_what_is_long_past_is_forgotten() -> None:
     says = Says()
     for number in range(1, RUNS + 11):
         says.take(number)
-        says.settle(number, "handed" if number % 2 else "confirmed")
+        says.settle([number], "handed" if number % 2 else "confirmed")
         says.to_tell()
     assert says.status_of(10) is None
     assert says.status_of(11) == Status(11, "handed")
@@ -48,7 +48,7 @@ def test_each_is_told_what_became_of_it_once_and_in_order(steps: list[int | Sett
             open_says.append(last)
         elif step[0] < len(open_says):
             number = open_says.pop(step[0])
-            says.settle(number, *step[1])
+            says.settle([number], *step[1])
             expected[number] = step[1]
         for status in says.to_tell():
             for number in range(max(told, default=0) + 1, status.id + 1):

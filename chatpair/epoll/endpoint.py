@@ -69,8 +69,9 @@ class EpollPort(tcp.Port):
                     super().doRead()  # which has a file in reserve, to turn away those who wait
                     return
                 continue  # whoever it was is gone already, or a firewall turned it away
-            # What socket.accept does, which looks up two enums for it, at twice the cost.
-            sock = socket.socket(self.addressFamily, self.socketType, fileno=fileno)
+            # What socket.accept does at twice the cost: it looks up two enums for that, and asks
+            # the kernel for the protocol.
+            sock = socket.socket(self.addressFamily, self.socketType, socket.IPPROTO_TCP, fileno)
             self._accepted(sock, address_of(client))
 
     def _accepted(self, sock: socket.socket, peer: Address) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from twisted.protocols.basic import LineReceiver
 
 from chatpair.codecs.cleaning import BYTE_ORDER_MARK
+from chatpair.codecs.plain import count_lines
 from chatpair.wire.telnet import IAC, INTERRUPT, TelnetFilter
 from chatpair.wire.turns import LINES_A_TURN, TELNET_BYTES_A_TURN, read_no_more_at_once
 
@@ -158,11 +159,11 @@ class TextLineReceiver(LineReceiver):
         """
         size = min(CHUNK, self.MAX_LENGTH + 1)
         end = data.rfind(b"\n", start, start + size) + 1
-        lines = data.count(b"\n", start, end)
+        lines = count_lines(data[start:end])
         if lines > LINES_IN_A_CHUNK and end - start > SHORT_CHUNK:
             size = max((end - start) * LINES_IN_A_CHUNK // lines, SHORT_CHUNK)
             end = data.rfind(b"\n", start, start + size) + 1
-            lines = data.count(b"\n", start, end)
+            lines = count_lines(data[start:end])
         return end, lines
 
     def _handle(self, line: bytes) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatpair.codecs import plain
-from chatpair.exchange.messages import AnyEvent, Free, Message, Repeated, Timestamp
+from chatpair.exchange.messages import AnyEvent, Free, Message, Repeated, Say, Timestamp
 from chatpair.protocol import ChatProtocol
 from chatpair.wire.line_receiver import CHUNK, SHORT_CHUNK
 from tests.support.exchange import Exchange, Party, said
@@ -177,3 +177,11 @@ def test_a_chunk_stops_for_one_who_does_not_read(exchange: Exchange) -> None:
     alice.sends(b"x\n" * 30_000)
     assert len(bob.heard()) <= SHORT_CHUNK // 2
     assert alice.paused
+
+
+@given(st.lists(st.one_of(TEXT, COMMANDS, st.text("tToO:Quit/ ", max_size=5).map(str.encode))))
+def test_a_command_between_long_lines_is_found(lines: list[bytes]) -> None:
+    says = all(isinstance(plain.parse(line.decode()), Say) for line in lines)
+    long = b"x" * plain.LONG_LINE + b"\n"
+    assert plain.only_says(long + b"".join(line + b"\n" for line in lines)) == says
+    assert plain.only_says(long + b"".join(line + b"\n" + long for line in lines)) == says

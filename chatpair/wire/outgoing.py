@@ -52,7 +52,7 @@ class Outgoing:
     """Whether what was written is still waiting to be taken, so that more should wait too."""
     watch: Watch | None = None
     """Watches the connection when it has not all that it was told for long, or is not read."""
-    _looks: bool = False  # whether all that was told has arrived: from the first of it until it has
+    _looks: bool = False  # whether it is still to be looked if all that was told has arrived
     _asks: bool = False  # whether the kernel takes what is being written
     _taken: bool = False  # and it does
     _unhanded: int = 0  # bytes that wait in the transport at most, of which somebody wants to know

@@ -80,6 +80,11 @@ from tests.support.transcript import scenes
         it is connected, with Bob
         told left(Bob, quit) -> heard left(Bob, quit)
         it is connected, with nobody
+    A pair with another is no answer to a call.
+        a line
+        call n*200 -> to(n*200)
+        told paired(bob) -> heard paired(bob)
+        told error(to, unknown, No.) -> call n*200 refused: unknown
     What is said after a call that has no answer yet is for whoever that leads to.
         a line with bob
         call carol -> to(carol)

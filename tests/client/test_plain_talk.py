@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
+from chatpair.client.errors import Ended, NotDelivered
 from chatpair.client.plain_line import PlainLine
 from chatpair.client.waiters import UNSETTLED_SAYS
 from chatpair.codecs import plain
@@ -198,7 +199,7 @@ def test_a_line_without_an_end_ends_the_talk() -> None:
     assert talk.does("quits")[-1] == "(ends 2: The connection to the server was lost.)"
 
 
-def test_a_further_call_waits_for_no_answer_to_the_last() -> None:
+def test_a_further_call_waits_for_no_answer_to_the_last_and_none_is_made_after_quit() -> None:
     endpoint = Endpoint()
     line = PlainLine(endpoint, "alice", lambda _: None, lambda _: None, clock=Clock())
     line.start()
@@ -207,6 +208,9 @@ def test_a_further_call_waits_for_no_answer_to_the_last() -> None:
     first, second = outcome(line.call("bob")), outcome(line.call("carol"))
     remote.prints("You are chatting with carol.")
     assert ([why.code for why in first], second) == (["try-later"], ["carol"])
+    line.quit()
+    late = [outcome(line.call("bob")), outcome(line.say("hi")), outcome(line.typing())]
+    assert [type(one) for (one,) in late] == [Ended, NotDelivered, type(None)]
 
 
 @given(st.lists(st.integers(0, 200)))

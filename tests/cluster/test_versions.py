@@ -95,3 +95,16 @@ def test_what_another_version_says_leaves_nothing_hanging(monkeypatch: pytest.Mo
             plays(monkeypatch, which)
         except AssertionError as why:
             raise AssertionError(f"{which}, a {kind}") from why
+
+
+def test_a_line_that_is_not_understood_ends_the_pair_for_both() -> None:
+    across = Across()
+    alice, bob = across.pair()
+    alice.says("hi")
+    line = across.network.link("a", "b").sent[-1]
+    assert isinstance(line, frames.Lines)
+    bob.heard()
+    answer = frames.NotUnderstood([11, line.to, line.by, None, None])
+    across.network.receive("b.00000001", "a.00000001", answer)
+    across.network.settle()
+    assert alice.heard() == bob.heard() == ["Quit."]

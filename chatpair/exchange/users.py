@@ -28,6 +28,7 @@ HOST_SECONDS = 600.0
 
 MIXED = "it mixes letters of several scripts"
 ONLY_REGISTERED = "only registered names are here"
+WRONG_PASSWORD = Error("name", "password", "Wrong password.")
 _TOO_MANY_NAMES = "You are taking names too often; try again in a minute."
 
 _log = Logger()

@@ -18,6 +18,7 @@ from twisted.plugins.cred_unix import UNIXChecker
 
 from chatpair.exchange.messages import Error
 from chatpair.exchange.names import BadName, Name, NameIndex, parse
+from chatpair.exchange.users import WRONG_PASSWORD
 from chatpair.passwords.htpasswd import HtpasswdChecker
 from chatpair.passwords.turns import in_turn
 from chatpair.passwords.watched_file import WatchedFile
@@ -26,7 +27,6 @@ from chatpair.passwords.wrong_passwords import WrongPasswords
 MAX_HOSTS = 50
 """Hosts of which a password is checked, or waits for that, at a time; each has one in turn."""
 
-WRONG = Error("name", "password", "Wrong password.")
 BUSY = Error("name", "try-later", "There are too many passwords to check. Try later.")
 FAILED = Error("name", "try-later", "That password can't be checked now. Try later.")
 
@@ -125,7 +125,7 @@ class Accounts:
 
     async def _check(self, owners: Owners, password: bytes, host: str | None) -> str | Error:
         if not (owners and password):
-            return WRONG
+            return WRONG_PASSWORD
         while True:  # what was true before a wait may not be so after it
             wait = self._wrong.wait(owners[0][0], host)
             if wait:
@@ -168,7 +168,7 @@ class Accounts:
 
     async def _ask(self, owners: Owners, password: bytes, host: str | None) -> str | Error:
         """Ask the checkers, one after another."""
-        answer: str | Error = WRONG
+        answer: str | Error = WRONG_PASSWORD
         wrong = False
         try:
             for written, source in owners:

@@ -11,7 +11,6 @@ from chatpair.exchange.names import BadName, parse
 from chatpair.wire.privacy import NEEDS_TLS, is_private
 
 PERHAPS_A_PASSWORD = "if that is a password, say your name first; else say it again"
-WRONG = Error("name", "password", "Wrong password.")
 
 
 class Claimer(Protocol):

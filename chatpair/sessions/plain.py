@@ -19,7 +19,8 @@ from chatpair.exchange.messages import (
 )
 from chatpair.exchange.names import LENGTHS
 from chatpair.exchange.user import User
-from chatpair.sessions.password import PERHAPS_A_PASSWORD, WRONG
+from chatpair.exchange.users import WRONG_PASSWORD
+from chatpair.sessions.password import PERHAPS_A_PASSWORD
 from chatpair.sessions.session import Session
 from chatpair.sessions.speaker import Speaker
 
@@ -112,7 +113,7 @@ class PlainSession(Session):
         elif self._asked:
             self._asked = ""
             self.connection.handle_line = self.unnamed
-            self.connection.tell(WRONG)
+            self.connection.tell(WRONG_PASSWORD)
         else:
             self.connection.tell(Error("name", "bad-name", LENGTHS))
 

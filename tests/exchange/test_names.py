@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chatpair import protocol
 from chatpair.codecs import plain
-from chatpair.exchange import held_lines, messages
+from chatpair.exchange import held_lines, messages, users
 from chatpair.exchange.names import (
     LENGTHS,
     MAX_LENGTH,
@@ -147,7 +147,7 @@ def test_no_program_can_take_a_name_for_a_word_of_the_servers() -> None:
         session._NOT_HELD,
         held_lines._KEY_IS_SPOILT,
         messages.AskPassword(),
-        accounts.WRONG,
+        users.WRONG_PASSWORD,
         accounts.BUSY,
         accounts.FAILED,
         messages.Notice(privacy.NEEDS_TLS),

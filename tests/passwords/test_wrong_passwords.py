@@ -5,6 +5,7 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
 from chatpair.exchange.names import parse
+from chatpair.exchange.users import WRONG_PASSWORD
 from chatpair.passwords import accounts, wrong_passwords
 from chatpair.passwords.accounts import Accounts
 from chatpair.passwords.wrong_passwords import WrongPasswords
@@ -242,4 +243,4 @@ def test_nothing_to_check_is_wrong_at_once() -> None:
     checks = Accounts([], Clock())
     answers: list[object] = []
     checks.check(parse("alice"), b"x", None).addCallback(answers.append)
-    assert answers == [accounts.WRONG]
+    assert answers == [WRONG_PASSWORD]

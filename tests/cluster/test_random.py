@@ -132,7 +132,7 @@ def test_a_random_run(tmp_path: Path) -> None:
     history, clock = History(), SetClock(tmp_path)
     with (
         Engine(tmp_path / "engine", persistent=True, environment=clock.environment) as engine,
-        Cluster(engine, 3, *OPTIONS, lease=LEASE) as cluster,
+        Cluster(engine, 3, *OPTIONS, lease=LEASE, hands_over=True) as cluster,
     ):
         doors = [node.port for node in cluster.nodes]
         crowd = Crowd(history, doors, seed)

@@ -130,12 +130,20 @@ class Cluster:
     """Nodes n1, n2, ..., each with a way of its own to the engine that can be cut."""
 
     def __init__(
-        self, engine: Engine, size: int, *options: str, lease: float = LEASE, port: str = "0"
+        self,
+        engine: Engine,
+        size: int,
+        *options: str,
+        lease: float = LEASE,
+        port: str = "0",
+        hands_over: bool = False,
     ) -> None:
+        """Take whether a node that is begun while it is there takes over from itself."""
         self.engine = engine
         self._port = port
         self._options = options
         self._lease = lease
+        self._hands_over = hands_over
         self._stack = ExitStack()
         self.ways = [self._stack.enter_context(Proxy(engine.port)) for _ in range(size)]
         self.nodes: list[Node] = []
@@ -177,7 +185,9 @@ class Cluster:
     def begin(self, number: int) -> Node:
         """Start a node, and do not wait until it has joined."""
         url = f"redis://127.0.0.1:{self.ways[number].port}"
-        node = Node(f"n{number + 1}", url, *self._options, lease=self._lease, port=self._port)
+        name = f"n{number + 1}"
+        more = ("--handover", f"unix:{self.engine.folder}/{name}") if self._hands_over else ()
+        node = Node(name, url, *self._options, *more, lease=self._lease, port=self._port)
         self._stack.enter_context(node)
         self._started.append(node)
         return node

@@ -127,6 +127,7 @@ class Weather:
             self._cut_in_a_frame: 2,
             self._black_hole: 2,
             self._slow_down: 1,
+            self._hand_over: 2,
         }
         while not self._over.wait(chance.uniform(0.5, 4)):
             self._settle(number)
@@ -148,6 +149,13 @@ class Weather:
             node = self._cluster.nodes[number] = self._cluster.begin(number)
             self._doors[number] = node.port
         self._settle(number)
+
+    def _hand_over(self, number: int, seconds: float) -> None:
+        """Replace a node by another process, which may take most of a lease on a slow machine."""
+        old = self._cluster.nodes[number]
+        with self._troubled(number):
+            self._cluster.nodes[number] = self._cluster.begin(number)
+        assert old.wait() == 0, old.output
 
     def _freeze(self, number: int, seconds: float) -> None:
         node = self._cluster.nodes[number]

@@ -41,9 +41,22 @@ class Ear:
         self.statuses: list[Status] = []
         self.acknowledges = True
         self.counts = counting
-        self._inbox = CountedInbox(self) if counting else Inbox(self)
-        self.claiming = factory.users.claim(name, self._inbox)
+        self._claim()
+
+    def _claim(self) -> None:
+        self._inbox = CountedInbox(self) if self.counts else Inbox(self)
+        self.claiming = self.factory.users.claim(self.name, self._inbox)
         self.claiming.addCallbacks(self._claimed, self._gave_up)
+
+    def goes_on(self, factory: ChatFactory) -> None:
+        """Be at another factory that knows all; what was asked is asked again."""
+        self.factory = factory
+        if self.user is not None:
+            self.user = factory.users[self.user.name.key]
+            self._inbox = self.user.inbox
+            self._inbox.connection = self
+        elif not self.claiming.called:
+            self._claim()
 
     def _claimed(self, answer: User | Error) -> None:
         if isinstance(answer, User):

@@ -5,6 +5,7 @@ from typing import Any, cast
 from chatpair.cluster.cluster_directory import ClusterDirectory
 from chatpair.cluster.engine_mesh import EngineMesh
 from chatpair.exchange.messages import Claim
+from chatpair.exchange.user import LOST
 from chatpair.factory import ChatFactory
 from chatpair.handover.cluster import Others
 from chatpair.handover.connections import restore_connections, take_connection
@@ -13,6 +14,7 @@ from chatpair.handover.snapshot import VERSION, Connection, Snapshot, decode, en
 from chatpair.protocol import ChatProtocol
 from tests.support.cluster_exchange import MemoryMesh, Node
 from tests.support.cluster_scenes import Across
+from tests.support.ears import Ear
 from tests.support.exchange import Exchange, Transport
 from tests.support.state import differences, state_of_all
 
@@ -64,6 +66,21 @@ def hand_over(exchange: Exchange) -> None:
     if others is not None:
         others.go_on()
     exchange.clock.advance(0)
+
+
+def hand_over_ears(node: Node, ears: list[Ear]) -> None:
+    """Let another factory go on with a node whose users have no protocols."""
+    old = node.factory
+    taken = decode(taken_from(node, Others(old)))
+    for user in old.users.values():
+        user.inbox.connection = LOST
+    others = _succeed(node)
+    assert others is not None
+    restore_exchange(node.factory, taken, others)
+    for ear in ears:
+        if ear.factory is old:
+            ear.goes_on(node.factory)
+    others.go_on()
 
 
 def _succeed(exchange: Exchange) -> Others | None:

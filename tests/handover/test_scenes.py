@@ -52,8 +52,10 @@ def test_what_was_repeated_and_has_arrived_is_forgotten_though_it_is_handed_over
     bob = test_held.back(exchange, key)
     assert len(bob.heard()) == 3
     hand_over(exchange)
-    monkeypatch.setattr(ChatProtocol, "is_all_delivered", lambda _: True)
-    exchange.clock.advance(ARRIVAL_SECONDS)
+    with monkeypatch.context() as arrived:
+        arrived.setattr(ChatProtocol, "is_all_delivered", lambda _: True)
+        exchange.clock.advance(ARRIVAL_SECONDS)
+    monkeypatch.setattr(ChatProtocol, "is_all_delivered", lambda _: False)
     bob.drops()
     assert len(test_held.back(exchange, key).heard()) == 2
 

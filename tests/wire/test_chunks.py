@@ -184,4 +184,6 @@ def test_a_command_between_long_lines_is_found(lines: list[bytes]) -> None:
     says = all(isinstance(plain.parse(line.decode()), Say) for line in lines)
     long = b"x" * plain.LONG_LINE + b"\n"
     assert plain.only_says(long + b"".join(line + b"\n" for line in lines)) == says
+    assert plain.count_lines(20 * long + len(lines) * b"x\n") == 20 + len(lines)
+    assert plain.count_lines(long + 100 * len(lines) * b"\n") == 1 + 100 * len(lines)
     assert plain.only_says(long + b"".join(line + b"\n" + long for line in lines)) == says

@@ -240,6 +240,24 @@ def test_a_claim_that_was_lost_leaves_no_name(world: World, is_done: bool, is_la
     assert node.enter("bob") == ["yours"]
 
 
+@pytest.mark.parametrize("is_sent", [False, True])
+def test_what_was_released_as_the_engine_went_is_free_at_the_return(
+    world: World, is_sent: bool
+) -> None:
+    one, other = world.ready("a", "b")
+    one.enter("bob")
+    one.wire.is_slow = True
+    if is_sent:
+        one.leave("bob")
+    one.wire.cut(one.lease)
+    if not is_sent:
+        one.leave("bob")
+    assert other.enter("bob") == ["taken"]
+    one.wire.is_slow = False
+    one.wire.connect(one.lease)
+    assert other.enter("bob") == ["yours"]
+
+
 def test_a_release_that_was_lost_and_is_done_late_takes_nobody_a_name(world: World) -> None:
     one, other = world.ready("a", "b")
     one.enter("bob")

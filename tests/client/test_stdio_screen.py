@@ -105,7 +105,7 @@ def test_a_notice_is_one_line_and_steers_nothing() -> None:
     [
         ("grüß\tdich\r\n日本語 🙂\n".encode(), False),
         (b"\x1b[1mbold\n", True),
-        (b"caf\xe9\n", True),
+        (b"caf\xe9\n\xff\n", True),
         ("\u202e\n".encode(), True),
     ],
 )
@@ -195,6 +195,7 @@ def test_no_empty_line_follows_the_last_piece(pieces: int) -> None:
     screen, talk = reading()
     for _ in range(pieces):
         screen.dataReceived(b"x" * LONGEST)
+    assert talk.texts == ["x" * LONGEST] * pieces
     screen.dataReceived(b"\r")
     screen.dataReceived(b"\n")
     screen.dataReceived(b"\nrest\n")

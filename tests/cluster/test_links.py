@@ -76,6 +76,7 @@ def test_a_node_is_slow_that_acknowledges_nothing(net: Net, a: Node, b: Node) ->
     for number in range(20):  # it is not for what it acknowledges as late as it may
         a.sends("b", number)
         net.runs(0.5)
+    net.runs(2 * SLOW_SECONDS)  # nor for a silence before
     b.engine.reads.cut()
     a.sends("b", 20)
     net.runs(SLOW_SECONDS - 0.1)

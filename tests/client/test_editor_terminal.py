@@ -85,6 +85,27 @@ def test_wide_letters_leave_the_line_in_one_row(server: Server) -> None:
         alice.shows(*shown, stands, "> ca\U0001f44d\U0001f3fd!本語", column=9)
 
 
+def test_letters_stay_whole_where_a_row_ends(server: Server) -> None:
+    man, woman, heart = "\U0001f468", "\U0001f469", "\u2764"
+    family = f"{man}\u200d{woman}"
+    with Emulator(*at(server, "--name", "alice"), columns=20) as alice:
+        alice.shows_last(status("connected"), ">", column=2)
+        alice.pastes(f"{family * 5}{heart}\ufe0f{'日' * 19}\t!")
+        rows = [
+            f"> {man}{woman}{man}{woman}{man}{woman}{man}{woman}",
+            f"{man}{woman}{heart}{'日' * 7}",  # a heart may be as wide as the others
+            f"{'日' * 10}",
+            "日日^I!",
+        ]
+        alice.shows_last(status("connected"), *rows, column=7)
+        alice.types("\x01")
+        alice.shows_last(status("connected"), *rows, column=2)
+        alice.types("\x1b[C" * 5 + "\x0b")
+        alice.shows_last(status("connected"), rows[0], f"{man}{woman}", column=4)
+        alice.types("\x7f" * 5)
+        alice.shows_last(status("connected"), ">", column=2)
+
+
 # Jobs
 
 

@@ -50,6 +50,11 @@ from tests.support.transcript import scenes
         5.75 seconds pass
         told typing(bob)
         just 6 seconds pass -> [peer_is_typing False]
+    The peer's typing ends with its connection.
+        a person with bob, watched -> (reads)
+        told typing(bob) -> [peer_is_typing True]
+        told held(bob) -> [peer_is_away True, peer_is_typing False] |
+            bob has lost the connection. What you say is kept for a while.
     The peer's typing ends with its message.
         a person with bob, watched -> (reads)
         told typing(bob) -> [peer_is_typing True]

@@ -90,6 +90,17 @@ def test_a_producer_waits_until_all_is_written(listening: Listening) -> None:
     assert protocol.events == ["pause", "resume"]
 
 
+def test_a_producer_is_told_when_the_connection_is_lost(listening: Listening) -> None:
+    client, protocol = listening.connect()
+    with pytest.raises(TypeError, match="Data must be bytes"):
+        protocol.transport.write("text")
+    protocol.transport.registerProducer(protocol, True)
+    reset(client)
+    listening.reactor.turn_until(lambda: protocol.reason)
+    protocol.transport.registerProducer(protocol, True)
+    assert protocol.events == ["stop", "stop"]
+
+
 def test_a_write_to_one_who_is_gone_ends_the_connection_later(listening: Listening) -> None:
     client, protocol = listening.connect()
     reset(client)

@@ -30,6 +30,11 @@ Many lines at once are a message each.
         alice < message(from=bob, text=one, time=[time])
         alice < message(from=bob, text=two, time=[time])
         alice < message(from=bob, text=three, time=[time])
+A say that the server has is not repeated.
+    alice talks with bob in JSON
+    alice: say(id=1, text=hi) | say(id=1, text=hi) ; bob < message(from=alice, text=hi, time=[time])
+    bob: ack(seq=3) ; alice < status(id=1, status=confirmed)
+    alice: say(id=1, text=hi) -> status(id=1, status=confirmed)
 What is meant for one goes to nobody else.
     alice, bob enter in JSON
     alice talks with bob
@@ -231,6 +236,17 @@ def test_nothing_is_handed_to_a_connection_that_is_being_aborted(exchange: Excha
     bob.drops()
     left = {"event": "left", "peer": "bob", "why": "lost"}
     assert alice.uncounted() == [status(1, "failed", why="lost"), left]
+
+
+def test_much_that_has_not_left_the_server_makes_the_speaker_wait(exchange: Exchange) -> None:
+    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
+    alice.does("to", name="bob")
+    bob.transport.full = True
+    for number in (1, 2, 3):
+        alice.say(number, "x" * 40_000)
+    assert len(bob.heard()) == 3  # with the pair's beginning; the third waits
+    bob.drains()
+    assert len(bob.heard()) == 1
 
 
 def test_three_lines_that_are_no_objects_close_the_connection(exchange: Exchange) -> None:

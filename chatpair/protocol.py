@@ -18,7 +18,6 @@ from chatpair.exchange.user import LOST, Listener, User
 from chatpair.sessions.json import JsonSession
 from chatpair.sessions.plain import PlainSession
 from chatpair.sessions.session import FULL, Session
-from chatpair.sessions.speaker import LineHandler
 from chatpair.wire import closing
 from chatpair.wire.line_receiver import TextLineReceiver
 from chatpair.wire.liveness import is_delivered, set_options, socket_of, unread_bytes
@@ -39,7 +38,7 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
 
     factory: Exchange
     session: PlainSession | JsonSession | Session
-    handle_line: LineHandler
+    handle_line: Callable[[bytes], object]
     peer: User | None
     _listener: Listener
 

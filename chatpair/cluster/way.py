@@ -1,9 +1,8 @@
 """The way to the other end of a tunnel, as both ends have one."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from chatpair.cluster import frames
-from chatpair.cluster.engine_mesh import EngineMesh
 
 WINDOW = 65_536
 """Bytes that may be on their way to the other end of a tunnel before more must wait."""
@@ -12,10 +11,17 @@ PIECE = 32_768
 """Bytes that go in one frame at most."""
 
 
+class Mesh(Protocol):
+    """What a way needs of an EngineMesh."""
+
+    def send(self, inc: str, frame: frames.Tunnel) -> None: ...
+    def is_full(self, inc: str) -> bool: ...
+
+
 class Way(NamedTuple):
     """Leads to a node, whose number of the tunnel is the negative of the one here."""
 
-    mesh: EngineMesh
+    mesh: Mesh
     inc: str
     number: int
     ends: dict[tuple[str, int], Any]

@@ -27,6 +27,7 @@ from chatpair.cluster.way import Way
 from chatpair.exchange.exchange import Exchange
 from chatpair.exchange.user import Receipt, User
 from chatpair.handover import snapshot
+from chatpair.handover.others import Others
 from chatpair.handover.receipts import Receipts
 from chatpair.handover.snapshot import GONE, CantRead
 from chatpair.protocol import ChatProtocol
@@ -41,7 +42,7 @@ READY_SECONDS = 2.0
 """How long people wait at most until the new process has heard of the engine."""
 
 
-class Others:
+class OtherNodes(Others):
     """What an exchange has to do with other nodes."""
 
     def __init__(self, exchange: Exchange, mesh: "EngineMesh | None" = None) -> None:
@@ -105,8 +106,10 @@ class Others:
 
     # What is restored
 
-    def restore_users(self, node: snapshot.Node) -> dict[str, User]:
+    def restore_users(self, node: snapshot.Node | None) -> dict[str, User]:
         """Know the users of other nodes; return them by what the snapshot calls them."""
+        if node is None:
+            raise CantRead("it is alone, and the new one is not")
         people = {}
         for part in node.users:
             one, inbox = self._directory.users.add(part.inc, part.uid, part.name, part.host)
@@ -117,12 +120,13 @@ class Others:
         return people
 
     def restore(
-        self, node: snapshot.Node, people: dict[str, User], receipts: list[Receipt]
+        self, node: snapshot.Node | None, people: dict[str, User], receipts: list[Receipt]
     ) -> None:
         """Know the rest, when all users are known and what was said.
 
         Raises CantRead if this can't be that node.
         """
+        assert node is not None
         users, calls = self._directory.users, self._directory.calls
         questions, tunnels = self._directory.questions, self._directory.tunnels
         users._uids, calls._numbers, questions._numbers, tunnels._numbers = map(count, node.numbers)

@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Callable
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from twisted.internet import tcp
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -19,18 +19,16 @@ from chatpair.exchange.limits import is_stranger
 from chatpair.exchange.messages import AskWho, Block, Claim, Resume
 from chatpair.exchange.names import parse
 from chatpair.handover import snapshot
+from chatpair.handover.others import Others
 from chatpair.handover.snapshot import GONE
 from chatpair.protocol import ChatProtocol
 from chatpair.sessions.json import JsonSession
 from chatpair.sessions.plain import PlainSession
-from chatpair.sessions.session import UnderWay
+from chatpair.sessions.under_way import UnderWay
 from chatpair.wire.liveness import innermost, unread_bytes
 from chatpair.wire.outgoing import Outgoing
 from chatpair.wire.telnet import TelnetFilter
 from chatpair.wire.turns import TELNET_BYTES_A_TURN, read_no_more_at_once
-
-if TYPE_CHECKING:
-    from chatpair.handover.cluster import Others
 
 _NOTHING = UnderWay(succeed(None))
 
@@ -55,7 +53,7 @@ def inode_of(sock: socket.socket) -> int:
 
 
 def take_connection(
-    protocol: ChatProtocol, socket: int | None, waiting: bytes, others: "Others | None" = None
+    protocol: ChatProtocol, socket: int | None, waiting: bytes, others: Others
 ) -> snapshot.Connection:
     """Return what there is of a connection, with the socket that moves and what waits there."""
     reading, closes_in = protocol.input_state, None
@@ -68,11 +66,10 @@ def take_connection(
     session: Any = protocol.session
     timer = protocol._TimeoutMixin__timeoutCall  # type: ignore[attr-defined]
     under_way: UnderWay = session._under_way or _NOTHING
-    carried = others.session(session) if others is not None else None
     return snapshot.Connection(
-        carried or _session(session),
+        others.session(session) or _session(session),
         socket=socket,
-        far=others.transport(protocol.transport) if others is not None else None,
+        far=others.transport(protocol.transport),
         asked=under_way.asked,  # type: ignore[arg-type]  # the others are answered at once
         proven=under_way.proven,
         peer=_address(protocol.transport.getPeer()),
@@ -153,7 +150,7 @@ def restore_connections(
     factory: Exchange,
     parts: list[snapshot.Connection],
     transport_of: Callable[[snapshot.Connection, IProtocol, Any], Any],
-    others: "Others | None" = None,
+    others: Others,
     begins: Deferred[None] | None = None,
 ) -> list[ChatProtocol]:
     """Return connections that go on in the next turn, or in that after something begins.
@@ -178,7 +175,7 @@ def restore_connections(
         protocol.begin()
         factory.visitors.came(protocol, protocol.counted_host())
         _restore(protocol, part)
-        if others is not None and isinstance(part.session, snapshot.CarriedSession):
+        if isinstance(part.session, snapshot.CarriedSession):
             others.restore_session(protocol, part.session)
         if part.closes_in is not None:
             protocol.end("closed", seconds=part.closes_in)

@@ -6,7 +6,7 @@ tests/handover/test_models.py tells when one has something new.
 
 from bisect import insort
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chatpair.exchange import counted_inbox, keys, recalled_inbox, user
 from chatpair.exchange.exchange import Exchange
@@ -16,23 +16,21 @@ from chatpair.exchange.limits import Pace
 from chatpair.exchange.messages import Status
 from chatpair.exchange.names import Name
 from chatpair.handover import snapshot
+from chatpair.handover.others import Others
 from chatpair.handover.receipts import Receipts
 from chatpair.handover.snapshot import GONE, Snapshot
-
-if TYPE_CHECKING:
-    from chatpair.handover.cluster import Others
-
 
 # What is taken
 
 
-def _key_of(others: "Others | None", users: dict[str, user.User], one: user.User) -> str:
-    if others is not None and (far := others.key_of(one)) is not None:
+def _key_of(others: Others, users: dict[str, user.User], one: user.User) -> str:
+    far = others.key_of(one)
+    if far is not None:
         return far
     return one.name.key if users.get(one.name.key) is one else GONE
 
 
-def take_exchange(factory: Exchange, taken: Snapshot, others: "Others | None" = None) -> None:
+def take_exchange(factory: Exchange, taken: Snapshot, others: Others) -> None:
     """Put into a snapshot what an exchange knows, but its connections."""
     users, held = factory.users, factory.held
     key_of = partial(_key_of, others, users)
@@ -52,8 +50,7 @@ def take_exchange(factory: Exchange, taken: Snapshot, others: "Others | None" = 
     taken.paces = factory.paces._due
     taken.new_names, taken.lost_keys = users._new_names._times, users._lost_keys._times
     taken.connects = factory.visitors._connects._times
-    if others is not None:
-        taken.node = others.take(receipts)
+    taken.node = others.take(receipts)
     taken.receipts = receipts.parts()
     wrong = _wrong_passwords(factory)
     if wrong is not None:
@@ -104,7 +101,7 @@ def _keyring(ring: keys.Keyring[user.User]) -> snapshot.Keyring:
 # What is restored
 
 
-def restore_exchange(factory: Exchange, taken: Snapshot, others: "Others | None" = None) -> None:
+def restore_exchange(factory: Exchange, taken: Snapshot, others: Others) -> None:
     """Make an exchange, where nobody is yet, know what a snapshot has, but its connections."""
     _Restored(factory, taken, others)
 
@@ -112,15 +109,13 @@ def restore_exchange(factory: Exchange, taken: Snapshot, others: "Others | None"
 class _Restored:
     """What is looked up while that is done."""
 
-    def __init__(self, factory: Exchange, taken: Snapshot, others: "Others | None") -> None:
+    def __init__(self, factory: Exchange, taken: Snapshot, others: Others) -> None:
         self._factory = factory
         self._clock = factory.clock
         users = factory.users
         for part in taken.users:
             self._enter(part)
-        people: dict[str, user.User] = {**users}
-        if others is not None and taken.node is not None:
-            people |= others.restore_users(taken.node)
+        people = {**users, **others.restore_users(taken.node)}
         gone = user.User(Name("", GONE, ()), user.Inbox(user.LOST), 0.0)
         self._receipts = [
             user.Receipt(people.get(part.sender, gone), part.say, part.settled)
@@ -147,8 +142,7 @@ class _Restored:
             parts = {(part.name, part.host): part for part in taken.wrong_passwords}
             wrong._counts = {key: (part.count, part.until) for key, part in parts.items()}
             wrong._forget.restore((key, part.forgotten_at) for key, part in parts.items())
-        if others is not None and taken.node is not None:
-            others.restore(taken.node, people, self._receipts)
+        others.restore(taken.node, people, self._receipts)
 
     def _enter(self, part: snapshot.User) -> None:
         users = self._factory.users

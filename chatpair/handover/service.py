@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -14,10 +15,18 @@ from twisted.protocols.basic import Int32StringReceiver
 from chatpair.handover import passing, store
 from chatpair.handover.passing import Refused
 from chatpair.handover.ports import Ports
-from chatpair.handover.serving import Serving
 from chatpair.handover.snapshot import Snapshot, encode
 
 _log = Logger()
+
+
+class Serving(Protocol):
+    """All that a process serves; serving.py has it."""
+
+    def __len__(self) -> int: ...
+    def take(self) -> tuple[Snapshot, list[socket.socket]]: ...
+    def restore(self, taken: Snapshot, sockets: dict[int, socket.socket]) -> Deferred[None]: ...
+    def retire(self) -> Deferred[None]: ...
 
 
 class Given(Protocol):

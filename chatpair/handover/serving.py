@@ -1,9 +1,9 @@
 """All that a process serves, taken for another one, or from one."""
 
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
@@ -24,12 +24,10 @@ from chatpair.handover.connections import (
     waiting_in,
 )
 from chatpair.handover.exchange import restore_exchange, take_exchange
+from chatpair.handover.others import Others
 from chatpair.handover.ports import Ports
 from chatpair.handover.snapshot import VERSION, CantRead, Snapshot
 from chatpair.protocol import ChatProtocol
-
-if TYPE_CHECKING:
-    from chatpair.handover.cluster import Others
 
 MOST_LATE = 600.0
 """Seconds that a snapshot may be old: clocks that do not count from the same time differ more."""
@@ -42,8 +40,7 @@ def _read(_: None, transport: EpollTransport) -> None:
 class Serving:
     """All that a process serves: an exchange, and its connections."""
 
-    def __init__(self, chat: Exchange, ports: Ports, others: "Others | None" = None) -> None:
-        """Take what there is of other nodes, if this is one of a cluster."""
+    def __init__(self, chat: Exchange, ports: Ports, others: Others) -> None:
         self._chat = chat
         self._ports = ports
         self._others = others
@@ -104,18 +101,14 @@ class Serving:
         node.
         """
         clock, others = self._chat.clock, self._others
-        if (taken.node is None) != (others is None):
-            of = "is one of a cluster" if others is None else "is alone"
-            raise CantRead(f"it {of}, and the new one is not")
         late = clock.seconds() - taken.now
         if not 0 <= late <= MOST_LATE:
             raise CantRead(f"its clock is {late:.0f} seconds behind: it is on another machine")
         poller = EpollPoller(clock, 0)
 
         def transport_of(part: snapshot.Connection, protocol: Any, address: Any) -> Any:
-            if part.far is not None and others is not None:
-                far: Any = others.restore_transport(part.far, protocol, part.output)
-                return far
+            if part.far is not None:
+                return others.restore_transport(part.far, protocol, part.output)
             sock, output = sockets.pop(part.socket or 0, None), part.output
             is_lost = sock is None
             if sock is None:
@@ -147,21 +140,18 @@ class Serving:
                 one.wait_on(transport, waiting.header)
                 begins.addCallback(_read, transport)
         poller.close_when_empty()
-        heard = others.heard() if others is not None else succeed(None)
-        return heard.addCallback(lambda _: self._begin(begins))
+        return others.heard().addCallback(lambda _: self._begin(begins))
 
     def _begin(self, begins: Deferred[None]) -> None:
         begins.callback(None)
-        if self._others is not None:
-            self._others.go_on()
+        self._others.go_on()
 
     def retire(self) -> Deferred[None]:
         """Tell those whose connections can't move to try again; fires when they are closed.
 
         All timers still run, and find nobody to tell anything.
         """
-        if self._others is not None:
-            self._others.let_go()
+        self._others.let_go()
         self._chat.activity.close()
         for user in self._chat.users.values():
             user.inbox.connection = LOST

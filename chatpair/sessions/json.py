@@ -7,8 +7,7 @@ from chatpair.exchange.messages import AnyCommand, AnyEvent, Error, Say
 from chatpair.exchange.user import Inbox, User
 from chatpair.exchange.visitors import SILENT_SECONDS
 from chatpair.sessions.command_queue import CommandQueue
-from chatpair.sessions.session import FULL, Session
-from chatpair.sessions.speaker import Speaker
+from chatpair.sessions.session import FULL, Session, Speaker
 
 BAD_LINES = 3
 """Lines that are no JSON objects, after which the connection is closed."""

@@ -21,8 +21,7 @@ from chatpair.exchange.names import LENGTHS
 from chatpair.exchange.user import User
 from chatpair.exchange.users import WRONG_PASSWORD
 from chatpair.sessions.password import PERHAPS_A_PASSWORD
-from chatpair.sessions.session import Session
-from chatpair.sessions.speaker import Speaker
+from chatpair.sessions.session import Session, Speaker
 
 _HTTP_REQUEST = re.compile(r"[A-Z]+ \S+ HTTP/[0-9]")
 _NO_HTTP = Notice("This is not a web server: talk to it with telnet, nc or the chatpair client.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from msgspec import UNSET
 from twisted.internet.defer import CancelledError, Deferred
@@ -11,28 +11,47 @@ from twisted.python.failure import Failure
 
 from chatpair.codecs import json, plain
 from chatpair.exchange import messages
+from chatpair.exchange.exchange import Exchange
 from chatpair.exchange.messages import AnyCommand, AnyEvent, Error, Notice
-from chatpair.exchange.user import Inbox, User
+from chatpair.exchange.user import Connection, Inbox, User
+from chatpair.exchange.visitors import Visitor
 from chatpair.sessions.password import PasswordCheck
-from chatpair.sessions.speaker import Speaker
+from chatpair.sessions.under_way import UnderWay
 
 FULL = Error("name", "try-later", plain.FULL)
-_NOT_HELD = Notice("Lines are not held here.")
-_STOPPING = Error(None, "try-later", "The server is stopping.")
 
 _log = Logger()
 
 Answer = TypeVar("Answer")
 
 
-class UnderWay(NamedTuple):
-    """An answer that is waited for, and what was asked, by which another process asks again."""
+class Speaker(Connection, Visitor, Protocol):
+    """What a session needs of its connection; ChatProtocol says what each is."""
 
-    answer: Deferred[Any]
-    asked: AnyCommand | None = None
-    """None if a password is checked."""
-    proven: bool = False
-    """Whether a name that is claimed was proven to be the claimer's."""
+    factory: Exchange
+    transport: Any
+    user: User | None
+    peer: User | None
+    handle_line: Callable[[bytes], object]
+    turn: int
+
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def input_state(self) -> str: ...
+    @property
+    def input_ended(self) -> bool: ...
+    def bind(self) -> None: ...
+    def check_flow(self) -> None: ...
+    def end(self, reason: str) -> None: ...
+    def handle_rest(self, others: Callable[[Any], Any]) -> None: ...
+    def ignore_input(self) -> None: ...
+    def listen_on(self) -> None: ...
+    def quit(self, reason: str = "quit") -> None: ...
+    def read_on_later(self) -> None: ...
+    def readConnectionLost(self) -> None: ...
+    def refuse(self, answer: Notice | Error, reason: str) -> None: ...
+    def speak_json(self) -> None: ...
 
 
 class Session:
@@ -197,24 +216,22 @@ class Session:
             case messages.SpeakJson():
                 self.connection.speak_json()
             case _:
-                word = json.word(command)
-                self.connection.tell(Error(word, "bad-name", "Say a name first."))
+                self.connection.tell(Error(json.word(command), "bad-name", "Say a name first."))
 
     def _obey_named(self, command: AnyCommand, user: User) -> None:
-        exchange = self.exchange
         match command:
             case messages.Call(name):
-                self.await_told(exchange.calls.call(user, name), command)
+                self.await_told(self.exchange.calls.call(user, name), command)
             case messages.HangUp():
-                exchange.calls.hang_up(user)
+                self.exchange.calls.hang_up(user)
             case messages.SetDnd() | messages.SetRing() | messages.Block() | messages.Unblock():
-                self.await_told(exchange.calls.apply(user, command), command)
+                self.await_told(self.exchange.calls.apply(user, command), command)
             case messages.StartTyping():
-                exchange.pairs.types(user)
-            case messages.AskKey() if exchange.settings.hold:
-                exchange.held.give_words(user)
+                self.exchange.pairs.types(user)
+            case messages.AskKey() if self.exchange.settings.hold:
+                self.exchange.held.give_words(user)
             case messages.AskKey():
-                self.connection.tell(_NOT_HELD)
+                self.connection.tell(Notice("Lines are not held here."))
             case messages.Claim() | messages.Resume():
                 self.answer(Error(json.word(command), "already", f"You are {user}."))
 
@@ -366,7 +383,7 @@ class Session:
 
     def stopping(self) -> None:
         """Tell that the server is stopping."""
-        self.answer(_STOPPING)
+        self.answer(Error(None, "try-later", "The server is stopping."))
 
     def stop(self, reason: str) -> None:
         """Wait for nothing any more, as the connection ends for a reason."""

@@ -41,6 +41,7 @@ FRAMES: list[Frame] = [
     frames.TunnelTaken(1, 11),
     frames.TunnelEnded(1, "cut"),
     frames.NotUnderstood([21, 1, 2, None]),
+    frames.Version(1),
 ]
 
 

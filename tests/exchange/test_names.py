@@ -20,7 +20,6 @@ from chatpair.exchange.names import (
     skeleton,
 )
 from chatpair.passwords import accounts
-from chatpair.sessions import session
 from chatpair.wire import privacy
 from tests.support.exchange import Exchange
 
@@ -144,7 +143,6 @@ def test_no_program_can_take_a_name_for_a_word_of_the_servers() -> None:
         messages.Blocked("bob"),
         messages.Unblocked("bob"),
         protocol._TAKEN_OVER,
-        session._NOT_HELD,
         held_lines._KEY_IS_SPOILT,
         messages.AskPassword(),
         users.WRONG_PASSWORD,
@@ -152,7 +150,12 @@ def test_no_program_can_take_a_name_for_a_word_of_the_servers() -> None:
         accounts.FAILED,
         messages.Notice(privacy.NEEDS_TLS),
     ]
-    notices = ["The server is full.", "No such command: /x.", "No line is held for that key."]
+    notices = [
+        "The server is full.",
+        "Lines are not held here.",
+        "No such command: /x.",
+        "No line is held for that key.",
+    ]
     notices += ["Say /dnd on or /dnd off.", "Say who: /block bob", "You can't block yourself."]
     notices += [
         "You have not blocked bob.",

@@ -120,6 +120,8 @@ class Wire:
             self._until = None
             self._sent.popleft()
             self._answer(reply, found)
+            if self._sent:  # which has waited for that
+                self.data.clock.callLater(DELAY, self._run, self._sent[0][0])
 
     def _answer(self, reply: "Deferred[Any]", result: Any) -> None:
         self._replies.append((reply, result))

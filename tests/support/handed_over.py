@@ -7,9 +7,10 @@ from chatpair.cluster.engine_mesh import EngineMesh
 from chatpair.exchange.messages import Claim
 from chatpair.exchange.user import LOST
 from chatpair.factory import ChatFactory
-from chatpair.handover.cluster import Others
+from chatpair.handover.cluster import OtherNodes
 from chatpair.handover.connections import restore_connections, take_connection
 from chatpair.handover.exchange import restore_exchange, take_exchange
+from chatpair.handover.others import NoOthers, Others
 from chatpair.handover.snapshot import VERSION, Connection, Snapshot, decode, encode
 from chatpair.protocol import ChatProtocol
 from tests.support.cluster_exchange import MemoryMesh, Node
@@ -19,9 +20,14 @@ from tests.support.exchange import Exchange, Transport
 from tests.support.state import differences, state_of_all
 
 
-def taken_from(exchange: Exchange, others: Others | None = None) -> bytes:
+def others_of(exchange: Exchange) -> Others:
+    """Return what an exchange has to do with other nodes, if it is one of several."""
+    return OtherNodes(exchange.factory) if isinstance(exchange, Node) else NoOthers()
+
+
+def taken_from(exchange: Exchange) -> bytes:
     """Return a snapshot of an exchange; sockets are the numbers of its parties."""
-    taken = Snapshot(VERSION, exchange.clock.seconds(), {})
+    taken, others = Snapshot(VERSION, exchange.clock.seconds(), {}), others_of(exchange)
     take_exchange(exchange.factory, taken, others)
     parties = {
         party.protocol: number
@@ -44,13 +50,10 @@ def hand_over(exchange: Exchange) -> None:
             hand_over(node)
         return
     old = exchange.factory
-    if isinstance(exchange, Node):
-        taken = decode(taken_from(exchange, Others(old)))
-    else:
-        taken = decode(taken_from(exchange))
+    taken = decode(taken_from(exchange))
     before = state_of_all(old)
-    others = _succeed(exchange)
-    new = exchange.factory
+    _succeed(exchange)
+    new, others = exchange.factory, others_of(exchange)
     restore_exchange(new, taken, others)
     for protocol, part in zip(
         restore_connections(new, taken.connections, _transports(exchange, others), others),
@@ -63,19 +66,18 @@ def hand_over(exchange: Exchange) -> None:
     unknown = ("._names", "._keys") if is_claiming else ()  # until they are claimed again
     wrong = list(differences(before, state_of_all(new)))
     assert all(any(one in each for one in unknown) for each in wrong), wrong
-    if others is not None:
-        others.go_on()
+    others.go_on()
     exchange.clock.advance(0)
 
 
 def hand_over_ears(node: Node, ears: list[Ear]) -> None:
     """Let another factory go on with a node whose users have no protocols."""
     old = node.factory
-    taken = decode(taken_from(node, Others(old)))
+    taken = decode(taken_from(node))
     for user in old.users.values():
         user.inbox.connection = LOST
-    others = _succeed(node)
-    assert others is not None
+    _succeed(node)
+    others = others_of(node)
     restore_exchange(node.factory, taken, others)
     for ear in ears:
         if ear.factory is old:
@@ -83,7 +85,7 @@ def hand_over_ears(node: Node, ears: list[Ear]) -> None:
     others.go_on()
 
 
-def _succeed(exchange: Exchange) -> Others | None:
+def _succeed(exchange: Exchange) -> None:
     """Let an exchange have another factory, which knows nothing yet."""
     old = exchange.factory
     accounts: Any = old.users._accounts
@@ -93,7 +95,7 @@ def _succeed(exchange: Exchange) -> Others | None:
         exchange.factory = ChatFactory(
             exchange.clock, old.settings, time_of_day=old.time_of_day, accounts=accounts
         )
-        return None
+        return
     mesh = exchange.mesh
     exchange.mesh = MemoryMesh(mesh._network, mesh.me)
     exchange.mesh.ready, exchange.mesh.members = mesh.ready, mesh.members
@@ -108,14 +110,13 @@ def _succeed(exchange: Exchange) -> Others | None:
         directory=exchange.directory,
     )
     exchange.directory.serve(exchange.factory)
-    return Others(exchange.factory)
 
 
-def _transports(exchange: Exchange, others: Others | None) -> Any:
+def _transports(exchange: Exchange, others: Others) -> Any:
     """Return what makes the transports of connections, of those that parties had."""
 
     def transport_of(part: Connection, protocol: Any, address: Any) -> Any:
-        if part.far is not None and others is not None:
+        if part.far is not None:
             return others.restore_transport(part.far, protocol, part.output)
         if part.socket is None:
             return Transport(peerAddress=address)

@@ -195,7 +195,8 @@ class Lease:
         ready = self.entitled and self._names.is_open
         if ready != self.ready:
             self.ready = ready
-            self._listener.ready_changed()
+            if not self._stopped:  # else this node leaves, or another process goes on as it
+                self._listener.ready_changed()
         if self.ready:
             self._let_go_on()
 

@@ -63,7 +63,8 @@ def test_other_nodes_notice_nothing(nodes: Nodes) -> None:
     for replaced in (*nodes.all, *nodes.all):
         alice.sends(b"hel")
         bob.says("first")
-        replaced.replace()
+        old = replaced.replace()
+        assert b"No names can be claimed" not in old.output
         assert alice.text() == "first"
         alice.sends(b"lo\n")
         assert bob.text() == "hello"

@@ -90,9 +90,11 @@ class OtherNodes(Others):
 
     def session(self, session: Any) -> snapshot.CarriedSession | None:
         """Return what there is of a session, if the user is at another node."""
-        if session not in self._directory.tunnels._ends.values():
+        if not isinstance(session, CarriedSession):
             return None
         way, counting = session._way, session._before.counting
+        if way.ends.get((way.inc, way.number)) is not session:  # it is about to close
+            return None
         return snapshot.CarriedSession.of(
             session, inc=way.inc, number=way.number, counting=counting
         )

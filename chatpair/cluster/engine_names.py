@@ -7,8 +7,9 @@ from typing import Any, Literal, NamedTuple
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from txredisapi import ResponseError
 
-from chatpair.cluster.engine import Engine
+from chatpair.cluster.engine import Engine, EngineAway
 from chatpair.cluster.mesh import NotReady, Stay
 from chatpair.cluster.scripts import LOCATE, NAMES, PREFIX, SWEEP
 from chatpair.exchange.directory import Claimed
@@ -134,7 +135,7 @@ class EngineNames:
         """Do something unless it is under way; if it fails, the next heartbeat tries it again."""
         if what not in self._under_way:
             self._under_way.add(what)
-            doing = Deferred.fromCoroutine(does()).addErrback(lambda _: None)
+            doing = Deferred.fromCoroutine(does()).addErrback(_not_done)
             doing.addCallback(lambda _: self._under_way.discard(what))
 
     async def _sweep(self) -> None:
@@ -161,7 +162,7 @@ class EngineNames:
             raise NotReady
         try:
             reply = await self._engine.script(LOCATE, *self._stay, key)
-        except Exception as why:
+        except (EngineAway, ResponseError) as why:
             raise NotReady from why
         if reply[0] != b"MEMBER":
             raise NotReady
@@ -214,6 +215,11 @@ class EngineNames:
             claim.fire(outcome)
         if is_done:  # else there is no use before `opened`
             self._flush()
+
+
+def _not_done(why: Failure) -> None:
+    if not why.check(EngineAway, ResponseError):
+        _log.failure("Names could not be released", why)
 
 
 def _failed(why: Failure) -> None:

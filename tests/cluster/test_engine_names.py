@@ -297,6 +297,17 @@ def test_a_claim_that_is_cancelled_leaves_no_name(world: World) -> None:
     assert node.enter("bob") == ["yours"]
 
 
+def test_a_fault_in_what_is_tried_again_is_logged(world: World, logged: list[str]) -> None:
+    (node,) = world.ready("a")
+    node.enter("bob")
+    world.store.flush()  # so that it is looked for names of nobody here
+    faulty: Any = node
+    faulty.has = None
+    world.wait(2 * LEASE)
+    assert node.lease.ready
+    assert "Names could not be released" in logged
+
+
 def test_nobody_can_tell_where_a_name_is_while_the_engine_is_away(world: World) -> None:
     (node,) = world.ready("a")
     failed: list[Failure] = []

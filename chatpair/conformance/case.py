@@ -39,7 +39,7 @@ def scripted() -> Iterator[Case]:
     scene; stage.py tells how that is written.
     """
     for name, needs_json in (("plain.txt", False), ("json.txt", True)):
-        text = files("chatpair.conformance").joinpath(name).read_text()
+        text = files("chatpair.conformance").joinpath(name).read_text(encoding="utf-8")
         _, *parts = re.split(r"^(.+)\n-+\n", text, flags=re.MULTILINE)
         for section, cases in zip(parts[::2], parts[1::2], strict=True):
             for written in re.split(r"^(?=\S)", cases, flags=re.MULTILINE)[1:]:

@@ -57,6 +57,14 @@ def test_our_server_passes(server: Server) -> None:
     assert all(line.startswith("passed  ") for line in cases)
 
 
+def test_it_runs_where_text_is_not_written_in_utf_8(server: Server) -> None:
+    locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    command = [*RUN, address_of(server.door), "--only", "every byte of a line"]
+    with Process(command, env={**os.environ, **locale}) as run:
+        assert run.wait() == 0, run.output.decode()
+        assert run.output.startswith(b"passed  cuts at every byte of a line")
+
+
 def test_a_cluster_passes_as_one_server(shared_cluster: Cluster) -> None:
     addresses = [address_of(node.door) for node in shared_cluster.nodes]
     with Process([*RUN, *addresses, "--timeout", str(TIMEOUT)]) as run:

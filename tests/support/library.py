@@ -128,6 +128,17 @@ async def what_is_read_is_confirmed_when_it_is_done(world: World, line_of: Lines
 
 
 @scenario
+async def who_speaks_is_done_with_what_has_come(world: World, line_of: Lines) -> None:
+    async with line_of("alice") as alice, line_of("bob") as bob:
+        await alice.call("bob")
+        saying = world.start(alice.say("Are you there?"))
+        await talk(alice, bob)
+        assert not world.is_done(saying)
+        assert await bob.say("Yes.") == "confirmed"  # else what bob has not read holds that up
+        assert await saying == "confirmed"
+
+
+@scenario
 async def what_a_program_died_on_is_not_confirmed(world: World, line_of: Lines) -> None:
     async with line_of("alice") as alice:
         try:
@@ -209,7 +220,12 @@ async def a_call_that_rings_in_vain(world: World, line_of: Lines) -> None:
         await hears(events, Ringing)
         assert await world.is_cancelled(calling)
         await talk(carol, bob)
-        assert await bob.call("carol") == "carol"  # it is no answer any more, but a call
+        await carol.ring(True)
+        calling = world.start(bob.call("carol"))  # it is no answer any more, but a call
+        await talk(bob, carol)
+        assert not world.is_done(calling)
+        assert await carol.call("bob") == "bob"
+        assert await calling == "carol"
 
 
 async def hears(events: Any, kind: type[Any]) -> None:

@@ -138,6 +138,8 @@ class ChatService(MultiService):
                 self._handover.finish()
             self._ownership.give_log()
         except Exception as why:  # each kind of endpoint raises what it likes
+            if self._handover is not None:
+                self._handover.refuse(str(why))
             _log.critical("{why}", event="start_failed", why=why)
             if not os.path.sameopenfile(self._errors, 2):  # in the background
                 os.write(self._errors, f"chatpair: {why}\n".encode())  # twistd cuts what is long

@@ -66,14 +66,11 @@ class Handover:
 
     def finish(self) -> None:
         """Know all that the other process knew, when the ports are open; raises Refused."""
-        given, self._given = self._given, None
+        given = self._given
         if given is None:
             return
-        try:
-            people_may_come = self._serving.restore(given.snapshot, given.sockets)
-        except Exception as why:
-            given.refuse(str(why))
-            raise
+        people_may_come = self._serving.restore(given.snapshot, given.sockets)
+        self._given = None
         given.accept()
         self._ports.close_unused()
         for sock in given.sockets.values():
@@ -83,6 +80,12 @@ class Handover:
             self._ports.let_go()
             people_may_come.addCallback(lambda _: self._ports.go_on())
         _log.info("Took over {users} users", event="took_over", users=len(self._serving))
+
+    def refuse(self, why: str) -> None:
+        """Tell the other process, if it has given anything, why this one can't go on with it."""
+        given, self._given = self._given, None
+        if given is not None:
+            given.refuse(why)
 
     # The old process
 

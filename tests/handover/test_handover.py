@@ -44,6 +44,19 @@ def test_nobody_notices(port: str, tmp_path: Path) -> None:
         assert bob.line() == "Quit."
 
 
+@through("unix")  # over which no reset tells it
+def test_a_listener_that_goes_later_is_noticed(port: str, tmp_path: Path) -> None:
+    with Replaced(tmp_path, "--linger", "100000", port=port) as replaced:
+        alice, bob = replaced.server.pair()
+        alice.ends_input()
+        assert alice.line() == "Listening."
+        replaced.replace()
+        bob.says("still here?")
+        assert alice.text() == "still here?"
+        alice.close()
+        assert bob.line() == "Quit."
+
+
 @through("ssl", *WEB)
 def test_what_can_not_move_comes_back(port: str, tmp_path: Path) -> None:
     with Replaced(tmp_path, port=port) as replaced:

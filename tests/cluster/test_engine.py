@@ -196,6 +196,24 @@ def test_a_connection_that_is_cut_anywhere(tmp_path: Path, reactor: Reactor, lim
         kept.stop()
 
 
+def test_two_connections_to_two_engines_are_none(
+    tmp_path: Path, reactor: Reactor, engine: Engine
+) -> None:
+    with Engine(tmp_path) as other, Proxy(engine.port) as proxy:
+
+        def fails_over(told: bytes) -> bytes:
+            proxy.lead_new_to(other.port)  # when the first connection is there
+            return told
+
+        proxy.spoil = fails_over
+        kept = Kept(reactor, f"redis://127.0.0.1:{proxy.port}")
+        kept.start()
+        reactor.until(lambda: "connected" in kept.events)
+        for send in (kept.engine.command, kept.engine.read):
+            assert kept.result(send("CONFIG", "GET", "port"))[1] == str(other.port).encode()
+        kept.stop()
+
+
 def test_what_no_engine_says_ends_the_connection(kept: Kept) -> None:
     kept.engine._connections[0].dataReceived(b"HTTP/1.1 400 Bad Request\r\n")
     kept.until("lost", "connected")

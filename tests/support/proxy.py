@@ -146,10 +146,14 @@ class Proxy:
             for link in self._links:
                 link.cut_after(None)
 
-    def lead_to(self, port: int) -> None:
-        """Cut all connections, and make new ones to another server."""
+    def lead_new_to(self, port: int) -> None:
+        """Make new connections to another server."""
         with self._lock:
             self._server = ("127.0.0.1", port)
+
+    def lead_to(self, port: int) -> None:
+        """Cut all connections, and make new ones to another server."""
+        self.lead_new_to(port)
         self.cut_once()
 
     def has_told(self, data: bytes) -> bool:

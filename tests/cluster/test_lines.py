@@ -58,6 +58,24 @@ Who is full when a pair begins is known.
     b tells a all ; alice < You are chatting with bob.
     bob waits
     alice takes all
+Who is full when a call that rang is answered is known, though the peer before was full too.
+    alice enters at a
+    bob, carol enter at b
+    carol: /ring on -> Your line rings when somebody calls.
+    alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
+    alice: To:carol -> carol's line is ringing. ; carol < alice is calling. To:alice to answer.
+    bob takes no more
+    alice waits
+    b can not tell a
+    carol: To:alice
+    carol takes no more
+    b tells a all
+        alice < You are chatting with carol.
+        bob < Quit.
+        carol < You are chatting with alice.
+    alice waits
+    carol takes all
+    alice is read
 One who is away when the answer comes is said to be.
     alice, bob enter in JSON
     b can not tell a

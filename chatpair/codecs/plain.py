@@ -107,7 +107,6 @@ _NAME_FIRST = messages.Invalid(
 _COMMAND = re.compile(rb"\n(?:/|[Tt][Oo]:|Quit\n)")
 _BEGINNINGS = b"/TtQ"
 
-
 LONGEST_COMMAND = 5
 """Bytes of a line that tell whether it is a command."""
 
@@ -118,11 +117,11 @@ LONG_LINE = 1_000
 def only_says(lines: bytes) -> bool:
     """Tell whether none of many clean lines, each of which ends in LF, is a command."""
     end, last = lines.find(b"\n"), len(lines) - 1
-    if end < LONG_LINE:  # as the others are, then
+    if end < LONG_LINE:  # and most likely the others are no longer
         return _COMMAND.search(b"\n" + lines) is None
     if _COMMAND.match(b"\n" + lines[:LONGEST_COMMAND]):
         return False
-    for _ in range(len(lines) // LONG_LINE):
+    for _ in range(len(lines) // LONG_LINE):  # as many as there are, if all are long
         if end == last:
             return True
         if lines[end + 1] in _BEGINNINGS and _COMMAND.match(lines, end):

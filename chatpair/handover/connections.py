@@ -210,10 +210,15 @@ def _restore(protocol: ChatProtocol, taken: snapshot.Connection) -> None:
     if not isinstance(taken.session, snapshot.CarriedSession):
         _restore_session(protocol, taken.session)
         if taken.asked is not None or taken.session.checks is not None:
-            protocol.session._under_way = UnderWay(Deferred(), taken.asked, taken.proven)
+            no_answer: Deferred[None] = Deferred(_give_up)
+            protocol.session._under_way = UnderWay(no_answer, taken.asked, taken.proven)
     if taken.user != GONE:
         protocol.user = protocol.factory.users[taken.user]
         protocol.user.inbox.connection = protocol
+
+
+def _give_up(no_answer: Deferred[None]) -> None:
+    no_answer.callback(None)  # whoever is gone before it is asked again is told of no error
 
 
 def _restore_session(

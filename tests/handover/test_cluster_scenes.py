@@ -1,5 +1,6 @@
 """The scenes of several nodes, each of which is handed over after each step."""
 
+import gc
 import re
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.exchange import test_blocks, test_held
 from tests.exchange import test_calls as test_calls_of_one
 from tests.handover.test_scenes import scenes_of
 from tests.sessions import test_json_states
+from tests.support.cluster_exchange import Network
 from tests.support.cluster_scenes import Across, play_across
 from tests.support.handed_over import hand_over
 from tests.support.transcript import play, scenes
@@ -49,3 +51,14 @@ def test_scenes_of_nodes(scene: str) -> None:
 )
 def test_scenes_across_nodes(scene: str) -> None:
     play(Across(), scene, after=hand_over)
+
+
+def test_who_leaves_before_it_is_asked_again_is_no_error(logged: list[str]) -> None:
+    network = Network("a", "b")
+    node = network.node("a")
+    network.link("a", "b").held = True
+    alice = node.enter("alice")
+    alice.says("/who")
+    hand_over(node, meanwhile=alice.drops)
+    gc.collect()  # which tells of an error that nobody has handled
+    assert [line.split()[0] for line in logged] == ["came:", "went:"]

@@ -1,5 +1,6 @@
 """An exchange without sockets that goes on as another one, which knows only what a snapshot has."""
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from chatpair.cluster.cluster_directory import ClusterDirectory
@@ -43,8 +44,11 @@ def taken_from(exchange: Exchange) -> bytes:
     return encode(taken)
 
 
-def hand_over(exchange: Exchange) -> None:
-    """Let another factory go on with an exchange and the connections of its parties."""
+def hand_over(exchange: Exchange, meanwhile: Callable[[], object] = lambda: None) -> None:
+    """Let another factory go on with an exchange and the connections of its parties.
+
+    Something may be done before they go on.
+    """
     if isinstance(exchange, Across):
         for node in exchange.network.nodes.values():
             hand_over(node)
@@ -66,6 +70,7 @@ def hand_over(exchange: Exchange) -> None:
     unknown = ("._names", "._keys") if is_claiming else ()  # until they are claimed again
     wrong = list(differences(before, state_of_all(new)))
     assert all(any(one in each for one in unknown) for each in wrong), wrong
+    meanwhile()
     others.go_on()
     exchange.clock.advance(0)
 

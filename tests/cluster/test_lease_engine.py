@@ -59,6 +59,9 @@ def test_who_died_in_data_that_were_lost_does_not_rise(
     assert one.users.keys() == other.users.keys() == {"alice"}
     world.look()
     other.wire.connect(other.lease)
+    world.wait(STEP)
+    assert other.told[-2:] == ["joined", "expelled alice"]
+    assert other.members == frozenset()
     world.wait(LEASE)
     assert "reborn" in one.told
     assert other.members == {one.lease.me} != {me}
@@ -70,6 +73,7 @@ def test_silence_means_nothing_while_the_engine_refuses(
     world: World, one: Node, other: Node
 ) -> None:
     me = one.lease.me
+    one.lease.heartbeat_soon()  # so that it knows the last that it hears of the other
     world.store.command("CONFIG", "SET", "maxmemory", 1)
     world.wait(PATIENCE * LEASE)
     assert one.lease.check()
@@ -82,6 +86,7 @@ def test_silence_means_nothing_while_the_engine_refuses(
     assert one.lease.ready
     assert one.users.keys() == {"alice"}
     assert other.members == {one.lease.me} == {me}
+    assert {*one.told, *other.told} == {"not ready", "ready"}
 
 
 def test_it_settles_until_the_slowest_has_claimed_all_again(

@@ -8,7 +8,17 @@ import socket
 import pytest
 
 from tests.support.clients import COMMAND, at
-from tests.support.emulator import ALONE, PAIRED, WELCOME, WITH_BOB, Emulator, pair, status
+from tests.support.emulator import (
+    ALONE,
+    HEART,
+    PAIRED,
+    WELCOME,
+    WIDE_HEART,
+    WITH_BOB,
+    Emulator,
+    pair,
+    status,
+)
 from tests.support.server import TIMEOUT, Server, require
 
 CTRL_C, CTRL_D, CTRL_Z = "\x03", "\x04", "\x1a"
@@ -83,17 +93,22 @@ def test_wide_letters_leave_the_line_in_one_row(server: Server) -> None:
         alice.shows(*shown, stands, "> ca\U0001f44d\U0001f3fd日本語", column=4)
         alice.types("\x06!\x1b[C\x7f")
         alice.shows(*shown, stands, "> ca\U0001f44d\U0001f3fd!本語", column=9)
+        # One that this terminal finds wider than the library does.
+        alice.types(f"\x15\x0b{HEART * 3}!\x01")
+        alice.shows(*shown, stands, f"> {WIDE_HEART * 3}!", column=2)
+        alice.types("\x1b[3~")
+        alice.shows(*shown, stands, f"> {WIDE_HEART * 2}!", column=2)
 
 
 def test_letters_stay_whole_where_a_row_ends(server: Server) -> None:
-    man, woman, heart = "\U0001f468", "\U0001f469", "\u2764"
+    man, woman = "\U0001f468", "\U0001f469"
     family = f"{man}\u200d{woman}"
     with Emulator(*at(server, "--name", "alice"), columns=20) as alice:
         alice.shows_last(status("connected"), ">", column=2)
-        alice.pastes(f"{family * 5}{heart}\ufe0f{'日' * 19}\t!")
+        alice.pastes(f"{family * 5}{HEART}{'日' * 19}\t!")
         rows = [
             f"> {man}{woman}{man}{woman}{man}{woman}{man}{woman}",
-            f"{man}{woman}{heart}{'日' * 7}",  # a heart may be as wide as the others
+            f"{man}{woman}{WIDE_HEART}{'日' * 7}",
             f"{'日' * 10}",
             "日日^I!",
         ]

@@ -220,6 +220,7 @@ def test_a_silent_end_is_noticed(exchange: Exchange, monkeypatch: pytest.MonkeyP
     assert bob.transport.disconnected
     bob.drops()
     assert alice.heard() == ["Quit."]
+    assert exchange.factory.activity.totals["went", "vanished"] == 1
 
 
 def test_an_end_that_was_told_something_just_now_is_not_silent(

@@ -66,7 +66,8 @@ class Ports:
     def go_on(self) -> None:
         """Accept those who wait, after all."""
         for port in self.opened.values():
-            port.startReading()
+            if port.connected:  # else the server stops
+                port.startReading()
 
     def let_go(self) -> None:
         """Accept nobody any more: another process does."""

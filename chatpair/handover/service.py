@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -48,6 +48,7 @@ class Handover:
         self._ports = ports
         self._ask = ask
         self._given: Given | None = None
+        self._going_on: Deferred[None] = succeed(None)
         self.over = False
         """Whether another process serves by now."""
 
@@ -69,16 +70,15 @@ class Handover:
         given = self._given
         if given is None:
             return
-        people_may_come = self._serving.restore(given.snapshot, given.sockets)
+        self._going_on = self._serving.restore(given.snapshot, given.sockets)
         self._given = None
         given.accept()
         self._ports.close_unused()
         for sock in given.sockets.values():
             sock.close()
         self._ports.lock()
-        if not people_may_come.called:
-            self._ports.let_go()
-            people_may_come.addCallback(lambda _: self._ports.go_on())
+        self._ports.let_go()
+        self._going_on.addCallback(lambda _: self._ports.go_on())
         _log.info("Took over {users} users", event="took_over", users=len(self._serving))
 
     def refuse(self, why: str) -> None:
@@ -107,7 +107,13 @@ class Handover:
         return True
 
     def restart(self) -> None:
-        """Give all to systemd, which starts another process when this one ends, as it must."""
+        """Give all to systemd, which starts another process when this one ends, as it must.
+
+        What was taken over goes on before: until then nobody has it all.
+        """
+        self._going_on.addBoth(lambda _: self._restart())
+
+    def _restart(self) -> None:
         over = False
         try:
             over = self.hand_over(store.put)

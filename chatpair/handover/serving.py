@@ -5,6 +5,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from chatpair.doors.proxied import ProxiedConnection, ProxiedFactory, Unknown
@@ -97,8 +98,8 @@ class Serving:
     def restore(self, taken: Snapshot, sockets: dict[int, socket.socket]) -> Deferred[None]:
         """Serve what another process did; take the sockets of connections out of those given.
 
-        Fires when people may come. Raises CantRead if that was on another machine, or is another
-        node.
+        Fires when all go on, and people may come. Raises CantRead if that was on another machine,
+        or is another node.
         """
         clock, others = self._chat.clock, self._others
         late = clock.seconds() - taken.now
@@ -142,9 +143,10 @@ class Serving:
         poller.close_when_empty()
         return others.heard().addCallback(lambda _: self._begin(begins))
 
-    def _begin(self, begins: Deferred[None]) -> None:
+    def _begin(self, begins: Deferred[None]) -> Deferred[None]:
         begins.callback(None)
         self._others.go_on()
+        return deferLater(self._chat.clock, 0)  # connections go on in a turn of their own
 
     def retire(self) -> Deferred[None]:
         """Tell those whose connections can't move to try again; fires when they are closed.

@@ -9,11 +9,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from twisted.internet import tcp
+from twisted.internet.protocol import Factory
 
 from benchmarks.servers import free_port
 from chatpair.handover import store
+from chatpair.handover.others import NoOthers
+from chatpair.handover.ports import Ports
+from chatpair.handover.service import Handover
+from chatpair.handover.serving import Serving
+from chatpair.handover.snapshot import VERSION, Snapshot
+from tests.support.exchange import Exchange
 from tests.support.forks import BIN
 from tests.support.json_client import JsonLines
 from tests.support.server import TIMEOUT, Client, Door, Process
@@ -168,3 +177,23 @@ def test_what_is_given_may_be_more_files_than_select_knows(
         manager._is_told("BARRIER=1")
         giving.join(TIMEOUT)
     assert os.pread(manager.kept[0], 10, 0) == b"all"
+
+
+def test_what_was_taken_over_goes_on_before_the_next_restart(
+    exchange: Exchange, logged: list[str]
+) -> None:
+    clock: Any = exchange.clock
+    clock.addReader = clock.removeReader = lambda _: None
+    given = store.Kept(Snapshot(VERSION, clock.seconds(), {}))
+    ports = Ports()
+    handover = Handover(Serving(exchange.factory, ports, NoOthers()), ports, lambda: given)
+    handover.begin()
+    handover.finish()
+    handover.restart()
+    assert logged == ["Took over 0 users"]
+    clock.advance(0)
+    assert logged[1].startswith("No other process takes over: systemd can't be given all")
+
+
+def test_a_port_that_is_closed_meanwhile_stays_closed() -> None:
+    Ports(opened={"tcp:0": tcp.Port(0, Factory())}).go_on()

@@ -219,7 +219,8 @@ def test_measures_a_small_cluster(tmp_path: Path) -> None:
     assert "\n2 across : 2 local " in done.output
     assert "\nThe engine is " in done.output
     assert 0 < done.of("window", "2 across")["entries"] < 1
-    assert done.of("window", "2 local")["entries"] == 0
+    # Nodes acknowledge what they told each other when they met.
+    assert done.of("window", "2 local")["entries"] < 0.01
 
 
 @pytest.mark.endurance

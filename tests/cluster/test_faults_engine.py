@@ -172,7 +172,8 @@ OUTAGES = {
 }
 """What may be, and what the nodes then say of the engine."""
 
-LONG = [("cut off", SHORT, 7.0), ("has no replica", SHORT, 7.0)]
+# A node that stands still for a tenth of a lease as it is cut off ends its users.
+LONG = [("cut off", 10.0, 9.0), ("has no replica", 10.0, 9.0)]
 BRIEF = [(what, 10.0 if what == "hangs" else SHORT, 0.0) for what in OUTAGES]
 
 

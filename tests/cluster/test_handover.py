@@ -102,7 +102,7 @@ def test_the_new_process_is_killed(step: str, nodes: Nodes) -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_the_old_process_is_killed(step: str, tmp_path: Path) -> None:
-    with Nodes(tmp_path, 2, lease=SHORT) as nodes:
+    with Nodes(tmp_path, 2, lease=2 * SHORT) as nodes:
         first, second = nodes.all
         alice, bob = nodes.pair()
         alice.says("/key")

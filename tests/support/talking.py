@@ -166,7 +166,8 @@ class Talkers:
             says(one, "last")
 
         speaking = self._pool.submit(speak)
-        self.wait(lambda: self.over)
+        while not self.over:
+            self._wait_for_another()
         for number, text in enumerate(iter(other.text, "last"), 1):
             assert text == f"{number} {'x' * 60_000}"
         speaking.result(TIMEOUT)

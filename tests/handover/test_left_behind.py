@@ -46,38 +46,39 @@ def fills(replaced: Replaced, speaker: Client) -> list[str]:
     return said
 
 
+def more_is_said_than_read(
+    replaced: Replaced, port: int, *last: str
+) -> tuple[Client, Client, list[str]]:
+    """Return alice, who comes with TLS and has said more than is read, bob, and what she said."""
+    alice = replaced.server.client("alice")
+    bob = enters(replaced, port, "bob")
+    alice.calls("bob")
+    assert bob.line() == "You are chatting with alice."
+    said = fills(replaced, alice)
+    rest = [f"and {number}" for number in range(100)]
+    alice.says(*rest, *last)
+    spins_until(lambda: is_delivered(alice.socket))
+    return alice, bob, [*said, *rest]
+
+
 def test_what_a_plain_user_has_said_is_handled(tmp_path: Path) -> None:
     with with_tls(tmp_path) as (replaced, port):
-        alice = replaced.server.client("alice")
-        bob = enters(replaced, port, "bob")
-        alice.calls("bob")
-        assert bob.line() == "You are chatting with alice."
-        said = fills(replaced, alice)
-        last = [f"and {number}" for number in range(100)]
-        alice.says(*last, "Quit")
-        spins_until(lambda: is_delivered(alice.socket))
+        alice, bob, said = more_is_said_than_read(replaced, port, "Quit")
         replaced.replace()
         assert alice.line() == "The server is stopping."
         assert alice.line() == ""
-        assert [bob.text() for _ in (*said, *last)] == [*said, *last]
+        assert [bob.text() for _ in said] == said
         assert bob.line() == "Quit."
 
 
 def test_all_goes_on_if_nobody_takes_over(tmp_path: Path) -> None:
     with with_tls(tmp_path) as (replaced, port):
-        alice = replaced.server.client("alice")
-        bob = enters(replaced, port, "bob")
-        alice.calls("bob")
-        assert bob.line() == "You are chatting with alice."
-        said = fills(replaced, alice)
-        last = [f"and {number}" for number in range(100)]
-        alice.says(*last)
-        spins_until(lambda: is_delivered(alice.socket))
+        alice, bob, said = more_is_said_than_read(replaced, port)
         for _ in range(2):
             with Server() as other, replaced.starting("--port", str(other.port)) as new:
                 assert new.wait() == 1
             alice.says("and on")
-        assert [bob.text() for _ in (*said, *last)] == [*said, *last]
+        assert [bob.text() for _ in said] == said
         assert [bob.text(), bob.text()] == ["and on"] * 2
         bob.says("I am back")
         assert alice.text() == "I am back"

@@ -149,6 +149,7 @@ class ClusterDirectory:
                 self.tunnels.told(inc, frames.TunnelEnded(-tunnel, "lost"))
 
     def room_changed(self, inc: str) -> None:
+        self.calls.ask_again()
         self.users.room_changed(inc)
         self.tunnels.room_changed(inc)
 

@@ -108,20 +108,23 @@ class RemoteCalls:
             self._fail(pending, not_ready("to"))
             return
         caller, clock = pending.caller, self._exchange.clock
-        if self._pending.get(caller) is not pending:
+        if self._pending.get(caller) is not pending or pending.inc:  # sent after a second asking
             return
-        is_here = inc is None or inc == self._mesh.me or pending.key in self._exchange.users
-        if inc is not None and not is_here and self._mesh.ready and not self._mesh.is_full(inc):
+        if inc is None or inc == self._mesh.me or pending.key in self._exchange.users:
+            self._end(pending)
+            self._exchange.calls.call_here(caller, pending.text)
+            pending.let_go_on()
+        elif not self._mesh.ready:
+            self._fail(pending, not_ready("to"))
+        elif not self._mesh.is_full(inc):
             pending.inc = inc
             who = self._users.uid_of(caller), pending.number, caller.name, caller.inbox.host
             self._mesh.send(inc, frames.Call(*who, clock.seconds() - caller.since, pending.key))
-            return
-        self._end(pending)
-        if is_here:
-            self._exchange.calls.call_here(caller, pending.text)
-        else:
-            self._refuse(caller, not_ready("to"))
-        pending.let_go_on()
+
+    def ask_again(self) -> None:
+        """Ask anew whom calls are for that no node was sent yet: there may be room on the way."""
+        for pending in [one for one in self._pending.values() if not one.inc]:
+            self.begin(pending)
 
     def _takes_long(self, pending: Pending) -> None:
         pending.late = True
@@ -258,6 +261,7 @@ class RemoteCalls:
         """Let no call be under way to a node that is dead."""
         for pending in [one for one in self._pending.values() if one.inc == inc]:
             self._fail(pending, no_such_user(pending.text))
+        self.ask_again()
 
     def stop(self) -> None:
         """Take back all calls to other nodes, and answer no more that ring here from others."""

@@ -188,9 +188,7 @@ class OtherNodes(Others):
 
     def go_on(self) -> None:
         """Ask again what was asked, and answer what others have asked."""
-        for pending in [*self._directory.calls._pending.values()]:
-            if not pending.inc:
-                self._directory.calls.begin(pending)
+        self._directory.calls.ask_again()
         for inc, ask in self._listings:
             self._directory.questions.asked(inc, frames.Ask(ask, True))
 

@@ -117,7 +117,7 @@ Who came to this node meanwhile is called.
         alice < The user bob does not exist.
         bob < OK
     alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
-Nobody can tell where a user is, or the way is full.
+Nobody can tell where a user is.
     alice, bob enter
     node a is cut off
     alice: To:bob -> The switchboard is not ready.
@@ -125,9 +125,39 @@ Nobody can tell where a user is, or the way is full.
     nothing arrives
     alice: To:bob
     the engine fails ; alice < The switchboard is not ready.
+A call waits while the way is full.
+    alice, bob enter
     a can tell b nothing more
     alice: To:bob
-    all arrives ; alice < The switchboard is not ready.
+    a can tell b more ; alice < You are chatting with bob. ; bob < You are chatting with alice.
+It is sent once, however often it is asked where the user is.
+    alice, bob, carol enter
+    bob: To:carol -> You are chatting with carol. ; carol < You are chatting with bob.
+    b can not tell a
+    a can tell b nothing more
+    alice: To:bob
+    the engine hangs
+    a can tell b more
+    for a node b is slow no more
+    the engine answers ; bob < alice tried to reach you.
+    the engine answers
+    all arrives ; alice < bob is talking with someone else.
+Who waits for room may take the call back, or go.
+    alice, bob, carol enter
+    a can tell b nothing more
+    alice: To:bob
+    5 seconds pass ; alice < The last call is still on its way.
+    alice: /bye -> You are free.
+    a can tell b more
+    a can tell b nothing more
+    alice: To:bob | Quit
+    a can tell b more ; alice < You are chatting with bob. | Quit | (closed)
+        bob < You are chatting with alice. | Quit.
+The node to which there is no room dies.
+    alice, bob enter
+    a can tell b nothing more
+    alice: To:bob
+    node b dies ; alice < The user bob does not exist.
 Users here are called as long as their names are theirs.
     alice, dave, eve enter at a
     node a is cut off

@@ -46,6 +46,7 @@ class Nodes:
     def pair(self) -> tuple[Client, Client]:
         """Let alice at the first node talk with bob at the second."""
         alice, bob = self.all[0].server.client("alice"), self.all[1].server.client("bob")
+        alice.is_patient = bob.is_patient = True  # for a slow node's users seem to be away
         alice.calls("bob")
         assert bob.line() == "You are chatting with alice."
         return alice, bob
@@ -114,6 +115,7 @@ def test_the_old_process_is_killed(step: str, tmp_path: Path) -> None:
                 assert both_are_told(alice, bob)
             elif step == "sockets":  # all is known but the connections
                 alice = second.server.client()
+                alice.is_patient = True
                 alice.says(f"Back:{key}")
                 while alice.line() != "You are chatting with bob.":
                     pass
@@ -128,7 +130,6 @@ def test_the_old_process_is_killed(step: str, tmp_path: Path) -> None:
 def both_are_told(alice: Client, bob: Client) -> bool:
     """Tell whether each hears what the other says."""
     for speaker, listener in ((alice, bob), (bob, alice)):
-        listener.is_patient = True
         speaker.says("hello")
         assert listener.text() == "hello"
     return True

@@ -119,6 +119,7 @@ def play_across(scene: str, after: Callable[[Exchange], object] = lambda _: None
         events |= {
             f"{one} can not tell {other}": partial(setattr, link, "held", True),
             f"{one} can tell {other} nothing more": partial(setattr, link, "full", True),
+            f"{one} can tell {other} more": partial(link.has, full=False),
             f"{one} can tell {other} four things": partial(link.has, held=True, limit=4),
             f"{one} tells {other} one thing": link.deliver,
             f"{one} tells {other} all": link.release,

@@ -11,7 +11,7 @@ from twisted.internet.address import IPv4Address
 from chatpair.conformance.__main__ import CASES, play
 from chatpair.conformance.place import Place
 from chatpair.doors.proxied import Unknown, read_header
-from tests.support.doors import Servers
+from tests.support.doors import through
 from tests.support.server import TIMEOUT, Client, Door, Process, Server, require
 
 CONFIGURATION = """
@@ -49,41 +49,17 @@ def haproxy(folder: Path, port: int, options: str) -> Iterator[tuple[Process, Do
             yield process, Door(listening.getsockname()[1])
 
 
-@pytest.fixture(params=["haproxy:epoll:0", "haproxy:tcp:0"])
-def server(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Server]:
-    """A real server behind a proxy."""
-    with servers.lent(request.param, "--max-per-host", "9") as running:
-        yield running
-
-
-@pytest.fixture(params=VERSIONS)
-def people(request: pytest.FixtureRequest, tmp_path: Path, server: Server) -> Iterator[Server]:
-    """The same server, with its clients connected to a real haproxy."""
-    with haproxy(tmp_path, server.port, request.param) as (_, door):
-        behind, server.door = server.door, door
-        yield server
-        server.door = behind
-
-
-def test_lines_arrive_and_the_end_whichever_it_is(people: Server) -> None:
-    at = [Place("tcp", "127.0.0.1", int(people.door.address))]
-    for case in CASES:
-        if case.name in RULES:
-            outcome = play(case, at, TIMEOUT)
-            assert not outcome.fault, outcome
-
-
-def test_limits_see_the_real_address(people: Server) -> None:
-    for host in ("127.0.0.2", "127.0.0.3"):
-        clients = [people.client(source=host) for _ in range(9)]
-        for number, client in enumerate(clients):
-            client.says(f"u{number}-{host}")
-            assert client.line() == "OK"
-        refused = people.client(source=host)
-        assert refused.line() == "There are too many connections from your address."
-        assert refused.line() == ""
-    people.stop()
-    assert b"too many from one host" in people.output
+@through("haproxy:epoll:0", "haproxy:tcp:0")
+@pytest.mark.parametrize("options", VERSIONS)
+def test_lines_arrive_and_the_end_whichever_it_is(
+    server: Server, tmp_path: Path, options: str
+) -> None:
+    with haproxy(tmp_path, server.port, options) as (_, door):
+        at = [Place("tcp", "127.0.0.1", int(door.address))]
+        for case in CASES:
+            if case.name in RULES:
+                outcome = play(case, at, TIMEOUT)
+                assert not outcome.fault, outcome
 
 
 @pytest.mark.parametrize("options", VERSIONS)

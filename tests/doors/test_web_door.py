@@ -148,18 +148,11 @@ def test_pings_and_no_message_for_too_long(web: Server) -> None:
         assert event == CloseConnection(1009, "")
 
 
-def test_the_page_may_be_found_elsewhere() -> None:
-    with (
-        Server("--web-origin", "https://chat.example", port=WEB) as web,
-        WebClient(web.web_port, "https://chat.example") as client,
-    ):
-        client.enters("alice")
-
-
-def test_who_is_not_let_in() -> None:
-    with Server("--max-users", "1", "--hold", "0", port=WEB) as web:
+def test_who_is_let_in() -> None:
+    page = "https://chat.example"  # where the page may be found, too
+    with Server("--max-users", "1", "--hold", "0", "--web-origin", page, port=WEB) as web:
         web.client("alice")
-        with WebClient(web.web_port, is_let_in=False) as late:
+        with WebClient(web.web_port, page, is_let_in=False) as late:
             assert late.event() == TextMessage("The server is full.")
             assert late.closes() == 1000
         with WebClient(web.web_port, "null") as foreign:

@@ -231,6 +231,9 @@ def test_each_connection_counts_once_and_until_it_ends() -> None:
     assert not Visit(exchange).is_over
     first.drops()
     assert not Visit(exchange).is_over
+    exchange.factory.settings.max_connections = 3
+    assert not Visit(exchange, "192.0.2.1").is_over
+    assert Visit(exchange, "192.0.2.2").is_over
 
 
 def test_requests_for_the_page_count_as_connections_and_a_websocket_as_one() -> None:
@@ -244,15 +247,6 @@ def test_requests_for_the_page_count_as_connections_and_a_websocket_as_one() -> 
     assert b"You are connecting too often" in late.transport.value()
     assert exchange.factory.activity.totals["refused", "connecting too often"] == 2
     assert Visit(exchange, "192.0.2.2").answer(request)[0] == 200
-
-
-def test_there_may_be_so_many_connections_in_all() -> None:
-    exchange = Exchange()
-    exchange.factory.settings.max_connections = 1
-    first, second = Visit(exchange, "192.0.2.1"), Visit(exchange, "192.0.2.2")
-    assert second.transport.value().startswith(b"HTTP/1.1 503 ")
-    assert second.is_over
-    assert not first.is_over
 
 
 def test_stopping_closes_the_connections_and_does_not_wait_for_who_does_not_answer() -> None:
@@ -271,21 +265,12 @@ def test_stopping_closes_the_connections_and_does_not_wait_for_who_does_not_answ
     assert stopped == [None]
 
 
-@given(st.lists(st.binary(max_size=200)))
-def test_any_bytes_as_a_request(chunks: list[bytes]) -> None:
+@pytest.mark.parametrize("state", ["a request", "unnamed", "named"])
+@given(chunks=st.lists(st.binary(max_size=200)))
+def test_any_bytes(state: str, chunks: list[bytes]) -> None:
     exchange = Exchange()
-    visit = Visit(exchange)
-    for chunk in chunks:
-        visit.sends(chunk)
-    visit.drops()
-    assert not exchange.factory.visitors
-
-
-@given(st.lists(st.binary(max_size=200)), st.booleans())
-def test_any_bytes_as_frames(chunks: list[bytes], is_named: bool) -> None:
-    exchange = Exchange()
-    visit, wire = upgraded(exchange)
-    if is_named:
+    visit, wire = (Visit(exchange), None) if state == "a request" else upgraded(exchange)
+    if wire and state == "named":
         visit.sends(wire.send(command("name", name="alice")))
     for chunk in chunks:
         visit.sends(chunk)

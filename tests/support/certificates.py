@@ -58,7 +58,7 @@ class Certificate:
     @property
     def directory_port(self) -> str:
         """An endpoint that takes all certificates of the folder."""
-        return f"tls:{self.folder}:port=0"
+        return f"tls:{str(self.folder).replace(':', chr(92) + ':')}:port=0"
 
 
 @cache

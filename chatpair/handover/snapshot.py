@@ -5,7 +5,7 @@ keys of their names, those of other nodes by a number, a space and the node; soc
 inodes, receipts by where they are in the list of all.
 """
 
-from typing import Any
+from typing import Any, Self
 
 from msgspec import DecodeError, Struct
 from msgspec.msgpack import Decoder, Encoder
@@ -23,7 +23,6 @@ from chatpair.exchange.messages import (
 )
 from chatpair.exchange.names import Name
 from chatpair.exchange.user import CallSettings
-from chatpair.handover.copied import Copied
 from chatpair.wire.reading import State
 
 VERSION = 2
@@ -38,8 +37,28 @@ GONE = ""
 """Stands for a user who is here no more."""
 
 
-class Part(Copied, Struct, omit_defaults=True):
-    """Something that a snapshot has."""
+class Part(Struct, omit_defaults=True):
+    """Something that a snapshot has, most fields of which are copies of something's attributes.
+
+    A field is called as the attribute that it is a copy of, without the underscore of one that
+    nobody else is to know.
+    """
+
+    @classmethod
+    def of(cls, thing: object, **others: Any) -> Self:
+        """Return what something has, but for fields that are given."""
+        names = [name for name in cls.__struct_fields__ if name not in others]
+        return cls(**others, **{name: getattr(thing, _attribute(thing, name)) for name in names})
+
+    def copy_to(self, thing: object, *others: str) -> None:
+        """Let something have the same, but for other fields."""
+        for name in self.__struct_fields__:
+            if name not in others:
+                setattr(thing, _attribute(thing, name), getattr(self, name))
+
+
+def _attribute(thing: object, name: str) -> str:
+    return name if hasattr(thing, name) else f"_{name}"
 
 
 class Receipt(Part):

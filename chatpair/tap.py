@@ -28,7 +28,7 @@ from chatpair.doors.unix import remove_stale
 from chatpair.exchange.activity_log import ActivityLog
 from chatpair.factory import ChatFactory
 from chatpair.handover import passing, store
-from chatpair.handover.others import NoOthers
+from chatpair.handover.others import Others
 from chatpair.handover.ports import Ports
 from chatpair.handover.service import Handover, HandoverDoor
 from chatpair.handover.serving import Serving
@@ -244,7 +244,7 @@ def _allow_open_files(wanted: int) -> int:
 
 def _serving(factory: ChatFactory, ports: Ports, mesh: "EngineMesh | None") -> Serving:
     if mesh is None:
-        return Serving(factory, ports, NoOthers())
+        return Serving(factory, ports, Others())
     from chatpair.handover.cluster import OtherNodes
 
     return Serving(factory, ports, OtherNodes(factory, mesh))

@@ -1,6 +1,6 @@
 """What a snapshot has of the other nodes of a cluster; here, of none."""
 
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
@@ -9,11 +9,8 @@ from chatpair.handover import snapshot
 from chatpair.handover.receipts import Receipts
 
 
-class Others(Protocol):
-    """Takes and restores what a node has to do with others.
-
-    What is done here is what a server does that is alone.
-    """
+class Others:
+    """Takes and restores what a node has to do with others: here, with none."""
 
     # What is taken
 
@@ -74,7 +71,3 @@ class Others(Protocol):
     def let_go(self) -> None:
         """Be no node any more, as another process is it."""
         return
-
-
-class NoOthers(Others):
-    """Those of a server that is alone."""

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ReactorNotRunning
@@ -29,14 +29,8 @@ class Serving(Protocol):
     def retire(self) -> Deferred[None]: ...
 
 
-class Given(Protocol):
-    """What the process before this one has given: passing.py and store.py have one each."""
-
-    snapshot: Snapshot
-    sockets: dict[int, socket.socket]
-
-    def accept(self) -> None: ...
-    def refuse(self, why: str) -> None: ...
+Given: TypeAlias = passing.Given | store.Kept
+"""What the process before this one has given."""
 
 
 class Handover:

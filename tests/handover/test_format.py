@@ -9,7 +9,7 @@ import pytest
 from msgspec.msgpack import encode as encode_any
 
 from chatpair.handover.exchange import restore_exchange
-from chatpair.handover.others import NoOthers
+from chatpair.handover.others import Others
 from chatpair.handover.snapshot import READ, VERSION, CantRead, decode, encode
 from tests.support.exchange import Exchange
 from tests.support.handed_over import taken_from
@@ -49,7 +49,7 @@ def test_what_such_a_server_has_written(version: int) -> None:
     exchange = Exchange()
     taken = decode(data)
     assert version != VERSION or encode(taken) == data  # nothing in it is left out
-    restore_exchange(exchange.factory, taken, NoOthers())
+    restore_exchange(exchange.factory, taken, Others())
     assert {"alice", "bob", "carol", "dave", "erin", "grace"} <= exchange.factory.users.keys()
     assert len(exchange.factory.pairs) == 6
     assert len(taken.connections) > 8

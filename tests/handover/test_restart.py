@@ -17,7 +17,7 @@ from twisted.internet.protocol import Factory
 
 from benchmarks.servers import free_port
 from chatpair.handover import store
-from chatpair.handover.others import NoOthers
+from chatpair.handover.others import Others
 from chatpair.handover.ports import Ports
 from chatpair.handover.service import Handover
 from chatpair.handover.serving import Serving
@@ -186,7 +186,7 @@ def test_what_was_taken_over_goes_on_before_the_next_restart(
     clock.addReader = clock.removeReader = lambda _: None
     given = store.Kept(Snapshot(VERSION, clock.seconds(), {}))
     ports = Ports()
-    handover = Handover(Serving(exchange.factory, ports, NoOthers()), ports, lambda: given)
+    handover = Handover(Serving(exchange.factory, ports, Others()), ports, lambda: given)
     handover.begin()
     handover.finish()
     handover.restart()

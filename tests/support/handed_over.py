@@ -11,7 +11,7 @@ from chatpair.factory import ChatFactory
 from chatpair.handover.cluster import OtherNodes
 from chatpair.handover.connections import restore_connections, take_connection
 from chatpair.handover.exchange import restore_exchange, take_exchange
-from chatpair.handover.others import NoOthers, Others
+from chatpair.handover.others import Others
 from chatpair.handover.snapshot import VERSION, Connection, Snapshot, decode, encode
 from chatpair.protocol import ChatProtocol
 from tests.support.cluster_exchange import MemoryMesh, Node
@@ -23,7 +23,7 @@ from tests.support.state import differences, state_of_all
 
 def others_of(exchange: Exchange) -> Others:
     """Return what an exchange has to do with other nodes, if it is one of several."""
-    return OtherNodes(exchange.factory) if isinstance(exchange, Node) else NoOthers()
+    return OtherNodes(exchange.factory) if isinstance(exchange, Node) else Others()
 
 
 def taken_from(exchange: Exchange) -> bytes:

@@ -1,10 +1,9 @@
 """What became of each thing that a client who counts has said."""
 
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Iterable
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from chatpair.exchange.messages import Failing, Outcome, Status
 
@@ -21,25 +20,23 @@ MOST_BYTES = SAY_BYTES * (2 * OPEN + RUNS)
 """Bytes that all that is known of a client's says may take."""
 
 
-class Says:
+class Says(Struct, rename=lambda name: name.removeprefix("_")):
     """A client's says, by the ids that it counts them with.
 
     A status speaks for every id up to its own that had none. So it may be told only once all of
-    those are settled, and one is enough for many that are settled alike.
+    those are settled, and one is enough for many that are settled alike. All of it goes along, as
+    it is, when another process takes over.
     """
 
-    __slots__ = ("_forgotten", "_open", "_runs", "_settled", "_told", "due", "got")
-
-    def __init__(self) -> None:
-        self.got = 0
-        """The last id that the server has."""
-        self._open: deque[int] = deque()  # those that are not settled, or not all before them
-        self._settled: dict[int, Status] = {}  # what became of some of them
-        self.due: list[Status] = []
-        """The statuses that are to be told."""
-        self._runs: list[Status] = []  # what was told
-        self._told = 0  # the last id that a status was told of
-        self._forgotten = 0  # the last one whose status is not remembered
+    got: int = 0
+    """The last id that the server has."""
+    _told: int = 0  # the last id that a status was told of
+    _forgotten: int = 0  # the last one whose status is not remembered
+    _open: list[int] = []  # those that are not settled, or not all before them
+    _settled: dict[int, Status] = {}  # what became of some of them
+    due: list[Status] = []
+    """The statuses that are to be told."""
+    _runs: list[Status] = []  # what was told
 
     @property
     def full(self) -> bool:
@@ -71,13 +68,13 @@ class Says:
         last = 0
         for say in says:
             if self._open and self._open[0] == say:
-                last = self._open.popleft()
+                last = self._open.pop(0)
             else:
                 self._settled[say] = Status(say, outcome, told)
         if last:
             _extend(self.due, Status(last, outcome, told))
         while self._open and self._open[0] in self._settled:
-            _extend(self.due, self._settled.pop(self._open.popleft()))
+            _extend(self.due, self._settled.pop(self._open.pop(0)))
 
     def to_tell(self) -> list[Status]:
         """Return the statuses that are due, and take them for told."""

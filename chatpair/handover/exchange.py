@@ -84,8 +84,7 @@ def _inbox(
                 (event, receipts.numbers_of([receipt])[0] if receipt is not None else None)
                 for event, receipt in inbox._kept
             ]
-            says = snapshot.Says.of(inbox._says, open=list(inbox._says._open))
-            return snapshot.CountedInbox.of(inbox, says=says, kept=kept)
+            return snapshot.CountedInbox.of(inbox, kept=kept)
         case _:
             return snapshot.Inbox(inbox.host, waiting)
 
@@ -179,9 +178,7 @@ class _Restored:
 
     def _counted(self, part: snapshot.CountedInbox) -> counted_inbox.CountedInbox:
         inbox = counted_inbox.CountedInbox(user.LOST)
-        part.copy_to(inbox, "says", "kept")
-        part.says.copy_to(inbox._says, "open")
-        inbox._says._open.extend(part.says.open)
+        part.copy_to(inbox, "kept")
         for event, number in part.kept:
             receipt = self._receipts[number] if number is not None else None
             inbox._kept.append((event, receipt), text_bytes(event))

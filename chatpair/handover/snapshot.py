@@ -19,9 +19,9 @@ from chatpair.exchange.messages import (
     Message,
     Notice,
     Outcome,
-    Status,
 )
 from chatpair.exchange.names import Name
+from chatpair.exchange.says import Says
 from chatpair.exchange.user import CallSettings
 from chatpair.wire.reading import State
 
@@ -67,18 +67,6 @@ class Receipt(Part):
     sender: str
     say: int
     settled: bool
-
-
-class Says(Part):
-    """exchange.says.Says."""
-
-    got: int
-    told: int
-    forgotten: int
-    open: list[int]
-    settled: dict[int, Status]
-    due: list[Status]
-    runs: list[Status]
 
 
 class Inbox(Part, tag="plain"):

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
-    IDelayedCall,
     IProtocol,
     IProtocolFactory,
     ISSLTransport,
@@ -23,29 +23,6 @@ from chatpair.client.address import Place
 _UNIX = "unix:"
 
 
-class _Timer:
-    """A call later, of which only what is used here is there."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, delay: float, call: Callable[[], object]):
-        self._call = call
-        self._handle: asyncio.TimerHandle | None = loop.call_later(delay, self._run)
-        alsoProvides(self, IDelayedCall)  # else no service of Twisted's takes it
-
-    def _run(self) -> None:
-        self._handle = None
-        self._call()
-
-    def cancel(self) -> None:
-        """Do not call."""
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
-
-    def active(self) -> bool:
-        """Tell whether the call is still to come."""
-        return self._handle is not None
-
-
 class LoopClock:
     """The time of the loop that runs, and calls later."""
 
@@ -53,9 +30,20 @@ class LoopClock:
         self._loop = asyncio.get_running_loop()
         self.seconds = self._loop.time
 
-    def callLater(self, delay: float, call: Callable[..., object], *arguments: Any) -> _Timer:
-        """Call something with arguments after so many seconds."""
-        return _Timer(self._loop, delay, lambda: call(*arguments))
+    def callLater(self, delay: float, call: Callable[..., object], *arguments: Any) -> DelayedCall:
+        """Call something with arguments after so many seconds; nothing here puts that off."""
+
+        def run() -> None:
+            later.called = 1
+            call(*arguments)
+
+        def cancel(_: DelayedCall) -> None:
+            handle.cancel()
+
+        due = self.seconds() + delay
+        later = DelayedCall(due, call, arguments, {}, cancel, lambda _: None, self.seconds)
+        handle = self._loop.call_later(delay, run)
+        return later
 
 
 class _Transport:

@@ -41,9 +41,10 @@ class Ports:
 
     def close_unused(self) -> None:
         """Close those that nobody here has a use for, for good."""
-        for sock in self.given.values():
+        for description, sock in self.given.items():
             name = sock.getsockname()
-            if sock.family == socket.AF_UNIX and isinstance(name, str):  # no abstract one
+            is_ours = not description.startswith("systemd:")  # which listens on those itself
+            if is_ours and sock.family == socket.AF_UNIX and isinstance(name, str):  # a path
                 remove(Path(name))
             sock.close()
 

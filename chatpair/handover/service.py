@@ -72,6 +72,7 @@ class Handover:
             sock.close()
         self._ports.lock()
         self._ports.let_go()
+        self._going_on.addErrback(lambda why: _log.failure("Not all goes on", why))
         self._going_on.addCallback(lambda _: self._ports.go_on())
         _log.info("Took over {users} users", event="took_over", users=len(self._serving))
 

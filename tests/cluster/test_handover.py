@@ -135,6 +135,28 @@ def both_are_told(alice: Client, bob: Client) -> bool:
     return True
 
 
+def test_a_node_moves_to_another_engine(tmp_path: Path) -> None:
+    with Nodes(tmp_path, 2, lease=2 * SHORT) as nodes, Engine(tmp_path / "other") as other:
+        settle(other)
+        first, second = nodes.all
+        alice, bob = nodes.pair()
+        carol, dave = (first.server.client(name) for name in ("carol", "dave"))
+        carol.calls("dave")
+        assert dave.line() == "You are chatting with carol."
+        with first.starting("--cluster", other.url) as new:
+            new.wait_for("Took over(.|\n)*Names can be claimed")
+            # Only who talks with somebody at a node that is no other any more is told anything.
+            assert (alice.line(), bob.line()) == ("Quit.", "Quit.")
+            carol.says("hello")
+            assert dave.text() == "hello"
+            alice.says("To:bob")
+            assert alice.line() == "The user bob does not exist."
+            second.server.client("alice").calls("bob")
+            new.kill(signal.SIGTERM)
+            assert new.wait() == -signal.SIGTERM
+            assert b"Traceback" not in new.output
+
+
 # Versions
 
 NOT_UNDERSTOOD = r"What \S+ told is not understood; is it of another version\?"

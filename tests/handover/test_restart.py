@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from twisted.internet import tcp
+from twisted.internet.defer import fail
 from twisted.internet.protocol import Factory
 
 from benchmarks.servers import free_port
@@ -179,21 +181,52 @@ def test_what_is_given_may_be_more_files_than_select_knows(
     assert os.pread(manager.kept[0], 10, 0) == b"all"
 
 
-def test_what_was_taken_over_goes_on_before_the_next_restart(
-    exchange: Exchange, logged: list[str]
-) -> None:
+@pytest.fixture
+def clock(exchange: Exchange) -> Any:
+    """A clock that an EpollPoller takes for a reactor."""
     clock: Any = exchange.clock
     clock.addReader = clock.removeReader = lambda _: None
-    given = store.Kept(Snapshot(VERSION, clock.seconds(), {}))
-    ports = Ports()
-    handover = Handover(Serving(exchange.factory, ports, Others()), ports, lambda: given)
+    return clock
+
+
+def took_over(exchange: Exchange, ports: Ports, others: Others) -> Handover:
+    """Return what has taken over from a server on which nobody was."""
+    given = store.Kept(Snapshot(VERSION, exchange.clock.seconds(), {}))
+    handover = Handover(Serving(exchange.factory, ports, others), ports, lambda: given)
     handover.begin()
     handover.finish()
-    handover.restart()
+    return handover
+
+
+def test_what_was_taken_over_goes_on_before_the_next_restart(
+    exchange: Exchange, clock: Any, logged: list[str]
+) -> None:
+    took_over(exchange, Ports(), Others()).restart()
     assert logged == ["Took over 0 users"]
     clock.advance(0)
     assert logged[1].startswith("No other process takes over: systemd can't be given all")
 
 
+@pytest.mark.usefixtures("clock")
+def test_others_can_come_whatever_fails_while_all_goes_on(
+    exchange: Exchange, logged: list[str]
+) -> None:
+    others, opened = Mock(wraps=Others()), Mock(tcp.Port)
+    others.heard.side_effect = lambda: fail(OSError("odd"))
+    took_over(exchange, Ports(opened={"tcp:0": opened}), others)
+    opened.startReading.assert_called_once_with()
+    assert "Not all goes on" in logged
+
+
 def test_a_port_that_is_closed_meanwhile_stays_closed() -> None:
     Ports(opened={"tcp:0": tcp.Port(0, Factory())}).go_on()
+
+
+def test_ports_that_are_not_used_any_more_are_gone_but_for_those_of_systemd(tmp_path: Path) -> None:
+    given = {}
+    for description in (f"unix:{tmp_path}/own", "systemd:domain=UNIX:index=0"):
+        sock = given[description] = socket.socket(socket.AF_UNIX)
+        sock.bind(str(tmp_path / description.partition(":")[0]))
+        sock.listen()
+    Ports(given=given).close_unused()
+    assert [path.name for path in tmp_path.iterdir()] == ["systemd"]

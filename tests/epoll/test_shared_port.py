@@ -1,7 +1,7 @@
 """Servers that listen on the same port, among which the kernel shares out the connections."""
 
-from tests.scenarios.test_server import run
-from tests.support.server import Client, Server
+from tests.support.replacing import TWISTD
+from tests.support.server import Client, Process, Server
 
 
 def test_two_servers_on_one_port() -> None:
@@ -20,7 +20,9 @@ def test_two_servers_on_one_port() -> None:
 
 
 def test_a_port_that_is_not_shared_is_in_use() -> None:
-    with Server(port="epoll:0:shared=yes") as one:
-        status, output = run("--port", f"epoll:{one.port}")
-        assert status == 1
-        assert "in use" in output
+    with (
+        Server(port="epoll:0:shared=yes") as one,
+        Process([*TWISTD, "--port", f"epoll:{one.port}"]) as other,
+    ):
+        assert other.wait() == 1
+        assert b"in use" in other.output

@@ -53,36 +53,25 @@ def suffer(talkers: tuple[Talker, Talker], rounds: list[Round]) -> Counter[Cut]:
     return met
 
 
-def arrives_once_and_in_order(rounds: list[Round]) -> Counter[Cut]:
-    """See that all that is said arrives in spite of the cuts; count them."""
-    alice, bob = talkers = pair(exchange(hold=180))
-    met = suffer(talkers, rounds)
-    settle(*talkers, seconds=100)
-    assert alice.line.peer == "bob"
-    for one, other in ((alice, bob), (bob, alice)):
-        assert other.heard == one.said
-        assert one.outcomes == ["confirmed"] * len(one.said)
-    return met
-
-
-@settings(max_examples=50)
-@given(ROUNDS)
-def test_each_message_arrives_once_and_in_order(rounds: list[Round]) -> None:
-    arrives_once_and_in_order(rounds)
-
-
-@pytest.mark.endurance
-def test_each_message_arrives_over_ten_thousand_cuts() -> None:
+@pytest.mark.parametrize("runs", [50, pytest.param(RUNS, marks=pytest.mark.endurance)])
+def test_each_message_arrives_once_and_in_order(runs: int) -> None:
     met: Counter[Cut] = Counter()
 
-    @settings(max_examples=RUNS)
+    @settings(max_examples=runs)
     @given(ROUNDS)
     def talk(rounds: list[Round]) -> None:
-        met.update(arrives_once_and_in_order(rounds))
+        alice, bob = talkers = pair(exchange(hold=180))
+        met.update(suffer(talkers, rounds))
+        settle(*talkers, seconds=100)
+        assert alice.line.peer == "bob"
+        for one, other in ((alice, bob), (bob, alice)):
+            assert other.heard == one.said
+            assert one.outcomes == ["confirmed"] * len(one.said)
 
     talk()
-    assert met.total() >= 10_000
-    assert min(met.values()) > 500
+    if runs == RUNS:
+        assert met.total() >= 10_000
+        assert min(met.values()) > 500
 
 
 Step = tuple[str, int, int, Cut]
@@ -103,10 +92,7 @@ def test_a_program_that_takes_its_time_hears_all_once_and_acknowledges_what_it_i
     steps: list[Step],
 ) -> None:
     factory = exchange(hold=180)
-    alice, bob = Talker(factory, "alice"), Talker(factory, "bob")
-    settle(alice, bob)
-    alice.line.call("bob")
-    settle(alice, bob)
+    alice, bob = pair(factory)
     alice.is_slow = True
     acknowledged = spy(factory)
     asked = 0

@@ -15,40 +15,23 @@ from tests.support.server import Connection, Server
 
 
 @through(*WEB)
-def test_two_talk_and_one_quits(server: Server) -> None:
-    alice, bob, _ = pair(server)
-    assert alice.mode == {"event": "mode", "mode": "json", "version": 1, "hold": 60}
-    alice.does("say", id=1, text="grüße")
-    alice.does("say", id=2, text="two\nlines")
-    texts = [message["text"] for message in bob.events("message", "message")]
-    assert texts == ["grüße", "two\nlines"]
-    bob.does("say", id=1, text="hello 👋")
-    assert alice.events("message")[0]["text"] == "hello 👋"
-    bob.does("ack", seq=4)
-    (status,) = alice.events("status")
-    assert status == {"event": "status", "id": 2, "status": "confirmed", "seq": 4}
-    alice.does("quit")
-    assert [event["event"] for event in alice.rest()] == ["quit"]
-    status, left = bob.events("status", "left")
-    assert (status["id"], status["status"], status["why"]) == (1, "failed", "quit")
-    assert left["why"] == "quit"
-
-
-@through(*WEB)
 @pytest.mark.parametrize("how", [Connection.resets, Connection.close])
-def test_a_lost_line_is_resumed(server: Server, how: Any) -> None:
+def test_a_lost_line_is_resumed_and_left(server: Server, how: Any) -> None:
     alice, bob, key = pair(server)
     how(bob)
     alice.events("held")
     for number in range(1, 101):
-        alice.does("say", id=number, text=str(number))
+        alice.does("say", id=number, text=f"{number}\ngrüße 👋")
     bob, _ = json_client(server)
     bob.does("resume", key=key, seen=2)
     assert bob.hears() == {"event": "resumed", "name": "bob", "peer": "alice", "got": 0, "pair": 1}
-    assert [bob.hears()["text"] for _ in range(100)] == [str(n) for n in range(1, 101)]
+    assert [bob.hears()["text"] for _ in range(100)] == [f"{n}\ngrüße 👋" for n in range(1, 101)]
     alice.events("back")
     bob.does("ack", seq=102)
     assert alice.events("status")[0]["id"] == 100
+    alice.does("quit")
+    assert [event["event"] for event in alice.rest()] == ["quit"]
+    assert bob.events("left")[0]["why"] == "quit"
 
 
 @through("tcp:0", *WEB[:1])

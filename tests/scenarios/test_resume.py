@@ -7,25 +7,11 @@ import signal
 from chatpair.aio import Line
 from tests.scenarios.test_vanishing import TwoMachines, machines
 from tests.support.doors import TCP, through
-from tests.support.json_people import json_client, pair
+from tests.support.json_people import json_client
 from tests.support.proxy import Proxy
-from tests.support.server import Connection, Server
+from tests.support.server import Server
 
 __all__ = ["machines"]  # a fixture
-
-
-@through("epoll:0", "websocket")
-def test_where_nothing_is_held_a_closed_window_frees_the_peer(port: str) -> None:
-    with Server("--hold", "0", port=port) as server:
-        alice, bob, _ = pair(server)
-        assert bob.mode["hold"] == 0
-        for how in (Connection.resets, Connection.close):
-            how(bob)
-            assert alice.events("left")[0]["why"] == "lost"
-            bob, _ = json_client(server, "bob")
-            alice.does("to", name="bob")
-            assert alice.events("paired")[0]["peer"] == "bob"
-            bob.events("paired")
 
 
 def test_a_line_is_taken_over_from_a_machine_that_has_vanished(machines: TwoMachines) -> None:

@@ -1,6 +1,5 @@
 """The server as an operator starts it, over real sockets: what no case of the conformance tries."""
 
-import ctypes
 import os
 import re
 import resource
@@ -29,16 +28,6 @@ def test_a_listener_that_is_gone_is_noticed_when_something_is_said(server: Serve
     alice.close()
     bob.says("still there?")
     assert bob.line() == "Quit."
-
-
-@through(*TCP, "ssl")
-def test_the_last_listener_goes_after_the_linger_time(port: str) -> None:
-    with Server("--linger", "0.5", port=port) as server:
-        alice, bob = server.pair()
-        alice.ends_input()
-        assert alice.line() == "Listening."
-        assert bob.line() == "Quit."
-        assert alice.line() == ""
 
 
 @through(*LINES)
@@ -75,30 +64,7 @@ def test_a_peer_that_never_reads_costs_little(server: Server) -> None:
     assert server.resident_kib() - before < 4_000
 
 
-# Options
-
-
-@through("epoll:0", "ssl", "haproxy:tcp:0")
-def test_the_limits(port: str) -> None:
-    options = ["--max-users", "3", "--max-per-host", "4", "--max-line", "20"]
-    with Server(*options, port=port) as server:
-        alice, _ = server.pair()
-        alice.says("x" * 21)
-        assert alice.line() == "That line was not sent: it has over 20 bytes."
-        third, fourth = server.client("carol"), server.client()
-        assert fourth.line() == "The server is full."
-        assert server.client().line() == "There are too many connections from your address."
-        third.says("Quit")
-        assert [third.line(), third.line()] == ["Quit", ""]
-        elsewhere = server.client("carol", source="127.0.0.2")
-        elsewhere.says("/who")
-        assert elsewhere.line() == "Here: alice*, bob*, carol"
-
-
-def run(*options: str, **settings: object) -> tuple[int, str]:
-    """Return the exit status of a server that does not start, and what it says."""
-    with Process([str(BIN / "twistd"), "-n", "--pidfile=", "chatpair", *options], **settings) as it:
-        return it.wait(), it.output.decode()
+# The command
 
 
 def test_the_command_of_its_own(tmp_path: Path) -> None:
@@ -140,20 +106,6 @@ def test_in_the_background(tmp_path: Path) -> None:
         os.kill(pid, signal.SIGTERM)
         log.wait_for("Server Shut Down")
         log.wait()
-
-
-def test_a_privileged_port_is_one_clear_line() -> None:
-    def drop_privilege() -> None:
-        pr_capbset_drop, cap_net_bind_service = 24, 10  # linux/prctl.h, linux/capability.h
-        ctypes.CDLL(None).prctl(pr_capbset_drop, cap_net_bind_service, 0, 0, 0)
-
-    first = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
-    if first < 2:
-        pytest.skip("no port is privileged on this system")
-    status, output = run("--port", "tcp:1", preexec_fn=drop_privilege)
-    assert status == 1
-    assert "Traceback" not in output
-    assert output.count("Permission denied") == 1
 
 
 @through(*TCP, "haproxy:epoll:0")

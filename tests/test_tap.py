@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 from twisted.application.service import Service
-from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.internet.testing import MemoryReactorClock
 
 from chatpair import tap
 from chatpair.extras import how_to_install
-from chatpair.monitoring.metrics import MetricsSite
 from chatpair.ownership import Ownership
 from chatpair.signals import Signals
 from tests.support.exchange import Exchange
@@ -80,6 +79,14 @@ def test_every_option_reaches_the_factory(tmp_path: Path) -> None:
         (["--rate", "0.5"], "--rate 0.5: not a whole number"),
         (["--exempt", "192.0.2.7/24"], "--exempt 192.0.2.7/24: 192.0.2.7/24 has host bits set"),
         (["--motd", "/nowhere"], "--motd: can't read /nowhere: No such file or directory"),
+        (["--handover", "tcp:1"], "--handover tcp:1: not unix:PATH or systemd"),
+        (["--handover", "unix:"], "--handover unix:: not unix:PATH or systemd"),
+        (["--log-format", "xml"], "--log-format xml: text or json"),
+        (
+            ["--log-format", "json"],
+            "--log-format json: only what twistd writes to a file or",
+        ),
+        (["--metrics", "x"], "--metrics x: no port number"),
         (["--web", "x"], "that works here: Unknown endpoint type: 'x'"),
         (["--web-origin", "chat.example"], "--web-origin chat.example: say http:// or https://"),
         (["--colour"], "option --colour not recognized"),
@@ -97,18 +104,20 @@ def test_an_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, miss
         assert refusal("--port", port) == message
 
 
-def test_the_web_door(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sites(monkeypatch: pytest.MonkeyPatch) -> None:
     options = parsed("--port", "0", "--web", "0", "--web", "unix:/run/web")
     assert options["webs"] == ["tcp:0", "unix:/run/web"]
     assert len(tap.makeService(options).services) == 3
-    monkeypatch.setitem(sys.modules, "chatpair.doors.web", None)
-    assert refusal("--web", "0") == f"--web needs more packages: {how_to_install('web')}"
+    for name, module in (("web", "doors.web"), ("metrics", "monitoring.metrics")):
+        monkeypatch.setitem(sys.modules, f"chatpair.{module}", None)
+        assert refusal(f"--{name}", "0") == f"--{name} needs more packages: {how_to_install(name)}"
 
 
 def test_how_to_install_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/a venv/bin/python")
     pip = "'/a venv/bin/python' -m pip install"
     assert how_to_install("auth") == f"{pip} 'bcrypt>=4'"
+    assert how_to_install("metrics") == f"{pip} 'prometheus-client>=0.20'"
     assert how_to_install("web") == f"{pip} 'twisted[websocket]'"
 
     def not_installed(_: str) -> None:
@@ -159,14 +168,6 @@ def service(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> tap.ChatServ
     )
 
 
-def health(site: MetricsSite) -> str:
-    """Return what a site answers who asks whether a newcomer could come."""
-    channel, transport = site.buildProtocol(None), StringTransport()
-    channel.makeConnection(transport)
-    channel.dataReceived(b"GET /health HTTP/1.0\r\n\r\n")
-    return str(transport.value().decode().splitlines()[-1])
-
-
 def test_stopping_waits_for_the_last_connection_and_is_told(
     exchange: Exchange, service: tap.ChatService
 ) -> None:
@@ -175,15 +176,12 @@ def test_stopping_waits_for_the_last_connection_and_is_told(
     metrics.setServiceParent(service)
     service.privilegedStartService()
     service.startService()
-    site = MetricsSite(exchange.factory, None, lambda: not service.running)
-    assert health(site) == "ok"
     alice = exchange.enter("alice")
     stopped: list[object] = []
     service.stopService().addCallback(stopped.append)
     assert alice.heard() == ["The server is stopping."]
     assert stopped == []
     assert metrics.running
-    assert health(site) == "stopping"
     alice.drops(clean=True)
     assert len(stopped) == 1
     assert not metrics.running

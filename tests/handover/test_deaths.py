@@ -1,7 +1,5 @@
 """Whoever takes over waits until a server that dies has ended, and asks whoever serves by then."""
 
-import socket
-import struct
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +11,7 @@ from chatpair.handover import passing
 from chatpair.handover.passing import Refused
 from tests.support.clients import spins_until
 from tests.support.replacing import TWISTD, Replaced
-from tests.support.server import Client, Process, Server
+from tests.support.server import Client, Process
 
 DIES = """
 import socket, sys
@@ -90,15 +88,3 @@ def test_two_that_take_over_at_once_serve_one_after_the_other(tmp_path: Path) ->
             assert bob.text() == "still here?"
             assert first.wait() == 0, first.output
             assert b"Traceback" not in one.output + other.output
-
-
-def test_one_that_goes_on_is_known_by_its_number(tmp_path: Path) -> None:
-    with Replaced(tmp_path) as replaced:
-        with Server() as other, replaced.starting("--port", str(other.port)) as new:
-            assert new.wait() == 1
-        replaced.server.wait_for("No other process takes over")
-        replaced.server.client("alice")  # so that it has gone on
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.connect(str(replaced.path))
-            credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-        assert struct.unpack("3i", credentials)[0] == replaced.server.popen.pid

@@ -1,9 +1,10 @@
 """A server is replaced while people talk: real processes, real sockets."""
 
-import os
+import re
 import signal
 import socket
-import threading
+import struct
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,6 @@ from chatpair.handover.passing import Refused
 from chatpair.handover.snapshot import READ, VERSION, Snapshot, encode
 from tests.support.doors import LINES, WEB, through
 from tests.support.json_people import pair, resume
-from tests.support.options import refusal
 from tests.support.replacing import Between, Replaced
 from tests.support.server import TIMEOUT, Client, Server
 from tests.support.talking import talk
@@ -148,42 +148,30 @@ def test_what_the_new_one_can_not_do_is_told_by_both(tmp_path: Path) -> None:
         replaced.server.wait_for("No other process takes over: Couldn't listen on .*in use")
         alice.says("still here?")
         assert bob.text() == "still here?"
+        # Whoever comes next can wait for the end of the one that has gone on.
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(str(replaced.path))
+            credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        assert struct.unpack("3i", credentials)[0] == replaced.server.popen.pid
 
 
 def test_a_snapshot_of_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "socket"
-    with socket.socket(socket.AF_UNIX) as listening:
+    why = f"its snapshot has version {VERSION + 1}, and this server reads {READ}"
+    with socket.socket(socket.AF_UNIX) as listening, ThreadPoolExecutor() as pool:
         listening.bind(str(path))
         listening.listen()
-        read, write = os.pipe()
 
-        def play() -> None:
-            with listening.accept()[0] as old:
-                passing._receive(old)
-                socket.send_fds(old, [b"\0"], [read])
-                passing._send(old, encode(Snapshot(VERSION + 1, 0.0, {})))
-                heard.append(passing._word(passing._receive(old)).why)
+        def give() -> None:
+            with listening.accept()[0] as sock:
+                asked = passing._receive(sock)
+                passing.give(sock, asked, encode(Snapshot(VERSION + 1, 0.0, {})), [])
 
-        heard: list[str] = []
-        playing = threading.Thread(target=play, daemon=True)
-        playing.start()
-        with pytest.raises(Refused, match=f"its snapshot has version {VERSION + 1}"):
+        giving = pool.submit(give)
+        with pytest.raises(Refused, match=re.escape(why)):
             passing.ask(path)
-        playing.join(TIMEOUT)
-        assert heard == [f"its snapshot has version {VERSION + 1}, and this server reads {READ}"]
-    os.close(read)
-    os.close(write)
-
-
-@pytest.mark.parametrize(
-    ("options", "why"),
-    [
-        (["--handover", "tcp:1"], "--handover tcp:1: not unix:PATH or systemd"),
-        (["--handover", "unix:"], "--handover unix:: not unix:PATH or systemd"),
-    ],
-)
-def test_what_is_wrong_with_the_option_is_told(options: list[str], why: str) -> None:
-    assert why in refusal(*options)
+        with pytest.raises(Refused, match=re.escape(why)):
+            giving.result(TIMEOUT)
 
 
 # All the time

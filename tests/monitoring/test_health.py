@@ -3,7 +3,6 @@
 import os
 import resource
 import signal
-from functools import partial
 from pathlib import Path
 
 from tests.support.clients import spins_until
@@ -71,10 +70,5 @@ def test_nobody_could_come_before_a_node_is_ready(engine: Engine) -> None:
         with Node("n1", engine.url, *METRICS, lease=LEASE) as other:
             spins_until(lambda: asked(other, "/health") == (503, "joining the cluster\n"))
             engine.kill()
-            for one in (node, other):
-                spins_until(partial(is_cut_off, one))
-
-
-def is_cut_off(node: Node) -> bool:
-    """Tell whether that is why nobody could come."""
-    return asked(node, "/health") == (503, "cut off from the engine\n")
+            is_cut_off = (503, "cut off from the engine\n")
+            spins_until(lambda: asked(node, "/health") == asked(other, "/health") == is_cut_off)

@@ -13,7 +13,6 @@ import chatpair
 from chatpair.monitoring.json_log import as_json
 from tests.support.clients import spins_until
 from tests.support.forks import BIN
-from tests.support.options import refusal
 from tests.support.server import Process, Server
 
 PACKAGE = Path(chatpair.__file__).parent
@@ -79,13 +78,6 @@ def test_a_fault_is_one_line_with_its_traceback() -> None:
     assert "Traceback" in fault["text"]
     assert "ValueError: wrong" in fault["text"]
     assert (look["text"], look["path"], look["why"]) == ("Look at /x", "/x", "a")
-
-
-def test_where_it_can_not_be_is_told() -> None:
-    assert refusal("--log-format", "xml") == "--log-format xml: text or json"
-    assert refusal("--log-format", "json") == (
-        "--log-format json: only what twistd writes to a file or to its standard output can be JSON"
-    )
 
 
 def logged() -> dict[str, set[str]]:

@@ -1,19 +1,16 @@
 """What a server tells Prometheus and health checks, over real sockets."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from chatpair.extras import how_to_install
 from tests.support.certificates import made, usual
 from tests.support.clients import spins_until
 from tests.support.cluster import Cluster
 from tests.support.engine import Engine
 from tests.support.json_client import JsonLines
 from tests.support.json_people import json_client, resume
-from tests.support.options import refusal
 from tests.support.server import WEB, Client, Door, Server
 from tests.support.watching import METRICS, asked, scraped
 
@@ -144,11 +141,3 @@ def test_a_cluster_tells_how_it_is(engine: Engine) -> None:
         spins_until(lambda: asked(one, "/health") == (503, "cut off from the engine\n"))
         assert scraped(one)["chatpair_cluster_ready"] == 0
         assert asked(other, "/health") == (200, "ok\n")
-
-
-def test_what_is_wrong_with_the_option_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "--metrics x: no port number" in refusal("--metrics", "x")
-    monkeypatch.setitem(sys.modules, "chatpair.monitoring.metrics", None)
-    needs = f"--metrics needs more packages: {how_to_install('metrics')}"
-    assert refusal("--metrics", "0") == needs
-    assert needs.endswith("-m pip install 'prometheus-client>=0.20'")

@@ -148,13 +148,6 @@ def says(*replies: bytes) -> Iterator[str]:
             thread.join(TIMEOUT)
 
 
-def test_an_old_server_is_refused(reactor: Reactor) -> None:
-    why = "ERR Invalid stream ID specified as stream command argument"
-    with says(f"-{why}\r\n".encode()) as url:
-        refusal = Kept(reactor, url).is_refused()
-        assert refusal.endswith(f" does not do what is needed ({NEEDS}): {why}")
-
-
 def text(string: str) -> bytes:
     """Return a reply."""
     return b"$%d\r\n%s\r\n" % (len(string), string.encode())

@@ -214,14 +214,6 @@ def test_many_claims_are_few_commands_of_bounded_size(world: World) -> None:
     assert sizes == [1, BATCH, BATCH - 1]
 
 
-def test_a_name_that_a_user_here_has_or_claims_is_taken(world: World) -> None:
-    (node,) = world.ready("a")
-    node.wire.is_slow = True
-    first, second = node.enter("bob"), node.enter("bob")
-    node.wire.catches_up()
-    assert (first, second, node.enter("BOB")) == (["yours"], ["taken"], ["taken"])
-
-
 @pytest.mark.parametrize("is_done", [False, True])
 @pytest.mark.parametrize("is_late", [False, True])
 def test_a_claim_that_was_lost_leaves_no_name(world: World, is_done: bool, is_late: bool) -> None:

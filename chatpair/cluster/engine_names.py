@@ -1,6 +1,6 @@
 """The names in the engine: whose they are, and the members that have them."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
@@ -50,7 +50,6 @@ class EngineNames:
         self._releasing: list[str] = []  # in that too
         self._unwanted: set[str] = set()  # of those, whose claimant is gone
         self._tidy: Stay | None = None  # as what nothing is ours but the names of users here
-        self._under_way: set[str] = set()  # what takes a while, and is done once at a time
 
     # The lease tells:
 
@@ -119,33 +118,19 @@ class EngineNames:
             claim.fire("yours" if claim.mode == "again" else "later")
         self._flush()
 
-    def release_others(self, is_here: Callable[[str], bool]) -> None:
-        """Release what the engine says is ours, once: its data may be old.
-
-        Take what tells whether somebody is here whose name has a key, who keeps it.
-        """
-        if self._tidy is not self._stay:
-            self._begin("release", lambda: self._release_others(is_here))
-
-    def sweep(self) -> None:
+    async def sweep(self) -> None:
         """Let the names of the dead be swept, some at a time."""
-        self._begin("sweep", self._sweep)
-
-    def _begin(self, what: str, does: Callable[[], Coroutine[Deferred[Any], Any, None]]) -> None:
-        """Do something unless it is under way; if it fails, the next heartbeat tries it again."""
-        if what not in self._under_way:
-            self._under_way.add(what)
-            doing = Deferred.fromCoroutine(does()).addErrback(_not_done)
-            doing.addCallback(lambda _: self._under_way.discard(what))
-
-    async def _sweep(self) -> None:
         left = True
         while left and self._stay is not None:
             left = await self._engine.script(SWEEP, *self._stay)
 
-    async def _release_others(self, is_here: Callable[[str], bool]) -> None:
+    async def release_others(self, is_here: Callable[[str], bool]) -> None:
+        """Release what the engine says is ours, once: its data may be old.
+
+        Take what tells whether somebody is here whose name has a key, who keeps it.
+        """
         stay, cursor = self._stay, b""
-        while stay is not None and cursor != b"0":
+        while stay is not None and stay is not self._tidy:
             of = self._engine.key(f"{PREFIX}of:{stay.inc}")
             cursor, fields = await self._engine.command("HSCAN", of, cursor or 0, "COUNT", 500)
             if stay is not self._stay:
@@ -154,7 +139,8 @@ class EngineNames:
                 if not (is_here(key) or key in self._claims or key in (self._sent or ())):
                     self._releases[key] = None
             self._flush()
-        self._tidy = stay
+            if cursor == b"0":
+                self._tidy = stay
 
     async def locate(self, key: str) -> str | None:
         """Return the member that has a name with this key; raise NotReady."""
@@ -215,11 +201,6 @@ class EngineNames:
             claim.fire(outcome)
         if is_done:  # else there is no use before `opened`
             self._flush()
-
-
-def _not_done(why: Failure) -> None:
-    if not why.check(EngineAway, ResponseError):
-        _log.failure("Names could not be released", why)
 
 
 def _failed(why: Failure) -> None:

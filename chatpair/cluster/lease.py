@@ -12,11 +12,12 @@ notices only when its names may be others': SILENCE after the heartbeat. It then
 before it does anything else. What is late by less is a slow machine, not a frozen one.
 """
 
+from collections.abc import Callable, Coroutine
 from dataclasses import InitVar, dataclass
 from itertools import chain
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -41,6 +42,8 @@ PATIENCE = 1.2
 
 LEAVING_SECONDS = 2.0
 """How long the engine has for each thing that it is asked when this node leaves."""
+
+_Does = Callable[[], Coroutine[Any, Any, None]]
 
 _log = Logger()
 
@@ -83,11 +86,11 @@ class Lease:
         self._joining = Joining(node_id, seconds)
         self._stay: Stay | None = None  # if this node is a member
         self._owner: Stay | None = None  # as what it has claimed the names of its users
-        self._claims_again = False
         self._settling_since: float | None = None
         self._heartbeat: IDelayedCall | None = None
         self._asking = self._ask_again = False
         self._tried = self._stopped = False
+        self._under_way: set[_Does] = set()  # what takes a while, and is done once at a time
         self._waiting: Delay[Deferred[None]]
         self._waiting = Delay(clock, PATIENCE * seconds, lambda waiting: waiting.callback(None))
 
@@ -173,20 +176,17 @@ class Lease:
 
         Who is the last one waits until nothing is left of them, for as long as the engine goes on.
         """
-        stay, self._stay = self._stay, None
+        stay = self._stay
         self._stopped = True
-        self.validity.stop()
         self._cancel_heartbeat()
+        self._lose_membership()
         self._names.forget()
-        self._update()
         self._let_go_on()
-        if stay is None:
-            return succeed(None)
         return Deferred.fromCoroutine(self._leave(stay)).addErrback(lambda _: None)
 
-    async def _leave(self, stay: Stay) -> None:
+    async def _leave(self, stay: Stay | None) -> None:
         script, left = LEAVE, True
-        while left:
+        while stay is not None and left:
             asked = self._engine.script(script, *stay)
             left = await asked.addTimeout(LEAVING_SECONDS, self._clock)
             script = SWEEP
@@ -217,21 +217,31 @@ class Lease:
 
     def heartbeat_soon(self) -> None:
         """Ask who the members are: send a heartbeat, or join; one at a time."""
-        if self._asking:
-            self._ask_again = True
-        if self._asking or self._stopped or not self._engine.connected:
-            return
+        self._ask_again = True
+        if not (self._asking or self._stopped) and self._engine.connected:
+            asking = Deferred.fromCoroutine(self._ask())
+            asking.addErrback(_unexpected).addBoth(lambda _: self._next())
+
+    async def _ask(self) -> None:
         self._cancel_heartbeat()
         if self._stay and self._stay.epoch == self._engine.process.lost_epoch:
             self._lose_data()
         self._asking, self._ask_again = True, False
-        now = self._clock.seconds()
-        if self._stay:
-            asked = self._send_heartbeat(self._stay, now)
+        stay, me, now = self._stay, self.me, self._clock.seconds()
+        if stay is not None:
+            asked = self._send_heartbeat(stay, now)
         else:
             asked = self._engine.script(JOIN, *self._joining.asks(self._engine.process, now))
-        asked.addCallback(self._answered, self._stay, self.me, now)
-        asked.addErrback(self._unanswered).addBoth(lambda _: self._next())
+        try:
+            reply = await asked
+        except ResponseError:
+            self._members.watch_anew()  # the others may be answered no better
+            return
+        finally:
+            self._asking = False
+        self.check()
+        if not self._stopped and (self._stay, self.me) == (stay, me):
+            self._answered(reply, stay is None, now)
 
     def _send_heartbeat(self, stay: Stay, now: float) -> "Deferred[Any]":
         since = self._settling_since
@@ -241,24 +251,20 @@ class Lease:
         others = (each.encode("latin-1") for each in (*chain(*silent), *self._members.risen))
         return self._engine.script(HEARTBEAT, *stay, *counts, *others)
 
-    def _answered(self, reply: list[Any], stay: Stay | None, me: str, sent: float) -> None:
-        self._asking = False
-        self.check()
-        if self._stopped or (self._stay, self.me) != (stay, me):
-            return
+    def _answered(self, reply: list[Any], joins: bool, sent: float) -> None:
         now = self._clock.seconds()
-        epoch = reply.pop(1) if stay is None and reply[0] == b"MEMBER" else b""
+        epoch = reply.pop(1) if joins and reply[0] == b"MEMBER" else b""
         # Whatever somebody has written there, it is told again as it is.
         kind, *rest = [
             item.decode("latin-1") if isinstance(item, bytes) else item for item in reply
         ]
         if kind == "MEMBER":
-            if stay is None:
-                self._stay = Stay(me, self._joining.tries, epoch)
+            if joins:
+                self._stay = Stay(self.me, self._joining.tries, epoch)
                 self._joining.succeeded()
             self.validity.extend(sent)
             self._ask_again |= self.validity.is_cut_off
-            self._hear(rest, sent, now, joined=stay is None)
+            self._hear(rest, sent, now, joined=joins)
         elif kind == "RESET":
             self._lose_data()
         elif kind == "DEAD":
@@ -287,17 +293,17 @@ class Lease:
             self._listener.opened(anew=joined)
         if changed:
             self._listener.members_changed(self._members.alive)
-        self._claim_again()
+        self._once(self._claim_again)
         self._update()
         if dead:
-            self._names.sweep()
+            self._once(self._names.sweep)
 
-    def _unanswered(self, why: Failure) -> None:
-        self._asking = False
-        if why.check(ResponseError):
-            self._members.watch_anew()  # the others may be answered no better
-        elif not why.check(EngineAway):
-            _unexpected(why)
+    def _once(self, does: _Does) -> None:
+        """Do something unless it is under way; if it fails, the next heartbeat tries it again."""
+        if does not in self._under_way:
+            self._under_way.add(does)
+            doing = Deferred.fromCoroutine(does()).addErrback(_unexpected)
+            doing.addCallback(lambda _: self._under_way.discard(does))
 
     def _next(self) -> None:
         """Ask again in time."""
@@ -354,18 +360,11 @@ class Lease:
         self._names.forget()
         self.exchange.reborn()
 
-    def _claim_again(self) -> None:
+    async def _claim_again(self) -> None:
         """Claim the names of the users here after joining; then release those of nobody here."""
-        stay = self._stay
-        if stay is None or self._claims_again or not self._names.is_open:
-            return
-        if stay is self._owner:
-            self._names.release_others(self.exchange.has)
-            return
-        names = self.exchange.names()
-
-        def answered(outcomes: list[Claimed]) -> None:
-            self._claims_again = False
+        while self._names.is_open and (stay := self._stay) is not self._owner:
+            names = self.exchange.names()
+            outcomes = await self._names.claim_again(names)
             if stay is self._stay:
                 for name, outcome in zip(names, outcomes, strict=True):
                     if outcome == "taken":
@@ -374,11 +373,9 @@ class Lease:
                     self._owner = stay
                     self._update()
                     self.heartbeat_soon()  # all wait for that while the engine settles
-            self._claim_again()
-
-        self._claims_again = True
-        self._names.claim_again(names).addCallback(answered).addErrback(_unexpected)
+        await self._names.release_others(self.exchange.has)
 
 
 def _unexpected(why: Failure) -> None:
-    _log.failure("A lease could not be told what it asked", why)
+    if not why.check(EngineAway, ResponseError):
+        _log.failure("What a member has to do failed", why)

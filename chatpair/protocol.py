@@ -279,12 +279,13 @@ class ChatProtocol(TextLineReceiver, TimeoutMixin):
         takes_chunks = peer is not None and peer.inbox.takes_chunks
         self.takes_chunks = takes_chunks and self.session.takes_chunks and not self.deaf
 
-    def speak_json(self) -> None:
-        """Speak JSON from now on."""
+    def speak_json(self, *, silently: bool = False) -> None:
+        """Speak JSON from now on, and say so unless that was said elsewhere."""
         self.factory.visitors.unnamed.stop(self)
         self.session = JsonSession(self)
         self.handle_line = self.session.unnamed
-        self.tell(Mode(hold=self.factory.settings.hold))
+        if not silently:
+            self.tell(Mode(hold=self.factory.settings.hold))
 
     def handed(self) -> None:
         self.session.handed()

@@ -76,7 +76,7 @@ class EngineMesh:
 
     @property
     def members(self) -> frozenset[str]:
-        return self.lease.members
+        return self.lease.members.alive
 
     def locate(self, key: str) -> "Deferred[str | None]":
         """Fire with the inc of the node that has the name of a key; fails with NotReady.

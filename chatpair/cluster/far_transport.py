@@ -45,26 +45,17 @@ class FarTransport:
         self._producer: Any = None
         self._producer_waits = False
         self._on_way = 0  # bytes that the kernel there has not taken
-        self._silent = False  # the client was told before what is written
         self._reading = True
         self._unread = b""
         self._input_ended = False
         if opened.is_private:
             alsoProvides(self, ISSLTransport)
 
-    def connect(self, *, is_json: bool) -> None:
-        """Begin where the client has come to: JSON is spoken, or not yet."""
-        self._protocol.makeConnection(self)
-        if is_json:
-            self._silent = True
-            self._protocol.speak_json()
-            self._silent = False
-
     # What the protocol asks for
 
     def write(self, data: bytes) -> None:
         """Send whole lines to the client."""
-        if not (self._silent or self.disconnecting or self.disconnected):
+        if not (self.disconnecting or self.disconnected):
             self._way.carry(data, whole=True)
             self._on_way += len(data)
             if self._on_way > self.bufferSize:
@@ -140,24 +131,20 @@ class FarTransport:
     def taken(self, count: int) -> None:
         """Note that the kernel there has taken so many bytes more."""
         self._on_way -= count
-        self._empty()
+        self.room_changed()
 
     def room_changed(self) -> None:
         """Let who writes wait, or go on, as there is room on the way or not."""
         if self._way.full:
             self._fill()
-        self._empty()
+        elif self._producer_waits and self._producer is not None and not self._on_way:
+            self._producer_waits = False
+            self._producer.resumeProducing()
 
     def _fill(self) -> None:
         if self._producer is not None:
             self._producer_waits = True
             self._producer.pauseProducing()
-
-    def _empty(self) -> None:
-        if self._producer_waits and not (self._on_way or self._way.full):
-            self._producer_waits = False
-            if self._producer is not None:
-                self._producer.resumeProducing()
 
     def ended(self, how: frames.End) -> None:
         """Take it that the client has said all, or is gone."""

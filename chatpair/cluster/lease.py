@@ -82,7 +82,7 @@ class Lease:
         self.ready = False
         """Whether names can be claimed."""
         self.validity = Validity(clock, seconds, self.check)
-        self._members = Members(seconds * SILENCE, seconds * INTERVAL * 4)
+        self.members = Members(seconds * SILENCE, seconds * INTERVAL * 4)
         self._joining = Joining(node_id, seconds)
         self._stay: Stay | None = None  # if this node is a member
         self._owner: Stay | None = None  # as what it has claimed the names of its users
@@ -98,11 +98,6 @@ class Lease:
     def me(self) -> str:
         """As what this node is a member, or asks to be."""
         return self._joining.me
-
-    @property
-    def members(self) -> frozenset[str]:
-        """The others that are alive."""
-        return self._members.alive
 
     @property
     def holds_names(self) -> bool:
@@ -132,8 +127,8 @@ class Lease:
     def connected(self) -> None:
         """Ask the engine at once what it knows of this node."""
         self._tried = True
-        self._members.watch_anew()
-        self._joining.connected()
+        self.members.watch_anew()
+        self._joining.watch_anew()
         if self._settling_since is not None:  # so that everybody has time to come back
             self._settling_since = self._clock.seconds()
         self.heartbeat_soon()
@@ -211,9 +206,9 @@ class Lease:
 
     def meet(self, inc: str) -> bool:
         """Take it that the engine names another member; tell whether it is alive."""
-        if self._members.meet(inc):
-            self._listener.members_changed(self.members)
-        return inc in self.members
+        if self.members.meet(inc):
+            self._listener.members_changed(self.members.alive)
+        return inc in self.members.alive
 
     def heartbeat_soon(self) -> None:
         """Ask who the members are: send a heartbeat, or join; one at a time."""
@@ -235,7 +230,7 @@ class Lease:
         try:
             reply = await asked
         except ResponseError:
-            self._members.watch_anew()  # the others may be answered no better
+            self.members.watch_anew()  # the others may be answered no better
             return
         finally:
             self._asking = False
@@ -246,9 +241,9 @@ class Lease:
     def _send_heartbeat(self, stay: Stay, now: float) -> "Deferred[Any]":
         since = self._settling_since
         settled = since is not None and now - since >= SILENCE * self._seconds
-        silent = self._members.silent(now)
+        silent = self.members.silent(now)
         counts = int(settled), int(stay is self._owner), len(silent)
-        others = (each.encode("latin-1") for each in (*chain(*silent), *self._members.risen))
+        others = (each.encode("latin-1") for each in (*chain(*silent), *self.members.risen))
         return self._engine.script(HEARTBEAT, *stay, *counts, *others)
 
     def _answered(self, reply: list[Any], joins: bool, sent: float) -> None:
@@ -288,11 +283,11 @@ class Lease:
                 now - (self._joining.tries == 1) * self._engine.process.unused_for
             )
         values = dict(zip(nodes[::2], nodes[1::2], strict=True))
-        changed = self._members.heard(values, self.me, sent, now, bool(settling))
+        changed = self.members.heard(values, self.me, sent, now, bool(settling))
         if joined or (self._names.is_open and not was_open):
             self._listener.opened(anew=joined)
         if changed:
-            self._listener.members_changed(self._members.alive)
+            self._listener.members_changed(self.members.alive)
         self._once(self._claim_again)
         self._update()
         if dead:
@@ -313,7 +308,7 @@ class Lease:
         if self._ask_again:
             delay = 0.0
         elif self._stay is not None:
-            silence = self._members.next_silence - self._clock.seconds()
+            silence = self.members.next_silence - self._clock.seconds()
             delay = min(delay, max(silence, delay / 10))
         self._cancel_heartbeat()
         self._heartbeat = self._clock.callLater(delay, self.heartbeat_soon)
@@ -351,7 +346,7 @@ class Lease:
         """Join again as the same: the engine was restarted or emptied, or is another."""
         _log.warn("The engine has lost data: joining again", event="engine_data_lost")
         self._lose_membership()
-        self._members.watch_anew()
+        self.members.watch_anew()
 
     def _be_reborn(self) -> None:
         """Join as another: this node was declared dead, or has to take itself for dead."""

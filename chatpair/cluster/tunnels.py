@@ -43,7 +43,9 @@ class Tunnels:
         way = Way(self._mesh, inc, frame.tunnel, self._ends)
         far = FarTransport(self._exchange.clock, way, frame, connection)
         self._ends[inc, frame.tunnel] = far
-        far.connect(is_json=frame.is_json)
+        connection.makeConnection(far)
+        if frame.is_json:
+            connection.speak_json(silently=True)
 
     def told(self, inc: str, frame: frames.Tunnel) -> None:
         """Take what the other end of a tunnel tells."""

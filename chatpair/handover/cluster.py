@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Container
 from itertools import count
 from math import inf
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred, succeed
@@ -18,8 +18,11 @@ from twisted.internet.interfaces import ISSLTransport
 from chatpair.cluster import frames
 from chatpair.cluster.carried_session import CarriedSession
 from chatpair.cluster.cluster_directory import ClusterDirectory
+from chatpair.cluster.engine_mesh import EngineMesh
 from chatpair.cluster.far_transport import FarTransport
+from chatpair.cluster.lease import Lease
 from chatpair.cluster.link import Link
+from chatpair.cluster.links import Links
 from chatpair.cluster.mesh import Stay, node_of
 from chatpair.cluster.remote_calls import Pending
 from chatpair.cluster.remote_users import RemoteInbox
@@ -33,11 +36,6 @@ from chatpair.handover.snapshot import GONE, CantRead
 from chatpair.protocol import ChatProtocol
 from chatpair.sessions.json import JsonSession
 
-if TYPE_CHECKING:
-    from chatpair.cluster.engine_mesh import EngineMesh
-    from chatpair.cluster.lease import Lease
-    from chatpair.cluster.links import Links
-
 READY_SECONDS = 2.0
 """How long people wait at most until the new process has heard of the engine."""
 
@@ -45,7 +43,7 @@ READY_SECONDS = 2.0
 class OtherNodes(Others):
     """What an exchange has to do with other nodes."""
 
-    def __init__(self, exchange: Exchange, mesh: "EngineMesh | None" = None) -> None:
+    def __init__(self, exchange: Exchange, mesh: EngineMesh | None = None) -> None:
         """Take an exchange with a directory of a cluster, and its mesh if that has an engine."""
         self._exchange = exchange
         self._directory = cast(ClusterDirectory, exchange.directory)
@@ -212,9 +210,9 @@ def _user(one: User, inbox: RemoteInbox) -> snapshot.RemoteUser:
 # The mesh
 
 
-def take_lease(lease: "Lease") -> snapshot.Lease:
+def take_lease(lease: Lease) -> snapshot.Lease:
     """Return what a node knows of its membership and names."""
-    names, members, stay = lease._names, lease._members, lease._stay
+    names, members, stay = lease._names, lease.members, lease._stay
     return snapshot.Lease(
         seconds=lease._seconds,
         me=lease.me,
@@ -233,7 +231,7 @@ def take_lease(lease: "Lease") -> snapshot.Lease:
     )
 
 
-def restore_lease(lease: "Lease", part: snapshot.Lease, here: Container[str]) -> None:
+def restore_lease(lease: Lease, part: snapshot.Lease, here: Container[str]) -> None:
     """Be a member, or ask to be one, as the node that this is, whatever --node says.
 
     Take the keys of the names of users here. Raises CantRead if the lease is another.
@@ -241,7 +239,7 @@ def restore_lease(lease: "Lease", part: snapshot.Lease, here: Container[str]) ->
     names, validity, clock = lease._names, lease.validity, lease._clock
     if part.seconds != lease._seconds:
         raise CantRead(f"it is a node with --lease {part.seconds:g}, which must stay")
-    joining, members = lease._joining, lease._members
+    joining, members = lease._joining, lease.members
     joining._id = node_of(part.me)
     joining.me, joining.tries, joining._former = part.me, part.tries, part.former
     lease._engine.name = f"chatpair-{joining._id}"
@@ -259,13 +257,13 @@ def restore_lease(lease: "Lease", part: snapshot.Lease, here: Container[str]) ->
         validity._timer = clock.callLater(left, validity._wait)
 
 
-def take_links(links: "Links") -> snapshot.Links:
+def take_links(links: Links) -> snapshot.Links:
     """Return what is on its way to other nodes, and how far what came from them was taken."""
     parts = [snapshot.Link.of(link, entries=[*link._entries]) for link in links]
     return snapshot.Links(links.me, parts, sorted(links._strangers))
 
 
-def restore_links(links: "Links", taken: snapshot.Links) -> None:
+def restore_links(links: Links, taken: snapshot.Links) -> None:
     """Go on with what is on its way, once the engine is there."""
     links.me = links._inbox._me = taken.me
     links._strangers = {*taken.strangers}

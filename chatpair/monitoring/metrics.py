@@ -129,7 +129,7 @@ def _of_cluster(mesh: "EngineMesh") -> Iterator[Metric]:
     for name, text, value in (
         ("ready", "Whether names can be claimed, and others called.", lease.ready),
         ("settling", "Whether the engine lost its data, and all claim again.", lease.settling),
-        ("nodes", "Other nodes that are alive.", len(lease.members)),
+        ("nodes", "Other nodes that are alive.", len(mesh.members)),
         ("lease_margin_seconds", "For how long users are safe here.", lease.validity.left),
         ("engine_round_trip_seconds", "What the last answer took.", lease.validity.round_trip),
     ):

@@ -64,7 +64,7 @@ def test_a_claim_waits_for_an_engine_that_was_never_tried(world: World) -> None:
 
 
 def test_members_know_each_other(world: World, one: Node, other: Node) -> None:
-    assert one.members == {other.lease.me} == one.lease.members
+    assert one.members == {other.lease.me} == one.lease.members.alive
     third = world.start("c")
     assert third.members == {one.lease.me, other.lease.me}
     one.lease.heartbeat_soon()  # as when a frame came of one unknown
@@ -76,14 +76,14 @@ def test_members_know_each_other(world: World, one: Node, other: Node) -> None:
 def test_whom_the_engine_names_is_known_at_once(world: World, one: Node, other: Node) -> None:
     third = world.start("c")
     assert one.lease.meet(third.lease.me)
-    assert one.members == {other.lease.me, third.lease.me} == one.lease.members
+    assert one.members == {other.lease.me, third.lease.me} == one.lease.members.alive
     world.wait(LEASE * INTERVAL + STEP)
     assert one.members == {other.lease.me, third.lease.me}
     world.kill(third)
     world.wait(LEASE)
     assert not one.lease.meet(third.lease.me)  # as an answer may that is late
     assert not one.lease.meet("what somebody wrote")
-    assert one.members == {other.lease.me} == one.lease.members
+    assert one.members == {other.lease.me} == one.lease.members.alive
 
 
 def test_who_is_killed_is_gone_within_a_lease(world: World, one: Node, other: Node) -> None:

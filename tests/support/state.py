@@ -24,7 +24,7 @@ ANEW = {
     "ClusterDirectory": {"_seldom"},  # may be logged again
     "CommandQueue": {"_soon"},  # wake is next
     "Delay": {"_timer", "_seconds"},  # which a test may change
-    "FarTransport": {"_reading", "_silent"},  # read_on is next
+    "FarTransport": {"_reading"},  # read_on is next
     "HostLimit": {"_limit"},  # the same
     "Pace": {"_rest"},  # read_on waits again
     "Outgoing": {"_asks", "_taken", "_later"}  # what waits is made

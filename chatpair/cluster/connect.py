@@ -2,10 +2,10 @@
 
 import os
 import re
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from secrets import token_hex
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import hiredis
 import txredisapi
@@ -21,8 +21,6 @@ from txredisapi import ResponseError
 
 from chatpair.cluster.address import EngineAddress
 from chatpair.cluster.scripts import EPOCH, JOIN, PREFIX, PROBE, Script
-
-T = TypeVar("T")
 
 CONNECT_SECONDS = 3.0
 """How long a try to connect may take."""
@@ -66,19 +64,18 @@ class Connection(TimeoutMixin, txredisapi.RedisProtocol):  # type: ignore[misc]
         An error that will pass ends the connection, and is none: the next one tells when it has.
         """
         if not self.connected:
-            return fail(EngineAway("The connection to the engine has ended."))
+            return fail(EngineAway(self.reason))
         if not self.replyQueue.waiting:
             self.setTimeout(self._patience)
         reply: Deferred[Any] = self.execute_command(*arguments)
         return reply.addErrback(self._failed)
 
     def _failed(self, why: Failure) -> Failure:
-        if why.check(txredisapi.ConnectionError):
-            raise EngineAway("The connection to the engine was lost before the reply.") from None
         if why.check(ResponseError) and _PASSING.match(str(why.value)):
             self.abort(shown(why.value))
-            raise EngineAway(shown(why.value)) from None
-        return why
+        elif not why.check(txredisapi.ConnectionError):
+            return why
+        raise EngineAway(self.reason) from None
 
     def abort(self, why: str = "") -> None:
         """End at once, whatever waits to be written."""
@@ -170,17 +167,10 @@ async def connect(
     else:
         endpoint = _endpoint(reactor, address, *address.places[0])
     connection = await _connect(reactor, endpoint, patience)
-    return connection, await _talk(connection, _greet(connection, address, word))
-
-
-async def _talk(connection: Connection, talk: Coroutine[Any, Any, T]) -> T:
-    """Return what comes of talking on a connection; if nothing, abort it."""
     try:
-        return await talk
-    except BaseException as why:
+        return connection, await _greet(connection, address, word)
+    except BaseException:
         connection.abort()
-        if isinstance(why, EngineAway) and connection.reason:
-            raise EngineAway(connection.reason) from None
         raise
 
 
@@ -213,12 +203,12 @@ async def _ask_sentinels(reactor: Any, address: EngineAddress, patience: float) 
     for place in address.places:
         try:
             sentinel = await _connect(reactor, _endpoint(reactor, address, *place), patience)
-            found = await _talk(sentinel, _ask_sentinel(sentinel, address))
+            try:
+                return await _ask_sentinel(sentinel, address)
+            finally:
+                sentinel.abort()
         except EngineAway as failure:
             why = f"{place[0]}:{place[1]}: {failure}"
-        else:
-            sentinel.transport.loseConnection()
-            return found
     raise EngineAway(why)
 
 

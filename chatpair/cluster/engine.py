@@ -85,9 +85,7 @@ class Engine:
         return ending.addCallback(lambda _: None)
 
     def abort(self) -> None:
-        """End both at once, whatever waits to be written; nobody is told."""
-        self._stopped = True
-        self._keeping.cancel()
+        """End both at once, whatever waits to be written; to stop is next."""
         self.connected = False
         for connection in self._connections:
             connection.abort()

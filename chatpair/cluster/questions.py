@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import count
 from types import UnionType
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -42,8 +42,6 @@ _KINDS: dict[type, type | UnionType] = {
 Answers = dict[str, Any]
 """What nodes answered, by their incs."""
 
-T = TypeVar("T")
-
 _log = Logger()
 
 
@@ -58,20 +56,57 @@ class _Asked:
     done: Deferred[Answers] = field(default_factory=Deferred)
 
 
+@dataclass(eq=False, repr=False)
+class _Shared:
+    """Something that others are asked for, once in LISTING_SECONDS for all who want it.
+
+    Who wants it while it is under way waits for the next: what is on its way was said before.
+    """
+
+    _clock: IReactorTime
+    _ask: Callable[[], Awaitable[Answers]]
+    _waiting: list[Deferred[Answers]] = field(default_factory=list)
+    _runs: bool = False
+
+    def get(self) -> Deferred[Answers]:
+        wanted: Deferred[Answers] = Deferred()
+        self._waiting.append(wanted)
+        if not self._runs:
+            self._runs = True
+            running = ensureDeferred(self._run())
+            running.addErrback(lambda why: _log.failure("Listing failed", failure=why))
+        return wanted
+
+    async def _run(self) -> None:
+        while self._waiting:
+            waiting, self._waiting = self._waiting, []
+            interval: Deferred[None] = deferLater(self._clock, LISTING_SECONDS)
+            found = await self._ask()
+            for wanted in waiting:
+                wanted.callback(found)
+            await interval
+        self._runs = False
+
+
 class Questions:
-    """Asks other nodes, and answers what they ask."""
+    """Asks other nodes, and answers what they ask.
+
+    Who is there all nodes ask the first by name of those that are not slow for whoever is not with
+    them, and that one asks all. So what it costs grows with the nodes, and not with their square.
+    """
 
     def __init__(self, mesh: EngineMesh, exchange: Exchange) -> None:
         self._mesh = mesh
         self._exchange = exchange
         self._numbers = count(1)
         self._asked: dict[int, _Asked] = {}
-        self._overdue: Delay[_Asked] = Delay(exchange.clock, ASKING_SECONDS, self._finish)
-        self._overdue_list: Delay[_Asked] = Delay(exchange.clock, LISTED_SECONDS, self._finish)
-        self._listing = Listing(mesh, exchange, self._ask)
+        clock = exchange.clock
+        self._overdue: Delay[_Asked] = Delay(clock, ASKING_SECONDS, self._finish)
+        self._overdue_list: Delay[_Asked] = Delay(clock, LISTED_SECONDS, self._finish)
+        self._all = _Shared(clock, self._ask_all)
+        self._others = _Shared(clock, self._ask_one)
         self.listings: set[tuple[str, int]] = set()
         """Which nodes have asked who is anywhere else, and have had no answer, by their numbers."""
-        self.who = self._listing.who
 
     def _ask(self, incs: Iterable[str], question: frames.Question) -> Deferred[Answers]:
         """Fire with what some nodes answer when all have, or when their time is up."""
@@ -123,11 +158,11 @@ class Questions:
         match frame.question:
             case True:
                 self.listings.add((inc, frame.ask))
-                listed = self._listing.all_but(inc)
-                listed.addCallback(lambda all_: self._answer(inc, frame, all_))
+                told = self._all.get()
+                told.addCallback(lambda all_: self._answer(inc, frame, self._listed(all_, inc)))
                 return
             case None | False:
-                answer = self._listing.here()
+                answer = self._listed({})
             case frames.IsKey():
                 answer = self._is_key(frame.question)
             case key:
@@ -192,105 +227,42 @@ class Questions:
             return None
         return (await self._ask([inc], name.key)).get(inc)
 
-
-@dataclass(eq=False, repr=False)
-class _Shared(Generic[T]):
-    """Something that others are asked for, once in LISTING_SECONDS for all who want it.
-
-    Who wants it while it is under way waits for the next: what is on its way was said before.
-    """
-
-    _clock: IReactorTime
-    _ask: Callable[[], Awaitable[T]]
-    _waiting: list[Deferred[T]] = field(default_factory=list)
-    _runs: bool = False
-
-    def get(self) -> Deferred[T]:
-        wanted: Deferred[T] = Deferred()
-        self._waiting.append(wanted)
-        if not self._runs:
-            self._runs = True
-            running = ensureDeferred(self._run())
-            running.addErrback(lambda why: _log.failure("Listing failed", failure=why))
-        return wanted
-
-    async def _run(self) -> None:
-        while self._waiting:
-            waiting, self._waiting = self._waiting, []
-            interval: Deferred[None] = deferLater(self._clock, LISTING_SECONDS)
-            found = await self._ask()
-            for wanted in waiting:
-                wanted.callback(found)
-            await interval
-        self._runs = False
-
-
-@dataclass(eq=False, repr=False)
-class Listing:
-    """Lists who is here.
-
-    All nodes ask the first by name of those that are not slow for whoever is not with them, and
-    that one asks all. So what it costs grows with the nodes, and not with their square.
-    """
-
-    _mesh: EngineMesh
-    _exchange: Exchange
-    _ask: Callable[[Iterable[str], bool | None], Deferred[Answers]]
-    """Asks nodes a question, and fires with what those say that answer in time."""
-
-    def __post_init__(self) -> None:
-        clock = self._exchange.clock
-        self._all: _Shared[Answers] = _Shared(clock, self._ask_all)
-        self._others: _Shared[list[frames.List]] = _Shared(clock, self._ask_one)
+    # Who is there
 
     def who(self) -> Deferred[Here] | None:
         """Fire with who is at all nodes, as far as they answer, unless there is but this one."""
         if not (self._mesh.ready and self._mesh.members):
             return None
 
-        def found(others: list[frames.List]) -> Here:
-            listed = self._with_those_here(others)
+        def found(answers: Answers) -> Here:
+            listed = self._listed(answers)
             names = [Present(text, paired) for _, text, paired in listed.names]
             return Here(names, listed.count - len(names))
 
         return self._others.get().addCallback(found)
 
-    def here(self) -> frames.List:
-        """Return who is at this node."""
-        return self._with_those_here([])
-
-    def all_but(self, inc: str) -> Deferred[frames.List]:
-        """Fire with who is at all nodes but one."""
-
-        def found(answers: Answers) -> frames.List:
-            return self._with_those_here(_lists(answers, but=inc))
-
-        return self._all.get().addCallback(found)
+    def _awake(self) -> list[str]:
+        return [inc for inc in self._mesh.members if not self._mesh.is_slow(inc)]
 
     def _ask_all(self) -> Deferred[Answers]:
         return self._ask(self._awake(), None)
 
-    def _awake(self) -> list[str]:
-        return [inc for inc in self._mesh.members if not self._mesh.is_slow(inc)]
-
-    async def _ask_one(self) -> list[frames.List]:
+    async def _ask_one(self) -> Answers:
         """Return what there is at all others, from one of them if it tells."""
         awake = self._awake()
         if len(awake) > 1 and min(awake) < self._mesh.me:
-            found = _lists(await self._ask([min(awake)], True))
+            found = await self._ask([min(awake)], True)
             if found:
                 return found
-        return _lists(await self._all.get())
+        return await self._all.get()
 
-    def _with_those_here(self, others: list[frames.List]) -> frames.List:
+    def _listed(self, answers: Answers, but: str = "") -> frames.List:
+        """Return who is here and at the nodes that have answered, but for one."""
         users, pairs = self._exchange.users, self._exchange.pairs
         names = [(one.name.key, one.name.text, one in pairs) for one in users.first(MAX_LISTED)]
         count = len(users)
-        for other in others:
-            names += other.names
-            count += max(other.count, len(other.names))
+        for inc, other in answers.items():
+            if inc != but:
+                names += other.names
+                count += max(other.count, len(other.names))
         return frames.List(sorted(names)[:MAX_LISTED], count)
-
-
-def _lists(answers: Answers, but: str = "") -> list[frames.List]:
-    return [answer for inc, answer in answers.items() if inc != but]

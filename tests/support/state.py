@@ -33,7 +33,7 @@ ANEW = {
     "PlainSession": {"_line_was_cut", "_under_way", "_password"},  # of TLS; and asked again
     "JsonSession": {"_may_move", "_under_way", "_password"},
     # What is asked is asked again.
-    "Questions": {"_asked", "_overdue", "_overdue_list", "_listing"},
+    "Questions": {"_asked", "_overdue", "_overdue_list", "_all", "_others"},
     "TelnetFilter": {"_kept", "_replies"},  # are of one call
     "Visitors": {"watches", "_when_all_closed"},  # they look again
     "Watch": {"_checks", "_next", "_reading", "_input_ended", "waiting", "_socket"},

@@ -22,6 +22,8 @@ from chatpair.exchange.user import LOST, Inbox, Listener, Receipt, User
 class RemoteInbox(Inbox):
     """Passes on what its user is told to the user's node, where all is kept that is to be."""
 
+    is_here = False
+
     def __init__(self, home: "RemoteUsers", inc: str, uid: int) -> None:
         """Take the node, and the number that the user has there."""
         super().__init__(LOST)

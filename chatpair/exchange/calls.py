@@ -104,7 +104,7 @@ class Calls:
         caller.tell(why)
 
     def _count(self, caller: User, outcome: str) -> None:
-        if caller.is_here:
+        if caller.inbox.is_here:
             self._activity.count("called", outcome)
 
     def pair(self, caller: User, callee: User) -> None:

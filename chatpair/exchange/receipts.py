@@ -30,7 +30,7 @@ class Receipts:
         for receipt in receipts:
             if not receipt.settled:
                 receipt.settled = True
-                if why is not None and receipt.sender.is_here:
+                if why is not None and receipt.sender.inbox.is_here:
                     self._activity.count("failed", why)
                 senders.setdefault(receipt.sender, []).append(receipt.say)
         for sender, says in senders.items():

@@ -109,6 +109,8 @@ class Inbox:
 
     __slots__ = ("_receipts", "connection", "host")
 
+    is_here = True
+    """Whether the user is at this node, so that what it does counts here."""
     pair = 0
     """How many pairs the user has been in, if the client is told."""
     takes_chunks = True
@@ -262,11 +264,6 @@ class User:
     def full(self) -> bool:
         """Whether whoever speaks to this user must wait."""
         return self.inbox.full
-
-    @property
-    def is_here(self) -> bool:
-        """Whether the user is at this node, so that what it does counts here."""
-        return self.inbox.away is not None
 
     def tell(self, event: AnyEvent, receipt: Receipt | None = None) -> None:
         """Let the user know of an event, now or when it is back."""

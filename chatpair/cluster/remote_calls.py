@@ -194,7 +194,7 @@ class RemoteCalls:
             self._begin(callee)
         else:
             self._exchange.calls.take_back(caller)
-            self._exchange.ringing.note(caller, callee)
+            self._exchange.ringing[caller] = callee
             self._last_rings[caller] = pending.number
             self._refuse(caller, event)
 
@@ -265,7 +265,7 @@ class RemoteCalls:
 
     def stop(self) -> None:
         """Take back all calls to other nodes, and answer no more that ring here from others."""
-        ringing = list(self._exchange.ringing)
+        ringing = list(self._exchange.ringing.items())
         for caller in [*self._pending, *(one for one, _ in ringing if self._rings_at(one))]:
             self._exchange.calls.take_back(caller)
         for caller, callee in ringing:

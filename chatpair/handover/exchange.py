@@ -40,7 +40,8 @@ def take_exchange(factory: Exchange, taken: Snapshot, others: Others) -> None:
     taken.pairs = {key_of(one): key_of(peer) for one, peer in factory.pairs.items()}
     until = dict(factory.ringing._waiting.items())
     taken.ringing = {
-        key_of(caller): (key_of(callee), until.get(caller)) for caller, callee in factory.ringing
+        key_of(caller): (key_of(callee), until.get(caller))
+        for caller, callee in factory.ringing.items()
     }
     taken.late = [
         (tuple(receipts.numbers_of(some)), due) for some, due in factory.receipts._late.items()
@@ -124,7 +125,7 @@ class _Restored:
             users[part.name.key].inbox = self._inbox(part.inbox)
         factory.pairs.update({people[one]: people[peer] for one, peer in taken.pairs.items()})
         for caller, (callee, _) in taken.ringing.items():
-            factory.ringing.note(people[caller], people[callee])
+            factory.ringing[people[caller]] = people[callee]
         factory.ringing._waiting.restore(
             (people[caller], due) for caller, (_, due) in taken.ringing.items() if due is not None
         )

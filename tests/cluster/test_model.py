@@ -169,7 +169,7 @@ class ClusterModel(RuleBasedStateMachine):
                 their = back.directory.users.inbox_of(back.factory.pairs[far])
                 assert their is not None
                 assert (their.inc, their.uid) == (node.inc, users.uid_of(user))
-        for caller, callee in factory.ringing:
+        for caller, callee in factory.ringing.items():
             if there := users.inbox_of(callee):
                 back = self.network.nodes[there.inc]
                 far = back.directory.users.there(node.inc, users.uid_of(caller))

@@ -324,8 +324,10 @@ class ExchangeModel(RuleBasedStateMachine):
         names = {m.name.lower() for m in self.all if m.name}
         assert set(factory.users) == names
         ringing = {(one.name, other.name) for one, (other, _) in self.ringing.items()}
-        assert {(one.name.text, other.name.text) for one, other in factory.ringing} == ringing
-        assert set(factory.ringing._waiting) == {caller for caller, _ in factory.ringing}
+        assert {
+            (one.name.text, other.name.text) for one, other in factory.ringing.items()
+        } == ringing
+        assert set(factory.ringing._waiting) == factory.ringing.keys()
 
 
 def bad_name(text: str) -> str:

@@ -1,8 +1,6 @@
 """TLS on an endpoint of Twisted's: certificates that are read anew, and true ends and receipts."""
 
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from OpenSSL import SSL
@@ -45,38 +43,6 @@ class _Connection(SSL.Connection):
 
 MOST_UNHEARD = 2**20
 """Bytes that are read from who reads nothing. TLS answers some by itself (RFC 8446, KeyUpdate)."""
-
-
-@implementer(interfaces.IPushProducer)
-@dataclass(eq=False, repr=False)
-class _Last:
-    """Is told when the kernel has the last that is written to a transport."""
-
-    _transport: Any
-    _written: Callable[[], object]
-    _waits: bool = False
-
-    def write(self, data: bytes) -> None:
-        transport = self._transport
-        transport.registerProducer(self, True)
-        limit = transport.bufferSize
-        transport.bufferSize = 0  # so that it says that it can't take all at once
-        try:
-            transport.write(data)
-        finally:
-            transport.bufferSize = limit
-        if not self._waits:
-            self.resumeProducing()
-
-    def pauseProducing(self) -> None:
-        self._waits = True
-
-    def resumeProducing(self) -> None:
-        self._transport.unregisterProducer()
-        self._written()
-
-    def stopProducing(self) -> None:
-        pass
 
 
 @implementer(IHalfCloseableProtocol)
@@ -182,11 +148,10 @@ class TLSTransport(TLSMemoryBIOProtocol):
 
     def _end_output(self) -> None:
         connection = self.getHandle()
-        close_notify = b""
         with suppress(SSL.Error):
             connection.shutdown()
-            close_notify = connection.bio_read(2**15)
-        _Last(self.transport, self.writeConnectionLost).write(close_notify)
+            self.transport.write(connection.bio_read(2**15))
+        self.transport.loseWriteConnection()
 
     def writeConnectionLost(self) -> None:
         if IHalfCloseableProtocol.providedBy(self.wrappedProtocol):

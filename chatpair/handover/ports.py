@@ -82,6 +82,7 @@ def _adopt(
     """Return a port on a socket that listens; an endpoint has said which kind of port."""
     from twisted.internet import reactor
 
+    sock.setblocking(False)  # systemd has undone that for its own, as at each start
     family = sock.family
     port: Any
     if family == socket.AF_UNIX:

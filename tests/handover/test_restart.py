@@ -36,33 +36,39 @@ for number, descriptor in enumerate(given, 100):
     os.dup2(descriptor, number)
 for number in range(len(given)):
     os.dup2(100 + number, 3 + number, inheritable=True)
+os.set_blocking(3, True)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(given)))
 os.environ["NOTIFY_SOCKET"] = sys.argv[2]
-os.environ["LISTEN_FDNAMES"] = ":".join(["chatpair"] * len(given))
+os.environ["LISTEN_FDNAMES"] = ":".join(["a.socket"] + ["chatpair"] * (len(given) - 1))
 os.execv(sys.argv[3], sys.argv[3:])
 """
-"""Starts a service with descriptors that were kept, as sd_listen_fds(3) says."""
+"""Starts a service with descriptors that were kept, as sd_listen_fds(3) says.
+
+Before them is a socket of its own, which it makes blocking each time: NonBlocking= is not set.
+"""
 
 
 class Manager:
-    """Starts a service again and again, and keeps descriptors for it."""
+    """Starts a service again and again, listens, and keeps descriptors for it."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path) -> None:
         self._where = str(folder / "notify")
         self._told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._told.settimeout(TIMEOUT)
         self._told.bind(self._where)
-        self._port = port
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.ports = {"systemd": self._listening.getsockname()[1], "epoll": free_port()}
         self.kept: list[int] = []
 
     @contextmanager
     def started(self) -> Iterator[Process]:
         """Start the service, which tells when it is ready."""
-        options = ["--port", f"epoll:{self._port}", "--handover", "systemd"]
+        options = ["--handover", "systemd", "--port", "systemd:domain=INET:index=0"]
+        options += ["--port", f"epoll:{self.ports['epoll']}"]
         command = [str(BIN / "twistd"), "-n", "--pidfile=", "chatpair", *options]
-        kept = ",".join(map(str, self.kept))
-        launch = [sys.executable, "-c", START, kept, self._where, *command]
-        with Process(launch, pass_fds=self.kept, stdin=subprocess.DEVNULL) as process:
+        given = [self._listening.fileno(), *self.kept]
+        launch = [sys.executable, "-c", START, ",".join(map(str, given)), self._where, *command]
+        with Process(launch, pass_fds=given, stdin=subprocess.DEVNULL) as process:
             self._is_told("READY=1")
             yield process
             if process.popen.poll() is None:
@@ -103,16 +109,18 @@ class Manager:
     def __exit__(self, *exception: object) -> None:
         self.forgets()
         self._told.close()
+        self._listening.close()
 
 
 @pytest.fixture
 def manager(tmp_path: Path) -> Iterator[Manager]:
-    with Manager(tmp_path, free_port()) as running:
+    with Manager(tmp_path) as running:
         yield running
 
 
-def test_nobody_notices(manager: Manager) -> None:
-    door = Door(manager._port)
+@pytest.mark.parametrize("port", ["systemd", "epoll"])
+def test_nobody_notices(port: str, manager: Manager) -> None:
+    door = Door(manager.ports[port])
     with ExitStack() as people:
         with manager.started() as process:
             alice, bob = (people.enter_context(Client(door)) for _ in range(2))
@@ -130,10 +138,12 @@ def test_nobody_notices(manager: Manager) -> None:
             carol = people.enter_context(Client(door))
             carol.says("alice")
             assert carol.line() == "Reuse"
+            alice.says("nobody else comes")
+            assert bob.text() == "nobody else comes"
 
 
 def test_what_is_not_kept_is_lost_as_any_connection_is(manager: Manager) -> None:
-    door = Door(manager._port)
+    door = Door(manager.ports["systemd"])
     with ExitStack() as people:
         with manager.started() as process:
             alice = people.enter_context(JsonLines(door))

@@ -16,7 +16,7 @@ from benchmarks.measure import two_cores
 from benchmarks.runs import ROOT
 from benchmarks.servers import SERVERS, SHARE, Server, free_port, running, share_of
 from benchmarks.workloads import Workload, ping_pong
-from tests.support.benchmarks import Measured, broken
+from tests.support.benchmarks import Measured
 from tests.support.proxy import Proxy
 from tests.support.server import require
 
@@ -125,12 +125,6 @@ def test_whoever_has_a_share_of_the_ports_takes_none_of_another(
             taken.append({free_port() % 12 for _ in range(60)})
     assert [len(remainders) for remainders in taken] == [2, 2, 2, 3, 3]
     assert set.union(*taken) == {*range(12)}
-
-
-def test_shows_the_log_of_a_server_that_does_not_start() -> None:
-    why = r"(?s)broken: it ended with status 3 .*I have no idea\."
-    with pytest.raises(Fault, match=why), running(broken("broken")):
-        pass
 
 
 def test_the_command_prints_a_table_and_writes_every_run(tmp_path: Path) -> None:

@@ -227,10 +227,8 @@ def test_measures_a_small_cluster(tmp_path: Path) -> None:
 def test_measures_a_real_cluster(tmp_path: Path) -> None:
     which = ["--quick", "--nodes", "2", "--reps", "1"]
     done = Measured("benchmarks.cluster", tmp_path, *which, seconds=0.3)
-    assert "\n2 across : 2 local " in done.output
     assert "\nLines a second that the nodes, and one shard of the engine, carry:\n" in done.output
     assert "directory carries" in done.output
-    assert 0 < done.of("window", "2 across")["entries"] < 1
     across, local = (done.of("pingpong-100", f"2 {way}") for way in ("across", "local"))
     assert across["entries"] > local["entries"]
     assert done.of("churn", "2 local")["engine_us"] > 0

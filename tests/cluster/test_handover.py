@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.handover.test_handover import dies
 from tests.support.cluster import LEASE, SHORT, settle
 from tests.support.engine import Engine
 from tests.support.replacing import Between, Replaced
-from tests.support.server import Client
+from tests.support.server import Client, Server
 from tests.support.talking import talk
 
 
@@ -125,6 +124,12 @@ def test_the_old_process_is_killed(step: str, tmp_path: Path) -> None:
             new.kill(signal.SIGTERM)
             assert new.wait() == -signal.SIGTERM
             assert b"Traceback" not in new.output
+
+
+def dies(server: Server) -> None:
+    """Kill a server."""
+    server.kill()
+    assert server.wait() == -signal.SIGKILL
 
 
 def both_are_told(alice: Client, bob: Client) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 
 from tests.support.server import WEB, Client, Server
-from tests.support.web_client import WebClient, command, pieces
+from tests.support.web_client import WebClient, command
 
 
 def pair(web: Server) -> tuple[WebClient, Client]:
@@ -23,12 +23,7 @@ def pair(web: Server) -> tuple[WebClient, Client]:
 
 def test_what_a_program_may_send(web: Server) -> None:
     with WebClient(web.web_port) as alice:
-        text = command("name", name="alice").data
-        alice.sends(*pieces(text[:1], "", text[1:5], text[5:]), command("ping"))
-        assert [alice.hears()["event"], alice.hears()["event"]] == ["named", "pong"]
-        for byte in alice.wire.send(command("ping")):
-            alice.socket.sendall(bytes([byte]))
-        assert alice.hears() == {"event": "pong"}
+        alice.enters("alice")
         # Between the tokens a line break is a space.
         alice.sends(TextMessage(json.dumps({"do": "to", "name": "bob"}, indent=2)))
         assert alice.hears()["code"] == "unknown"

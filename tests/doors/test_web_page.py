@@ -2,8 +2,7 @@
 
 from chatpair.codecs.plain import HELP
 from tests.support.browser import Pages
-from tests.support.clients import Piped, at
-from tests.support.server import Process, Server, require
+from tests.support.server import Server
 from tests.support.web_client import WebClient
 
 
@@ -27,6 +26,7 @@ def test_two_pages_talk(web: Server, pages: Pages) -> None:
     bob.find("#bye").click()
     bob.shows("You are free.")
     alice.shows("bob has left.")
+    alice.stands("alice", "with nobody", "connected", "arrived")
     alice.find("#quit").click()
     alice.until(lambda: alice.find("#refusal").text == "You have left.")
     assert not alice.find("#refusal").get_attribute("class")
@@ -35,30 +35,6 @@ def test_two_pages_talk(web: Server, pages: Pages) -> None:
     for page in (alice, bob):
         assert page.here().get_cookies() == []
         assert page.complaints() == []
-
-
-def test_a_page_talks_with_nc_and_with_the_client(web: Server, pages: Pages) -> None:
-    alice = pages.open(web.web_port, "alice")
-    with Process([require("nc"), "127.0.0.1", str(web.port)]) as nc:
-        nc.write(b"bob\nTo:alice\n")
-        nc.wait_for("You are chatting with alice.")
-        alice.shows("You are chatting with bob.")
-        alice.says("Hi, nc.")
-        nc.wait_for(r"alice: \(Hi, nc.\)")
-        alice.marked("sent")
-        nc.write(b"Hi, page.\n")
-        alice.shows("bob: Hi, page.")
-        nc.write(b"Quit\n")
-        alice.shows("bob has left.")
-        alice.stands("alice", "with nobody", "connected", "sent")
-    with Piped(*at(web, "--name", "carol", "--to", "alice")) as carol:
-        carol.write(b"from a pipe\n")
-        alice.shows("You are chatting with carol.", "carol: from a pipe")
-        alice.says("to a pipe")
-        carol.wait_for("to a pipe")
-        alice.marked("sent", "arrived")
-        carol.close_input()
-        alice.shows("carol has left.")
 
 
 HOSTILE = [

@@ -19,7 +19,7 @@ from wsproto.events import AcceptConnection, Event, Ping, Request, TextMessage
 from chatpair.doors.web import HEADERS, PAGE, WebSite, is_from, origin_of
 from chatpair.wire.turns import WEB_BYTES_A_TURN
 from tests.support.exchange import Exchange
-from tests.support.web_client import command, pieces
+from tests.support.web_client import command
 
 FILES = {name: files("chatpair.doors").joinpath("page", name).read_text() for name in PAGE}
 
@@ -312,7 +312,8 @@ def test_frames_cut_anywhere(cuts: list[int], size: int) -> None:
     data = b""
     for number, text in enumerate(SAYS, 1):
         whole = command("say", id=number, text=text).data
-        for piece in pieces(*(whole[at : at + size] for at in range(0, len(whole), size))):
+        for at in range(0, len(whole), size):
+            piece = TextMessage(whole[at : at + size], message_finished=at + size >= len(whole))
             data += wire.send(piece) + wire.send(Ping())
     for cut in cuts:
         visit.sends(data[:cut])

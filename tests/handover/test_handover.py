@@ -1,12 +1,10 @@
 """A server is replaced while people talk: real processes, real sockets."""
 
 import re
-import signal
 import socket
 import struct
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +16,8 @@ from chatpair.handover.passing import Refused
 from chatpair.handover.snapshot import READ, VERSION, Snapshot, encode
 from tests.support.doors import LINES, WEB, through
 from tests.support.json_people import pair, resume
-from tests.support.replacing import Between, Replaced
-from tests.support.server import TIMEOUT, Client, Server
+from tests.support.replacing import Replaced
+from tests.support.server import TIMEOUT, Server
 from tests.support.talking import talk
 
 
@@ -87,55 +85,7 @@ def test_who_comes_by_a_proxy_that_has_not_said_all(kind: str, tmp_path: Path) -
         assert by_web.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-# What goes wrong
-
-STEPS = ("asked", "pipe", "snapshot", "sockets", "have")
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_the_new_one_is_killed(step: str, tmp_path: Path) -> None:
-    with Replaced(tmp_path) as replaced:
-        alice, bob = replaced.server.pair()
-        with Between(replaced.path) as between, replaced.starting() as new:
-            between.at(step, new.kill)
-            assert new.wait() == -signal.SIGKILL
-        for _ in range(2):
-            alice.says("still here?")
-            assert bob.text() == "still here?"
-            replaced.server.client().says("carol", "Quit")
-            replaced.replace()
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_the_old_one_is_killed(step: str, tmp_path: Path) -> None:
-    with Replaced(tmp_path, port=f"epoll:{free_port()}") as replaced:
-        alice, bob = replaced.server.pair()
-        alice.says("/key")
-        key = alice.line().split()[3].rstrip(".")
-        with Between(replaced.path) as between, replaced.starting() as new:
-            between.at(step, partial(dies, replaced.server))
-            new.wait_for("is ready")
-            with Client(replaced.server.port) as carol:
-                if step == "have":
-                    alice.says("still here?")
-                    assert bob.text() == "still here?"
-                    carol.says("alice")
-                    assert carol.line() == "Reuse"
-                elif step == "sockets":
-                    carol.says(f"Back:{key}")
-                    assert carol.line() == "OK"
-                else:
-                    carol.says("alice")
-                    assert carol.line() == "OK"
-            new.kill(signal.SIGTERM)
-            assert new.wait() == -signal.SIGTERM
-            assert b"Traceback" not in new.output
-
-
-def dies(server: Server) -> None:
-    """Kill a server."""
-    server.kill()
-    assert server.wait() == -signal.SIGKILL
+# What goes wrong: for who is killed meanwhile see tests/cluster
 
 
 def test_what_the_new_one_can_not_do_is_told_by_both(tmp_path: Path) -> None:

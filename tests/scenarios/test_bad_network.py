@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from chatpair.exchange.messages import CountedEvent, Left, Message
 from chatpair.exchange.user import User
 from chatpair.factory import ChatFactory
-from tests.support.network import Cut, Talker, exchange, settle
+from tests.support.exchange import Exchange
+from tests.support.network import Cut, Talker, settle
 
 CUTS_A_RUN, RUNS = 50, 330
 """Of which two in three meet a connection that is whole; together more than ten thousand."""
@@ -60,7 +61,7 @@ def test_each_message_arrives_once_and_in_order(runs: int) -> None:
     @settings(max_examples=runs)
     @given(ROUNDS)
     def talk(rounds: list[Round]) -> None:
-        alice, bob = talkers = pair(exchange(hold=180))
+        alice, bob = talkers = pair(Exchange(hold=180).factory)
         met.update(suffer(talkers, rounds))
         settle(*talkers, seconds=100)
         assert alice.line.peer == "bob"
@@ -91,7 +92,7 @@ STEPS: st.SearchStrategy[list[Step]] = st.lists(
 def test_a_program_that_takes_its_time_hears_all_once_and_acknowledges_what_it_is_done_with(
     steps: list[Step],
 ) -> None:
-    factory = exchange(hold=180)
+    factory = Exchange(hold=180).factory
     alice, bob = pair(factory)
     alice.is_slow = True
     acknowledged = spy(factory)
@@ -129,7 +130,7 @@ def test_a_program_that_takes_its_time_hears_all_once_and_acknowledges_what_it_i
 def test_when_the_hold_runs_out_just_what_was_not_confirmed_has_failed(
     rounds: list[Round], count: int, up: int, down: int, how: Cut
 ) -> None:
-    factory = exchange(hold=180)
+    factory = Exchange(hold=180).factory
     acknowledged = spy(factory)
     alice, bob = talkers = pair(factory)
     suffer(talkers, rounds)

@@ -12,7 +12,6 @@ from zope.interface import implementer
 
 from chatpair.client.conversation import Conversation
 from chatpair.exchange.messages import Here, JsonEvent, Message
-from chatpair.exchange.settings import Settings
 from chatpair.factory import ChatFactory
 
 Cut = Literal["closed", "reset", "silent"]
@@ -145,7 +144,7 @@ class Talker:
     A slow one is done with an event when the test says so.
     """
 
-    def __init__(self, factory: ChatFactory, name: str, *, is_slow: bool = False) -> None:
+    def __init__(self, factory: ChatFactory, name: str) -> None:
         assert isinstance(factory.clock, Clock)
         self.clock = factory.clock
         self.network = Network(factory)
@@ -154,7 +153,7 @@ class Talker:
         self.heard: list[str] = []
         self.events: list[JsonEvent] = []
         self.answers: list[Here] = []  # to who is here
-        self.is_slow = is_slow
+        self.is_slow = False
         self._handling: Deferred[None] | None = None
         self.line = Conversation(self.network, name, self._on_event, clock=self.clock)
         self.line.start().addErrback(lambda _: None)
@@ -194,13 +193,6 @@ class Talker:
         self.line.say(text).addCallbacks(
             settled, lambda failure: settled(f"failed: {failure.value.why}")
         )
-
-
-def exchange(**options: Any) -> ChatFactory:
-    """Return a factory in simulated time."""
-    clock = Clock()
-    clock.advance(1_795_393_321)
-    return ChatFactory(clock, Settings(**options), time_of_day=clock.seconds)
 
 
 def settle(*talkers: Talker, seconds: float = 0.0) -> None:

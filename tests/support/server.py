@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import pytest
 
@@ -27,15 +27,16 @@ WEB = "web:tcp:0:interface=127.0.0.1"
 """Where a Server listens that is a web site."""
 
 
+def unavailable(why: str) -> NoReturn:
+    """Skip the test, or fail where all are due."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(why)
+    pytest.skip(why)
+
+
 def require(program: str) -> str:
-    """Return the path of a program; without it, skip the test, or fail where all are due."""
-    path = shutil.which(program)
-    if path is None:
-        message = f"the program {program} is not installed"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    return path
+    """Return the path of a program; the test needs it."""
+    return shutil.which(program) or unavailable(f"the program {program} is not installed")
 
 
 def own_address() -> str:

@@ -95,11 +95,3 @@ class WebClient(JsonClient):
 def command(do: str, **rest: object) -> TextMessage:
     """Return the frame that says a command."""
     return TextMessage(json.dumps({"do": do, **rest}, ensure_ascii=False))
-
-
-def pieces(*parts: str) -> list[Event]:
-    """Return a text in fragments."""
-    return [
-        TextMessage(part, message_finished=number == len(parts))
-        for number, part in enumerate(parts, 1)
-    ]

@@ -1,11 +1,8 @@
-"""What users set for calls, and calls that ring, in the client: without sockets, and with."""
+"""What users set for calls, and calls that ring, in the client, without sockets."""
 
 import pytest
 
 from tests.support import lines
-from tests.support.clients import Piped, at
-from tests.support.emulator import Emulator
-from tests.support.server import Server
 from tests.support.talks import EITHER_SERVER, Scene, play
 from tests.support.transcript import scenes
 
@@ -87,42 +84,3 @@ def test_what_a_person_sets_is_shown(
 )
 def test_a_talk_calls(scene: str) -> None:
     play(scene)
-
-
-# A real server
-
-
-def test_a_person_s_line_rings_and_a_pipe_is_answered(server: Server) -> None:
-    carol = server.client("carol")
-    with Emulator("--plain", *at(server), "--name", "alice") as alice:
-        shown = ["Welcome, alice."]
-
-        def shows(line: str, *answers: str) -> None:
-            alice.types(f"{line}\r")
-            shown.extend([line, *answers])
-            alice.shows(*shown)
-
-        alice.shows(*shown)
-        shows("/ring on", "Your line rings when somebody calls.")
-        with Piped(*at(server), "--name", "build", "--to", "alice") as build:
-            build.close_input(b"Done.\n")
-            shown.append("build is calling. To:build to answer.")
-            alice.shows(*shown)
-            shows("To:build", "You are chatting with build.", "build: (Done.)", "build has left.")
-            build.ends(
-                0, "Welcome, build.", "alice's line is ringing.", "You are chatting with alice."
-            )
-        carol.says("To:alice")
-        assert carol.line() == "alice's line is ringing."
-        shown.append("carol is calling. To:carol to answer.")
-        alice.shows(*shown)
-        shows("To:carol", "You are chatting with carol.")
-        assert carol.line() == "You are chatting with alice."
-        shows("/block carol", "You are free.", "You have blocked carol.")
-        shows("/dnd", "Nobody can call you now.")
-        assert carol.line() == "Quit."
-        carol.says("To:alice")
-        assert carol.line() == "alice is talking with someone else."
-        shows("/unblock carol", "You have unblocked carol.")
-        carol.says("To:alice")
-        assert carol.line() == "alice does not want to be disturbed."

@@ -7,7 +7,6 @@ from signal import SIGHUP, SIGINT, SIGTERM, Signals
 import pytest
 
 from chatpair.client.screen import NO_JSON
-from chatpair.client.stdio import LOSSY
 from chatpair.exchange.messages import Call, Message, Paired, Quit, Timestamp
 from tests.support.clients import (
     COMMAND,
@@ -20,7 +19,6 @@ from tests.support.clients import (
     Piped,
     Unread,
     at,
-    fill,
     resident,
     sleeps,
     to_bob,
@@ -64,26 +62,6 @@ def test_two_programs_talk(server: Server, command: list[str]) -> None:
         alice.close_input()
         alice.ends(0)
         assert alice.output.decode() == f"{TEXT}\n"
-
-
-def test_what_can_t_be_text_does_not_steer_the_server(server: Server) -> None:
-    with to_bob(server) as (alice, bob):
-        alice.close_input(b"caf\xe9\n\xff\xf4\n\0Quit\n\xe2\x80\x8e/bye\na\r\0Quit\nend\n")
-        heard = [bob.text() for _ in range(6)]
-        assert heard == ["caf\ufffd", "\ufffd\ufffd", "Quit", "/bye", "aQuit", "end"]
-        alice.ends(0, LOSSY)
-
-
-def test_a_slow_reader_makes_the_client_wait_and_gets_all(server: Server) -> None:
-    with to_bob(server) as (alice, bob):
-        before = resident(alice)
-        lines = fill(alice)
-        assert resident(alice) - before < 8 * MIB
-        alice.close_input()
-        for line in lines:
-            assert bob.text() == line
-        assert bob.line() == "Quit."
-        alice.ends(0)
 
 
 # Problems

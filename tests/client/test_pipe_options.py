@@ -1,6 +1,5 @@
-"""The options of a client in a pipe: waiting, lingering, events, and the progress it shows."""
+"""The options of a client in a pipe: events, lingering, and the progress it shows."""
 
-import re
 import shlex
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from chatpair.client import json_codec
 from chatpair.client.ending import ExitStatus
 from chatpair.exchange.messages import Back, Error, Held, JsonEvent, Left, Message, Paired, Tried
-from tests.support.clients import COMMAND, PAIRED, TO_BOB, WELCOME, Piped, at, spins_until
+from tests.support.clients import COMMAND, PAIRED, TO_BOB, WELCOME, Piped, at
 from tests.support.emulator import Emulator
 from tests.support.played import plain
 from tests.support.proxy import Proxy
@@ -17,28 +16,6 @@ from tests.support.server import Server, require
 
 WAITING = "Waiting for bob ..."
 LEFT = "bob has left."
-
-
-# Waiting
-
-
-def test_a_pipe_waits_until_the_other_is_there_and_free(server: Server) -> None:
-    carol = server.client("carol")
-    with Proxy(server.port) as proxy, Piped(*proxy.address, *TO_BOB, "--wait") as alice:
-        alice.close_input(b"one\ntwo\n")
-        assert [alice.notice(), alice.notice()] == [WELCOME, WAITING]
-        bob = server.client()
-        bob.says("bob", "To:carol")  # at once, or alice might be faster
-        assert [bob.line(), bob.line()] == ["OK", "You are chatting with carol."]
-        spins_until(lambda: proxy.has_told(b'{"name":"bob","paired":true}'))
-        assert carol.line() == "You are chatting with bob."
-        carol.says("Was there anybody?", "/bye")
-        assert bob.text() == "Was there anybody?"
-        assert bob.line() == "Quit."
-        assert bob.line() == "You are chatting with alice."
-        assert [bob.text(), bob.text()] == ["one", "two"]
-        assert bob.line() == "Quit."
-        alice.ends(ExitStatus.OK, PAIRED)
 
 
 # Events
@@ -93,37 +70,6 @@ def test_that_the_server_stops_is_an_event_and_a_problem_if_more_is_to_be_said(
 
 # Waiting for somebody takes a second, and so does it until the progress is shown.
 SLOW = [*TO_BOB, "--wait", "--linger"]
-SHOWN = re.compile(r"Arrived: 100%\|█+\| 6\.00/6\.00 \[.*\]")
-
-
-@pytest.mark.parametrize("output", ["terminal", "file"])
-def test_progress_is_shown_below_the_notices_and_then_taken_away(
-    server: Server, tmp_path: Path, output: str
-) -> None:
-    said, path = tmp_path / "six", tmp_path / "output"
-    said.write_text("hello\n")
-    shell = f'exec "$0" "$@" <{said}' + (f" >{path}" if output == "file" else "")
-    command = ["sh", "-c", shell, *COMMAND]
-    with Emulator(*at(server, *SLOW), command=command) as alice:
-        alice.waits_until(lambda lines: lines[:2] == [WELCOME, WAITING])
-        bob = server.client("bob")
-        assert bob.line() == "You are chatting with alice."
-        assert bob.text() == "hello"
-
-        def shows_progress(*before: str) -> None:
-            alice.waits_until(
-                lambda lines: lines[:-1] == [*before] and bool(SHOWN.fullmatch(lines[-1]))
-            )
-
-        shows_progress(WELCOME, WAITING, PAIRED)
-        bob.says("hi")
-        heard = ["hi"] if output == "terminal" else []
-        shows_progress(WELCOME, WAITING, PAIRED, *heard)
-        bob.says("Quit")
-        alice.shows(WELCOME, WAITING, PAIRED, *heard, LEFT)
-        alice.ends(ExitStatus.OK)
-        if output == "file":
-            assert path.read_text() == "hi\n"
 
 
 @pytest.mark.parametrize(
@@ -148,28 +94,13 @@ def test_the_shell_goes_on_in_a_row_of_its_own_after_the_progress(
         bob = server.client("bob")
         assert bob.line() == "You are chatting with alice."
         terminal.waits_until(lambda lines: lines[-1].startswith("Arrived: "))
+        bob.says("hi")
+        terminal.waits_until(lambda lines: lines[-2] == "hi" and lines[-1].startswith("Arrived: "))
         if end == "Ctrl-C":
             terminal.types("\x03")  # of which the terminal itself shows two letters
         else:
             bob.says(end)
-        terminal.shows_last(WELCOME, WAITING, PAIRED, *shown, "$", column=2)
-
-
-def test_a_file_is_said_and_then_listened_on_without_progress_where_there_is_no_terminal(
-    server: Server, tmp_path: Path
-) -> None:
-    path = tmp_path / "file"
-    path.write_text("one\ntwo")
-    with path.open("rb") as file, Piped(*at(server, *SLOW), stdin=file) as alice:
-        assert [alice.notice(), alice.notice()] == [WELCOME, WAITING]
-        bob = server.client("bob")
-        assert bob.line() == "You are chatting with alice."
-        assert [bob.text(), bob.text()] == ["one", "two"]
-        bob.says("three", "four")
-        alice.wait_for("^three\nfour\n$")
-        bob.says("Quit")
-        assert bob.line() == "Quit"  # and not that alice has left
-        alice.ends(ExitStatus.OK, PAIRED, LEFT)
+        terminal.shows_last(WELCOME, WAITING, PAIRED, "hi", *shown, "$", column=2)
 
 
 def test_ctrl_c_that_ends_the_reader_too_leaves_the_name_to_others(server: Server) -> None:

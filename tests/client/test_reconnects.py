@@ -8,9 +8,9 @@ import pytest
 from chatpair.client.ending import ExitStatus
 from chatpair.client.pipe import ENDED_EARLY
 from chatpair.client.screen import LINK_LOST
-from tests.support.clients import PAIRED, TO_BOB, WELCOME, Piped, at, fill, spins_until, two
+from tests.support.clients import Piped, fill, two
 from tests.support.proxy import Proxy
-from tests.support.server import Client, Server
+from tests.support.server import Server
 from tests.support.steps import AGAIN, TALK_IS_OVER
 
 WAITING = "Waiting for bob ..."
@@ -22,12 +22,6 @@ def kill(server: Server, number: signal.Signals = signal.SIGKILL) -> Server:
     server.kill(number)
     server.wait()
     return Server(port=f"epoll:{server.port}")
-
-
-def here(client: Client) -> str:
-    """Ask who is here; return the answer."""
-    client.says("/who")
-    return client.line()
 
 
 @pytest.mark.parametrize("input_has_ended", [False, True])
@@ -50,38 +44,6 @@ def test_a_server_that_is_killed_in_the_middle_is_a_problem_of_who_says_somethin
             bob.ends(ExitStatus.OK)
             heard = bob.output.decode().splitlines()
             assert heard == said[: len(heard)]
-
-
-@pytest.mark.parametrize(
-    ("number", "words"),
-    [(signal.SIGKILL, []), (signal.SIGTERM, ["The server is stopping."])],
-    ids=["killed", "stopped"],
-)
-def test_a_server_that_starts_again_while_nobody_is_paired_loses_nothing(
-    server: Server, number: signal.Signals, words: list[str]
-) -> None:
-    with Piped(*at(server, *TO_BOB, "--wait")) as alice:
-        alice.close_input(b"one\ntwo\n")
-        assert [alice.notice(), alice.notice()] == [WELCOME, WAITING]
-        with kill(server, number) as again, Piped(*at(again, "--name", "bob", "--linger")) as bob:
-            bob.close_input()
-            alice.ends(ExitStatus.OK, *words, LINK_LOST, AGAIN, PAIRED)
-            called = ["Welcome, bob.", "You are chatting with alice.", "alice has left."]
-            bob.ends(ExitStatus.OK, *called)
-            assert bob.output == b"one\ntwo\n"
-
-
-def test_a_peer_that_is_killed_has_left_when_it_is_held_no_longer() -> None:
-    with Server("--hold", "1") as server, two(server) as (alice, bob):
-        alice.write(b"one\n")
-        bob.wait_for("^one\n")
-        bob.kill()
-        held = "bob has lost the connection. What you say is kept for a while."
-        assert [alice.notice(), alice.notice()] == [held, "bob has left."]
-        carol = server.client("carol")
-        spins_until(lambda: here(carol) == "Here: carol")
-        alice.write(b"two\n")
-        alice.ends(ExitStatus.PEER_LEFT, "bob left before all was said.")
 
 
 # A connection that is cut

@@ -1,8 +1,9 @@
 """A talk's standard input and output, without any: the test plays transport and talk."""
 
 import sys
+from functools import partial
 from io import StringIO
-from itertools import pairwise
+from itertools import count, pairwise
 
 import pytest
 from hypothesis import example, given
@@ -290,7 +291,11 @@ def test_a_pipe_s_output_is_what_the_peer_says(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("size", [None, 100])
-def test_progress_is_for_terminals(size: int | None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_for_terminals(
+    size: int | None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("tqdm.std", "chatpair.client.stdio"):
+        monkeypatch.setattr(f"{module}.time", partial(next, count(0.0, 2.0)))
     screen = PipeScreen(json=False, size=size)
     opened(screen)
     screen.arrived(50)
@@ -324,6 +329,9 @@ def test_progress_is_shown_when_it_takes_a_while(monkeypatch: pytest.MonkeyPatch
     cleared, below = terminal.getvalue().removeprefix(shown).split("bob has left.\n")
     assert cleared.strip() == ""
     assert "Arrived:  50%|" in below
+    now = 3.0
+    screen.arrived(4)
+    assert "Arrived: 100%|" in terminal.getvalue()
     screen.close()
     assert terminal.getvalue().endswith("\r")
     assert transport.value() == b"hi\n"

@@ -5,8 +5,6 @@ from signal import SIGINT
 
 import pytest
 
-from chatpair.client.screen import NO_JSON
-from chatpair.exchange.messages import Goodbye, Quit, Tried
 from chatpair.exchange.pairs import NOBODY
 from tests.support.clients import BAD_NAME, PAIRED, TO_BOB, WELCOME, Host, Piped, at, spins_until
 from tests.support.emulator import Emulator
@@ -68,32 +66,6 @@ def test_who_gives_no_name_leaves(server: Server, editor: str, keys: str) -> Non
             alice.shows("")
 
 
-@pytest.mark.parametrize("key", [CTRL_C, CTRL_D], ids=["Ctrl-C", "Ctrl-D"])
-def test_the_key_quits_and_waits_for_the_answer(key: str) -> None:
-    with Host() as host, Emulator("--plain", *host.address, "--name", "alice") as alice:
-        host.accepts_json("alice")
-        alice.shows(WELCOME)
-        alice.types(key)
-        assert host.hears() == Quit()
-        host.tells(Tried("carol", seq=2))
-        alice.waits_for_line(TRIED)
-        assert alice.popen.poll() is None
-        host.tells(Goodbye(seq=3))
-        assert host.line() == b""
-        alice.ends(0)
-
-
-def test_a_second_ctrl_c_does_not_wait() -> None:
-    with Host() as host, Emulator("--plain", *host.address, "--name", "alice") as alice:
-        host.accepts_json("alice")
-        alice.shows(WELCOME)
-        alice.types(CTRL_C)
-        assert host.hears() == Quit()
-        alice.types(CTRL_C)
-        alice.ends(130)
-        alice.waits_for_line("The server did not answer.")
-
-
 @pytest.mark.parametrize(
     ("keys", "texts"),
     [(CTRL_C, []), ("that is all" + CTRL_D + CTRL_D, ["that is all"])],
@@ -109,27 +81,6 @@ def test_the_key_tells_the_peer_and_says_an_unfinished_line_if_the_input_ends(
         alice.types(keys)
         assert [bob.text() for _ in texts] == texts
         assert bob.line() == "Quit."
-        alice.ends(0)
-
-
-def test_an_older_server_gives_a_name_and_an_answer_to_quit() -> None:
-    with Host() as host, Emulator("--plain", *host.address, columns=200) as alice:
-        host.takes("Mode:json")
-        host.says(BAD_NAME)
-        alice.shows(NO_JSON, ASKS)
-        alice.types("alice\r")
-        host.takes("alice")
-        host.says("OK")
-        alice.shows(NO_JSON, f"{ASKS} alice", WELCOME)
-        alice.types("/who\r")
-        assert host.line() == b"/who\r\n"
-        alice.types(CTRL_C)
-        assert host.line() == b"Quit\r\n"
-        host.says(TRIED)
-        alice.waits_for_line(TRIED)
-        assert alice.popen.poll() is None
-        host.says("Quit")
-        assert host.line() == b""
         alice.ends(0)
 
 

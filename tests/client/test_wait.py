@@ -116,6 +116,15 @@ def test_either_kind_waits(kind: str, scene: str) -> None:
         the input ends
         told status(1, confirmed) -> quit() | (waits)
         let go -> (ends 0)
+    A wait goes on at a server that stops and starts again.
+        a pipe for bob, waiting for them -> who()
+        the input ends
+        told who(0) | error(-, try-later, The server is stopping.) -> Waiting for bob ... |
+            The server is stopping.
+        forgotten -> resume(key, 2) | name(alice) | [link lost]
+        told named(alice, key) -> [again]
+        1 seconds pass -> who()
+        told who(bob, 0) -> to(bob)
     """
 )
 def test_a_pipe_waits(scene: str) -> None:

@@ -3,7 +3,6 @@
 import pytest
 
 from chatpair.client.person import HELP
-from chatpair.exchange.messages import Say
 from tests.support.clients import at
 from tests.support.emulator import ALONE, PAIRED, WELCOME, WITH_BOB, Emulator, pair, played, status
 from tests.support.server import Server
@@ -24,11 +23,11 @@ def test_a_pasted_text_is_shown_whole_and_is_one_message() -> None:
         alice.pastes("one\rTo:carol\r/quit")
         alice.shows(WELCOME, PAIRED, WITH_BOB, "> one", "To:carol", "/quit", column=5)
         alice.types("\r")
-        assert host.hears() == Say(1, "one\nTo:carol\n/quit", "bob")
+        assert host.hears() == "say(1, one\\nTo:carol\\n/quit, bob)"
         shown = [WELCOME, PAIRED, "HH:MM alice: one", "      To:carol", "      /quit"]
         alice.shows(*shown, f"{WITH_BOB} | 1 waiting", ">", column=2)
         alice.types("next\r")
-        assert host.hears() == Say(2, "next", "bob")
+        assert host.hears() == "say(2, next, bob)"
 
 
 def test_a_text_that_is_too_long_stays_in_the_line_or_is_refused_at_once(server: Server) -> None:
@@ -69,7 +68,7 @@ def test_nothing_that_is_pasted_steers_the_terminal() -> None:
         alice.pastes("a\x1b[31m\x07\x00b\u202e\x9bc")
         alice.waits_until(lambda lines: lines[-1].endswith("c"))
         alice.types("\r")
-        assert host.hears() == Say(1, "a[31mbc", "bob")
+        assert host.hears() == "say(1, a[31mbc, bob)"
         alice.shows_last("HH:MM alice: a[31mbc", f"{WITH_BOB} | 1 waiting", ">")
         for bad in ("\x1b[31m", "\x07", "\x00", "\u202e", "\x9b"):
             assert bad.encode() not in alice.output[before:]
@@ -199,4 +198,4 @@ def test_a_paste_that_is_torn_ends_by_itself_or_at_a_key(key: str) -> None:
             if key != "\r":
                 alice.shows(WELCOME, PAIRED, WITH_BOB, "> torn", column=6)
                 alice.types("\r")
-            assert host.hears() == Say(1, "torn", "bob")
+            assert host.hears() == "say(1, torn, bob)"

@@ -6,9 +6,10 @@ from signal import SIGINT
 import pytest
 
 from chatpair.exchange.pairs import NOBODY
-from tests.support.clients import BAD_NAME, PAIRED, TO_BOB, WELCOME, Host, Piped, at, spins_until
+from tests.support.clients import PAIRED, TO_BOB, WELCOME, Host, Piped, at, spins_until
 from tests.support.emulator import Emulator
 from tests.support.server import TIMEOUT, Server
+from tests.support.steps import BAD_NAME
 
 CTRL_C, CTRL_D = "\x03", "\x04"
 ASKS = "Your name:"

@@ -11,18 +11,11 @@ from time import monotonic
 from typing import IO, Any, Self
 
 from chatpair.codecs import json
-from chatpair.exchange.messages import (
-    Acknowledge,
-    Claim,
-    JsonCommand,
-    JsonEvent,
-    Mode,
-    Named,
-    StartTyping,
-)
+from chatpair.exchange.messages import Acknowledge, JsonEvent, Named, StartTyping
 from tests.support.forks import BIN
-from tests.support.played import parsed
+from tests.support.played import Stage, parsed
 from tests.support.server import TIMEOUT, Client, Process, Server
+from tests.support.steps import BAD_NAME, event, written
 
 COMMAND = [str(BIN / "chatpair")]
 MODULE = [sys.executable, "-m", "chatpair.client"]
@@ -112,8 +105,8 @@ def spins_until(condition: Callable[[], bool]) -> None:
         os.sched_yield()
 
 
-def is_full(pipe: IO[bytes]) -> bool:
-    """Tell whether a write to a pipe would block at this moment."""
+def is_full(pipe: IO[bytes] | socket.socket) -> bool:
+    """Tell whether a write would block at this moment."""
     return not select.select([], [pipe], [], 0)[1]
 
 
@@ -130,17 +123,15 @@ class Unread(Piped):
         pass
 
 
-BAD_NAME = "Bad name: no space and none of : [ ] ( ) / * , in a name"
-
-
 class Host:
-    """A server that says what a test wants, to one client."""
+    """A server that says what a test wants, to one client, in the words of tests.support.steps."""
 
     def __init__(self) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=0)
         self._listening.settimeout(TIMEOUT)
         self.port = self._listening.getsockname()[1]
         self._client = ExitStack()
+        self._counts = Stage()
         self.address = ["127.0.0.1", "--port", str(self.port)]
 
     def takes(self, first: str) -> None:
@@ -162,19 +153,23 @@ class Host:
     def accepts_json(self, name: str) -> None:
         """Take a connection that speaks JSON, and the name that must come first."""
         self.takes("Mode:json")
-        self.tells(Mode(mode="json", version=1, hold=60))
-        assert self.hears() == Claim(name)
-        self.tells(Named(name, "key", seq=1))
+        self.tells("mode(json, 1, 60)")
+        assert self.hears() == f"name({name})"
+        self.tells(f"named({name}, key)")
 
-    def hears(self) -> JsonCommand:
+    def hears(self) -> str:
         """Return the next command that a user gives: none of those that a client adds."""
         while isinstance(command := parsed(self.line()), Acknowledge | StartTyping):
             pass
-        return command
+        return written(command)
 
-    def tells(self, *events: JsonEvent) -> None:
-        """Send events."""
-        self.socket.sendall(b"".join(map(json.render, events)))
+    def tells(self, *events: str | JsonEvent) -> None:
+        """Send events, which are counted from the name on."""
+        for one in events:
+            told = event(one) if isinstance(one, str) else one
+            is_counted = self._counts.seq or isinstance(told, Named)
+            told = self._counts.counted(told) if is_counted else told
+            self.socket.sendall(json.render(told))
 
     def line(self) -> bytes:
         """Return the next line with its end, or nothing at the end."""
@@ -183,10 +178,6 @@ class Host:
     def says(self, *lines: str) -> None:
         """Send lines."""
         self.socket.sendall("".join(f"{line}\r\n" for line in lines).encode())
-
-    def pends(self) -> bool:
-        """Tell whether a write would block at this moment."""
-        return not select.select([], [self.socket], [], 0)[1]
 
     def is_awaited(self) -> bool:
         """Tell whether somebody waits for an answer to a first packet."""

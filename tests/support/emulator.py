@@ -15,7 +15,6 @@ from typing import Any
 
 import pyte
 
-from chatpair.exchange.messages import Paired
 from tests.support.clients import COMMAND, Host, at, spins_until
 from tests.support.server import TIMEOUT, Client, Process, Server
 
@@ -244,6 +243,6 @@ def played() -> Iterator[tuple[Emulator, Host]]:
     """Start alice's client with a server that says what the test wants; she is with bob."""
     with Host() as host, Emulator(*host.address, "--name", "alice") as alice:
         host.accepts_json("alice")
-        host.tells(Paired("bob", seq=2))
+        host.tells("paired(bob)")
         alice.shows(WELCOME, PAIRED, WITH_BOB, ">")
         yield alice, host

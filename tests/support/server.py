@@ -2,7 +2,6 @@
 
 import os
 import re
-import select
 import shutil
 import signal
 import socket
@@ -259,10 +258,6 @@ class Client(Connection):
         """Pair with somebody."""
         self.says(f"To:{name}")
         assert self.line() == f"You are chatting with {name}."
-
-    def pends(self) -> bool:
-        """Tell whether a write would block at this moment."""
-        return not select.select([], [self.socket], [], 0)[1]
 
     def ends_input(self) -> None:
         """Half-close, or say what means the same."""

@@ -106,13 +106,13 @@ def event(line: str, kinds: dict[str, Any] = KINDS) -> Any:
         return Here([Present(name.rstrip("*"), name.endswith("*")) for name in names], int(more))
     fields = [field for field in kind.__struct_fields__ if field not in ("seq", "time")]
     texts = found[2].split(", ", len(fields) - 1) if found[2] else []
-    values: list[Any] = [VALUES.get(one, text(one)) for one in texts]
-    for place, field in enumerate(fields[: len(values)]):
-        if field in ("id", "pair"):
-            values[place] = int(values[place])
-    if kind is Message:
-        values.append(Timestamp(0.0))
-    return kind(*values)
+    values = {field: _value(field, one) for field, one in zip(fields, texts, strict=False)}
+    return kind(**values | ({"time": Timestamp(0.0)} if kind is Message else {}))
+
+
+def _value(field: str, short: str) -> object:
+    is_number = field in ("id", "pair", "got", "version", "hold")
+    return int(short) if is_number else VALUES.get(short, text(short))
 
 
 class Script:

@@ -137,7 +137,7 @@ def _session(
     password = session._password
     doubted, checks = (password._doubted, password.checks) if password is not None else (None, None)
     if isinstance(session, JsonSession):
-        queue: Any = list(session._queue._waiting)
+        queue: Any = list(session._waiting)
         return snapshot.JsonSession(session.said_all, doubted, checks, session._bad_lines, queue)
     asked = getattr(session, "_asked", "")  # not of the last lines of one that is over
     return snapshot.PlainSession(session.said_all, doubted, checks, asked)
@@ -229,7 +229,7 @@ def _restore_session(
         session = json = JsonSession(protocol)
         json._bad_lines = taken.bad_lines
         for command in taken.queue:
-            json._queue._waiting.append(command, all_bytes(command))
+            json._waiting.append(command, all_bytes(command))
         protocol.handle_line = json.unnamed
         protocol.factory.visitors.silent.stop(json)  # for it has a time of its own
     else:

@@ -1,25 +1,34 @@
 """The session of a program that speaks JSON: it counts, acknowledges, and may resume."""
 
+from twisted.internet.interfaces import IDelayedCall
+
 from chatpair.codecs import json
 from chatpair.exchange import messages
 from chatpair.exchange.counted_inbox import CountedInbox
+from chatpair.exchange.kept_events import Kept, all_bytes
 from chatpair.exchange.messages import AnyCommand, AnyEvent, Error, Say
 from chatpair.exchange.user import Inbox, User
 from chatpair.exchange.visitors import SILENT_SECONDS
-from chatpair.sessions.command_queue import CommandQueue
 from chatpair.sessions.session import FULL, Session, Speaker
 
 BAD_LINES = 3
 """Lines that are no JSON objects, after which the connection is closed."""
+
+COMMANDS_A_TURN = 25
+"""Commands that have waited and are obeyed before others have their turn."""
 
 _SILENT = Error(None, "try-later", f"Nothing came for {SILENT_SECONDS:.0f} seconds.")
 _ONLY_LISTENS = "You have said all, and only listen."
 
 
 class JsonSession(Session):
-    """Queues commands that there is no room for: acknowledgements behind them may make some."""
+    """Obeys commands in their order, as soon as there is room for what each causes.
 
-    __slots__ = ("_bad_lines", "_may_move", "_queue")
+    Those that must wait are read all the same. The acknowledgements that make room may be behind
+    them: two who say much to each other at the same time would wait for each other for ever.
+    """
+
+    __slots__ = ("_bad_lines", "_may_move", "_soon", "_waiting")
 
     counting = True
     listening: AnyEvent = messages.Pong()
@@ -28,9 +37,8 @@ class JsonSession(Session):
         super().__init__(connection)
         self._bad_lines = 0
         self._may_move = False  # to another node, and what comes with it
-        self._queue = CommandQueue(
-            self.exchange.clock, self.obey, self._is_blocked, self.all_obeyed
-        )
+        self._waiting: Kept[AnyCommand] = Kept()
+        self._soon: IDelayedCall | None = None  # when some of those are obeyed
         self.exchange.visitors.silent.start(self)
 
     def unnamed(self, line: bytes) -> None:
@@ -47,9 +55,11 @@ class JsonSession(Session):
             may_go_past = user is not None and user.inbox.is_told(command.seq)
         else:
             may_go_past = type(command) is messages.Ping and not self.connection.full
-        if may_go_past:
+        if may_go_past or not (self._waiting.entries or self._is_blocked(command)):
             self.obey(command)
-        elif self._queue.append(command) and self._queue.full:
+            return
+        self._waiting.append(command, all_bytes(command))
+        if self._waiting.full:
             self.connection.check_flow()
 
     def _is_blocked(self, command: AnyCommand) -> bool:
@@ -70,6 +80,31 @@ class JsonSession(Session):
         if type(command) is not Say:
             return False
         return user.inbox.says_too_much or (peer is not None and peer.inbox.full)
+
+    def wake(self) -> None:
+        """Obey those that wait, in a turn of its own, if there is room for the first by now."""
+        if self._soon is None and self._may_obey():
+            self._soon = self.exchange.clock.callLater(0, self._obey_some)
+
+    def _may_obey(self) -> bool:
+        return bool(self._waiting.entries) and not self._is_blocked(self._waiting.oldest())
+
+    def _obey_some(self) -> None:
+        self._soon = None
+        turn = COMMANDS_A_TURN
+        while turn and self._may_obey():
+            self.obey(self._waiting.popleft())
+            turn -= 1
+        self.wake()
+        self.all_obeyed()
+
+    def _forget_waiting(self) -> list[AnyCommand]:
+        """Forget the commands that wait; return them."""
+        commands, self._waiting = list(self._waiting), Kept()
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
+        return commands
 
     # What commands do
 
@@ -139,19 +174,16 @@ class JsonSession(Session):
         super().resumed(resume, answer)
 
     def unobeyed(self, resume: messages.Resume) -> bytes:
-        commands = [resume, *self._queue.clear()]
+        commands = [resume, *self._forget_waiting()]
         return b"".join(json.render_any(command) for command in commands)
 
     def render(self, event: AnyEvent) -> bytes:
         return json.render(event)  # type: ignore[arg-type]  # the others are for plain users
 
     def must_wait(self) -> bool:
-        if self._queue.full or self._may_move:
+        if self._waiting.full or self._may_move:
             return True
         return self.connection.full and self.connection.user is None  # who acknowledges nothing
-
-    def wake(self) -> None:
-        self._queue.wake()
 
     def all_obeyed(self) -> None:
         """Read on after commands have waited, or close."""
@@ -167,7 +199,7 @@ class JsonSession(Session):
         As long as it can, a program may still acknowledge what others wait to know.
         """
         user = self.connection.user
-        if self._queue or not super().may_go():
+        if self._waiting.entries or not super().may_go():
             return False
         return self.connection.input_ended or user is None or not user.inbox.owes_receipts
 
@@ -191,7 +223,8 @@ class JsonSession(Session):
         return line if is_object and not was_cut else b""
 
     def last_handled(self) -> None:
-        self._queue.obey_all()
+        while self._may_obey():
+            self.obey(self._waiting.popleft())
 
     def all_said(self) -> None:
         if self.connection.input_ended:
@@ -214,7 +247,7 @@ class JsonSession(Session):
         """Tell that what waits has failed, as the server stops."""
         user = self.connection.user
         if user is not None:
-            for command in self._queue.clear():
+            for command in self._forget_waiting():
                 if isinstance(command, Say):
                     self.exchange.receipts.fail(user, command.id, "stopped")
 
@@ -227,8 +260,4 @@ class JsonSession(Session):
     def stop(self, reason: str) -> None:
         super().stop(reason)
         self.exchange.visitors.silent.stop(self)
-        self._queue.clear()
-
-    def forget(self) -> None:
-        super().forget()
-        del self._queue
+        self._forget_waiting()

@@ -22,7 +22,6 @@ ANEW = {
     },
     "CarriedSession": {"_before", "_last", "_under_way", "_password"},  # writes events, no more
     "ClusterDirectory": {"_seldom"},  # may be logged again
-    "CommandQueue": {"_soon"},  # wake is next
     "Delay": {"_timer", "_seconds"},  # which a test may change
     "FarTransport": {"_reading"},  # read_on is next
     "HostLimit": {"_limit"},  # the same
@@ -31,7 +30,7 @@ ANEW = {
     | {"watch", "_looks"},  # and told_at goes along
     "Pending": {"waiting"},  # they wait again
     "PlainSession": {"_line_was_cut", "_under_way", "_password"},  # of TLS; and asked again
-    "JsonSession": {"_may_move", "_under_way", "_password"},
+    "JsonSession": {"_may_move", "_soon", "_under_way", "_password"},  # wake is next
     # What is asked is asked again.
     "Questions": {"_asked", "_overdue", "_overdue_list", "_all", "_others"},
     "TelnetFilter": {"_kept", "_replies"},  # are of one call

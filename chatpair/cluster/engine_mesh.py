@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
 from chatpair.cluster import frames
 from chatpair.cluster.address import EngineAddress
@@ -13,13 +12,11 @@ from chatpair.cluster.engine_names import EngineNames
 from chatpair.cluster.frames import Frame
 from chatpair.cluster.lease import Lease
 from chatpair.cluster.links import Links
-from chatpair.cluster.mesh import MeshListener, NotReady, node_of
-
-_log = Logger()
+from chatpair.cluster.mesh import MeshListener, NotReady
 
 
 class EngineMesh:
-    """The nodes that share an engine, and the lease's listener.
+    """The nodes that share an engine.
 
     A node is called by its inc, ID.XXXXXXXX: another one each time that it has begun anew.
     """
@@ -27,14 +24,10 @@ class EngineMesh:
     listener: MeshListener
     """The exchange, which must be there before start."""
 
-    refused: Callable[[str], object]
-    """Ends the process, as this node can't be a member; takes why, in a line."""
-
     def __init__(self, reactor: Any, address: EngineAddress, node_id: str, lease: float) -> None:
         """Take where the engine is, what this node is called, and the seconds of a lease."""
         self._engine = Engine(reactor, address, f"chatpair-{node_id}", patience=lease / 2)
         self._names = EngineNames(self._engine)
-        self.lease = Lease(reactor, self._engine, self._names, self, node_id, lease)
         self.links = Links(
             reactor,
             self._engine,
@@ -46,6 +39,8 @@ class EngineMesh:
             frames.decode,
             frames.Version(frames.VERSION),
         )
+        told = self.links.opened, self.links.members_changed
+        self.lease = Lease(reactor, self._engine, self._names, *told, node_id, lease)
         self.check = self.lease.check
         self.claim = self.lease.claim
         self.release = self._names.release
@@ -93,8 +88,7 @@ class EngineMesh:
 
     def start(self, refused: Callable[[str], object]) -> None:
         """Join, and stay; `refused` is called if that can never be."""
-        self.refused = refused
-        self.lease.exchange = self.listener
+        self.lease.refused, self.lease.exchange = refused, self.listener
         self._engine.start(self.lease.connected, self.lease.lost, refused)
 
     def stop(self) -> "Deferred[None]":
@@ -111,26 +105,3 @@ class EngineMesh:
         # What was told to a former incarnation of this node nobody would hear the answer to.
         if self.lease.check() and self.links.me == self.lease.me:
             self.listener.received(inc, frame)
-
-    # The lease tells:
-
-    def opened(self, *, anew: bool) -> None:
-        """Read the inbox, and send again what may be lost."""
-        self.links.opened(self.me)
-        if anew:
-            text = "Joined the cluster at {address} as node {id}"
-            _log.info(text, event="joined", address=self._engine.address, id=node_of(self.me))
-
-    def ready_changed(self) -> None:
-        """Log it; who else wants to know asks."""
-        if self.ready:
-            _log.info("Names can be claimed", event="names_ready")
-        else:
-            _log.warn("No names can be claimed for now", event="names_not_ready")
-
-    def members_changed(self, members: frozenset[str]) -> None:
-        """Tell the links and the exchange who is there."""
-        ids = ", ".join(sorted(map(node_of, members))) or "none"
-        _log.info("The other nodes are now: {ids}", event="nodes", ids=ids)
-        self.links.members_changed(members)
-        self.listener.members_changed(members)

@@ -15,7 +15,7 @@ before it does anything else. What is late by less is a slow machine, not a froz
 from collections.abc import Callable, Coroutine
 from dataclasses import InitVar, dataclass
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -27,7 +27,7 @@ from chatpair.cluster.engine import Engine, EngineAway
 from chatpair.cluster.engine_names import EngineNames
 from chatpair.cluster.joining import Joining
 from chatpair.cluster.members import Members
-from chatpair.cluster.mesh import MeshListener, Stay
+from chatpair.cluster.mesh import MeshListener, Stay, node_of
 from chatpair.cluster.scripts import HEARTBEAT, JOIN, LEAVE, SWEEP
 from chatpair.cluster.validity import SILENCE, Validity
 from chatpair.exchange.delay import Delay
@@ -48,22 +48,6 @@ _Does = Callable[[], Coroutine[Any, Any, None]]
 _log = Logger()
 
 
-class LeaseListener(Protocol):
-    """Whom a Lease tells of the engine and the others; of the names it tells the exchange."""
-
-    def ready_changed(self) -> None:
-        """Take note that names can be claimed, or that they can't."""
-
-    def members_changed(self, members: frozenset[str]) -> None:
-        """Take the others that are alive; whoever is missing is dead."""
-
-    def opened(self, *, anew: bool) -> None:
-        """Read the inbox: the engine is there again, and this node still a member, or anew."""
-
-    def refused(self, why: str) -> object:
-        """Stop: this node can't be a member, as one line says."""
-
-
 @dataclass(eq=False, repr=False)
 class Lease:
     """This node's membership."""
@@ -71,7 +55,11 @@ class Lease:
     _clock: IReactorTime  # which tells whether this process was frozen
     _engine: Engine
     _names: EngineNames
-    _listener: LeaseListener
+    _opened: Callable[[str], object]
+    """Is called with what this is called, to read its inbox, when the engine is there again."""
+    _met: Callable[[frozenset[str]], object]
+    """Is called with the others that are alive, before the exchange is; whoever is missing is dead.
+    """
     node_id: InitVar[str]
     _seconds: float
 
@@ -79,6 +67,8 @@ class Lease:
         clock, seconds = self._clock, self._seconds
         self.exchange: MeshListener
         """Whose users have the names; it must be there before the engine is."""
+        self.refused: Callable[[str], object]
+        """Ends the process, as this node can't be a member; takes why, in a line. It must too."""
         self.ready = False
         """Whether names can be claimed."""
         self.validity = Validity(clock, seconds, self.check)
@@ -188,11 +178,12 @@ class Lease:
 
     def _update(self) -> None:
         ready = self.entitled and self._names.is_open
-        if ready != self.ready:
-            self.ready = ready
-            if not self._stopped:  # else this node leaves, or another process goes on as it
-                self._listener.ready_changed()
-        if self.ready:
+        if ready and not self.ready:
+            _log.info("Names can be claimed", event="names_ready")
+        elif self.ready and not (ready or self._stopped):  # else another process may go on as it
+            _log.warn("No names can be claimed for now", event="names_not_ready")
+        self.ready = ready
+        if ready:
             self._let_go_on()
 
     def _let_go_on(self) -> None:
@@ -207,8 +198,15 @@ class Lease:
     def meet(self, inc: str) -> bool:
         """Take it that the engine names another member; tell whether it is alive."""
         if self.members.meet(inc):
-            self._listener.members_changed(self.members.alive)
+            self._members_changed()
         return inc in self.members.alive
+
+    def _members_changed(self) -> None:
+        members = self.members.alive
+        ids = ", ".join(sorted(map(node_of, members))) or "none"
+        _log.info("The other nodes are now: {ids}", event="nodes", ids=ids)
+        self._met(members)
+        self.exchange.members_changed(members)
 
     def heartbeat_soon(self) -> None:
         """Ask who the members are: send a heartbeat, or join; one at a time."""
@@ -266,7 +264,7 @@ class Lease:
             self._be_reborn()
         elif why := self._joining.refused(kind, rest, now):
             self._stopped = True
-            self._listener.refused(why)
+            self.refused(why)
 
     def _hear(self, reply: list[Any], sent: float, now: float, *, joined: bool) -> None:
         """Take what an answer tells a member."""
@@ -285,9 +283,12 @@ class Lease:
         values = dict(zip(nodes[::2], nodes[1::2], strict=True))
         changed = self.members.heard(values, self.me, sent, now, bool(settling))
         if joined or (self._names.is_open and not was_open):
-            self._listener.opened(anew=joined)
+            self._opened(self.me)
+        if joined:
+            where, text = self._engine.address, "Joined the cluster at {address} as node {id}"
+            _log.info(text, event="joined", address=where, id=node_of(self.me))
         if changed:
-            self._listener.members_changed(self.members.alive)
+            self._members_changed()
         self._once(self._claim_again)
         self._update()
         if dead:

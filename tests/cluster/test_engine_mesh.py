@@ -12,11 +12,11 @@ from chatpair.cluster.frames import Cancel
 def test_what_a_former_incarnation_was_told_is_not_taken() -> None:
     mesh = EngineMesh(Clock(), EngineAddress.parse("redis://127.0.0.1:1"), "a", 10.0)
     listener = mesh.listener = mesh.lease.exchange = Mock()
-    mesh.opened(anew=True)
+    mesh.links.opened(mesh.me)
     for what_happens, told in (
         (lambda: None, 1),
         (mesh.lease._be_reborn, 1),
-        (lambda: mesh.opened(anew=True), 2),
+        (lambda: mesh.links.opened(mesh.me), 2),
     ):
         what_happens()
         mesh._received("b.00000001", Cancel(1, 1))

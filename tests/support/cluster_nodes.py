@@ -13,7 +13,7 @@ from chatpair.cluster.connect import Process
 from chatpair.cluster.engine import Engine, EngineAway
 from chatpair.cluster.engine_names import EngineNames
 from chatpair.cluster.lease import Lease
-from chatpair.cluster.mesh import MeshListener
+from chatpair.cluster.mesh import MeshListener, Stay
 from chatpair.cluster.scripts import EPOCH, KEY, Script
 from chatpair.exchange.directory import Claimed
 from chatpair.exchange.names import Name, parse
@@ -97,6 +97,7 @@ class Wire:
         self.process = Process()
         self.unused_for = 0.0
         self.connected = False
+        self.address = "here"
         self.is_slow = False
         self.sent: list[tuple[Script | None, Command, Deferred[Any]]] = []
         self.replies: list[tuple[Any, Deferred[Any]]] = []
@@ -186,12 +187,16 @@ class Node:
         self.wire = Wire(world.store)
         self.users: dict[str, Name] = {}
         self.claiming: set[str] = set()
-        self.told: list[str] = []
+        self._told: list[str] = []
+        self._was_ready = False
+        self._stay: Stay | None = None  # as what it had opened its links
         self.members: frozenset[str] = frozenset()
         engine = cast(Engine, self.wire)
         self.directory = EngineNames(engine)
-        self.lease = Lease(self.clock, engine, self.directory, self, node_id, lease)
+        told = self.opened, self.members_changed
+        self.lease = Lease(self.clock, engine, self.directory, *told, node_id, lease)
         self.lease.exchange = cast(MeshListener, self)
+        self.lease.refused = self.tells
 
     def enter(self, text: str) -> "list[Claimed]":
         """Claim a name for a user; the list gets the outcome."""
@@ -217,24 +222,35 @@ class Node:
 
     # What a lease tells
 
-    def ready_changed(self) -> None:
-        self.told.append("ready" if self.lease.ready else "not ready")
+    @property
+    def told(self) -> list[str]:
+        """Return what the lease has told, and how its readiness has changed meanwhile."""
+        self.tells()
+        return self._told
+
+    def tells(self, *what: str) -> None:
+        """Note what the lease tells, and before that whether names can be claimed."""
+        if self.lease.ready != self._was_ready:
+            self._was_ready = self.lease.ready
+            self._told.append("ready" if self._was_ready else "not ready")
+        self._told += what
+
+    def opened(self, me: str) -> None:
+        if self.lease._stay is not self._stay:
+            self.tells("joined")
+        self._stay = self.lease._stay
 
     def members_changed(self, members: frozenset[str]) -> None:
         self.members = members
 
     def frozen(self) -> None:
-        self.told.append("frozen")
+        self.tells("frozen")
         assert not self.lease.entitled
         for key in list(self.users):
             self.leave(key)
 
     def reborn(self) -> None:
-        self.told.append("reborn")
-
-    def opened(self, *, anew: bool) -> None:
-        if anew:
-            self.told.append("joined")
+        self.tells("reborn")
 
     def names(self) -> list[Name]:
         return list(self.users.values())
@@ -243,11 +259,8 @@ class Node:
         return key in self.users
 
     def expelled(self, name: Name) -> None:
-        self.told.append(f"expelled {name}")
+        self.tells(f"expelled {name}")
         self.leave(name.key)
-
-    def refused(self, why: str) -> None:
-        self.told.append(why)
 
 
 class World:
@@ -310,9 +323,10 @@ class World:
     def hand_over(self, old: Node) -> Node:
         """Let another process go on as a node, which knows only what a snapshot has."""
         new = Node(self, "another")
-        new.users, new.told, new.members = old.users, old.told, old.members
+        new.users, new._told, new.members = old.users, old.told, old.members
         taken = decode(encode(take_lease(old.lease)), type=snapshot.Lease)
         restore_lease(new.lease, taken, new.users)
+        new._stay = new.lease._stay
         self.nodes.append(new)
         is_connected, new.wire.is_slow = old.wire.connected, old.wire.is_slow
         self.kill(old)
@@ -326,6 +340,7 @@ class World:
         """Let all that is late in a node happen."""
         node.is_frozen = False
         node.clock.advance(0)
+        node.tells()
 
     def look(self) -> None:
         """Find no name with two owners."""

@@ -298,3 +298,23 @@ def test_what_comes_of_a_former_call_is_taken_back_or_not_told() -> None:
     assert back[1:] == [frames.Cancel(call.by, call.call - 1)]
     bob.says("To:alice")
     assert alice.heard() == [PAIRED.format("bob")]
+
+
+def test_what_comes_of_calls_and_texts_is_counted_where_the_caller_and_the_speaker_are() -> None:
+    across = Across()
+    alice, bob = across.connect_json("a"), across.connect_json("b")
+    for party, name in ((alice, "alice"), (bob, "bob")):
+        party.does("name", name=name)
+        across.network.settle()
+    alice.does("to", name="bob")
+    across.network.settle()
+    alice.say(1, "hi")
+    across.network.settle()
+    bob.does("quit")
+    across.network.settle()
+    counted = [node.factory.activity.totals for node in across.network.nodes.values()]
+    of_alice, *others = [
+        {what: n for what, n in one.items() if what[0] in ("called", "failed")} for one in counted
+    ]
+    assert of_alice == {("called", "paired"): 1, ("failed", "quit"): 1}
+    assert others == [{}, {}]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from twisted.python import usage
 
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 
 _FORMS = "redis://, rediss://, valkey://, valkeys://, unix:// or redis+sentinel://"
-_SCHEME = re.compile(r"(?:(redis|valkey)(s?)(\+sentinel)?|unix)\Z")
+_URL = re.compile(
+    r"(?:(?P<tcp>redis|valkey)(?P<tls>s?)(?P<sentinel>\+sentinel)?|unix)://"
+    r"(?:(?P<credentials>[^/?#]*)@)?(?P<places>[^/?#]*)"
+    r"(?P<path>[^?#]*)\??(?P<query>[^#]*)(?P<fragment>.*)",
+    re.DOTALL,
+)
 _PLACE = re.compile(r"(?:\[([^\[\]]+)\]|([^\[\]:]*))(?::(\d+))?\Z")
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.S)
 
@@ -47,46 +52,41 @@ class EngineAddress:
     @classmethod
     def parse(cls, url: str) -> Self:
         """Read a URL; raises ValueError with one line, which has no password in it."""
-        scheme, has_scheme, rest = url.partition("://")
-        kind = _SCHEME.match(scheme)
-        if kind is None or not has_scheme:
+        parts = _URL.match(url)
+        if parts is None:
             raise ValueError(f"no URL that starts with {_FORMS}")
-        # Newer Pythons take several hosts, of which one is an IPv6 address, for no URL.
-        authority = re.split("[/?#]", rest, maxsplit=1)[0]
-        parts = urlsplit(f"{scheme}://{rest.removeprefix(authority)}")
-        if authority and "@" not in authority and "@" in rest:
+        if parts["places"] and parts["credentials"] is None and "@" in url:
             raise ValueError("a password with / ? or # in it; write %2F %3F %23, and %40 for @")
-        if parts.fragment:
+        if parts["fragment"]:
             raise ValueError("a URL with # in it; write %23")
-        credentials, _, places = authority.rpartition("@")
-        user, _, password = (unquote(part) for part in credentials.partition(":"))
-        is_socket, tls = scheme == "unix", kind[2] == "s"
-        query = _query(parts, "prefix", *["db"] * is_socket, *["ca"] * tls)
+        user, _, password = map(unquote, (parts["credentials"] or "").partition(":"))
+        tls, is_tcp = bool(parts["tls"]), bool(parts["tcp"])
+        query = _query(parts["query"], "prefix", *["ca"] * tls, *[] if is_tcp else ["db"])
         prefix = query.get("prefix", "")
         if not _PREFIX.fullmatch(prefix):
             raise ValueError(f"no prefix of keys: {prefix!r}")
         ca = Path(query["ca"]).absolute() if "ca" in query else None
         common = cls(user=user, password=password, tls=tls, ca=ca, prefix=prefix)
-        if is_socket:
-            if places or len(parts.path) < 2:
-                raise ValueError("a unix socket is written unix:///PATH")
-            database = _database(query.get("db", ""))
-            return replace(common, path=unquote(parts.path), database=database)
-        return common._with_places(parts, places, sentinel=bool(kind[3]))
+        if is_tcp:
+            return common._with_places(parts)
+        if parts["places"] or len(parts["path"]) < 2:
+            raise ValueError("a unix socket is written unix:///PATH")
+        path, database = unquote(parts["path"]), _database(query.get("db", ""))
+        return replace(common, path=path, database=database)
 
-    def _with_places(self, parts: SplitResult, places: str, sentinel: bool) -> Self:
-        port = SENTINEL_PORT if sentinel else PORT
-        found = tuple(_place(place, port) for place in places.split(","))
-        service, rest = "", parts.path.removeprefix("/")
-        if sentinel:
-            service, _, rest = rest.partition("/")
+    def _with_places(self, parts: re.Match[str]) -> Self:
+        port = SENTINEL_PORT if parts["sentinel"] else PORT
+        places = tuple(_place(place, port) for place in parts["places"].split(","))
+        service, database = "", parts["path"][1:]
+        if parts["sentinel"]:
+            service, _, database = database.partition("/")
             if not service:
-                raise ValueError(f"which service? Write {parts.scheme}://HOST:PORT/SERVICE")
-        elif len(found) > 1:
+                raise ValueError("which service? Write redis+sentinel://HOST:PORT/SERVICE")
+        elif len(places) > 1:
             raise ValueError("more than one host, which only +sentinel:// may have")
         if self.tls:
-            self.tls_for(found[0][0])
-        return replace(self, places=found, service=unquote(service), database=_database(rest))
+            self.tls_for(places[0][0])
+        return replace(self, places=places, service=unquote(service), database=_database(database))
 
     def with_credentials(self, text: str) -> Self:
         """Return the same with what a file or the environment says: PASSWORD or USER:PASSWORD."""
@@ -121,11 +121,8 @@ class EngineAddress:
         return f"{self.service} of the Sentinels {places}" if self.service else places
 
 
-def _query(parts: SplitResult, *known: str) -> dict[str, str]:
-    try:
-        found = parse_qs(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
-    except ValueError:
-        found = {parts.query: []}
+def _query(text: str, *known: str) -> dict[str, str]:
+    found = parse_qs(text, keep_blank_values=True)
     for name, values in found.items():
         if name not in known or len(values) != 1 or not values[0]:
             raise ValueError(f"what does ?{name} mean there?")

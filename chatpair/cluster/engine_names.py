@@ -48,7 +48,6 @@ class EngineNames:
         self._releases: dict[str, None] = {}  # also of what may be ours for all we know
         self._sent: dict[str, _Claim] | None = None  # in the batch under way
         self._releasing: list[str] = []  # in that too
-        self._unwanted: set[str] = set()  # of those, whose claimant is gone
         self._tidy: Stay | None = None  # as what nothing is ours but the names of users here
 
     # The lease tells:
@@ -73,7 +72,6 @@ class EngineNames:
 
     def forget(self) -> None:
         """Own no name any more: the node is to join as another, and all it had will be swept."""
-        self._unwanted.update(self._sent or ())
         self.closed()
         self._releases.clear()
 
@@ -110,9 +108,6 @@ class EngineNames:
         """Let a name be free, as soon as the engine can be told."""
         key = name.key
         claim = self._claims.pop(key, None)
-        if claim is None and key in (self._sent or ()):
-            self._unwanted.add(key)
-            return
         self._releases[key] = None
         if claim is not None:
             claim.fire("yours" if claim.mode == "again" else "later")
@@ -177,25 +172,23 @@ class EngineNames:
     def _done(self, reply: Any, stay: Stay) -> None:
         sent, self._sent = self._sent or {}, None
         releases, self._releasing = self._releasing, []
-        unwanted, self._unwanted = self._unwanted, set()
         is_done = reply[0] == b"MEMBER"
+        is_same = self._stay is None or self._stay.inc == stay.inc
         outcomes: list[Claimed] = ["later"] * len(sent)
         if is_done:
             outcomes = [each.decode() for each in reply[1:]]
         uncertain = [] if is_done else releases
         answers: list[tuple[_Claim, Claimed]] = []
         for (key, claim), outcome in zip(sent.items(), outcomes, strict=True):
-            is_again = claim.mode == "again"
-            if key in unwanted:
+            if key in self._releases or key in self._claims:  # the claimant is gone
+                outcome = "yours" if claim.mode == "again" else "later"
+            elif outcome == "later" and claim.mode == "new":
                 uncertain.append(key)
-                answers.append((claim, "yours" if is_again else "later"))
-            elif outcome == "later" and is_again and self._stay is not None:
+            elif outcome == "later" and is_same and self._stay is not None:
                 self._claims[key] = claim  # at the next `opened`
-            else:
-                if outcome == "later" and not is_again:
-                    uncertain.append(key)
-                answers.append((claim, outcome))
-        if self._stay is None or self._stay.inc == stay.inc:
+                continue
+            answers.append((claim, outcome))
+        if is_same:
             self._releases.update((key, None) for key in uncertain if key not in self._claims)
         for claim, outcome in answers:
             claim.fire(outcome)

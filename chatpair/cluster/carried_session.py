@@ -24,9 +24,8 @@ class CarriedSession(Session):
     def __init__(self, connection: Any, way: Way) -> None:
         """Take the place of a connection's session."""
         super().__init__(connection)
-        self._way = way
+        self.way = way
         self._before: Session = connection.session
-        self._on_way = 0  # bytes that the other node has not read
         self._last = b""  # of the input
         self._part = b""  # of what is to be told, until the rest comes
         self._untold = 0  # bytes that the kernel has not taken
@@ -39,17 +38,11 @@ class CarriedSession(Session):
     def data_received(self, data: bytes) -> None:
         """Send on what the client has sent, lines or not."""
         data = data.replace(INTERRUPT + b"\n", _INTERRUPT_PROCESS)
-        self._on_way += len(data)
-        self._way.carry(data, whole=False)
+        self.way.carry(data, whole=False)
         self.connection.check_flow()
 
     def must_wait(self) -> bool:
-        return self._on_way >= WINDOW or self._way.full
-
-    def taken(self, count: int) -> None:
-        """Note that the other node has read so many bytes more."""
-        self._on_way -= count
-        self.room_changed()
+        return self.way.on_way >= WINDOW or self.way.full
 
     def room_changed(self) -> None:
         self.connection.check_flow()
@@ -66,7 +59,7 @@ class CarriedSession(Session):
     def all_said(self) -> None:
         """Let the other node decide whether the client stays."""
         was_cut = getattr(self.connection.transport, "input_was_cut", False)
-        self._way.end("cut" if was_cut else "said all")
+        self.way.end("cut" if was_cut else "said all")
         self.connection.outgoing.look_out().input_ended()
 
     def handle_rest(self) -> None:
@@ -87,7 +80,7 @@ class CarriedSession(Session):
     def handed(self) -> None:
         """Tell the other node that the kernel has all."""
         count, self._untold = self._untold, 0
-        self._way.take(count)
+        self.way.take(count)
 
     def render(self, event: AnyEvent) -> bytes:
         return self._before.render(event)
@@ -96,7 +89,7 @@ class CarriedSession(Session):
 
     def ended(self, how: frames.End) -> None:
         """Close, as the other node has closed its end."""
-        self._way.forget()
+        self.way.forget()
         if how == "lost":
             self.connection.abort()
         else:
@@ -104,12 +97,12 @@ class CarriedSession(Session):
 
     def node_gone(self) -> None:
         """Say that the other node is no more, and close."""
-        self._way.forget()
+        self.way.forget()
         self.connection.tell(_GONE)
         self.connection.end("node is gone")
 
     def stop(self, reason: str) -> None:
         """Tell the other node that the client is gone."""
         super().stop(reason)
-        if self._way.forget():
-            self._way.end("closed" if reason == "closed" else "lost")
+        if self.way.forget():
+            self.way.end("closed" if reason == "closed" else "lost")

@@ -73,14 +73,11 @@ class EngineMesh:
     def members(self) -> frozenset[str]:
         return self.lease.members.alive
 
-    def locate(self, key: str) -> "Deferred[str | None]":
-        """Fire with the inc of the node that has the name of a key; fails with NotReady.
+    async def locate(self, key: str) -> str | None:
+        """Return the inc of the node that has the name of a key; raises NotReady.
 
         If that node is so new that it was not one of the members, it is now.
         """
-        return Deferred.fromCoroutine(self._locate(key))
-
-    async def _locate(self, key: str) -> str | None:
         if not self.ready:
             raise NotReady
         inc = await self._names.locate(key)

@@ -38,13 +38,12 @@ class FarTransport:
     ) -> None:
         """Take what the other node told, and a ChatProtocol."""
         self._clock = clock
-        self._way = way
+        self.way = way
         self._host = opened.host
         self._protocol = protocol
         self.bufferSize = WINDOW
         self._producer: Any = None
         self._producer_waits = False
-        self._on_way = 0  # bytes that the kernel there has not taken
         self._reading = True
         self._unread = b""
         self._input_ended = False
@@ -56,11 +55,10 @@ class FarTransport:
     def write(self, data: bytes) -> None:
         """Send whole lines to the client."""
         if not (self.disconnecting or self.disconnected):
-            self._way.carry(data, whole=True)
-            self._on_way += len(data)
-            if self._on_way > self.bufferSize:
+            self.way.carry(data, whole=True)
+            if self.way.on_way > self.bufferSize:
                 self._fill()
-            if self._way.full:  # what is told while it writes is about this write alone
+            if self.way.full:  # what is told while it writes is about this write alone
                 self._clock.callLater(0, self.room_changed)
 
     def writeSequence(self, data: Any) -> None:
@@ -100,7 +98,7 @@ class FarTransport:
     def _close(self, how: frames.End, why: Exception) -> None:
         if not (self.disconnecting or self.disconnected):
             self.disconnecting = True
-            self._way.end(how)
+            self.way.end(how)
             self._clock.callLater(0, self._lose, why)
 
     # What the other node tells
@@ -116,7 +114,7 @@ class FarTransport:
         data, self._unread = self._unread, b""
         if data:
             self._call(self._protocol.dataReceived, data)
-            self._way.take(len(data))
+            self.way.take(len(data))
         if self._input_ended and self._reading and not self.disconnected:
             self._input_ended = False
             self._call(self._protocol.readConnectionLost)
@@ -128,16 +126,11 @@ class FarTransport:
             _log.failure("A protocol failed")
             self.abortConnection()
 
-    def taken(self, count: int) -> None:
-        """Note that the kernel there has taken so many bytes more."""
-        self._on_way -= count
-        self.room_changed()
-
     def room_changed(self) -> None:
-        """Let who writes wait, or go on, as there is room on the way or not."""
-        if self._way.full:
+        """Let who writes wait, or go on, as there is room on the way or not, and all is taken."""
+        if self.way.full:
             self._fill()
-        elif self._producer_waits and self._producer is not None and not self._on_way:
+        elif self._producer_waits and self._producer is not None and not self.way.on_way:
             self._producer_waits = False
             self._producer.resumeProducing()
 
@@ -171,5 +164,5 @@ class FarTransport:
                 self._call(self._protocol.dataReceived, self._unread)
             self.disconnected = True
             self._producer = None
-            self._way.forget()
+            self.way.forget()
             self._call(self._protocol.connectionLost, Failure(why))

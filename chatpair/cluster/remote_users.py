@@ -59,7 +59,7 @@ class RemoteInbox(Inbox):
             case messages.Unanswered():
                 self._send(frames.Answered(self.uid, self.ring_call, event))
             case messages.Message() if receipt is not None:
-                self._home.expect(self.inc, self._peer_uid, receipt)
+                self._home.unsettled[self.inc][self._peer_uid, receipt.say] = receipt
                 self._send(frames.Told(self.uid, self._peer_uid, event, receipt.say))
             case messages.Message() | messages.Left() | messages.Held() | messages.Back():
                 self._send(frames.Told(self.uid, self._peer_uid, event))
@@ -124,8 +124,10 @@ class RemoteUsers:
         self._by_node: defaultdict[str, WeakValueDictionary[int, User]]
         self._by_node = defaultdict(WeakValueDictionary)
         self._inboxes: WeakKeyDictionary[User, RemoteInbox] = WeakKeyDictionary()
-        # What was said to users of other nodes, by the speaker's uid and number.
-        self._open: defaultdict[str, dict[tuple[int, int], Receipt]] = defaultdict(dict)
+        self.unsettled: defaultdict[str, dict[tuple[int, int], Receipt]] = defaultdict(dict)
+        """What users of a node have not settled yet, by the speaker's uid and number of it."""
+        self.here = self._by_uid.get
+        """Returns the user here of a number, also one who is gone, or None."""
 
     # Who is who
 
@@ -136,10 +138,6 @@ class RemoteUsers:
             uid = self._uid_of[user] = next(self._uids)
             self._by_uid[uid] = user
         return uid
-
-    def here(self, uid: int) -> User | None:
-        """Return the user here of a number, or one who is gone."""
-        return self._by_uid.get(uid)
 
     def there(self, inc: str, uid: int) -> User | None:
         """Return the user of another node by the number there, if anything here refers to it."""
@@ -163,10 +161,6 @@ class RemoteUsers:
         """Return with whom a user of another node talks here."""
         user = self.there(inbox.inc, inbox.uid)
         return self._exchange.pairs.peer_of(user) if user is not None else None
-
-    def expect(self, inc: str, uid: int, receipt: Receipt) -> None:
-        """Keep the receipt of what a user here said until the other's node settles it."""
-        self._open[inc][uid, receipt.say] = receipt
 
     # What they tell
 
@@ -217,7 +211,7 @@ class RemoteUsers:
 
     def settled(self, inc: str, frame: frames.Settled) -> None:
         """Tell a user what became of some of what it said."""
-        receipts = [self._open[inc].pop((frame.to, say), None) for say in frame.says]
+        receipts = [self.unsettled[inc].pop((frame.to, say), None) for say in frame.says]
         known = [receipt for receipt in receipts if receipt is not None]
         self._exchange.receipts.settle(known, frame.outcome, frame.why)
 
@@ -252,7 +246,7 @@ class RemoteUsers:
 
     def forget_node(self, inc: str) -> None:
         """End all that users here have with those of a node that is dead."""
-        self._exchange.receipts.settle(self._open.pop(inc, {}).values(), "failed", "lost")
+        self._exchange.receipts.settle(self.unsettled.pop(inc, {}).values(), "failed", "lost")
         for user in list(self._by_node[inc].values()):
             self._exchange.calls.went(user)
             self.end_pair(user, "lost")

@@ -55,7 +55,8 @@ class Tunnels:
                 case frames.TunnelData(_, data, more):
                     end.came(data, more=more)
                 case frames.TunnelTaken(_, count):
-                    end.taken(count)
+                    end.way.on_way -= count
+                    end.room_changed()
                 case frames.TunnelEnded(_, how):
                     end.ended(how)
 

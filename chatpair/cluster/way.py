@@ -1,6 +1,7 @@
 """The way to the other end of a tunnel, as both ends have one."""
 
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from chatpair.cluster import frames
 
@@ -18,7 +19,8 @@ class Mesh(Protocol):
     def is_full(self, inc: str) -> bool: ...
 
 
-class Way(NamedTuple):
+@dataclass(slots=True, eq=False, repr=False)
+class Way:
     """Leads to a node, whose number of the tunnel is the negative of the one here."""
 
     mesh: Mesh
@@ -26,9 +28,12 @@ class Way(NamedTuple):
     number: int
     ends: dict[tuple[str, int], Any]
     """All ends here of tunnels, by node and number."""
+    on_way: int = 0
+    """Bytes that the other end has not read, or the kernel there not taken."""
 
     def carry(self, data: bytes, *, whole: bool) -> None:
         """Send bytes, which are to be told together if they are whole lines."""
+        self.on_way += len(data)
         for at in range(0, len(data), PIECE):
             more = whole and at + PIECE < len(data)
             frame = frames.TunnelData(-self.number, data[at : at + PIECE], more)

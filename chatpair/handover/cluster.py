@@ -77,7 +77,7 @@ class OtherNodes(Others):
             rings={here[one]: call for one, call in calls._last_rings.items() if one in here},
             open=[
                 (inc, uid, say, receipts.numbers_of([receipt])[0])
-                for inc, some in users._open.items()
+                for inc, some in users.unsettled.items()
                 for (uid, say), receipt in some.items()
             ],
             listings=sorted(questions.listings),
@@ -90,19 +90,17 @@ class OtherNodes(Others):
         """Return what there is of a session, if the user is at another node."""
         if not isinstance(session, CarriedSession):
             return None
-        way, counting = session._way, session._before.counting
+        way, counting = session.way, session._before.counting
         if way.ends.get((way.inc, way.number)) is not session:  # it is about to close
             return None
-        return snapshot.CarriedSession.of(
-            session, inc=way.inc, number=way.number, counting=counting
-        )
+        return snapshot.CarriedSession.of(session, counting=counting, **_of_way(way))
 
     def transport(self, far: Any) -> snapshot.FarTransport | None:
         """Return what there is of a transport, if the client is at another node."""
         if not isinstance(far, FarTransport) or far.disconnecting or far.disconnected:
             return None
-        way, is_private = far._way, ISSLTransport.providedBy(far)
-        return snapshot.FarTransport.of(far, inc=way.inc, number=way.number, is_private=is_private)
+        way, is_private = far.way, ISSLTransport.providedBy(far)
+        return snapshot.FarTransport.of(far, is_private=is_private, **_of_way(way))
 
     # What is restored
 
@@ -133,7 +131,7 @@ class OtherNodes(Others):
         for key, uid in node.uids.items():
             users._uid_of[people[key]], users._by_uid[uid] = uid, people[key]
         for inc, uid, say, receipt in node.open:
-            users._open[inc][uid, say] = receipts[receipt]
+            users.unsettled[inc][uid, say] = receipts[receipt]
         due = {}
         for part in node.calls:
             caller = people[part.caller]
@@ -156,7 +154,7 @@ class OtherNodes(Others):
             protocol.session = JsonSession(protocol)
         session = CarriedSession(protocol, self._way(part))
         self._directory.tunnels._ends[part.inc, part.number] = session
-        part.copy_to(session, "inc", "number", "counting")
+        part.copy_to(session, "inc", "number", "counting", "on_way")
 
     def restore_transport(
         self, part: snapshot.FarTransport, protocol: ChatProtocol, output: bytes
@@ -165,14 +163,15 @@ class OtherNodes(Others):
         opened = frames.TunnelOpened(part.number, part.host, part.is_private, is_json=False)
         far = FarTransport(self._exchange.clock, self._way(part), opened, protocol)
         self._directory.tunnels._ends[part.inc, part.number] = far
-        far._on_way, far._producer_waits = part.on_way, part.producer_waits or bool(output)
+        far._producer_waits = part.producer_waits or bool(output)
         far._unread, far._reading = part.unread, False
         far._input_ended, far.input_was_cut = part.input_ended, part.input_was_cut
         far.write(output)
         return far
 
     def _way(self, part: snapshot.CarriedSession | snapshot.FarTransport) -> Way:
-        return Way(self._directory._mesh, part.inc, part.number, self._directory.tunnels._ends)
+        mesh, ends = self._directory._mesh, self._directory.tunnels._ends
+        return Way(mesh, part.inc, part.number, ends, part.on_way)
 
     # When it goes on
 
@@ -194,6 +193,10 @@ class OtherNodes(Others):
         """Be no node any more, as another process is it."""
         if self._mesh is not None:
             self._mesh.let_go()
+
+
+def _of_way(way: Way) -> dict[str, Any]:
+    return {"inc": way.inc, "number": way.number, "on_way": way.on_way}
 
 
 def _user(one: User, inbox: RemoteInbox) -> snapshot.RemoteUser:

@@ -219,7 +219,7 @@ class ClusterModel(RuleBasedStateMachine):
                 assert ear.statuses[-1].id == len(ear.says)
             self.check_statuses(ear)
         for node in self.network.nodes.values():
-            assert not any(node.directory.users._open.values())
+            assert not any(node.directory.users.unsettled.values())
 
     def check_statuses(self, ear: Ear) -> None:
         """What was handed or confirmed was heard, if whoever heard it is still here."""

@@ -214,7 +214,7 @@ class Node(Exchange):
         """Tell whether nothing is kept of what was between this node and others."""
         directory, calls = self.directory, self.directory.calls
         kept = directory.tunnels._ends, directory.questions._asked, calls._pending
-        return not any((*kept, *directory.users._open.values(), self.factory.visitors))
+        return not any((*kept, *directory.users.unsettled.values(), self.factory.visitors))
 
 
 class Network:

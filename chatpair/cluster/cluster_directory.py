@@ -69,7 +69,7 @@ class ClusterDirectory:
             frames.Settled: users.settled,
             frames.Ask: questions.asked,
             frames.Answer: questions.answered,
-            frames.WrongKey: questions.key_was_wrong,
+            frames.WrongKey: lambda _, key: exchange.held.key_was_wrong(key.host, counting=False),
             frames.Garbled: self._garbled,
             frames.NotUnderstood: self._not_understood,
             frames.Version: self._version_told,

@@ -1,6 +1,7 @@
 """Which other nodes are alive, as far as this one has heard."""
 
 import re
+from collections import deque
 from collections.abc import Mapping
 
 from chatpair.cluster.mesh import node_of
@@ -22,7 +23,7 @@ class Members:
         self._gap = gap
         self._seen: dict[str, tuple[str, float]] = {}  # its value, since when it is that
         self._last = 0.0
-        self._gone: dict[str, None] = {}
+        self._gone: deque[str] = deque(maxlen=MAX_GONE)
         self.alive: frozenset[str] = frozenset()
         self.risen: frozenset[str] = frozenset()
         """Who is in the engine's data though it has died here: those data were lost for a while.
@@ -69,16 +70,13 @@ class Members:
             inc: seen if (seen := self._seen.get(inc)) and seen[0] == value else (value, now)
             for inc, value in others.items()
         }
-        self.risen = frozenset(others.keys() & self._gone.keys())
+        self.risen = frozenset(others.keys() & self._gone)
         # What is no inc at all is never alive, and dead like any other after its time.
         alive = {inc for inc in others if _INC.fullmatch(inc)} - self.risen
         if settling:
             ids = {node_of(inc) for inc in values}
             alive |= {inc for inc in self.alive if node_of(inc) not in ids}
-        for inc in self.alive - alive:
-            self._gone[inc] = None
-        while len(self._gone) > MAX_GONE:
-            del self._gone[next(iter(self._gone))]
+        self._gone.extend(self.alive - alive)
         changed = alive != self.alive
         self.alive = frozenset(alive)
         return changed

@@ -214,10 +214,6 @@ class Questions:
         except keys.TooManyTries:
             return None
 
-    def key_was_wrong(self, inc: str, frame: frames.WrongKey) -> None:
-        """Count a key that is nobody's at any node."""
-        self._exchange.held.key_was_wrong(frame.host, counting=False)
-
     def host_of(self, name: Name) -> Deferred[str | None]:
         return Deferred.fromCoroutine(self._host_of(name))
 

@@ -252,7 +252,8 @@ def restore_lease(lease: Lease, part: snapshot.Lease, here: Container[str]) -> N
         lease._stay = Stay(part.me, part.join, part.epoch)
     lease._owner = lease._stay if part.owns else None
     lease._settling_since = part.settling_since
-    members.alive, members._gone = frozenset(part.alive), dict.fromkeys(part.gone)
+    members.alive = frozenset(part.alive)
+    members._gone.extend(part.gone)
     validity.is_cut_off = part.is_cut_off
     if part.until is not None:
         validity._until = part.until

@@ -14,15 +14,12 @@ OTHERWISE = {
     "test_a_text_is_told_whole_when_its_listener_leaves",
     "test_json_of_one_node",
     "test_many_wrong_keys_of_one_host",
-    "test_nothing_rings_when_the_server_stops",
     "test_what_a_wrapped_transport_has_is_not_handed",
     "test_where_names_are_owned_hosts_do_not_count",
-    "test_who_has_set_nothing_costs_nothing",
     # It takes seconds, and nothing of it is between nodes.
     "test_many_held_users_cost_one_timer",
     # They look before the next turn.
     "test_a_text_of_many_lines_is_told_as_the_kernel_takes_them_and_others_have_turns",
-    "test_the_speaker_reads_on_when_the_full_peer_is_gone",
 }
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatpair.exchange.names import parse
-from tests.support.cluster_exchange import Network, Node
+from tests.support.cluster_exchange import Network
 from tests.support.exchange import Party
 from tests.support.transcript import play, scenes
 
@@ -140,61 +140,42 @@ Acknowledgements and pings do not wait.
     an answer comes
         alice < error(of=to, code=unknown, text=The user nobody does not exist.)
         alice < who(names=[{"name": "alice", "paired": false}], more=0)
+Whoever is lost while its name is claimed never had it.
+    answers are late
+    newcomer connects
+    newcomer: newcomer | newcomer | hello
+    newcomer is lost
+    an answer comes
+The limit of the unnamed counts only while they are asked.
+    another node has bob
+    answers are late
+    newcomer connects
+    29 seconds pass
+    newcomer: bob
+    100 seconds pass
+    an answer comes ; newcomer < Reuse
+    29 seconds pass
+    1 second passes ; newcomer < No name came within 30 seconds. | (closed)
+The server stops while a name is claimed.
+    answers are late
+    newcomer connects
+    newcomer: newcomer
+    the server stops ; newcomer < The server is stopping. | (closed)
+    an answer comes
 """
-
-
-def late(**options: Any) -> tuple[Node, Network]:
-    """Return a node that hears of names from an engine that answers late, and its network."""
-    network = Network("a", **options)
-    network.engine_held = True
-    return network.node("a"), network
 
 
 @scenes(SCENES)
 def test_late_answers(scene: str) -> None:
-    node, network = late()
-    network.engine_held = False
+    network = Network("a")
+    node = network.node("a")
     play(
         node,
         scene,
         answers_are_late=lambda: setattr(network, "engine_held", True),
         an_answer_comes=network.answer,
+        another_node_has_bob=lambda: network.names.add(parse("bob")),
     )
-
-
-def test_a_connection_that_is_lost_while_its_name_is_claimed_never_had_it() -> None:
-    node, network = late()
-    alice = node.connect()
-    alice.says("alice", "alice", "hello")
-    alice.drops()
     network.settle()
-    assert not network.owners
-    assert not node.factory.users
-    assert not node.factory.visitors
-
-
-def test_the_limit_of_the_unnamed_counts_only_while_they_are_asked() -> None:
-    node, network = late(name_time=30)
-    network.names.add(parse("alice"))
-    alice = node.connect()
-    node.clock.advance(29)
-    alice.says("alice")
-    node.clock.advance(100)
-    assert not alice.closed
-    network.answer()
-    assert alice.heard() == ["Reuse"]
-    node.clock.advance(29)
-    assert not alice.closed
-    node.clock.advance(1)
-    assert alice.heard() == ["No name came within 30 seconds."]
-    assert alice.closed
-
-
-def test_the_server_stops_while_a_name_is_claimed() -> None:
-    node, network = late()
-    alice = node.connect()
-    alice.says("alice")
-    node.factory.stop()
-    assert alice.heard() == ["The server is stopping."]
-    network.settle()
-    assert not network.owners
+    assert "newcomer" not in network.owners  # who is gone before that name is theirs
+    assert node.waits_for_nothing()

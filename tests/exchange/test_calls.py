@@ -111,6 +111,13 @@ Who comes back too late reads that the ringing is over.
     30 seconds pass ; carol < alice does not answer.
     alice comes back as again, having seen 2
         again < resumed(name=alice, peer=null, got=0) | ringing(name=carol) | tried(name=carol)
+Who does not come back does not answer.
+    alice enters in JSON
+    alice: ring(on=true) -> ring(on=true)
+    alice is lost
+    40 seconds pass
+    carol: To:alice -> alice's line is ringing.
+    20 seconds pass ; carol < alice does not answer.
 A new owner of a name has set nothing.
     alice enters
     alice: /dnd | /ring | /block carol
@@ -149,39 +156,3 @@ def test_no_more_callers_ring_than_a_person_reads(exchange: Exchange) -> None:
     assert alice.heard()[1:] == [PAIRED.format("c2")]
     exchange.clock.advance(RING_SECONDS)
     assert callers[0].heard() == callers[-1].heard() == [UNANSWERED]
-
-
-def test_nothing_rings_when_the_server_stops(exchange: Exchange) -> None:
-    alice, carol = exchange.enter("alice"), exchange.enter("carol")
-    alice.says("/ring on")
-    carol.says("To:alice")
-    exchange.factory.stop()
-    exchange.clock.advance(RING_SECONDS)
-    assert [party.heard()[1:] for party in (alice, carol)] == [
-        [CALLING.format("carol", "carol"), "The server is stopping."],
-        ["The server is stopping."],
-    ]
-
-
-def test_who_does_not_come_back_does_not_answer() -> None:
-    exchange = Exchange(hold=5)
-    alice, carol = exchange.enter_json("alice"), exchange.enter("carol")
-    alice.does("ring", on=True)
-    carol.says("To:alice")
-    alice.drops()
-    exchange.clock.advance(5)
-    assert carol.heard() == [RINGING, UNANSWERED]
-
-
-def test_who_has_set_nothing_costs_nothing(exchange: Exchange) -> None:
-    alice, carol = exchange.enter("alice"), exchange.enter("carol")
-    alice.says("/ring on")
-    carol.says("To:alice")
-    exchange.enter("bob")
-    factory = exchange.factory
-    assert len(factory.ringing) == 1
-    carol.says("/block bob")
-    alice.drops()
-    carol.drops()
-    assert not factory.ringing
-    assert not list(factory.ringing._waiting)

@@ -13,9 +13,9 @@ from chatpair.exchange import limits
 from chatpair.exchange.directory import Claimed
 from chatpair.exchange.limits import HostLimit, host_of, is_stranger
 from tests.support.exchange import Exchange, Party
+from tests.support.transcript import play, scenes
 
 STRANGER = "192.0.2.7"  # of RFC 5737, like the others here
-TOO_OFTEN = "You are connecting too often; try again in a minute."
 TOO_MANY_NAMES = "You are taking names too often; try again in a minute."
 
 
@@ -102,47 +102,50 @@ def test_nobody_has_more_than_the_limit_from_the_first_time_on(
 # What a stranger is told
 
 
-def test_who_connects_too_often_is_told_so() -> None:
-    exchange = Exchange(max_connects_per_minute=2)
-    first, second, third = (exchange.connect(STRANGER) for _ in range(3))
-    assert [party.closed for party in (first, second, third)] == [False, False, True]
-    assert third.heard() == [TOO_OFTEN]
-    assert not exchange.connect("192.0.2.8").closed
-    for party in (first, second, third):
-        party.drops()
-    assert exchange.connect(STRANGER).heard() == [TOO_OFTEN]
-    exchange.clock.advance(60)
-    assert not exchange.connect(STRANGER).closed
+SCENES = """
+Who connects too often is told so.
+    one, two, three, four connect from 192.0.2.7
+    last connects from 192.0.2.7
+        last < You are connecting too often; try again in a minute. | (closed)
+    other connects from 192.0.2.8
+    one is lost
+    two is lost
+    three is lost
+    four is lost
+    last connects from 192.0.2.7
+        last < You are connecting too often; try again in a minute. | (closed)
+    60 seconds pass ; other < No name came within 30 seconds. | (closed)
+    last connects from 192.0.2.7
+This machine may connect as often as it likes, and take any name.
+    alice, bob, carol, dave, erin enter from 127.0.0.1
+Who takes too many names is told so and may try later.
+    alice, bob enter from 192.0.2.7
+    carol connects in JSON from 192.0.2.7
+    carol: name(name=carol)
+        carol < error(of=name, code=try-later, text=[too many names])
+    carol: name(name=carol)
+        carol < error(of=name, code=try-later, text=[too many names])
+    dave connects from 192.0.2.7
+    dave: dave -> You are taking names too often; try again in a minute.
+    60 seconds pass ; dave < No name came within 30 seconds. | (closed)
+    carol: name(name=carol) -> named(name=carol, key=[key])
+A name that is refused does not count.
+    alice enters from 192.0.2.7
+    bob connects from 192.0.2.7
+    bob: alice | OK | alice -> Reuse | Bad name: that word is the server's own | Reuse
+    bob: bob -> OK
+"""
 
 
-def test_this_machine_may_connect_as_often_as_it_likes() -> None:
-    exchange = Exchange(max_connects_per_minute=1, max_names_per_minute=1)
-    for number in range(5):
-        party = exchange.connect("127.0.0.1")
-        party.says(f"u{number}")
-        assert party.heard() == ["OK"]
+@scenes(SCENES.replace("[too many names]", TOO_MANY_NAMES))
+def test_what_a_stranger_is_told(scene: str) -> None:
+    play(Exchange(max_connects_per_minute=4, max_names_per_minute=2), scene)
 
 
 def named(exchange: Exchange, name: str) -> Party:
     party = exchange.connect(STRANGER)
     party.says(name)
     return party
-
-
-def test_who_takes_too_many_names_is_told_so_and_may_try_later() -> None:
-    exchange = Exchange(max_names_per_minute=2)
-    for name in ("alice", "bob"):
-        assert named(exchange, name).heard() == ["OK"]
-    carol = exchange.connect_json(STRANGER)
-    for _ in range(2):
-        carol.does("name", name="carol")
-        error = {"event": "error", "of": "name", "code": "try-later", "text": TOO_MANY_NAMES}
-        assert carol.events() == [error]
-    assert not carol.closed
-    assert named(exchange, "dave").heard() == [TOO_MANY_NAMES]
-    exchange.clock.advance(60)
-    carol.does("name", name="carol")
-    assert carol.events()[0]["event"] == "named"
 
 
 def test_who_shows_a_key_of_a_line_that_is_gone_has_an_old_name() -> None:
@@ -184,17 +187,6 @@ def test_a_name_is_free_again_when_it_can_not_be_claimed(
         assert alice.heard() == ["The switchboard is not ready."]
     alice.says("alice")
     assert alice.heard() == ["OK"]
-
-
-def test_a_name_that_is_refused_does_not_count() -> None:
-    exchange = Exchange(max_names_per_minute=2)
-    party = named(exchange, "alice")
-    other = exchange.connect(STRANGER)
-    for name in ("alice", "OK", "alice", "x" * 33):
-        other.says(name)
-    assert len(other.heard()) == 4
-    other.says("bob")
-    assert (party.heard(), other.heard()) == (["OK"], ["OK"])
 
 
 def test_each_refusal_is_counted_in_the_log() -> None:

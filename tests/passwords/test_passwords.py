@@ -174,6 +174,24 @@ A checker that never answers.
     alice connects from 127.0.0.1
     alice: alice | secret -> Password:
     60 seconds pass ; alice < There are too many passwords to check. Try later.
+Who tries again at once is the newest.
+    older connects in JSON from 127.0.0.1
+    newer connects from 127.0.0.1
+    newer: alice | wrong -> Password:
+    the password is wrong ; newer < Wrong password.
+    older: name(name=alice, password=one) | name(name=alice, password=secret)
+    older ends the input
+    newer: alice | two -> Password: | There are too many passwords to check. Try later.
+        older < error(of=name, code=try-later, text=There are too many passwords to check. Try
+            later.)
+    1 second passes
+    the password is right ; older < named(name=alice, key=[key]) | (closed)
+A connection that is lost meanwhile.
+    alice connects from 127.0.0.1
+    alice: alice | secret | /quit | To:bob -> Password:
+    alice is lost
+  * the password is right
+  * the password is wrong
 JSON commands after it wait in order.
     alice connects in JSON from 127.0.0.1
     alice: name(name=alice, password=secret)
@@ -202,6 +220,9 @@ def test_while_it_is_checked(scene: str) -> None:
         the_password_is_right=lambda: checker.answers(True),
         the_password_is_wrong=lambda: checker.answers(False),
     )
+    assert not exchange.factory.visitors
+    assert not list(exchange.factory.visitors.unnamed)
+    assert exchange.accounts._waiting == {}
 
 
 @pytest.mark.parametrize("line", ["Quit", "/quit", "Mode:json", "To:bob", "Back:x", "", "bob"])
@@ -229,19 +250,6 @@ def test_who_had_the_name_before_keeps_it() -> None:
     bob = exchange.enter("carol")
     bob.says("To:alice")
     assert alice.heard() == [PAIRED.format("carol")]
-
-
-@pytest.mark.parametrize("right", [True, False])
-def test_a_connection_that_is_lost_meanwhile(right: bool) -> None:
-    exchange, checker = slow("alice")
-    alice = exchange.local()
-    alice.says("alice", "secret", "/quit", "To:bob")
-    alice.drops()
-    checker.answers(right)
-    exchange.clock.advance(0)
-    assert not exchange.factory.users
-    assert not exchange.factory.visitors
-    assert not list(exchange.factory.visitors.unnamed)
 
 
 # What is private

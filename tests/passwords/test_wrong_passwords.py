@@ -74,20 +74,6 @@ def test_who_guesses_from_many_connections_is_no_faster() -> None:
     assert alice.heard() == ["Password:", "OK"]
 
 
-def test_who_tries_again_at_once_is_the_newest() -> None:
-    exchange = Guarded(known(alice="secret"))
-    fails(exchange, exchange.local())
-    older, newer = exchange.connect_json(LOOPBACK), exchange.local()
-    for password in ("one", "secret"):
-        older.does("name", name="alice", password=password)
-    older.ends_input()
-    newer.says("alice", "two")
-    exchange.clock.advance(1)
-    assert [event["event"] for event in older.events()] == ["error", "named"]
-    assert newer.heard() == ["Password:", *BUSY]
-    assert exchange.accounts._waiting == {}
-
-
 def test_another_spelling_of_the_name_is_no_other_name() -> None:
     exchange = Guarded(known(alice="secret"))
     party = exchange.local()

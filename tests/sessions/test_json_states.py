@@ -249,17 +249,6 @@ def test_much_that_has_not_left_the_server_makes_the_speaker_wait(exchange: Exch
     assert len(bob.heard()) == 1
 
 
-def test_three_lines_that_are_no_objects_close_the_connection(exchange: Exchange) -> None:
-    alice = exchange.enter_json("alice")
-    alice.says("hello", '{"do":"foo"}', "[]", '{"do":"say"}')
-    codes = ["bad-line", "no-such", "bad-line", "bad-line"]
-    assert [event["code"] for event in alice.events()] == codes
-    assert not alice.closed
-    alice.says("")
-    assert [event["code"] for event in alice.events()] == ["bad-line"]
-    assert alice.closed
-
-
 def test_the_mode_may_come_with_what_follows(exchange: Exchange) -> None:
     party = exchange.connect()
     party.sends(b'mode:JSON\r\n{"do":"name","name":"alice"}\r\n{"do":"ping"}\r\n')

@@ -40,36 +40,6 @@ Calls that no person could read are not told.
         bob < carol tried to reach you. | carol tried to reach you.
     1 second passes
     carol: To:bob -> bob is talking with someone else. ; bob < carol tried to reach you.
-Quit in the middle of a segment.
-    alice talks with bob
-    alice sends b'one\ntwo\nQuit\nthree\n' -> Quit | (closed)
-        bob < [now] alice: (one) | [now] alice: (two) | Quit.
-    alice sends b'four\n'
-All in one segment.
-    newcomer connects
-    newcomer sends b'alice\nTo:bob\nhello\nQuit\n'
-        bob < You are chatting with alice. | [now] alice: (hello) | Quit.
-        newcomer < OK | You are chatting with bob. | Quit | (closed)
-No name in time.
-    newcomer connects
-    other connects
-    29 seconds pass
-    newcomer: a b -> Bad name: no space and none of : [ ] ( ) / * , in a name
-    other: alice -> OK
-    1 second passes ; newcomer < No name came within 30 seconds. | (closed)
-Half closed and unpaired.
-    newcomer connects
-    newcomer sends b''
-    newcomer ends the input -> (closed)
-    newcomer hangs up
-    other connects
-    other sends b'al'
-    other ends the input -> OK | (closed)
-    other hangs up
-    third connects
-    third sends b'al\n/who\nhi' -> OK | Here: al
-    third ends the input -> [first call] | (closed)
-    third hangs up
 Quit then end of input.
     alice talks with bob
     alice sends b'Quit\n' -> Quit | (closed) ; bob < Quit.
@@ -93,6 +63,12 @@ A question of one who does not read at the end of input.
     alice takes no more
     alice sends b'/who\n/who\n/who\n/bye\n/who'
     alice ends the input -> You are free. | (closed) ; bob < Quit.
+Nothing rings when the server stops.
+    carol's call rings at alice
+    the server stops
+        alice < The server is stopping. | (closed)
+        carol < The server is stopping. | (closed)
+    30 seconds pass
 A full server.
     early connects
     alice talks with bob

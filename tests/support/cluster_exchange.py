@@ -149,21 +149,6 @@ class NodeParty(Party):
         self.exchange.clock.advance(0)
         return super().heard()
 
-    def ends_input(self) -> None:
-        """Half-close."""
-        super().ends_input()
-        self.exchange.clock.advance(0)
-
-    def fills(self) -> None:
-        """Stop reading, until the transport can take no more."""
-        super().fills()
-        self.exchange.clock.advance(0)
-
-    def drops(self, clean: bool = False) -> None:
-        """Lose the connection."""
-        super().drops(clean)
-        self.exchange.clock.advance(0)
-
 
 class JsonNodeParty(NodeParty, JsonParty):
     """Somebody whose client speaks JSON."""

@@ -77,12 +77,14 @@ class Party:
     def ends_input(self) -> None:
         """Half-close: what nc -N does, and any program that ends."""
         self.protocol.readConnectionLost()
+        self.exchange.clock.advance(0)
 
     def fills(self) -> None:
         """Stop reading, until the transport can take no more."""
         assert self.transport.producer is not None
         self.transport.full = True
         self.transport.producer.pauseProducing()
+        self.exchange.clock.advance(0)
 
     def drains(self) -> None:
         """Read all that was waiting."""
@@ -96,6 +98,7 @@ class Party:
         if not self.lost:
             self.lost = True
             self.protocol.connectionLost(Failure(ConnectionDone() if clean else ConnectionLost()))
+            self.exchange.clock.advance(0)
 
 
 class JsonParty(Party):

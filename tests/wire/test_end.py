@@ -69,6 +69,26 @@ A program may first acknowledge what it was told.
     bob: bye() -> free() ; alice < left(peer=bob, why=bye)
     alice: end() -> pong()
     alice: ack(seq=4) -> quit() | (closed) ; bob < status(id=1, status=confirmed)
+A program that acknowledges nothing is let go in time.
+    bob talks with alice in JSON
+    bob: say(id=1, text=hello) ; alice < message(from=bob, text=hello, time=[time])
+    alice: end() -> pong()
+    30 seconds pass
+    alice: ping() -> pong()
+    29 seconds pass
+    bob: ping() -> pong()
+    2 seconds pass
+        bob < status(id=1, status=failed, why=quit) | left(peer=alice, why=quit)
+        alice < quit() | (closed)
+A program that listens still has to ping.
+    the server has linger=200
+    alice enters in JSON
+    alice talks with bob
+    alice: end() -> pong()
+    89 seconds pass
+    2 seconds pass
+        alice < error(of=null, code=try-later, text=Nothing came for 90 seconds.) | (closed)
+        bob < alice has lost the connection. What you say is kept for a while.
 A program that comes back may speak again.
     alice enters in JSON
     alice talks with bob
@@ -104,30 +124,3 @@ def test_what_still_comes_is_read_and_kept_nowhere(exchange: Exchange) -> None:
         assert not alice.paused
         assert alice.protocol._buffer == b""
     assert alice.heard() == ["Listening."]
-
-
-def test_a_program_that_acknowledges_nothing_is_let_go_in_time(exchange: Exchange) -> None:
-    alice, bob = exchange.enter_json("alice"), exchange.enter_json("bob")
-    bob.does("to", name="alice")
-    bob.say(1, "hello")
-    alice.does("end")
-    bob.events()
-    for _ in range(62):
-        exchange.clock.advance(1)
-        alice.does("ping")
-    assert alice.closed
-    assert bob.uncounted() == [
-        {"event": "status", "id": 1, "status": "failed", "why": "quit"},
-        {"event": "left", "peer": "alice", "why": "quit"},
-    ]
-
-
-def test_a_program_that_listens_still_has_to_ping(exchange: Exchange) -> None:
-    exchange = Exchange(linger=200)
-    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
-    alice.does("to", name="bob")
-    alice.does("end")
-    exchange.clock.pump([1] * 91)
-    assert [event["event"] for event in alice.events()] == ["paired", "pong", "error"]
-    assert alice.closed
-    assert bob.heard()[1:] == ["alice has lost the connection. What you say is kept for a while."]

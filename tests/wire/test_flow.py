@@ -4,7 +4,7 @@ import pytest
 
 from chatpair.exchange.visitors import SILENT_SECONDS
 from chatpair.wire.turns import PORTION
-from tests.support.exchange import NOBODY, PAIRED, Exchange, said, status
+from tests.support.exchange import Exchange, said, status
 from tests.support.transcript import play, scenes
 
 SCENES = r"""
@@ -61,6 +61,20 @@ The end of input of a speaker who waits.
     alice ends the input -> Listening. ; bob < [now] alice: (one) | [now] alice: (last)
     bob takes all
     alice waits
+The speaker reads on when the full peer is gone.
+    alice talks with bob
+    bob takes no more
+    alice: lost
+    bob is lost ; alice < Quit. | [nobody]
+    alice is read
+A new peer is not held up by the old one.
+    alice talks with bob
+    alice takes no more
+    bob waits
+    bob: late
+    alice is lost ; bob < Quit. | [nobody]
+    bob: To:carol | hello -> You are chatting with carol.
+        carol < You are chatting with bob. | [now] bob: (hello)
 A command that waits is obeyed once the pair has ended.
     alice talks with bob
     bob takes no more
@@ -84,30 +98,6 @@ def test_a_peer_that_fills_up_again_pauses_again(exchange: Exchange) -> None:
     assert alice.paused
     bob.drains()
     assert not alice.paused
-
-
-def test_the_speaker_reads_on_when_the_full_peer_is_gone(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    bob.fills()
-    alice.says("lost")
-    bob.drops()
-    assert alice.heard() == ["Quit."]
-    exchange.clock.advance(0)
-    assert alice.heard() == [NOBODY]
-    assert not alice.paused
-
-
-def test_a_new_peer_is_not_held_up_by_the_old_one(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    carol = exchange.enter("carol")
-    alice.fills()
-    assert bob.paused
-    bob.says("late")
-    alice.drops()
-    exchange.clock.advance(0)
-    assert bob.heard() == ["Quit.", NOBODY]
-    bob.says("To:carol", "hello")
-    assert carol.heard() == [PAIRED.format("bob"), said(exchange, "hello", "bob")]
 
 
 def test_what_waited_is_said_though_its_sender_has_vanished(exchange: Exchange) -> None:

@@ -30,8 +30,7 @@ from chatpair.factory import ChatFactory
 from chatpair.handover import passing, store
 from chatpair.handover.others import Others
 from chatpair.handover.ports import Ports
-from chatpair.handover.service import Handover, HandoverDoor
-from chatpair.handover.serving import Serving
+from chatpair.handover.service import Handover, HandoverDoor, Serving
 from chatpair.options import Options, explain, read_motd
 from chatpair.ownership import Ownership
 from chatpair.signals import Signals

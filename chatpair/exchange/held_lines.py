@@ -58,7 +58,7 @@ class HeldLines:
             user.inbox = RecalledInbox(user.inbox, self._clock)
             peer = self._pairs.peer_of(user)
             if peer is not None:
-                peer.inbox.bind()
+                peer.inbox.connection.bind()
         if user.key in ("", _SPOILT):
             user.key = keys.words()
             self._words.add(user.key, user)

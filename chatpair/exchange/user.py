@@ -215,10 +215,6 @@ class Inbox:
         """Let the connection look up the user's peer again."""
         self.connection.pair_changed()
 
-    def bind(self) -> None:
-        """Let the connection look up the peer's inbox again."""
-        self.connection.bind()
-
     def flow_changed(self) -> None:
         """Let the connection ask again whether the peer can take more."""
         self.connection.flow_changed()

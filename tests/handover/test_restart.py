@@ -21,8 +21,7 @@ from benchmarks.servers import free_port
 from chatpair.handover import store
 from chatpair.handover.others import Others
 from chatpair.handover.ports import Ports
-from chatpair.handover.service import Handover
-from chatpair.handover.serving import Serving
+from chatpair.handover.service import Handover, Serving
 from chatpair.handover.snapshot import VERSION, Snapshot
 from tests.support.exchange import Exchange
 from tests.support.forks import BIN

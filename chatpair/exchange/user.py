@@ -113,8 +113,6 @@ class Inbox:
     """Whether the user is at this node, so that what it does counts here."""
     pair = 0
     """How many pairs the user has been in, if the client is told."""
-    is_here = True
-    """Whether the user is at this node, so that what it does counts here."""
     takes_chunks = True
     """Whether to be told many lines as one costs little more than one of them."""
 

@@ -8,14 +8,11 @@ import pytest
 from tests.support.certificates import made, usual
 from tests.support.clients import spins_until
 from tests.support.cluster import Cluster
-from tests.support.cluster_exchange import Network
 from tests.support.engine import Engine
 from tests.support.json_client import JsonLines
 from tests.support.json_people import json_client, resume
 from tests.support.server import WEB, Client, Door, Server
 from tests.support.watching import METRICS, asked, scraped
-
-CALLS_AND_TEXTS = ("called", "failed")
 
 
 @pytest.fixture
@@ -144,24 +141,3 @@ def test_a_cluster_tells_how_it_is(engine: Engine) -> None:
         spins_until(lambda: asked(one, "/health") == (503, "cut off from the engine\n"))
         assert scraped(one)["chatpair_cluster_ready"] == 0
         assert asked(other, "/health") == (200, "ok\n")
-
-
-def test_what_a_user_does_is_counted_at_its_node_alone() -> None:
-    network = Network("a", "b")
-    one, other = network.node("a"), network.node("b")
-    alice, bob, carol = one.enter_json("alice"), other.enter("bob"), other.enter("carol")
-    for party, call in ((alice, '{"do":"to","name":"bob"}'), (carol, "To:alice")):
-        party.says(call)
-        network.settle()
-    network.hold()
-    bob.fills()
-    alice.say(1, "to who reads no more")
-    network.settle()
-    bob.drops()
-    network.settle()
-    totals = (node.factory.activity.totals for node in (one, other))
-    counted = [{key: n[key] for key in n if key[0] in CALLS_AND_TEXTS} for n in totals]
-    assert counted == [
-        {("called", "paired"): 1, ("failed", "lost"): 1},
-        {("called", "busy"): 1},
-    ]

@@ -29,6 +29,7 @@ OTHERWISE = (
     "Who asks who is here all the time",
     "There are no tunnels through tunnels",
     "A call is refused if this node is cut off before",
+    "It is sent once, however often it is asked where the user is",
 )
 """The beginnings of scenes in which a handover changes something."""
 

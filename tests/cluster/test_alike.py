@@ -29,15 +29,17 @@ def exchange() -> Across:
     return Across()
 
 
-for module in (
-    test_blocks,
-    test_calls,
-    test_flow,
-    test_held,
-    test_held_bounds,
-    test_json_states,
-    test_states,
-):
-    for name, test in vars(module).items():
-        if name.startswith("test_") and name not in OTHERWISE:
-            globals()[f"{name}_of_{module.__name__}".replace(".", "_")] = test
+globals().update(
+    (f"{name}_of_{module.__name__}".replace(".", "_"), test)
+    for module in (
+        test_blocks,
+        test_calls,
+        test_flow,
+        test_held,
+        test_held_bounds,
+        test_json_states,
+        test_states,
+    )
+    for name, test in vars(module).items()
+    if name.startswith("test_") and name not in OTHERWISE
+)

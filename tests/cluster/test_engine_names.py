@@ -13,7 +13,7 @@ from chatpair.cluster.engine_names import BATCH
 from chatpair.cluster.mesh import NotReady
 from chatpair.exchange.directory import Claimed
 from chatpair.exchange.names import NameIndex, parse
-from tests.support.cluster_nodes import LEASE, STEP, Store, World
+from tests.support.cluster_nodes import LEASE, STEP, Node, Store, World
 
 pytestmark = pytest.mark.engine
 
@@ -220,48 +220,46 @@ def test_a_claim_that_was_lost_leaves_no_name(world: World, is_done: bool, is_la
 
 @pytest.mark.parametrize("is_sent", [False, True])
 def test_what_was_released_as_the_engine_went_is_free_at_the_return(
-    world: World, is_sent: bool
+    one: Node, other: Node, is_sent: bool
 ) -> None:
-    one, other = world.ready("a", "b")
-    one.enter("bob")
     one.wire.is_slow = True
     if is_sent:
-        one.leave("bob")
+        one.leave("alice")
     one.wire.cut(one.lease)
     if not is_sent:
-        one.leave("bob")
-    assert other.enter("bob") == ["taken"]
+        one.leave("alice")
+    assert other.enter("alice") == ["taken"]
     one.wire.is_slow = False
     one.wire.connect(one.lease)
-    assert other.enter("bob") == ["yours"]
+    assert other.enter("alice") == ["yours"]
 
 
-def test_a_release_that_was_lost_and_is_done_late_takes_nobody_a_name(world: World) -> None:
-    one, other = world.ready("a", "b")
-    one.enter("bob")
+def test_a_release_that_was_lost_and_is_done_late_takes_nobody_a_name(
+    world: World, one: Node, other: Node
+) -> None:
     one.wire.is_slow = True
-    one.leave("bob")
+    one.leave("alice")
     one.wire.cut(one.lease, left=True)
     one.wire.is_slow = False
     one.wire.connect(one.lease)
-    assert one.enter("bob") == ["yours"]
+    assert one.enter("alice") == ["yours"]
     assert len(world.store.limbo) == 1
     for _, script, rest in world.store.limbo:
         assert world.store.do(script, rest) == [b"LATE"]
-    assert other.enter("bob") == ["taken"]
-    one.leave("bob")
-    assert other.enter("bob") == ["yours"]
+    assert other.enter("alice") == ["taken"]
+    one.leave("alice")
+    assert other.enter("alice") == ["yours"]
 
 
-def test_a_name_that_is_claimed_while_its_release_is_under_way_is_kept(world: World) -> None:
-    one, other = world.ready("a", "b")
-    one.enter("bob")
+def test_a_name_that_is_claimed_while_its_release_is_under_way_is_kept(
+    one: Node, other: Node
+) -> None:
     one.wire.is_slow = True
-    one.leave("bob")
-    outcome = one.enter("bob")
+    one.leave("alice")
+    outcome = one.enter("alice")
     one.wire.is_slow_no_more()
     assert outcome == ["yours"]
-    assert other.enter("bob") == ["taken"]
+    assert other.enter("alice") == ["taken"]
 
 
 def test_a_claim_that_is_cancelled_leaves_no_name(world: World) -> None:

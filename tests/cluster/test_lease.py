@@ -28,27 +28,24 @@ def test_an_empty_engine_settles_before_any_name_is_given(world: World) -> None:
     assert second.enter("bob") == ["yours"]
 
 
-def test_an_engine_that_was_unused_for_long_gives_names_at_once(world: World) -> None:
+@pytest.mark.parametrize(
+    ("unused_for", "most"), [(LEASE, 0), (LEASE / 2, LEASE * (SILENCE - 0.5 + INTERVAL))]
+)
+def test_an_engine_that_was_unused_for_a_while_settles_for_the_rest(
+    world: World, unused_for: float, most: float
+) -> None:
     node = Node(world, "a")
     world.nodes.append(node)
-    node.wire.unused_for = LEASE
+    node.wire.unused_for = unused_for
     node.wire.connect(node.lease)
-    assert node.enter("alice") == ["yours"]
-    # But not once it has lost its data.
+    early = node.enter("alice")
+    assert world.wait_until(lambda: early) <= most
+    assert early == ["yours"]
+    # But for as long as ever once it has lost its data.
     world.store.flush()
     world.wait(LEASE * INTERVAL + STEP)
     assert not node.lease.ready
     assert world.wait_until(lambda: node.lease.ready) >= LEASE * (SILENCE - INTERVAL)
-
-
-def test_an_engine_that_was_unused_for_a_while_settles_for_the_rest(world: World) -> None:
-    node = Node(world, "a")
-    world.nodes.append(node)
-    node.wire.unused_for = LEASE / 2
-    node.wire.connect(node.lease)
-    early = node.enter("alice")
-    assert world.wait_until(lambda: early) <= LEASE * (SILENCE - 0.5 + INTERVAL)
-    assert early == ["yours"]
 
 
 def test_a_claim_waits_for_an_engine_that_was_never_tried(world: World) -> None:
@@ -147,21 +144,18 @@ def test_a_second_node_with_an_id_is_refused(world: World, one: Node) -> None:
 # Away from the engine
 
 
-@pytest.mark.parametrize("seconds", [LEASE / 2, LEASE * 6])
-def test_all_goes_on_when_the_engine_was_away_for_everybody(
-    world: World, one: Node, other: Node, seconds: float
+@pytest.mark.parametrize(
+    ("whoever", "seconds"), [("both", LEASE / 2), ("both", LEASE * 6), ("one", LEASE * VALID - 1)]
+)
+def test_all_goes_on_when_the_engine_was_away_for_everybody_or_for_short(
+    world: World, one: Node, other: Node, whoever: str, seconds: float
 ) -> None:
-    world.away(seconds, one, other)
+    world.away(seconds, *([one, other] if whoever == "both" else [one]))
     world.wait(2 * LEASE)
-    assert {*one.told, *other.told} == {"ready", "not ready"}
+    assert one.told == ["not ready", "ready"]
+    assert other.told == (one.told if whoever == "both" else [])
     assert one.members == {other.lease.me}
     assert other.enter("alice") == ["taken"]
-
-
-def test_who_is_cut_off_for_short_stays(world: World, one: Node, other: Node) -> None:
-    world.away(LEASE * VALID - 1, one)
-    assert one.told == ["not ready", "ready"]
-    assert one.lease.me in other.members
 
 
 def test_who_is_cut_off_for_long_is_dead_and_comes_back_as_another(

@@ -1,11 +1,11 @@
 """The ways to a real engine, who is let in, and what an engine must be."""
 
 import re
-import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from socketserver import BaseRequestHandler, TCPServer
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -126,26 +126,19 @@ def test_a_password_that_is_changed_is_waited_for(tmp_path: Path, reactor: React
 def says(*replies: bytes) -> Iterator[str]:
     """Let something on a port answer each connection with these, one a read; return its URL."""
 
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listening.accept()
-            except OSError:
-                return
-            connection.settimeout(TIMEOUT)
+    class Answers(BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.settimeout(TIMEOUT)
             for reply in replies:
-                connection.recv(65_536)
-                connection.sendall(reply)
-            connection.close()
+                self.request.recv(65_536)
+                self.request.sendall(reply)
 
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=serve)
-        thread.start()
+    with TCPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, args=[0.02]).start()
         try:
-            yield f"redis://127.0.0.1:{listening.getsockname()[1]}"
+            yield f"redis://127.0.0.1:{server.server_address[1]}"
         finally:
-            listening.shutdown(socket.SHUT_RDWR)
-            thread.join(TIMEOUT)
+            server.shutdown()
 
 
 def text(string: str) -> bytes:

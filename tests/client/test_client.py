@@ -189,16 +189,3 @@ def test_megabytes_arrive_as_they_were(server: Server, tmp_path: Path, count: in
             assert is_same, f"block {number} is another"
         assert heard.read() == b""
     path.unlink()
-
-
-def test_a_line_that_is_too_long_arrives_as_several_and_that_is_told(server: Server) -> None:
-    line = "".join(f"{number} " for number in range(100_000))
-    with two(server) as (alice, bob):
-        alice.close_input(f"before\n{line}\n{line}\nafter".encode())
-        alice.ends(0, "A line is too long for a message; it arrives as several.")
-        bob.close_input()
-        bob.ends(0, "alice has left.")
-    heard = bob.output.decode().split("\n")
-    assert (heard[0], heard[-2:]) == ("before", ["after", ""])
-    assert "".join(heard[1:-2]) == line * 2
-    assert len(heard) > 5

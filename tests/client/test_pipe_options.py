@@ -7,7 +7,7 @@ import pytest
 
 from chatpair.client import json_codec
 from chatpair.client.ending import ExitStatus
-from chatpair.exchange.messages import Back, Error, Held, JsonEvent, Left, Message, Paired, Tried
+from chatpair.exchange.messages import Back, Held, JsonEvent, Left, Message, Paired, Tried
 from tests.support.clients import COMMAND, PAIRED, TO_BOB, WELCOME, Piped, at
 from tests.support.emulator import Emulator
 from tests.support.played import plain
@@ -49,21 +49,6 @@ def test_what_happens_is_written_as_events(server: Server) -> None:
             assert events(bob)[0] == Paired("alice", 1)
             assert events(bob)[-1] == Left("alice", "quit")
             assert len(events(bob)) == 2 + len(said)
-
-
-def test_that_the_server_stops_is_an_event_and_a_problem_if_more_is_to_be_said(
-    server: Server,
-) -> None:
-    server.client("bob")
-    with Piped(*at(server, *TO_BOB, "--json")) as alice:
-        alice.wait_for(b'"paired"')
-        server.stop()
-        alice.wait_for(b'"error"')
-        alice.write(b"hi\n")
-        stopped = "The server stopped before all was said."
-        alice.ends(ExitStatus.NOT_DELIVERED, WELCOME, stopped)
-        stopping = Error(None, "try-later", "The server is stopping.")
-        assert events(alice) == [Paired("bob", 1), Left("bob", "stopped"), stopping]
 
 
 # Lingering, and progress

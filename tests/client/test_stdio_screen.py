@@ -13,8 +13,10 @@ from wcwidth import wcwidth
 
 from chatpair.client.screen import Standing
 from chatpair.client.stdio import LONGEST, LOSSY, MANY, PipeScreen, PlainScreen, StandardScreen
+from chatpair.codecs import json
 from chatpair.codecs.cleaning import clean
 from chatpair.exchange.messages import JsonEvent, Left, Message, Notice, Paired, Timestamp
+from tests.support import any_events
 from tests.support.played import HI
 
 BYTES = [b"\n", b"\r\n", b"\r", b"a", b"bc ", b"\t", b"\0", b"\x1b[", b"\xff", b"\xe2\x80"]
@@ -288,6 +290,12 @@ def test_a_pipe_s_output_is_what_the_peer_says(capsys: pytest.CaptureFixture[str
         "",
         "You are chatting with bob.\nx\nbob has left.\nConnected again.\n",
     )
+
+
+@given(any_events.EVENTS)
+def test_a_pipe_s_output_may_be_all_that_happens(event: JsonEvent) -> None:
+    told = written(PipeScreen(json=True, size=0), event)
+    assert told == json.render(event).replace(b"\r\n", b"\n")
 
 
 @pytest.mark.parametrize("size", [None, 100])

@@ -194,18 +194,6 @@ def test_a_plain_terminal_echoes_again_after_leaving(guarded: Server, key: str) 
         alice.ends(0)
 
 
-def test_a_pipe_has_it_from_a_file(guarded: Server, tmp_path: Path) -> None:
-    file = tmp_path / "mine"
-    file.write_text(f"{SECRET}\n")
-    bob = guarded.client("bob")
-    options = at(guarded, "--name", "alice", "--to", "bob", "--password-file", str(file))
-    with Piped(*options) as alice:
-        assert bob.line() == "You are chatting with alice."
-        alice.close_input()
-        assert bob.line() == "Quit."
-        assert alice.wait() == 0
-
-
 def test_a_command_is_not_told_the_password(guarded: Server) -> None:
     bob = guarded.client("bob")
     script = 'echo "<$CHATPAIR_PASSWORD>"'

@@ -4,15 +4,8 @@ import pytest
 
 from tests.programs.conftest import Start
 from tests.support.certificates import usual
-from tests.support.programs import COMMANDS, PIPED, TLS, Program, Telnet
+from tests.support.programs import COMMANDS, PIPED, TLS, Program
 from tests.support.server import Process, Server, require
-
-
-def pair(alice: Program | Telnet, bob: Program | Telnet) -> None:
-    """Let alice call bob."""
-    alice.types("To:bob")
-    alice.shows("You are chatting with bob.")
-    bob.shows("You are chatting with alice.")
 
 
 @pytest.mark.parametrize(
@@ -32,7 +25,9 @@ def pair(alice: Program | Telnet, bob: Program | Telnet) -> None:
 )
 def test_two_programs_talk(start: Start, callers: str, callees: str) -> None:
     alice, bob = start(callers, "alice"), start(callees, "bob")
-    pair(alice, bob)
+    alice.types("To:bob")
+    alice.shows("You are chatting with bob.")
+    bob.shows("You are chatting with alice.")
     alice.types("Good morning")
     bob.shows("alice: (Good morning)")
     bob.types("Grüße, 你好 🙂", "")
@@ -126,34 +121,6 @@ def test_a_killed_program_leaves_its_name_and_its_unfinished_line(
     assert bob.line() == "Quit."
     server.client("alice").calls("bob")
     assert bob.line() == "You are chatting with alice."
-
-
-@pytest.mark.parametrize("command", ["nc", "ncat", "socat", "telnet", "nc on a unix socket"])
-def test_a_killed_program_with_a_key_comes_back(start: Start, command: str) -> None:
-    alice, bob = start("nc", "alice"), start(command, "bob")
-    pair(alice, bob)
-    bob.types("/key")
-    key = bob.wait_for(rb"Your key is (\S+)\. After")[1].decode()
-    alice.types("before")
-    bob.shows("alice: (before)")
-    bob.kill()
-    alice.shows("bob has lost the connection. What you say is kept for a while.")
-    alice.types("meanwhile")
-    again = start(command)
-    again.types(f"Back:{key}")
-    again.shows("alice: (meanwhile)")
-    again.types("thank you")
-    alice.shows("bob: (thank you)")
-    again.leaves()
-    assert again.shown() == [
-        "OK",
-        "[] alice (again): (before)",
-        "You are chatting with alice.",
-        "[] alice: (meanwhile)",
-        "Quit",
-    ]
-    alice.shows("Quit.")
-    alice.leaves()
 
 
 def test_who_trusts_the_wrong_authority_is_not_let_on(server: Server) -> None:

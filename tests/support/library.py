@@ -84,26 +84,6 @@ async def an_echo(world: World, line_of: Lines) -> None:
 
 
 @scenario
-async def both_speak_first(world: World, line_of: Lines) -> None:
-    async def greet(line: Any, other: str) -> list[str]:
-        assert await line.say(f"Hello, {other}.") == "confirmed"
-        assert await line.say("How are you?") == "confirmed"
-        heard = []
-        async for message in line.messages():
-            heard.append(message.text)
-            message.done()
-            if len(heard) == 2:
-                break
-        return heard
-
-    async with line_of("alice") as alice, line_of("bob") as bob:
-        await alice.call("bob")
-        greeting = world.start(greet(alice, "bob"))
-        assert await greet(bob, "alice") == ["Hello, bob.", "How are you?"]
-        assert await greeting == ["Hello, alice.", "How are you?"]
-
-
-@scenario
 async def what_is_read_is_confirmed_when_it_is_done(world: World, line_of: Lines) -> None:
     async with line_of("alice") as alice, line_of("bob") as bob:
         await alice.call("bob")

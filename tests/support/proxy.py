@@ -15,7 +15,6 @@ class Link:
     def __init__(
         self, proxy: "Proxy", client: socket.socket, server: socket.socket, limit: int | None
     ) -> None:
-        self.told = bytearray()  # by the server
         self._proxy = proxy
         self._sockets = (client, server)
         self._left = limit  # bytes, of both directions together
@@ -35,8 +34,6 @@ class Link:
                 if sink is self._sockets[0]:
                     data = self._proxy.spoil(data)
                 sink.sendall(data)
-                if sink is self._sockets[0]:
-                    self.told += data
                 if self._left == 0:
                     break
                 if rate := self._proxy.rate:
@@ -155,11 +152,6 @@ class Proxy:
         """Cut all connections, and make new ones to another server."""
         self.lead_new_to(port)
         self.cut_once()
-
-    def has_told(self, data: bytes) -> bool:
-        """Tell whether the server has said something, on any connection."""
-        with self._lock:
-            return any(data in link.told for link in self._links)
 
     @property
     def limits_left(self) -> int:

@@ -3,15 +3,13 @@
 import pytest
 
 from chatpair.client.person import HELP
-from tests.support.clients import at
-from tests.support.emulator import ALONE, PAIRED, WELCOME, WITH_BOB, Emulator, pair, played, status
+from tests.support.emulator import ALONE, PAIRED, WELCOME, WITH_BOB, pair, played, status
 from tests.support.server import Server
 
 CTRL_A, CTRL_C, CTRL_D, CTRL_R = "\x01", "\x03", "\x04", "\x12"
 UP, LEFT = "\x1b[A", "\x1b[D"
 HANDED = status("alice", "with bob", "connected", "handed")
 HINT = status("Ctrl-C again, or Ctrl-D, quits", "alice", "with bob", "connected")
-UNKNOWN = "No such command: /nonsense. Type /help, or put a space first to say it."
 TOO_LONG = "Too long: a message may have 64 KiB. Shorten it, or paste a part; a pipe takes all."
 
 
@@ -78,30 +76,15 @@ def test_nothing_that_is_pasted_steers_the_terminal() -> None:
 
 
 def test_the_commands(server: Server) -> None:
-    bob = server.client("bob")
-    with Emulator(*at(server, "--name", "alice")) as alice:
-        shown = [WELCOME]
-
-        def shows(line: str, *answer: str, peer: str = "nobody", more: str = "") -> None:
-            alice.types(f"{line}\r")
-            shown.extend([f"HH:MM > {line}", *(f"HH:MM * {told}" for told in answer)])
-            alice.shows(*shown, status("alice", f"with {peer}", "connected") + more, ">", column=2)
-
-        alice.shows(*shown, ALONE, ">")
-        shows("To:carol", "The user carol does not exist.")
-        shows("/who", "Here: alice, bob")
-        shows("/help", *HELP.split("\n"))
-        shows("To:bob", "You are chatting with bob.", peer="bob")
-        assert bob.line() == "You are chatting with alice."
-        shows("/TO bob", "You are already chatting with bob.", peer="bob")
-        shows("/who", "Here: alice*, bob*", peer="bob")
-        shows("/nonsense", UNKNOWN, peer="bob")
-        shows("/bye", "You are free.")
-        assert bob.line() == "Quit."
-        alice.types("/to bob\r")
-        shown += ["HH:MM > /to bob", PAIRED]
-        alice.shows(*shown, WITH_BOB, ">")
-        assert bob.line() == "You are chatting with alice."
+    with pair(server) as (alice, bob):
+        alice.types("/help\r")
+        shown = [
+            WELCOME,
+            PAIRED,
+            "HH:MM > /help",
+            *(f"HH:MM * {line}" for line in HELP.split("\n")),
+        ]
+        alice.shows(*shown, WITH_BOB, ">", column=2)
         alice.types(" /bye\r")
         assert bob.text() == " /bye"
         shown.append("HH:MM alice:  /bye")

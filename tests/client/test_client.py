@@ -8,6 +8,7 @@ import pytest
 
 from chatpair.client.screen import NO_JSON
 from tests.support.clients import (
+    CALLED,
     COMMAND,
     MIB,
     MODULE,
@@ -19,7 +20,6 @@ from tests.support.clients import (
     Unread,
     at,
     is_full,
-    resident,
     sleeps,
     to_bob,
     two,
@@ -171,15 +171,15 @@ def test_megabytes_arrive_as_they_were(server: Server, tmp_path: Path, count: in
     path = tmp_path / "heard"
     into = ["sh", "-c", f'exec "$0" "$@" >"{path}"', *COMMAND]
     with two(server, command=into) as (alice, bob):
-        before = [resident(alice), resident(bob)]
+        before = [alice.resident_kib(), bob.resident_kib()]
         for number in range(count):
             alice.write(block(number))
             for client, size in zip((alice, bob), before, strict=True):
-                assert resident(client) - size < 8 * MIB
+                assert client.resident_kib() - size < 8 * 1_024
         alice.close_input()
         alice.ends(0)
         assert alice.output == b""
-        assert bob.notice() == "alice has left."
+        assert [bob.notice(), bob.notice()] == [CALLED, "alice has left."]
         bob.close_input()
         bob.ends(0)
     with path.open("rb") as heard:

@@ -3,8 +3,8 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,14 +12,11 @@ import pytest
 from chatpair.client import json_codec
 from chatpair.client.ending import ExitStatus
 from chatpair.exchange.messages import Message, Paired
-from tests.support.clients import MIB, Piped, at, fill, resident
+from tests.support.clients import CALLED, Piped, at, fill, two
 from tests.support.played import plain
 from tests.support.server import Server
 
-WELCOME = "Welcome, alice."
-PAIRED = "You are chatting with tool."
-LEFT = "tool has left."
-CALLED = "You are chatting with alice."
+LEFT = "bob has left."
 
 
 class Words:
@@ -46,18 +43,6 @@ def words(tmp_path: Path) -> Iterator[Words]:
     words.end()
 
 
-@contextmanager
-def pair(
-    server: Server, command: str, *options: str, of_command: Sequence[str] = ()
-) -> Iterator[tuple[Piped, Piped]]:
-    """Start a command's client and alice, who calls it with some options; yield her first."""
-    with Piped(*at(server, "--name", "tool", "--exec", command, *of_command)) as tool:
-        assert tool.notice() == "Welcome, tool."
-        with Piped(*at(server, "--name", "alice", "--to", "tool", *options)) as alice:
-            assert [alice.notice(), alice.notice()] == [WELCOME, PAIRED]
-            yield alice, tool
-
-
 BOT = """
 while read -r line; do
     case $line in
@@ -69,7 +54,7 @@ done
 
 
 def test_a_bot_answers_each_line_until_it_is_told_bye(server: Server) -> None:
-    with pair(server, BOT) as (alice, tool):
+    with two(server, "--exec", BOT) as (alice, tool):
         for line in ("hi", "/who", "grüß  dich", "back\\slash"):
             alice.write(line.encode() + b"\n")
             alice.wait_for(rf"(^|\n)You said: {line.replace(chr(92), chr(92) * 2)}\n\Z")
@@ -86,7 +71,7 @@ def test_all_arrives_of_a_command_that_writes_a_lot_and_exits_at_once(
     server: Server, ending: str
 ) -> None:
     lines = "seq 200000" + ending
-    with pair(server, lines, "--linger") as (alice, tool):
+    with two(server, "--exec", lines, of_alice=["--linger"]) as (alice, tool):
         alice.close_input()
         alice.ends(ExitStatus.OK, LEFT)
         tool.ends(ExitStatus.OK, CALLED)
@@ -99,7 +84,8 @@ def test_a_command_hears_the_last_line_however_slow_it_reads(
 ) -> None:
     heard, done = tmp_path / "heard", tmp_path / "done"
     lines = [f"{number} {'x' * 100}" for number in range(500)]
-    with pair(server, f"{words.command}; cat >{heard}; echo done >{done}") as (alice, tool):
+    reads = f"cat >{heard}; echo done >{done}"
+    with two(server, "--exec", f"{words.command}; {reads}") as (alice, tool):
         alice.close_input("\n".join(lines).encode())
         alice.ends(ExitStatus.OK)  # what pipes and buffers hold is confirmed
         words.end()
@@ -111,24 +97,24 @@ def test_a_command_hears_the_last_line_however_slow_it_reads(
 def test_a_command_that_reads_nothing_makes_the_peer_wait_and_may_talk_all_the_while(
     server: Server, words: Words
 ) -> None:
-    with pair(server, words.command) as (alice, tool):
+    with two(server, "--exec", words.command) as (alice, tool):
         words.says("first")
         alice.wait_for("^first\n")
-        before = resident(tool)
+        before = tool.resident_kib()
         fill(alice)
-        assert resident(tool) - before < 8 * MIB
+        assert tool.resident_kib() - before < 8 * 1_024
         words.says("last")
         alice.wait_for("^first\nlast\n")
         words.end()
         assert alice.notice() == LEFT
         with suppress(BrokenPipeError):  # more was to be said already
             alice.write(b"late\n")
-        alice.ends(ExitStatus.PEER_LEFT, "tool left before all was said.")
+        alice.ends(ExitStatus.PEER_LEFT, "bob left before all was said.")
         tool.ends(ExitStatus.OK, CALLED)
 
 
 def test_a_command_that_closes_its_input_goes_on_talking(server: Server, words: Words) -> None:
-    with pair(server, f"exec <&-; {words.command}") as (alice, tool):
+    with two(server, "--exec", f"exec <&-; {words.command}") as (alice, tool):
         words.says("first")
         alice.wait_for("^first\n")
         for _ in range(64):
@@ -142,7 +128,7 @@ def test_a_command_that_closes_its_input_goes_on_talking(server: Server, words: 
 
 
 def test_a_command_that_never_ends_is_hung_up_on_when_the_peer_leaves(server: Server) -> None:
-    with pair(server, "yes") as (alice, tool):
+    with two(server, "--exec", "yes") as (alice, tool):
         alice.wait_for("^y\n")
         alice.close_input()
         alice.ends(ExitStatus.OK)
@@ -154,7 +140,7 @@ def test_a_command_that_never_ends_is_hung_up_on_when_the_peer_leaves(server: Se
 def test_a_command_that_waits_for_ever_is_hung_up_on_when_its_client_is_told_to_end(
     server: Server,
 ) -> None:
-    with pair(server, "exec sleep infinity") as (alice, tool):
+    with two(server, "--exec", "exec sleep infinity") as (alice, tool):
         assert tool.notice() == CALLED
         tool.kill(signal.SIGTERM)
         tool.ends(128 + signal.SIGTERM, "Terminated.")
@@ -164,7 +150,7 @@ def test_a_command_that_waits_for_ever_is_hung_up_on_when_its_client_is_told_to_
 
 
 def test_a_command_may_be_given_events(server: Server) -> None:
-    with pair(server, "head -n 2", "--linger", of_command=["--json"]) as (alice, tool):
+    with two(server, "--json", "--exec", "head -n 2", of_alice=["--linger"]) as (alice, tool):
         alice.close_input("grüß dich\n".encode())
         alice.ends(ExitStatus.OK, LEFT)
         paired, message = map(json_codec.parse_event, alice.output.splitlines())

@@ -15,7 +15,8 @@ from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
 from chatpair.epoll.endpoint import ACCEPTS_A_TURN, BACKLOG, EpollServerEndpoint
-from tests.support.turns import Listening, Recorder, Turns, read_all, reset
+from tests.support.server import reset
+from tests.support.turns import Listening, Recorder, Turns, read_all
 
 
 def test_without_watches_left_who_connects_is_turned_away(

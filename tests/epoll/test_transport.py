@@ -19,8 +19,8 @@ from twisted.python.failure import Failure
 
 from chatpair.epoll.poller import EVENTS_A_TURN
 from chatpair.epoll.transport import EpollTransport
-from tests.support.server import TIMEOUT
-from tests.support.turns import Listening, Recorder, read_all, reset
+from tests.support.server import TIMEOUT, reset
+from tests.support.turns import Listening, Recorder, read_all
 
 NOVEL = b"".join(b"%07d\n" % number for number in range(1_000_000))
 """More than any kernel takes at once from somebody whom nobody reads."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.servers import free_port
-from tests.support.clients import resident, spins_until
+from tests.support.clients import spins_until
 from tests.support.replacing import Replaced
 from tests.support.server import Client, Door, Server
 from tests.support.watching import METRICS, scraped
@@ -42,7 +42,7 @@ def test_nothing_is_left_behind(times: int, tmp_path: Path) -> None:
             assert clients[other].line() == f"You are chatting with user-{one}."
         replaced.replace()
         first = files_of(replaced.server)
-        memory = resident(replaced.server)
+        memory = replaced.server.resident_kib()
         for number in range(times):
             replaced.replace()
             for one, other in ((0, 1), (3, 2)):
@@ -55,5 +55,5 @@ def test_nothing_is_left_behind(times: int, tmp_path: Path) -> None:
             left = sorted(one.name for one in tmp_path.iterdir())
             assert left == ["chat", "chat.lock", "handover.socket"]
             assert str(Path(f"{path}.lock").readlink()) == str(replaced.server.popen.pid)
-        assert resident(replaced.server) < 1.1 * memory
+        assert replaced.server.resident_kib() < 1.1 * memory
     assert sorted(one.name for one in tmp_path.iterdir()) == []

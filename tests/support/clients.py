@@ -4,7 +4,7 @@ import os
 import select
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic
@@ -22,6 +22,7 @@ MODULE = [sys.executable, "-m", "chatpair.client"]
 TO_BOB = ["--name", "alice", "--to", "bob"]
 WELCOME = "Welcome, alice."
 PAIRED = "You are chatting with bob."
+CALLED = "You are chatting with alice."
 MIB = 2**20
 
 
@@ -65,13 +66,14 @@ def to_bob(server: Server, *options: str) -> Iterator[tuple[Piped, Client]]:
 
 
 @contextmanager
-def two(server: Server, **of_bob: Any) -> Iterator[tuple[Piped, Piped]]:
-    """Start bob's client between pipes, with options of the process, and alice's, who calls him."""
-    with Piped(*at(server, "--name", "bob"), **of_bob) as bob:
+def two(
+    server: Server, *of_bob: str, of_alice: Sequence[str] = (), **of_process: Any
+) -> Iterator[tuple[Piped, Piped]]:
+    """Start bob's client between pipes, and alice's, who calls him; he has yet to read of that."""
+    with Piped(*at(server, "--name", "bob", *of_bob), **of_process) as bob:
         assert bob.notice() == "Welcome, bob."
-        with Piped(*at(server, *TO_BOB)) as alice:
+        with Piped(*at(server, *TO_BOB, *of_alice)) as alice:
             assert [alice.notice(), alice.notice()] == [WELCOME, PAIRED]
-            assert bob.notice() == "You are chatting with alice."
             yield alice, bob
 
 
@@ -108,12 +110,6 @@ def spins_until(condition: Callable[[], bool]) -> None:
 def is_full(pipe: IO[bytes] | socket.socket) -> bool:
     """Tell whether a write would block at this moment."""
     return not select.select([], [pipe], [], 0)[1]
-
-
-def resident(process: Process) -> int:
-    """Return how much memory a process has, in bytes."""
-    pages = Path(f"/proc/{process.popen.pid}/statm").read_text().split()[1]
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 class Unread(Piped):

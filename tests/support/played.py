@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
@@ -281,9 +281,7 @@ class Shown:
 
 def plain(event: JsonEvent) -> JsonEvent:
     """Return an event without its number."""
-    kind = type(event)
-    fields = {name: getattr(event, name) for name in kind.__struct_fields__ if name != "seq"}
-    return kind(**fields)
+    return replace(event, seq=UNSET) if isinstance(event, CountedEvent) else event
 
 
 def named(name: str = "build", on_event: Callable[[JsonEvent], object] | None = None) -> Play:

@@ -113,6 +113,13 @@ class Process:
         """Send a signal."""
         self.popen.send_signal(number)
 
+    def resident_kib(self) -> int:
+        """Return how much memory the process has, in KiB."""
+        status = Path(f"/proc/{self.popen.pid}/status").read_text()
+        match = re.search(r"VmRSS:\s+(\d+) kB", status)
+        assert match
+        return int(match[1])
+
     def __enter__(self) -> Self:
         return self
 
@@ -164,6 +171,12 @@ class Door:
         return sock
 
 
+def reset(sock: socket.socket) -> None:
+    """Close with a reset, as a crash of the kernel's does."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    sock.close()
+
+
 AWAY_OR_BACK = (b" has lost the connection. What you say is kept for a while.", b" is back.")
 
 
@@ -194,10 +207,8 @@ class Connection:
         return unsent
 
     def resets(self) -> None:
-        """Close with a reset, as a crash of the kernel's does."""
-        linger = b"\1\0\0\0\0\0\0\0"
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        self.socket.close()
+        """Close with a reset."""
+        reset(self.socket)
 
     def close(self) -> None:
         """Close, without a word."""
@@ -335,13 +346,6 @@ class Server(Process):
             probe.says("Quit")  # so that the next to come finds nobody
             return answers[-1] == "Here: probe" and probe.line() == "Quit"
         return False
-
-    def resident_kib(self) -> int:
-        """Return how much memory the server has, in KiB."""
-        status = Path(f"/proc/{self.popen.pid}/status").read_text()
-        match = re.search(r"VmRSS:\s+(\d+) kB", status)
-        assert match
-        return int(match[1])
 
     def close_clients(self) -> None:
         """Close all connections that have been made to it."""

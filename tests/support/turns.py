@@ -134,12 +134,6 @@ class Listening:
         self.port.poller.connectionLost(Failure(ConnectionError("the test is over")))
 
 
-def reset(client: socket.socket) -> None:
-    """Close with a reset."""
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    client.close()
-
-
 def read_all(listening: Listening, client: socket.socket) -> bytes:
     """Read until the other end has closed, while it takes its turns."""
     client.setblocking(False)

@@ -14,8 +14,7 @@ from twisted.internet.testing import StringTransport
 from chatpair.exchange.delay import Delay
 from chatpair.wire import liveness
 from tests.support.exchange import Exchange, Party
-from tests.support.server import TIMEOUT
-from tests.support.turns import reset
+from tests.support.server import TIMEOUT, reset
 
 
 class Transport(StringTransport):

@@ -71,7 +71,7 @@ class OtherNodes(Others):
             numbers=[next(numbers) for numbers in counts],
             uids={here[one]: uid for one, uid in users._uid_of.items() if one in here},
             calls=[
-                snapshot.PendingCall.of(one, caller=here[one.caller], due=calls._slow.due_of(one))
+                snapshot.PendingCall.of(one, caller=here[one.caller], due=calls._slow.get(one))
                 for one in calls._pending.values()
             ],
             rings={here[one]: call for one, call in calls._last_rings.items() if one in here},

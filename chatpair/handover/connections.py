@@ -84,7 +84,7 @@ def take_connection(
         full=outgoing.full,
         unhanded=outgoing._unhanded + len(later),
         told_at=outgoing.told_at,
-        due=visitors.unnamed.due_of(protocol) or visitors.silent.due_of(session),
+        due=visitors.unnamed.get(protocol) or visitors.silent.get(session),
         listens_until=timer.getTime() if timer is not None and closes_in is None else None,
         closes_in=closes_in,
     )

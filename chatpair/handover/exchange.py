@@ -38,7 +38,7 @@ def take_exchange(factory: Exchange, taken: Snapshot, others: Others) -> None:
     taken.users = [_user(one, receipts) for one in users.values()]
     taken.last_came = users._last
     taken.pairs = {key_of(one): key_of(peer) for one, peer in factory.pairs.items()}
-    until = dict(factory.ringing._waiting.items())
+    until = factory.ringing._waiting
     taken.ringing = {
         key_of(caller): (key_of(callee), until.get(caller))
         for caller, callee in factory.ringing.items()

@@ -108,7 +108,7 @@ class Outgoing:
             return self.watch.told_at
         if not self._looks or self.writer is None:
             return None
-        due: float | None = self.writer.factory.visitors.watches.due_of(self)
+        due: float | None = self.writer.factory.visitors.watches.get(self)
         return due and due - DELIVERY_CHECK
 
     def stop_looking(self) -> None:

@@ -5,7 +5,6 @@ import os
 import resource
 import socket
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from twisted.internet import tcp
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
 from twisted.internet.endpoints import quoteStringArgument
-from twisted.internet.error import CannotListenError, ReactorNotRunning
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import FileLogObserver, ILogObserver, LogEvent, Logger
 from zope.interface import implementer
@@ -30,7 +29,7 @@ from chatpair.factory import ChatFactory
 from chatpair.handover import passing, store
 from chatpair.handover.others import Others
 from chatpair.handover.ports import Ports
-from chatpair.handover.service import Handover, HandoverDoor, Serving
+from chatpair.handover.service import Handover, HandoverDoor, Serving, stop
 from chatpair.options import Options, explain, read_motd
 from chatpair.ownership import Ownership
 from chatpair.signals import Signals
@@ -164,11 +163,6 @@ class ChatService(MultiService):
 
         _log.critical("{why}", event="gave_up", why=why)
         atexit.register(_end_with_status_1)
-
-        def stop() -> None:
-            with suppress(ReactorNotRunning):  # it stops already
-                reactor.stop()
-
         reactor.callWhenRunning(stop)
 
     def stopService(self) -> "Deferred[Any]":

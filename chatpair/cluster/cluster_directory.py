@@ -1,6 +1,6 @@
 """The directory of a node of several: names are claimed of all, and users of others reached."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -47,6 +47,7 @@ class ClusterDirectory:
         """Be the directory of an exchange, which was made with it."""
         mesh = self._mesh
         self._exchange = exchange
+        self.here: Mapping[str, User] = exchange.users
         self._seldom = Seldom(exchange.clock, _log)
         self.users = users = RemoteUsers(mesh, exchange)
         self.calls = calls = RemoteCalls(mesh, exchange, users)
@@ -167,23 +168,17 @@ class ClusterDirectory:
                 part.forget_node(inc)
 
     def frozen(self) -> None:
-        for user in list(self._exchange.users.values()):
+        for user in list(self.here.values()):
             self._dismiss(user, _FROZEN, "cut off")
 
-    def names(self) -> list[Name]:
-        return [user.name for user in self._exchange.users.values()]
-
-    def has(self, key: str) -> bool:
-        return key in self._exchange.users
-
     def expelled(self, name: Name) -> None:
-        user = self._exchange.users.get(name.key)
+        user = self.here.get(name.key)
         if user is not None:
             text = f"The name {user} was taken while this server was cut off."
             self._dismiss(user, Error(None, "reuse", text), "expelled")
 
     def _dismiss(self, user: User, why: Error, reason: str) -> None:
-        if self._exchange.users.get(user.name.key) is user:  # whoever went before may have ended it
+        if self.here.get(user.name.key) is user:  # whoever went before may have ended it
             user.inbox.connection.dismissed(why)  # or it went on when its call is taken back
             self._exchange.leave(user, "lost", reason)
 

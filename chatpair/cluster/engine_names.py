@@ -1,6 +1,7 @@
 """The names in the engine: whose they are, and the members that have them."""
 
-from collections.abc import Callable
+from collections.abc import Container
+from contextlib import suppress
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
@@ -119,10 +120,9 @@ class EngineNames:
         while left and self._stay is not None:
             left = await self._engine.script(SWEEP, *self._stay)
 
-    async def release_others(self, is_here: Callable[[str], bool]) -> None:
-        """Release what the engine says is ours, once: its data may be old.
-
-        Take what tells whether somebody is here whose name has a key, who keeps it.
+    async def release_others(self, here: Container[str]) -> None:
+        """Release what the engine says is ours, once, but for the keys of names of users here: its
+        data may be old.
         """
         stay, cursor = self._stay, b""
         while stay is not None and stay is not self._tidy:
@@ -131,7 +131,7 @@ class EngineNames:
             if stay is not self._stay:
                 return
             for key in (field.decode("utf-8", "replace") for field in fields[::2]):
-                if not (is_here(key) or key in self._claims or key in (self._sent or ())):
+                if not (key in here or key in self._claims or key in (self._sent or ())):
                     self._releases[key] = None
             self._flush()
             if cursor == b"0":
@@ -139,16 +139,13 @@ class EngineNames:
 
     async def locate(self, key: str) -> str | None:
         """Return the member that has a name with this key; raise NotReady."""
-        if self._stay is None:
-            raise NotReady
-        try:
-            reply = await self._engine.script(LOCATE, *self._stay, key)
-        except (EngineAway, ResponseError) as why:
-            raise NotReady from why
+        reply: list[bytes] = [b"UNKNOWN"]
+        if self._stay is not None:
+            with suppress(EngineAway, ResponseError):
+                reply = await self._engine.script(LOCATE, *self._stay, key)
         if reply[0] != b"MEMBER":
             raise NotReady
-        owner: bytes = reply[1]
-        return owner.decode("latin-1") or None
+        return reply[1].decode("latin-1") or None
 
     # Batches
 

@@ -359,7 +359,7 @@ class Lease:
     async def _claim_again(self) -> None:
         """Claim the names of the users here after joining; then release those of nobody here."""
         while self._names.is_open and (stay := self._stay) is not self._owner:
-            names = self.exchange.names()
+            names = [user.name for user in self.exchange.here.values()]
             outcomes = await self._names.claim_again(names)
             if stay is self._stay:
                 for name, outcome in zip(names, outcomes, strict=True):
@@ -369,7 +369,7 @@ class Lease:
                     self._owner = stay
                     self._update()
                     self.heartbeat_soon()  # all wait for that while the engine settles
-        await self._names.release_others(self.exchange.has)
+        await self._names.release_others(self.exchange.here)
 
 
 def _unexpected(why: Failure) -> None:

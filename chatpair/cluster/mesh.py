@@ -1,9 +1,11 @@
 """What the exchange is told of the other nodes, and of the names of its users."""
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from chatpair.cluster.frames import Frame
 from chatpair.exchange.names import Name
+from chatpair.exchange.user import User
 
 
 def node_of(inc: str) -> str:
@@ -27,11 +29,8 @@ class NotReady(Exception):
 class MeshListener(Protocol):
     """What the exchange is told, of the names of its users by the lease."""
 
-    def names(self) -> list[Name]:
-        """Return the names of the users here."""
-
-    def has(self, key: str) -> bool:
-        """Tell whether there is a user here whose name has a key."""
+    here: Mapping[str, User]
+    """The users here, by the keys of their names."""
 
     def expelled(self, name: Name) -> None:
         """End the user of a name that another node has taken."""

@@ -1,6 +1,7 @@
 """Leases of several nodes in this process, on a real engine, with every fault on the way to it."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import hiredis
@@ -185,7 +186,7 @@ class Node:
         self.clock.advance(world.now)
         self.is_frozen = False
         self.wire = Wire(world.store)
-        self.users: dict[str, Name] = {}
+        self.users: dict[str, Any] = {}
         self.claiming: set[str] = set()
         self._told: list[str] = []
         self._was_ready = False
@@ -211,14 +212,14 @@ class Node:
             outcomes.append(outcome)
             if outcome == "yours":
                 assert name.key not in self.users
-                self.users[name.key] = name
+                self.users[name.key] = SimpleNamespace(name=name)
 
         self.lease.claim(name).addCallback(claimed)
         return outcomes
 
     def leave(self, key: str) -> None:
         """End a user."""
-        self.directory.release(self.users.pop(key))
+        self.directory.release(self.users.pop(key).name)
 
     # What a lease tells
 
@@ -252,11 +253,10 @@ class Node:
     def reborn(self) -> None:
         self.tells("reborn")
 
-    def names(self) -> list[Name]:
-        return list(self.users.values())
-
-    def has(self, key: str) -> bool:
-        return key in self.users
+    @property
+    def here(self) -> dict[str, Any]:
+        """Return who is here, with a name."""
+        return self.users
 
     def expelled(self, name: Name) -> None:
         self.tells(f"expelled {name}")
@@ -347,5 +347,6 @@ class World:
         owners = [node for node in self.nodes if node.lease.entitled]
         for at, one in enumerate(owners):
             for other in owners[at + 1 :]:
-                for name in one.users.values():
-                    assert not any(name.is_same(second) for second in other.users.values())
+                for user in one.users.values():
+                    others = other.users.values()
+                    assert not any(user.name.is_same(second.name) for second in others)

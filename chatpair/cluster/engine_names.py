@@ -46,9 +46,8 @@ class EngineNames:
         self._stay: Stay | None = None
         self._turn = 0
         self._claims: dict[str, _Claim] = {}
-        self._releases: dict[str, None] = {}  # also of what may be ours for all we know
+        self._releases: dict[str, None] = {}  # until done; also of what may be ours for all we know
         self._sent: dict[str, _Claim] | None = None  # in the batch under way
-        self._releasing: list[str] = []  # in that too
         self._tidy: Stay | None = None  # as what nothing is ours but the names of users here
 
     # The lease tells:
@@ -152,10 +151,8 @@ class EngineNames:
     def _flush(self) -> None:
         if self._stay is None or self._sent is not None or not (self._claims or self._releases):
             return
-        releases = self._releasing = list(islice(self._releases, BATCH))
+        releases = list(islice(self._releases, BATCH))
         self._sent = {key: self._claims.pop(key) for key in list(islice(self._claims, BATCH))}
-        for key in releases:
-            del self._releases[key]
         self._turn += 1
         stay = self._stay
         arguments: list[bytes | str | int] = [*stay, self._turn, len(releases), *releases]
@@ -164,29 +161,27 @@ class EngineNames:
             arguments += [mode, kind, name.key, len(name.skeletons), *name.skeletons]
         done = self._engine.script(NAMES, *arguments)
         done.addErrback(lambda _: [b"UNKNOWN"])
-        done.addCallback(self._done, stay).addErrback(_failed)
+        done.addCallback(self._done, stay, releases).addErrback(_failed)
 
-    def _done(self, reply: Any, stay: Stay) -> None:
+    def _done(self, reply: Any, stay: Stay, releases: list[str]) -> None:
         sent, self._sent = self._sent or {}, None
-        releases, self._releasing = self._releasing, []
         is_done = reply[0] == b"MEMBER"
         is_same = self._stay is None or self._stay.inc == stay.inc
         outcomes: list[Claimed] = ["later"] * len(sent)
         if is_done:
             outcomes = [each.decode() for each in reply[1:]]
-        uncertain = [] if is_done else releases
+            for key in releases:
+                self._releases.pop(key, None)
         answers: list[tuple[_Claim, Claimed]] = []
         for (key, claim), outcome in zip(sent.items(), outcomes, strict=True):
             if key in self._releases or key in self._claims:  # the claimant is gone
                 outcome = "yours" if claim.mode == "again" else "later"
-            elif outcome == "later" and claim.mode == "new":
-                uncertain.append(key)
+            elif outcome == "later" and is_same and claim.mode == "new":
+                self._releases[key] = None
             elif outcome == "later" and is_same and self._stay is not None:
                 self._claims[key] = claim  # at the next `opened`
                 continue
             answers.append((claim, outcome))
-        if is_same:
-            self._releases.update((key, None) for key in uncertain if key not in self._claims)
         for claim, outcome in answers:
             claim.fire(outcome)
         if is_done:  # else there is no use before `opened`

@@ -230,7 +230,7 @@ def take_lease(lease: Lease) -> snapshot.Lease:
         alive=sorted(members.alive),
         gone=[*members._gone],
         turn=names._turn,
-        doubtful=[*{*names._releases, *names._releasing, *(names._sent or ())}],
+        doubtful=[*{*names._releases, *(names._sent or ())}],
     )
 
 

@@ -7,7 +7,7 @@ dropped: the sender will be told, or has been, that the pair has ended.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import count, groupby
+from itertools import count
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from chatpair.cluster import frames
@@ -35,7 +35,6 @@ class RemoteInbox(Inbox):
         self.pair_call = 0  # its call that made the pair
         self._peer: User | None = None
         self._peer_uid = 0
-        self._settled: list[tuple[int, Outcome, Failing | None]] = []  # what its node is to know
         self.far_full = self.far_away = False
         """Whether there is no more room for the user, and whether it is away, as its node says."""
         self._told_full = False
@@ -88,14 +87,7 @@ class RemoteInbox(Inbox):
             self._send(frames.Told(self.uid, self._peer_uid, messages.PeerTyping(peer)))
 
     def settle(self, says: Sequence[int], outcome: Outcome, why: Failing | None) -> None:
-        self._settled += [(say, outcome, why) for say in says]
-
-    def tell_statuses(self, *, at_last: bool = False) -> None:
-        """Tell what became of what the user said: of all at once that became the same."""
-        settled, self._settled = self._settled, []
-        for (outcome, why), alike in groupby(settled, lambda one: one[1:]):
-            says = [say for say, *_ in alike]
-            self._send(frames.Settled(self.uid, says, outcome, why))
+        self._send(frames.Settled(self.uid, [*says], outcome, why))
 
     def pair_changed(self) -> None:
         self._peer = self._home.peer_of(self)

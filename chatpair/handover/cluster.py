@@ -113,7 +113,7 @@ class OtherNodes(Others):
             one, inbox = self._directory.users.add(part.inc, part.uid, part.name, part.host)
             people[f"{part.uid} {part.inc}"] = one
             one.since, one.can_call, one.away_told = part.since, part.can_call, part.away_told
-            part.copy_to(inbox, "name", "since", "can_call", "away_told", "peer")
+            part.copy_to(inbox, "name", "since", "can_call", "away_told", "peer", "settled")
             inbox._peer = self._exchange.users.get(part.peer)
         return people
 
@@ -207,6 +207,7 @@ def _user(one: User, inbox: RemoteInbox) -> snapshot.RemoteUser:
         can_call=one.can_call,
         away_told=one.away_told,
         peer=inbox._peer.name.key if inbox._peer is not None else GONE,
+        settled=[],
     )
 
 

@@ -244,6 +244,7 @@ class RemoteUser(Part):
     peer: str
     peer_uid: int
     settled: list[tuple[int, Outcome, Failing | None]]
+    """Nothing, as all is told at once; an older server looks for it."""
     far_full: bool
     far_away: bool
     told_full: bool

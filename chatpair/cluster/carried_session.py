@@ -25,6 +25,7 @@ class CarriedSession(Session):
         """Take the place of a connection's session."""
         super().__init__(connection)
         self.way = way
+        way.ends[way.inc, way.number] = self
         self._before: Session = connection.session
         self._last = b""  # of the input
         self._part = b""  # of what is to be told, until the rest comes

@@ -39,6 +39,7 @@ class FarTransport:
         """Take what the other node told, and a ChatProtocol."""
         self._clock = clock
         self.way = way
+        way.ends[way.inc, way.number] = self
         self._host = opened.host
         self._protocol = protocol
         self.bufferSize = WINDOW

@@ -24,6 +24,10 @@ class Tunnels:
         self._numbers = count(1)
         self._ends: dict[tuple[str, int], TunnelEnd] = {}
 
+    def way(self, inc: str, number: int, on_way: int = 0) -> Way:
+        """Return the way to the other end of a tunnel, on which so many bytes are."""
+        return Way(self._mesh.send, self._mesh.is_full, inc, number, self._ends, on_way)
+
     def leads_to(self, connection: object) -> bool:
         """Tell whether the client of a connection is at another node."""
         return getattr(connection, "transport", None) in self._ends.values()
@@ -33,17 +37,13 @@ class Tunnels:
         number = next(self._numbers)
         private, is_json = is_private(connection.transport), connection.session.counting
         self._mesh.send(inc, frames.TunnelOpened(-number, connection.host, private, is_json))
-        session = CarriedSession(connection, Way(self._mesh, inc, number, self._ends))
-        self._ends[inc, number] = session
-        session.data_received(data)
+        CarriedSession(connection, self.way(inc, number)).data_received(data)
 
     def opened(self, inc: str, frame: frames.TunnelOpened) -> None:
         """Make a connection of a client that is at another node."""
         connection = self._exchange.buildProtocol(None)
-        way = Way(self._mesh, inc, frame.tunnel, self._ends)
-        far = FarTransport(self._exchange.clock, way, frame, connection)
-        self._ends[inc, frame.tunnel] = far
-        connection.makeConnection(far)
+        way = self.way(inc, frame.tunnel)
+        connection.makeConnection(FarTransport(self._exchange.clock, way, frame, connection))
         if frame.is_json:
             connection.speak_json(silently=True)
 

@@ -1,7 +1,8 @@
 """The way to the other end of a tunnel, as both ends have one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from chatpair.cluster import frames
 
@@ -12,18 +13,12 @@ PIECE = 32_768
 """Bytes that go in one frame at most."""
 
 
-class Mesh(Protocol):
-    """What a way needs of an EngineMesh."""
-
-    def send(self, inc: str, frame: frames.Tunnel) -> None: ...
-    def is_full(self, inc: str) -> bool: ...
-
-
 @dataclass(slots=True, eq=False, repr=False)
 class Way:
     """Leads to a node, whose number of the tunnel is the negative of the one here."""
 
-    mesh: Mesh
+    send: Callable[[str, frames.Tunnel], object]
+    is_full: Callable[[str], bool]
     inc: str
     number: int
     ends: dict[tuple[str, int], Any]
@@ -37,15 +32,15 @@ class Way:
         for at in range(0, len(data), PIECE):
             more = whole and at + PIECE < len(data)
             frame = frames.TunnelData(-self.number, data[at : at + PIECE], more)
-            self.mesh.send(self.inc, frame)
+            self.send(self.inc, frame)
 
     def take(self, count: int) -> None:
         """Tell that so many bytes more are read, or in the hands of the kernel."""
-        self.mesh.send(self.inc, frames.TunnelTaken(-self.number, count))
+        self.send(self.inc, frames.TunnelTaken(-self.number, count))
 
     def end(self, how: frames.End) -> None:
         """Tell how this end has ended."""
-        self.mesh.send(self.inc, frames.TunnelEnded(-self.number, how))
+        self.send(self.inc, frames.TunnelEnded(-self.number, how))
 
     def forget(self) -> bool:
         """Let nothing come to this end any more; return whether anything did."""
@@ -54,4 +49,4 @@ class Way:
     @property
     def full(self) -> bool:
         """Whether so much is on its way to the node that more should wait."""
-        return self.mesh.is_full(self.inc)
+        return self.is_full(self.inc)

@@ -152,8 +152,8 @@ class OtherNodes(Others):
         """Let another node go on with a connection."""
         if part.counting:
             protocol.session = JsonSession(protocol)
-        session = CarriedSession(protocol, self._way(part))
-        self._directory.tunnels._ends[part.inc, part.number] = session
+        way = self._directory.tunnels.way(part.inc, part.number, part.on_way)
+        session = CarriedSession(protocol, way)
         part.copy_to(session, "inc", "number", "counting", "on_way")
 
     def restore_transport(
@@ -161,17 +161,13 @@ class OtherNodes(Others):
     ) -> FarTransport:
         """Return the transport of a client that is at another node, with what is to be written."""
         opened = frames.TunnelOpened(part.number, part.host, part.is_private, is_json=False)
-        far = FarTransport(self._exchange.clock, self._way(part), opened, protocol)
-        self._directory.tunnels._ends[part.inc, part.number] = far
+        way = self._directory.tunnels.way(part.inc, part.number, part.on_way)
+        far = FarTransport(self._exchange.clock, way, opened, protocol)
         far._producer_waits = part.producer_waits or bool(output)
         far._unread, far._reading = part.unread, False
         far._input_ended, far.input_was_cut = part.input_ended, part.input_was_cut
         far.write(output)
         return far
-
-    def _way(self, part: snapshot.CarriedSession | snapshot.FarTransport) -> Way:
-        mesh, ends = self._directory._mesh, self._directory.tunnels._ends
-        return Way(mesh, part.inc, part.number, ends, part.on_way)
 
     # When it goes on
 

@@ -31,14 +31,6 @@ LISTED_SECONDS = 4.0
 LISTING_SECONDS = 1.0
 """Seconds from one time that a node asks who is elsewhere to the next."""
 
-_KINDS: dict[type, type | UnionType] = {
-    type(None): frames.List,
-    bool: frames.List,
-    frames.IsKey: bool | None,
-    str: str | None,
-}
-"""Of what kind an answer is to each kind of question."""
-
 Answers = dict[str, Any]
 """What nodes answered, by their incs."""
 
@@ -49,8 +41,8 @@ _log = Logger()
 class _Asked:
     """What was asked of some nodes, and has been answered."""
 
-    number: int
-    question: frames.Question
+    kind: type | UnionType
+    """Of what kind an answer is."""
     waiting: set[str]
     answers: Answers = field(default_factory=dict)
     done: Deferred[Answers] = field(default_factory=Deferred)
@@ -101,18 +93,20 @@ class Questions:
         self._numbers = count(1)
         self._asked: dict[int, _Asked] = {}
         clock = exchange.clock
-        self._overdue: Delay[_Asked] = Delay(clock, ASKING_SECONDS, self._finish)
-        self._overdue_list: Delay[_Asked] = Delay(clock, LISTED_SECONDS, self._finish)
+        self._overdue: Delay[int] = Delay(clock, ASKING_SECONDS, self._finish)
+        self._overdue_list: Delay[int] = Delay(clock, LISTED_SECONDS, self._finish)
         self._all = _Shared(clock, self._ask_all)
         self._others = _Shared(clock, self._ask_one)
         self.listings: set[tuple[str, int]] = set()
         """Which nodes have asked who is anywhere else, and have had no answer, by their numbers."""
 
-    def _ask(self, incs: Iterable[str], question: frames.Question) -> Deferred[Answers]:
+    def _ask(
+        self, incs: Iterable[str], question: frames.Question, kind: type | UnionType = frames.List
+    ) -> Deferred[Answers]:
         """Fire with what some nodes answer when all have, or when their time is up."""
         number = next(self._numbers)
-        asked = self._asked[number] = _Asked(number, question, set(incs))
-        (self._overdue_list if question is True else self._overdue).start(asked)
+        asked = self._asked[number] = _Asked(kind, set(incs))
+        (self._overdue_list if question is True else self._overdue).start(number)
         for inc in list(asked.waiting):
             self._mesh.send(inc, frames.Ask(number, question))
         self.unanswered("", number)
@@ -126,7 +120,7 @@ class Questions:
         asked = self._asked.get(frame.ask)
         if asked is None or inc not in asked.waiting:
             return
-        fits = isinstance(frame.answer, _KINDS[type(asked.question)])
+        fits = isinstance(frame.answer, asked.kind)
         if fits:
             asked.answers[inc] = frame.answer
         self.unanswered(inc, frame.ask)
@@ -139,17 +133,17 @@ class Questions:
         if asked is not None:
             asked.waiting.discard(inc)
             if not asked.waiting:
-                self._finish(asked)
+                self._finish(ask)
 
     def forget_node(self, inc: str) -> None:
         """Wait for no answer of a node that is dead."""
         for number in list(self._asked):
             self.unanswered(inc, number)
 
-    def _finish(self, asked: _Asked) -> None:
-        del self._asked[asked.number]
-        self._overdue.stop(asked)
-        self._overdue_list.stop(asked)
+    def _finish(self, number: int) -> None:
+        asked = self._asked.pop(number)
+        self._overdue.stop(number)
+        self._overdue_list.stop(number)
         asked.done.callback(asked.answers)
 
     def asked(self, inc: str, frame: frames.Ask) -> None:
@@ -205,7 +199,8 @@ class Questions:
                     self._mesh.send(inc, frames.WrongKey(host))
             return None
 
-        return self._ask(incs, frames.IsKey(key, host, counting)).addCallback(found)
+        asked = self._ask(incs, frames.IsKey(key, host, counting), bool | None)
+        return asked.addCallback(found)
 
     def _is_key(self, asked: frames.IsKey) -> bool | None:
         held = self._exchange.held
@@ -221,7 +216,7 @@ class Questions:
         inc = await self._mesh.locate(name.key) if self._mesh.ready else None
         if inc is None or inc == self._mesh.me:
             return None
-        return (await self._ask([inc], name.key)).get(inc)
+        return (await self._ask([inc], name.key, str | None)).get(inc)
 
     # Who is there
 

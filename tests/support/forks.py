@@ -6,33 +6,31 @@ nobody waits for all that is due, in CI, each is a start of its own.
 
 import atexit
 import fcntl
-import gc
 import os
-import pickle
 import runpy
 import signal
-import socket
 import subprocess
 import sys
 import termios
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
-from functools import cache
-from importlib import import_module
+from contextlib import ExitStack
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 BIN = Path(sys.executable).parent
 COMMANDS = (str(BIN / "twistd"), str(BIN / "chatpair"))
 
+_FORKS = get_context("forkserver")
 # Nothing of a cluster: the library for the engine installs a reactor.
-_MODULES = (
-    *("twisted.scripts.twistd", "chatpair.tap", "chatpair.doors.tls", "chatpair.doors.web"),
-    *("chatpair.client.run", "chatpair.client.editor"),
+_FORKS.set_forkserver_preload(
+    [
+        *("twisted.scripts.twistd", "chatpair.tap", "chatpair.doors.tls", "chatpair.doors.web"),
+        *("chatpair.client.run", "chatpair.client.editor"),
+    ]
 )
-_MOST = 65_536
-"""Bytes that a request may have."""
 
 
 def heed_signals() -> None:
@@ -77,12 +75,9 @@ class Forked:
         has_terminal: bool,
     ) -> None:
         self._arguments = arguments
-        self.returncode: int | None = None
         self.stdin: Any = None
         self.stdout: Any = None
-        self._report, report = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ExitStack() as theirs:
-            theirs.enter_context(report)
             if stdin == subprocess.PIPE:
                 stdin, end = os.pipe()
                 theirs.callback(os.close, stdin)
@@ -94,90 +89,46 @@ class Forked:
                 end, stdout = os.pipe()
                 theirs.callback(os.close, stdout)
                 self.stdout = os.fdopen(end, "rb")
-            files = (report, stdin, stdout, stdout if stderr == subprocess.STDOUT else stderr)
+            files = (stdin, stdout, stdout if stderr == subprocess.STDOUT else stderr)
             numbers = [it if isinstance(it, int) else it.fileno() for it in files]
+            # Of what can be sent to another process, this is what has any file.
+            sent = [theirs.enter_context(Connection(os.dup(number))) for number in numbers]
             environment = dict(os.environ if env is None else env)
-            request = (arguments, str(Path(cwd).resolve()), environment, has_terminal)
-            socket.send_fds(_requests(), [pickle.dumps(request)], numbers)
-        self.pid = int(self._report.recv(100))
+            request = (sent, arguments, str(Path(cwd).resolve()), environment, has_terminal)
+            self._process = _FORKS.Process(target=_become, args=request, daemon=True)
+            self._process.start()
+        self.pid: int | None = self._process.pid
 
     def poll(self) -> int | None:
         """Return the exit status, or minus the signal, if it has ended."""
-        with suppress(subprocess.TimeoutExpired):
-            self.wait(0)
-        return self.returncode
+        return self._process.exitcode
 
     def wait(self, timeout: float) -> int:
         """Wait for the end."""
-        if self.returncode is None:
-            self._report.settimeout(timeout)
-            try:
-                self.returncode = int(self._report.recv(100))
-            except (TimeoutError, BlockingIOError):
-                raise subprocess.TimeoutExpired(self._arguments, timeout) from None
-            self._report.close()
-        return self.returncode
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired(self._arguments, timeout)
+        return self._process.exitcode
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal, unless it has ended."""
-        if self.poll() is None:
+        if self.pid is not None and self.poll() is None:
             os.kill(self.pid, number)
 
 
-@cache
-def _requests() -> socket.socket:
-    """Start the process that forks, which ends with this one."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(theirs.fileno())],
-            cwd=Path(__file__).parents[2],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
-    atexit.register(process.wait)
-    atexit.register(ours.close)
-    return ours
-
-
-def _fork(requests: socket.socket) -> tuple[bytes, list[int]]:
-    """Fork at each request; return in each program, with its request and its standard files."""
-    while True:
-        request, files, *_ = socket.recv_fds(requests, _MOST, 4)
-        if not request:
-            sys.exit()
-        if os.fork() == 0:
-            break
-        for file in files:
-            os.close(file)
-        with suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-    report = socket.socket(fileno=files.pop(0))
-    if pid := os.fork():
-        # Somebody must wait for it who does nothing else.
-        for file in files:
-            os.close(file)
-        report.sendall(str(pid).encode())
-        report.sendall(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
-        os._exit(0)
-    report.close()
-    requests.close()
-    return request, files
-
-
 def _become(
-    files: Sequence[int],
+    files: Sequence[Connection],
     arguments: Sequence[str],
     folder: str,
     env: Mapping[str, str],
     has_terminal: bool,
 ) -> None:
     """Be a program: what its start would have done, and then what the command does."""
+    assert "twisted.internet.reactor" not in sys.modules  # each program has one of its own
     for number, file in enumerate(files):
-        os.dup2(file, number)
-        os.close(file)
+        os.dup2(file.fileno(), number)
+        file.close()
+    os.closerange(len(files), os.sysconf("SC_OPEN_MAX"))
     (take_terminal if has_terminal else heed_signals)()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(folder)
@@ -189,18 +140,7 @@ def _become(
         kind = {"encoding": usual.encoding, "errors": usual.errors, "closefd": False}
         setattr(sys, name, os.fdopen(number, mode, 1 if os.isatty(number) else -1, **kind))
     sys.argv = [*arguments]
-    runpy.run_path(arguments[0], run_name="__main__")
-
-
-def main() -> None:
-    """Serve the requests that come from a socket."""
-    for name in _MODULES:
-        import_module(name)
-    assert "twisted.internet.reactor" not in sys.modules  # each program has one of its own
-    gc.freeze()
-    request, files = _fork(socket.socket(fileno=int(sys.argv[1])))
-    _become(files, *pickle.loads(request))
-
-
-if __name__ == "__main__":
-    main()
+    try:
+        runpy.run_path(arguments[0], run_name="__main__")
+    finally:
+        atexit._run_exitfuncs()

@@ -23,15 +23,6 @@ def with_tls(folder: Path) -> Iterator[tuple[Replaced, int]]:
         yield replaced, port
 
 
-def enters(replaced: Replaced, port: int, name: str) -> Client:
-    """Connect to a port."""
-    client = Client(port)
-    replaced.server.closes_at_the_end(client)
-    client.says(name)
-    assert client.line() == "OK"
-    return client
-
-
 def fills(replaced: Replaced, speaker: Client) -> list[str]:
     """Say so much to who does not read that the speaker is not read; return that."""
     said: list[str] = []
@@ -51,7 +42,7 @@ def more_is_said_than_read(
 ) -> tuple[Client, Client, list[str]]:
     """Return alice, who comes with TLS and has said more than is read, bob, and what she said."""
     alice = replaced.server.client("alice")
-    bob = enters(replaced, port, "bob")
+    bob = replaced.server.client("bob", door=port)
     alice.calls("bob")
     assert bob.line() == "You are chatting with alice."
     said = fills(replaced, alice)
@@ -86,7 +77,8 @@ def test_all_goes_on_if_nobody_takes_over(tmp_path: Path) -> None:
 
 def test_who_talks_with_one_that_is_gone_is_told(tmp_path: Path) -> None:
     with with_tls(tmp_path) as (replaced, port):
-        alice, _ = enters(replaced, port, "alice"), replaced.server.client("bob")
+        alice = replaced.server.client("alice", door=port)
+        replaced.server.client("bob")
         alice.calls("bob")
         fills(replaced, alice)
         alice.says("are you there?")

@@ -104,8 +104,7 @@ def test_another_user_may_not_ask(tmp_path: Path) -> None:
 def test_a_port_may_be_another(tmp_path: Path) -> None:
     before, after, path = free_port(), free_port(), tmp_path / "chat"
     with goes_on(tmp_path, "--port", f"unix:{path}", port=f"epoll:{before}") as replaced:
-        carol = Client(Door(str(path)))
-        replaced.server.closes_at_the_end(carol)
+        carol = replaced.server.client(door=Door(str(path)))
         replaced._port, replaced._options = f"epoll:{after}", replaced._options[2:]
         replaced.replace()
         carol.says("carol")

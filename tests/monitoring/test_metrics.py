@@ -81,28 +81,23 @@ def test_users_are_counted_by_the_way_they_came(tmp_path: Path) -> None:
     ports = ("--port", f"unix:{path}", "--port", usual().port, "--hold", "600")
     with Server(*ports, *METRICS, port=WEB) as server:
         server.client("alice")
-        with (
-            Client(Door(path)) as bob,
-            Client(Door(server.tls_port, tls=made().trusting())) as carol,
-            JsonLines(server.door) as erin,
-        ):
-            dave, _ = json_client(server, "dave")
-            erin.enters("erin")
-            for client, name in ((bob, "bob"), (carol, "carol")):
-                client.says(name)
-                assert client.line() == "OK"
-            dave.does("to", name="bob")
-            assert bob.line() == "You are chatting with dave."
-            erin.close()
-            spins_until(lambda: scraped(server)['chatpair_users{door="none",state="held"}'] == 1)
-            users = {k: v for k, v in scraped(server).items() if k.startswith("chatpair_users{")}
-            assert users == {
-                'chatpair_users{door="tcp",state="idle"}': 1,
-                'chatpair_users{door="tls",state="idle"}': 1,
-                'chatpair_users{door="unix",state="paired"}': 1,
-                'chatpair_users{door="web",state="paired"}': 1,
-                'chatpair_users{door="none",state="held"}': 1,
-            }
+        bob = server.client("bob", door=Door(path))
+        server.client("carol", door=Door(server.tls_port, tls=made().trusting()))
+        erin = JsonLines(server.door)
+        erin.enters("erin")
+        dave, _ = json_client(server, "dave")
+        dave.does("to", name="bob")
+        assert bob.line() == "You are chatting with dave."
+        erin.close()
+        spins_until(lambda: scraped(server)['chatpair_users{door="none",state="held"}'] == 1)
+        users = {k: v for k, v in scraped(server).items() if k.startswith("chatpair_users{")}
+        assert users == {
+            'chatpair_users{door="tcp",state="idle"}': 1,
+            'chatpair_users{door="tls",state="idle"}': 1,
+            'chatpair_users{door="unix",state="paired"}': 1,
+            'chatpair_users{door="web",state="paired"}': 1,
+            'chatpair_users{door="none",state="held"}': 1,
+        }
 
 
 def test_what_waits_for_a_slow_reader_is_counted(watched: Server) -> None:

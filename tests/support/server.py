@@ -312,9 +312,11 @@ class Server(Process):
         """Close a connection with the server at the latest."""
         self._clients.callback(connection.leaves)
 
-    def client(self, name: str = "", source: str = "127.0.0.1") -> Client:
+    def client(
+        self, name: str = "", source: str = "127.0.0.1", *, door: Door | int | None = None
+    ) -> Client:
         """Connect, and say a name if there is one; closed with the server at the latest."""
-        client = Client(self.door, source)
+        client = Client(self.door if door is None else door, source)
         self.closes_at_the_end(client)
         if name:
             client.says(name)

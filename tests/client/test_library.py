@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import sys
 from typing import Any
 
 import pytest
@@ -15,26 +14,20 @@ from chatpair.client.address import Place
 from chatpair.client.line import Events
 from chatpair.client.reader import Message, Reader
 from chatpair.exchange.messages import JsonEvent, Named, Paired, SetDnd
-from tests.support.library import SCENARIOS
+from tests.support.library import SCENARIOS, try_in
 from tests.support.played import HI, Endpoint, Stage, outcome
 from tests.support.proxy import Proxy
-from tests.support.server import Process, Server
+from tests.support.reactor import Reactor
+from tests.support.server import Server
 
 WORLDS = pytest.mark.parametrize("world", ["twisted", "asyncio"])
 
 
-def passes(world: str, address: str, ca: str = "", *wanted: str) -> None:
-    """Run scenarios, or all, in a world."""
-    command = [sys.executable, "-W", "error", "-m", "tests.support.library", world, address, ca]
-    with Process([*command, *wanted]) as program:
-        status = program.wait()
-        told = program.output.decode()
-        assert (status, told) == (0, "".join(f"{name} ok\n" for name in wanted or SCENARIOS))
-
-
 @WORLDS
-def test_a_line(server: Server, world: str) -> None:
-    passes(world, f"localhost:{server.port}")
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.filterwarnings("error")
+def test_a_line(server: Server, reactor: Reactor, world: str, scenario: str) -> None:
+    try_in(world, reactor, SCENARIOS[scenario], f"localhost:{server.port}")
 
 
 def test_a_line_ends_while_it_looks_for_a_server(server: Server) -> None:

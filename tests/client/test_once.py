@@ -167,7 +167,7 @@ def test_what_comes_while_an_answer_is_on_its_way_arrives_with_its_command(serve
     command = 'read x; test "$x" != stop || exit 3; echo "$x"'
     address = f"localhost:{server.port}"
     program = f"""
-import asyncio
+import asyncio, sys
 from chatpair import NotDelivered
 from chatpair.aio import Line
 
@@ -183,6 +183,7 @@ async def main():
             print(why.code)
 
 asyncio.run(main())
+assert "twisted.internet.reactor" not in sys.modules
 """
     bob = server.client("bob")
     with once(server, "listen", "--name", "bot", "--exec", command) as bot:

@@ -1,29 +1,28 @@
-"""A program: what the library promises, tried under Twisted or asyncio against a real server.
-
-python -m tests.support.library twisted|asyncio ADDRESS CA [SCENARIO ...]
-
-Each scenario is written once, for both. It prints a line for each: its name, and how it went.
-"""
+"""What the library promises, tried under Twisted and asyncio: each scenario is written for both."""
 
 import asyncio
-import sys
-import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
+from twisted.internet.defer import CancelledError, Deferred
+
 import chatpair.aio
 from chatpair import Line, LineError, NotDelivered, Refused
 from chatpair.exchange.messages import Free, Left, Paired, Ringing
+from tests.support.reactor import Reactor
+from tests.support.server import TIMEOUT
 
 Lines = Callable[[str], Any]
 """Makes a line of a name."""
 
-SCENARIOS: dict[str, Callable[["World", Lines], Awaitable[None]]] = {}
+Scenario = Callable[["World", Lines], Coroutine[Any, Any, None]]
+
+SCENARIOS: dict[str, Scenario] = {}
 
 
-def scenario(function: Callable[["World", Lines], Awaitable[None]]) -> None:
+def scenario(function: Scenario) -> None:
     """Let it be tried."""
     SCENARIOS[function.__name__] = function
 
@@ -44,6 +43,14 @@ class World(NamedTuple):
         except self.cancelled:
             return True
         return False
+
+
+def _start(it: Any) -> Any:
+    return it if isinstance(it, Deferred) else Deferred.fromCoroutine(it)
+
+
+TWISTED = World(_start, lambda it: bool(it.called), CancelledError)
+ASYNCIO = World(asyncio.ensure_future, asyncio.Future.done, asyncio.CancelledError)
 
 
 async def fails(awaitable: Awaitable[Any]) -> LineError:
@@ -299,36 +306,11 @@ async def the_end(world: World, line_of: Lines) -> None:
     assert not alice.connected
 
 
-async def main(world: World, line_of: Lines, wanted: list[str]) -> None:
-    """Try what is wanted, or all."""
-    for name in wanted or SCENARIOS:
-        try:
-            await SCENARIOS[name](world, line_of)
-        except Exception:
-            traceback.print_exc()
-            print(name, "failed", flush=True)
-        else:
-            print(name, "ok", flush=True)
-
-
-def run(kind: str, address: str, ca: str, *wanted: str) -> None:
-    """Try it in one of the worlds."""
+def try_in(kind: str, reactor: Reactor, scenario: Scenario, address: str, ca: str = "") -> None:
+    """Try a scenario in one of the worlds."""
     if kind == "asyncio":
-        make = partial(chatpair.aio.Line, address, ca=ca)
-        world = World(asyncio.ensure_future, asyncio.Future.done, asyncio.CancelledError)
-        asyncio.run(main(world, make, [*wanted]))
-        assert "twisted.internet.reactor" not in sys.modules
+        trying = scenario(ASYNCIO, partial(chatpair.aio.Line, address, ca=ca))
+        asyncio.run(asyncio.wait_for(trying, TIMEOUT))
     else:
-        from twisted.internet.defer import CancelledError, Deferred
-        from twisted.internet.task import react
-
-        def start(it: Any) -> Any:
-            return it if isinstance(it, Deferred) else Deferred.fromCoroutine(it)
-
-        world = World(start, lambda it: bool(it.called), CancelledError)
-        trying = main(world, partial(Line, address, ca=ca), [*wanted])
-        react(lambda _: Deferred.fromCoroutine(trying))
-
-
-if __name__ == "__main__":
-    run(*sys.argv[1:])
+        line_of = partial(Line, address, ca=ca, clock=reactor.reactor)
+        reactor.result(Deferred.fromCoroutine(scenario(TWISTED, line_of)))

@@ -5,6 +5,7 @@ import os
 import resource
 import socket
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -129,15 +130,10 @@ class ChatService(MultiService):
         files = _allow_open_files(self.factory.settings.max_users + 2 * SPARE_FILES)
         self.factory.settings.max_connections = max(files - SPARE_FILES, files // 2)
         try:
-            if self._handover is not None:
-                self._handover.begin()
-            super().privilegedStartService()
-            if self._handover is not None:
-                self._handover.finish()
+            with self._handover.taking_over() if self._handover is not None else nullcontext():
+                super().privilegedStartService()
             self._ownership.give_log()
         except Exception as why:  # each kind of endpoint raises what it likes
-            if self._handover is not None:
-                self._handover.refuse(str(why))
             _log.critical("{why}", event="start_failed", why=why)
             if not os.path.sameopenfile(self._errors, 2):  # in the background
                 os.write(self._errors, f"chatpair: {why}\n".encode())  # twistd cuts what is long

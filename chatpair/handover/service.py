@@ -1,8 +1,8 @@
 """A process takes over from the one that served before it, and hands over to the next."""
 
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -188,31 +188,33 @@ class Handover:
         self._serving = serving
         self._ports = ports
         self._ask = ask
-        self._given: Given | None = None
         self._going_on: Deferred[None] = succeed(None)
         self.over = False
         """Whether another process serves by now."""
 
     # The new process
 
-    def begin(self) -> None:
-        """Ask for all that there is; raises Refused."""
-        self._given = given = self._ask()
-        if given is not None:
-            ports = given.snapshot.ports
-            self._ports.given = {
-                description: given.sockets.pop(inode)
-                for description, inode in ports.items()
-                if inode in given.sockets
-            }
+    @contextmanager
+    def taking_over(self) -> Iterator[None]:
+        """Ask for all that there is, and know it when the ports are open, which is done within.
 
-    def finish(self) -> None:
-        """Know all that the other process knew, when the ports are open; raises Refused."""
-        given = self._given
+        Raises Refused; if this process can't go on with it, the other one is told why.
+        """
+        given = self._ask()
         if given is None:
+            yield
             return
-        self._going_on = self._serving.restore(given.snapshot, given.sockets)
-        self._given = None
+        self._ports.given = {
+            description: given.sockets.pop(inode)
+            for description, inode in given.snapshot.ports.items()
+            if inode in given.sockets
+        }
+        try:
+            yield
+            self._going_on = self._serving.restore(given.snapshot, given.sockets)
+        except Exception as why:
+            given.refuse(str(why))
+            raise
         given.accept()
         self._ports.close_unused()
         for sock in given.sockets.values():
@@ -222,12 +224,6 @@ class Handover:
         self._going_on.addErrback(lambda why: _log.failure("Not all goes on", why))
         self._going_on.addCallback(lambda _: self._ports.go_on())
         _log.info("Took over {users} users", event="took_over", users=len(self._serving))
-
-    def refuse(self, why: str) -> None:
-        """Tell the other process, if it has given anything, why this one can't go on with it."""
-        given, self._given = self._given, None
-        if given is not None:
-            given.refuse(why)
 
     # The old process
 

@@ -202,8 +202,8 @@ def took_over(exchange: Exchange, ports: Ports, others: Others) -> Handover:
     """Return what has taken over from a server on which nobody was."""
     given = store.Kept(Snapshot(VERSION, exchange.clock.seconds(), {}))
     handover = Handover(Serving(exchange.factory, ports, others), ports, lambda: given)
-    handover.begin()
-    handover.finish()
+    with handover.taking_over():
+        pass
     return handover
 
 

@@ -1,7 +1,5 @@
 """What becomes of what a program says, and how it hears of events."""
 
-from itertools import pairwise
-
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
@@ -13,17 +11,12 @@ from chatpair.codecs import json
 from chatpair.exchange.messages import (
     Acknowledge,
     Free,
-    Held,
-    Here,
     JsonEvent,
     Left,
-    Message,
     Mode,
     Paired,
-    Present,
     Resumed,
     Say,
-    Timestamp,
 )
 from tests.support.lines import play
 from tests.support.played import (
@@ -166,32 +159,6 @@ def test_what_a_later_version_says_is_passed_over() -> None:
 
 
 # The wire
-
-CONVERSATION: list[JsonEvent] = [
-    Paired("bob"),
-    HI,
-    Message("bob", "söme \n lines", Timestamp(1.5)),
-    status(2),
-    Here([Present("bob", True)], 0),
-    Held("bob"),
-    status(3, "failed", why="lost"),
-    Left("bob", "lost"),
-]
-
-
-@given(st.lists(st.integers(0, 1_000)))
-def test_it_does_not_matter_where_the_bytes_are_cut(cuts: list[int]) -> None:
-    play = named()
-    results = [outcome(play.line.say(str(number))) for number in (1, 2, 3)]
-    here = outcome(play.line.who())
-    data = b"".join(json.render(play.counted(event)) for event in CONVERSATION)
-    places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    for begin, end in pairwise(places):
-        play.remote.protocol.dataReceived(data[begin:end])
-    assert results[:2] == [["confirmed"]] * 2
-    assert (results[2][0].why, here) == ("lost", [CONVERSATION[4]])
-    assert play.heard() == [event for event in CONVERSATION if not isinstance(event, Here)]
-    assert play.said()[-1] == Acknowledge(8)
 
 
 @given(st.binary(max_size=60), st.sampled_from(["connected", "asked for JSON", "named", "held"]))

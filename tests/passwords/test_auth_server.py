@@ -86,11 +86,6 @@ def test_a_password_needs_tls_unless_it_stays_on_this_machine(path: Path, tmp_pa
             with Client(door) as alice:
                 alice.says("alice", SECRET, "Quit")
                 assert [alice.line(), alice.line(), alice.line()] == [*answers, "Quit"]
-        with Piped(
-            *(address, "--port", str(server.port), "--name", "alice", "--to", "bob"),
-            env={"CHATPAIR_PASSWORD": SECRET},
-        ) as client:
-            client.ends(3, "This needs TLS.")
     assert b"tr0ub4dor" not in server.output
 
 

@@ -10,6 +10,7 @@ from chatpair.client.ending import ExitStatus
 from tests.support.clients import PAIRED, WELCOME, Piped, at
 from tests.support.forks import BIN
 from tests.support.server import Server
+from tests.support.steps import BAD_NAME
 
 NO_NAME = "There is no name; give one with --name."
 UNKNOWN = "The user nobody does not exist."
@@ -18,6 +19,8 @@ BUSY = "carol is talking with someone else."
 FAILED = "The command ended with status 1."
 TAKEN = "The name bob is taken."
 
+LISTEN = 'command chatpair listen --port "$PORT" --name ear'
+SAY = 'command chatpair say --port "$PORT"'
 TOWN = 'chatpair() { command chatpair --port "$PORT" "$@"; }\n'
 # bob is free, carol talks with dave, and gone leaves as soon as somebody calls.
 CASES: list[tuple[ExitStatus, str, list[str]]] = [
@@ -60,9 +63,14 @@ CASES: list[tuple[ExitStatus, str, list[str]]] = [
     ),
     (
         ExitStatus.FEWER,
-        'command chatpair listen --port "$PORT" --name ear --seconds 0.1 --count 1',
+        f"{LISTEN} --seconds 0.1 --count 1",
         ["Fewer messages came than --count asks for."],
     ),
+    (ExitStatus.OK, f"{LISTEN} --seconds 0.01", []),
+    (ExitStatus.UNKNOWN, f"{SAY} nobody hi", [UNKNOWN]),
+    (ExitStatus.NAME, f"{SAY} bob hi --name 'a b'", [re.escape(BAD_NAME)]),
+    (ExitStatus.NAME, f"{SAY} bob hi --name bob", [TAKEN]),
+    (ExitStatus.BUSY, f"{SAY} carol hi", [BUSY]),
 ]
 
 

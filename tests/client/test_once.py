@@ -51,29 +51,6 @@ def test_something_is_said_to_who_comes_later(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "why"),
-    [
-        (["say", "nobody", "hi"], ExitStatus.UNKNOWN, "The user nobody does not exist."),
-        (
-            ["say", "bob", "hi", "--name", "a b"],
-            ExitStatus.NAME,
-            "Bad name: no space and none of : [ ] ( ) / * , in a name",
-        ),
-        (["say", "bob", "hi", "--name", "bob"], ExitStatus.NAME, "The name bob is taken."),
-        (["say", "bob", "hi"], ExitStatus.BUSY, "bob does not want to be disturbed."),
-        (["listen", "--name", "ear", "--seconds", "0.01"], ExitStatus.OK, None),
-    ],
-)
-def test_how_it_ends(server: Server, arguments: list[str], status: int, why: str | None) -> None:
-    bob = server.client("bob")
-    bob.says("/dnd on")
-    assert bob.line() == "Nobody can call you now."
-    with once(server, *arguments) as client:
-        client.ends(status, *([] if why is None else [why]))
-        assert client.output == b""
-
-
-@pytest.mark.parametrize(
     ("arguments", "why"),
     [
         (["listen"], "chatpair listen: --name is needed: by it others call"),

@@ -67,13 +67,14 @@ def test_the_line_below_tells_how_things_stand() -> None:
         tells("left(bob, quit)", ALONE, "HH:MM * bob has left.")
 
 
-def test_times_are_of_the_users_zone_and_those_of_another_day_have_their_date() -> None:
+def test_the_time_is_of_the_user_s_zone_and_further_lines_pass_for_nothing_else() -> None:
     with played() as (alice, host):
         now = datetime.now(timezone(timedelta(hours=9)))
         of_today = Message("bob", "three", Timestamp(now.timestamp()))
-        host.tells("message(bob, one\\ntwo)", of_today)
-        seen = ["1970-01-01 09:00 bob: one", " " * 17 + "two", f"{now:%H:%M} bob: three"]
-        alice.waits_until(lambda lines: lines[2:5] == seen)
+        host.tells("message(bob, one\\n12:34 * bob has left.\\n12:34 alice: no)", of_today)
+        further = [" " * 17 + "12:34 * bob has left.", " " * 17 + "12:34 alice: no"]
+        seen = ["1970-01-01 09:00 bob: one", *further, f"{now:%H:%M} bob: three"]
+        alice.waits_until(lambda lines: lines[2:6] == seen)
 
 
 # Before there is a name, and when somebody leaves
@@ -147,13 +148,6 @@ def test_messages_leave_what_is_typed_as_it_is(server: Server) -> None:
 
 
 # What the peer, or the server, can't do
-
-
-def test_further_lines_of_a_message_pass_for_nothing_else() -> None:
-    with played() as (alice, host):
-        host.tells("message(bob, hi\\n12:34 * bob has left.\\n12:34 alice: no)")
-        further = [" " * 17 + "12:34 * bob has left.", " " * 17 + "12:34 alice: no"]
-        alice.shows(WELCOME, PAIRED, "HH:MM bob: hi", *further, WITH_BOB, ">")
 
 
 # This terminal takes it for two letters, which have four columns.

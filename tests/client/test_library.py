@@ -8,7 +8,6 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred, fail
 
 import chatpair
-from chatpair.aio import Line
 from chatpair.aio.endpoint import _Transport
 from chatpair.client.address import Place
 from chatpair.client.line import Events
@@ -16,7 +15,6 @@ from chatpair.client.reader import Message, Reader
 from chatpair.exchange.messages import JsonEvent, Named, Paired, SetDnd
 from tests.support.library import SCENARIOS, try_in
 from tests.support.played import HI, Endpoint, Stage, outcome
-from tests.support.proxy import Proxy
 from tests.support.reactor import Reactor
 from tests.support.server import Server
 
@@ -28,19 +26,6 @@ WORLDS = pytest.mark.parametrize("world", ["twisted", "asyncio"])
 @pytest.mark.filterwarnings("error")
 def test_a_line(server: Server, reactor: Reactor, world: str, scenario: str) -> None:
     try_in(world, reactor, SCENARIOS[scenario], f"localhost:{server.port}")
-
-
-def test_a_line_ends_while_it_looks_for_a_server(server: Server) -> None:
-    async def ends(proxy: Proxy) -> None:
-        links: asyncio.Queue[bool] = asyncio.Queue()
-        async with Line(f"localhost:{proxy.port}", "alice", links.put_nowait) as line:
-            assert await links.get()
-            proxy.cut()
-            assert not await links.get()
-        assert not line.connected
-
-    with Proxy(server.port) as proxy:
-        asyncio.run(ends(proxy))
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,6 @@ from twisted.internet.task import Clock
 from chatpair.client.errors import Ended, NotDelivered
 from chatpair.client.plain_line import PlainLine
 from chatpair.client.waiters import UNSETTLED_SAYS
-from chatpair.codecs import plain
-from chatpair.exchange.messages import AnyEvent, Left, Message, Notice, Paired, Timestamp
 from tests.support.played import Endpoint, outcome
 from tests.support.talks import EITHER_KIND, PlainScene, Talk, play
 from tests.support.transcript import scenes
@@ -211,25 +209,6 @@ def test_a_further_call_waits_for_no_answer_to_the_last_and_none_is_made_after_q
     line.quit()
     late = [outcome(line.call("bob")), outcome(line.say("hi")), outcome(line.typing())]
     assert [type(one) for (one,) in late] == [Ended, NotDelivered, type(None)]
-
-
-@given(st.lists(st.integers(0, 200)))
-def test_it_does_not_matter_where_the_bytes_are_cut(cuts: list[int]) -> None:
-    talk = Talk(PlainScene)
-    talk.does("a person")
-    events: list[AnyEvent] = [
-        Paired("bob"),
-        Message("bob", "hi", Timestamp(0.0)),
-        Notice("grüß"),
-        Left("bob", "quit"),
-    ]
-    data = b"".join(map(plain.render, events))
-    begin = 0
-    for end in [*sorted(cut for cut in cuts if cut < len(data)), len(data)]:
-        talk.stage.remote.protocol.dataReceived(data[begin:end])
-        begin = end
-    shown = ["(rings)", "You are chatting with bob.", "bob: (hi)", "grüß", "bob has left."]
-    assert talk.stage.screen.log == shown
 
 
 STATES = {

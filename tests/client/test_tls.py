@@ -104,22 +104,22 @@ def test_a_line_goes_on_after_a_drop(server: Server) -> None:
 # Servers that are not who was meant
 
 
-def test_a_certificate_for_another_name() -> None:
-    other = made().issues("other-name", "other.example", "192.0.2.1")
-    with Server(port=other.port) as server:
-        for host in ("localhost", "127.0.0.1"):
-            refuses(server.port, f"its certificate is not for {host}", host)
-
-
 @pytest.mark.parametrize(
-    ("days", "why"), [(-1, "its certificate has expired"), (1, "its certificate is not valid yet")]
+    ("name", "days", "host", "why"),
+    [
+        ("other.example", (-1, 1), "localhost", "its certificate is not for localhost"),
+        ("192.0.2.1", (-1, 1), "127.0.0.1", "its certificate is not for 127.0.0.1"),
+        ("localhost", (-2, -1), "localhost", "its certificate has expired"),
+        ("localhost", (1, 2), "localhost", "its certificate is not valid yet"),
+    ],
 )
-def test_a_certificate_at_another_time(days: int, why: str) -> None:
-    now = datetime.now(UTC)
-    start, end = sorted((now + timedelta(days), now + timedelta(2 * days)))
-    late = made().issues(f"time{days}", "localhost", not_before=start, not_after=end)
-    with Server(port=late.port) as server:
-        refuses(server.port, why)
+def test_a_certificate_for_another_name_or_time(
+    name: str, days: tuple[int, int], host: str, why: str
+) -> None:
+    start, end = (datetime.now(UTC) + timedelta(day) for day in days)
+    other = made().issues(f"{name}{days[0]}", name, not_before=start, not_after=end)
+    with Server(port=other.port) as server:
+        refuses(server.port, why, host)
 
 
 def test_a_certificate_of_an_authority_that_is_not_trusted(server: Server) -> None:

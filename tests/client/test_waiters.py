@@ -10,17 +10,6 @@ def kind_of(why: Failure) -> str:
     return type(why.value).__name__
 
 
-def test_who_waits_no_more_is_told_of_and_left_out() -> None:
-    told: list[str] = []
-    waiters: Waiters[str] = Waiters(lambda: told.append("cancelled"))
-    gone, stays = waiters.wait(), waiters.wait()
-    gone.addErrback(kind_of).addCallback(told.append)
-    stays.addCallback(told.append)
-    gone.cancel()
-    waiters.fire("fired")
-    assert told == ["cancelled", CancelledError.__name__, "fired"]
-
-
 def test_one_that_fires_may_cancel_another_and_wait_again() -> None:
     told: list[str] = []
     waiters: Waiters[str] = Waiters()

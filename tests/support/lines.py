@@ -57,7 +57,6 @@ class Program(Script):
         self._came: list[str] = []
         self._links: list[bool] = []
         self._slow: Slow | None = None
-        self._is_over = False
 
     def shown(self) -> Iterator[str]:
         """Yield what the program has heard, what came of what it asked for, and the link."""
@@ -76,12 +75,12 @@ class Program(Script):
         if self.stage.finished:
             [why] = self.stage.finished
             self.stage.finished.clear()
-            self._is_over = True
+            self.is_over = True
             yield f"(ends: {_reason(why)})" if why else "(ends)"
 
     def stays_as_it_is(self) -> None:
         """See that nothing follows by itself any more from a line that has ended."""
-        if self._is_over:
+        if self.is_over:
             self.stage.clock.advance(60)
             assert list(self.follows()) == []
 

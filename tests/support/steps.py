@@ -120,6 +120,7 @@ class Script:
 
     steps: ClassVar[dict[str, Callable[..., None]]] = {}
     acknowledges = True
+    is_over = False
     stage: Any  # a Stage, once the scene has begun
 
     def __init__(self) -> None:

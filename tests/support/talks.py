@@ -105,7 +105,6 @@ class Talk(Script):
         self.acknowledges = server is Scene
         self._tells_of_reading = tells_of_reading
         self._reads = "(waits)"
-        self._is_over = False
 
     def commands(self) -> Iterable[Any]:
         """Return what was sent since the last time, in whatever way the server understands."""
@@ -126,7 +125,7 @@ class Talk(Script):
         if self.stage.results:
             [how] = self.stage.results
             self.stage.results.clear()
-            self._is_over = True
+            self.is_over = True
             if isinstance(how, Exception):
                 yield f"(ends: {type(how).__name__})"
                 return
@@ -136,7 +135,7 @@ class Talk(Script):
 
     def stays_over(self) -> None:
         """See that nothing follows by itself any more, if the talk is over."""
-        if self._is_over:
+        if self.is_over:
             if self._is_up:
                 self.stage.remote.drops()
             self.stage.clock.advance(60)

@@ -31,18 +31,6 @@ from tests.support.transcript import scenes
 
 @scenes(
     """
-    What the server never got is said again.
-        a line with bob
-        say 1 to 5 -> say(1, 1, bob) | say(2, 2, bob) | say(3, 3, bob) | say(4, 4, bob) |
-            say(5, 5, bob)
-        told status(1, confirmed) -> heard status(1, confirmed) | say 1 = confirmed
-        the connection is lost, and tried again -> (down) | (connects)
-        it is not connected, with bob
-        say 6
-        back, having seen 3 and said 3, with bob, told status(2, confirmed) -> say(4, 4, bob) |
-            say(5, 5, bob) | say(6, 6, bob) | heard status(2, confirmed) | say 2 = confirmed | (up)
-        told status(6, confirmed) -> heard status(6, confirmed) | say 3 = confirmed |
-            say 4 = confirmed | say 5 = confirmed | say 6 = confirmed
     What is said again counts once for what is on its way.
         a line with bob
         say x*40000 | y*20000 -> say(1, x*40000, bob) | say(2, y*20000, bob)
@@ -58,16 +46,6 @@ from tests.support.transcript import scenes
             heard left(bob, quit) | heard paired(carol) | say 2 failed: quit | (up)
         it is connected, with carol
         say new -> say(2, new, carol)
-    Duplicates are ignored, and only what is done with counts as seen.
-        a line with bob that is slow with messages
-        say 1 -> say(1, 1, bob)
-        told message(bob, hi) | status(1, confirmed) -> (acknowledged up to 2) |
-            heard message(bob, hi) | say 1 = confirmed
-        the connection is lost, and tried again -> (down) | (connects)
-        back, having seen 2 and said 1, with bob, told again message(bob, hi) |
-            status(1, confirmed) -> (acknowledged up to 2) | (up)
-        told back(bob) -> (acknowledged up to 2)
-        the program is done -> heard status(1, confirmed) | heard back(bob)
     Even the name may come again until it is acknowledged.
         a line, slow -> (acknowledged up to 0)
         the connection is lost, and tried again -> (down) | (connects)
@@ -85,15 +63,6 @@ from tests.support.transcript import scenes
         the connection is lost, and tried again -> (down) | (connects)
         back, having seen 1 and said 0, with bob, told paired(bob) -> heard paired(bob) |
             call bob = bob | (up)
-    A command that was lost is sent again.
-        a line
-        who -> who()
-        call bob
-        the connection is lost, and tried again -> (down) | (connects)
-        back, having seen 1 and said 0, with nobody -> who() | (up)
-        the connection is lost, and tried again -> (down) | (connects)
-        back, having seen 1 and said 0, with nobody -> who() | (up)
-        told who(0) -> to(bob) | who = who(0)
     A line that the server forgot begins anew.
         a line with bob
         say 1 | x*60000 | y*60000 -> say(1, 1, bob) | say(2, x*60000, bob)

@@ -131,12 +131,6 @@ from tests.support.transcript import scenes
         told error(say, nobody, No.) | error(-, bad-line, No.) | error(to, busy, No.) ->
             heard error(say, nobody, No.) | heard error(-, bad-line, No.) |
             heard error(to, busy, No.)
-    A setting that a drop swallowed is sent again.
-        a line
-        set dnd(on) -> dnd(True)
-        the connection is lost, and tried again -> (down) | (connects)
-        back, having seen 1 and said 0, with nobody -> dnd(True) | (up)
-        told dnd(on) -> heard dnd(True) | set dnd(on) = None
     A program hears what comes of a call that rings.
         a line
         call bob -> to(bob)

@@ -1,14 +1,11 @@
 """Held lines at a real server: real cuts, a pulled cable, a server that is killed."""
 
-import asyncio
 import re
 import signal
 
-from chatpair.aio import Line
 from tests.scenarios.test_vanishing import TwoMachines, machines
 from tests.support.doors import TCP, through
 from tests.support.json_people import json_client
-from tests.support.proxy import Proxy
 from tests.support.server import Server
 
 __all__ = ["machines"]  # a fixture
@@ -53,28 +50,3 @@ def test_what_was_handed_arrives_though_the_server_is_killed(port: str) -> None:
         assert bob.line() == "You are chatting with alice."
         for _ in range(handed):
             assert bob.text() == "x" * 60_000
-
-
-def test_a_program_goes_on_whatever_is_cut(server: Server) -> None:
-    texts = [f"{number} {'x' * (number % 40)}" for number in range(1_000)]
-
-    async def talk(to_alice: Proxy, to_bob: Proxy) -> None:
-        async with (
-            Line(f"127.0.0.1:{to_alice.port}", "alice") as alice,
-            Line(f"127.0.0.1:{to_bob.port}", "bob") as bob,
-        ):
-            await alice.call("bob")
-            says = asyncio.gather(*map(alice.say, texts))
-            messages = bob.messages()
-            for text in texts:
-                message = await anext(messages)
-                assert message.text == text
-            message.done()
-            assert await says == ["confirmed"] * len(texts)
-
-    with (
-        Proxy(server.port, 1_000, 9_001, 2_003, 20_007) as to_alice,
-        Proxy(server.port, 1_500, 1_013, 30_029, 10_021) as to_bob,
-    ):
-        asyncio.run(talk(to_alice, to_bob))
-        assert (to_alice.limits_left, to_bob.limits_left) == (0, 0)

@@ -8,6 +8,7 @@ dropped: the sender will be told, or has been, that the pair has ended.
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import count
+from typing import cast
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from chatpair.cluster import frames
@@ -115,7 +116,6 @@ class RemoteUsers:
         self._by_uid: WeakValueDictionary[int, User] = WeakValueDictionary()
         self._by_node: defaultdict[str, WeakValueDictionary[int, User]]
         self._by_node = defaultdict(WeakValueDictionary)
-        self._inboxes: WeakKeyDictionary[User, RemoteInbox] = WeakKeyDictionary()
         self.unsettled: defaultdict[str, dict[tuple[int, int], Receipt]] = defaultdict(dict)
         """What users of a node have not settled yet, by the speaker's uid and number of it."""
         self.here = self._by_uid.get
@@ -139,15 +139,13 @@ class RemoteUsers:
         """Return the same, or a new one, who is at a host now; and the inbox."""
         user = self.there(inc, uid)
         if user is None:
-            inbox = RemoteInbox(self, inc, uid)
-            user = self._by_node[inc][uid] = User(name, inbox, 0.0)
-            self._inboxes[user] = inbox
+            user = self._by_node[inc][uid] = User(name, RemoteInbox(self, inc, uid), 0.0)
         user.inbox.host = user.came_from = host
-        return user, self._inboxes[user]
+        return user, cast(RemoteInbox, user.inbox)
 
     def inbox_of(self, user: User | None) -> RemoteInbox | None:
         """Return the inbox of a user of another node; of one who is here, nothing."""
-        return self._inboxes.get(user) if user is not None else None
+        return None if user is None or user.inbox.is_here else cast(RemoteInbox, user.inbox)
 
     def peer_of(self, inbox: RemoteInbox) -> User | None:
         """Return with whom a user of another node talks here."""

@@ -67,7 +67,7 @@ class OtherNodes(Others):
         here = {one: key for key, one in self._exchange.users.items()}
         counts = users._uids, calls._numbers, questions._numbers, tunnels._numbers
         node = snapshot.Node(
-            users=[_user(one, inbox) for one, inbox in users._inboxes.items() if self.key_of(one)],
+            users=[_user(one) for of_node in users._by_node.values() for one in of_node.values()],
             numbers=[next(numbers) for numbers in counts],
             uids={here[one]: uid for one, uid in users._uid_of.items() if one in here},
             calls=[
@@ -195,7 +195,8 @@ def _of_way(way: Way) -> dict[str, Any]:
     return {"inc": way.inc, "number": way.number, "on_way": way.on_way}
 
 
-def _user(one: User, inbox: RemoteInbox) -> snapshot.RemoteUser:
+def _user(one: User) -> snapshot.RemoteUser:
+    inbox = cast(RemoteInbox, one.inbox)
     return snapshot.RemoteUser.of(
         inbox,
         name=one.name,

@@ -61,7 +61,9 @@ class State:
         """Return what a factory, its users and its connections know."""
         users: Any = factory.users
         far = getattr(factory.directory, "users", None)
-        parts = [users._clock, users, *users.values(), *(far._inboxes if far is not None else ())]
+        nodes = far._by_node.values() if far is not None else ()
+        remote = [one for of_node in nodes for one in of_node.values()]
+        parts = [users._clock, users, *users.values(), *remote]
         self._seen = {id(one) for one in parts}
         return [self.of(factory), *(self._own(one) for one in sorted(parts[1:], key=str))]
 

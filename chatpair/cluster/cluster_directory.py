@@ -94,7 +94,8 @@ class ClusterDirectory:
         """
         if self.tunnels.leads_to(connection):
             return succeed(None)
-        return self.questions.find_key(key, connection.host, counting=counting)
+        finding = self.questions.find_key(key, connection.host, counting=counting)
+        return Deferred.fromCoroutine(finding)
 
     def token_suffix(self) -> str:
         return f"-{node_of(self._mesh.me)}"

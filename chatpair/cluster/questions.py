@@ -6,7 +6,7 @@ from itertools import count
 from types import UnionType
 from typing import Any
 
-from twisted.internet.defer import Deferred, ensureDeferred, succeed
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -170,37 +170,31 @@ class Questions:
 
     # Whose a key is, and where somebody is
 
-    def find_key(
-        self, key: str, host: str | None, *, counting: bool
-    ) -> Deferred[str | Error | None]:
-        """Fire with the inc of the other node that has the user of a key, if one has.
+    async def find_key(self, key: str, host: str | None, *, counting: bool) -> str | Error | None:
+        """Return the inc of the other node that has the user of a key, if one has.
 
         Somebody at the host says so: a key that is nobody's is counted against it at each node. If
         none has the user, and one that is alive does not say so, nobody can tell.
         """
         if not self._mesh.ready:
-            return succeed(not_ready("resume"))
+            return not_ready("resume")
         incs = self._mesh.members
         if counting:
             node = key.split("-", 2)[2:]
             incs = frozenset(inc for inc in incs if [node_of(inc)] == node)
-
-        def found(answers: Answers) -> str | Error | None:
-            members = self._mesh.members
-            where = next((inc for inc, is_there in answers.items() if is_there is True), None)
-            if where in members:
-                return where
-            if incs & members - answers.keys():
-                return not_ready("resume")
-            if None in answers.values():
-                return TOO_MANY_TRIES
-            if host is not None and not counting:
-                for inc in incs:
-                    self._mesh.send(inc, frames.WrongKey(host))
-            return None
-
-        asked = self._ask(incs, frames.IsKey(key, host, counting), bool | None)
-        return asked.addCallback(found)
+        answers = await self._ask(incs, frames.IsKey(key, host, counting), bool | None)
+        members = self._mesh.members
+        where = next((inc for inc, is_there in answers.items() if is_there is True), None)
+        if where in members:
+            return where
+        if incs & members - answers.keys():
+            return not_ready("resume")
+        if None in answers.values():
+            return TOO_MANY_TRIES
+        if host is not None and not counting:
+            for inc in incs:
+                self._mesh.send(inc, frames.WrongKey(host))
+        return None
 
     def _is_key(self, asked: frames.IsKey) -> bool | None:
         held = self._exchange.held

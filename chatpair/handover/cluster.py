@@ -175,8 +175,7 @@ class OtherNodes(Others):
         """Fire when the engine has said that all is as it was, or does not say so soon."""
         if self._mesh is None or not self._mesh.lease.entitled:
             return succeed(None)
-        waiting = self._mesh.lease.until_ready()
-        waiting.addTimeout(READY_SECONDS, self._exchange.clock)
+        waiting = self._mesh.lease.until_ready().addTimeout(READY_SECONDS, self._exchange.clock)
         return waiting.addErrback(lambda why: why.trap(defer.TimeoutError) and None)
 
     def go_on(self) -> None:

@@ -277,11 +277,7 @@ def test_a_fault_in_what_is_tried_again_is_logged(world: World, logged: list[str
     (node,) = world.ready("a")
     node.enter("bob")
     world.store.flush()  # so that it is looked for names of nobody here
-
-    class Faulty(dict[str, Any]):
-        __contains__ = None  # type: ignore[assignment]
-
-    node.users = Faulty(node.users)
+    node.users = type("Faulty", (dict,), {"__contains__": None})(node.users)
     world.wait(2 * LEASE)
     assert node.lease.ready
     assert "What a member has to do failed" in logged

@@ -60,9 +60,8 @@ class State:
     def of_all(self, factory: ChatFactory) -> list[Any]:
         """Return what a factory, its users and its connections know."""
         users: Any = factory.users
-        far = getattr(factory.directory, "users", None)
-        nodes = far._by_node.values() if far is not None else ()
-        remote = [one for of_node in nodes for one in of_node.values()]
+        far = getattr(getattr(factory.directory, "users", None), "_by_node", {}).values()
+        remote = [one for of_node in far for one in of_node.values()]
         parts = [users._clock, users, *users.values(), *remote]
         self._seen = {id(one) for one in parts}
         return [self.of(factory), *(self._own(one) for one in sorted(parts[1:], key=str))]

@@ -106,6 +106,7 @@ _NAME_FIRST = messages.Invalid(
 # All that parse takes for a command; to begin with one certain byte makes a search fast.
 _COMMAND = re.compile(rb"\n(?:/|[Tt][Oo]:|Quit\n)")
 _BEGINNINGS = b"/TtQ"
+_NEWLINE, _SLASH, _COLON, _Q = b"\n/:Q"  # to look for a byte costs next to nothing
 
 LONGEST_COMMAND = 5
 """Bytes of a line that tell whether it is a command."""
@@ -113,9 +114,14 @@ LONGEST_COMMAND = 5
 LONG_LINE = 1_000
 """Bytes of a line from which on it is faster to look for its end than at each byte."""
 
+MANY = 4_096
+"""Bytes of lines from which on a copy of them costs more than to do without one."""
+
 
 def only_says(lines: bytes) -> bool:
     """Tell whether none of many clean lines, each of which ends in LF, is a command."""
+    if not (_SLASH in lines or _COLON in lines or _Q in lines):  # of which each has one
+        return True
     end, last = lines.find(b"\n"), len(lines) - 1
     if end < LONG_LINE:  # and most likely the others are no longer
         return _COMMAND.search(b"\n" + lines) is None
@@ -138,9 +144,6 @@ def count_lines(lines: bytes) -> int:
     few = len(lines) // 256
     count = len(lines) - len(lines.replace(b"\n", b"", few))
     return count if count < few else lines.count(b"\n")
-
-
-_NEWLINE = 10  # to look for a byte costs next to nothing
 
 
 @lru_cache(maxsize=4_096)
@@ -246,8 +249,13 @@ def render_messages(sender: str, lines: bytes, seconds: float) -> tuple[bytes, i
 
     And how many they are, which is not to be counted: each has got longer by as much.
     """
-    before, text = _before_text(sender, int(seconds)), lines[:-1]
+    before, end = _before_text(sender, int(seconds)), b")\r\n"
+    text = lines[:-1]
     if _NEWLINE not in text:
-        return before + text + b")\r\n", 1
-    rendered = before + text.replace(b"\n", b")\r\n" + before) + b")\r\n"
+        return before + text + end, 1
+    if len(lines) < MANY:
+        rendered = before + text.replace(b"\n", end + before) + end
+    else:  # the fewest copies
+        told = lines.replace(b"\n", end + before)
+        rendered = b"".join((before, memoryview(told)[: -len(before)]))
     return rendered, (len(rendered) - len(lines)) // (len(before) + 2)

@@ -66,16 +66,10 @@ def test_members_know_each_other(world: World, one: Node, other: Node) -> None:
     assert third.members == {one.lease.me, other.lease.me}
     one.lease.heartbeat_soon()  # as when a frame came of one unknown
     assert one.members == {other.lease.me, third.lease.me}
+    assert other.lease.meet(third.lease.me)  # as the engine names it
+    assert other.members == {one.lease.me, third.lease.me} == other.lease.members.alive
     world.wait(LEASE * INTERVAL + STEP)
     assert other.members == {one.lease.me, third.lease.me}
-
-
-def test_whom_the_engine_names_is_known_at_once(world: World, one: Node, other: Node) -> None:
-    third = world.start("c")
-    assert one.lease.meet(third.lease.me)
-    assert one.members == {other.lease.me, third.lease.me} == one.lease.members.alive
-    world.wait(LEASE * INTERVAL + STEP)
-    assert one.members == {other.lease.me, third.lease.me}
     world.kill(third)
     world.wait(LEASE)
     assert not one.lease.meet(third.lease.me)  # as an answer may that is late
@@ -108,17 +102,26 @@ def test_only_what_was_seen_is_declared_dead(world: World, one: Node, other: Nod
 # An id is one node's
 
 
-@pytest.mark.parametrize("seconds", [LEASE / 10, LEASE * 2])
-def test_a_node_with_another_lease_is_refused(
-    world: World, pair: tuple[Node, Node], seconds: float
+OTHER_LEASE = f"The other nodes have --lease {LEASE:g}, which must be the same for all."
+
+
+@pytest.mark.parametrize(
+    ("node_id", "seconds", "why"),
+    [
+        ("c", LEASE / 10, OTHER_LEASE),
+        ("c", LEASE * 2, OTHER_LEASE),
+        ("a", LEASE, "Another node has the id a."),
+    ],
+)
+def test_a_node_with_another_lease_or_the_id_of_one_is_refused(
+    world: World, pair: tuple[Node, Node], node_id: str, seconds: float, why: str
 ) -> None:
-    hasty = world.start("c", seconds)
-    why = f"The other nodes have --lease {LEASE:g}, which must be the same for all."
-    world.wait_until(lambda: why in hasty.told)
+    refused = world.start(node_id, seconds)
+    world.wait_until(lambda: why in refused.told)
     world.wait(2 * LEASE)
-    assert hasty.told == [why]
-    assert [node.lease.ready for node in pair] == [True, True]
-    assert hasty.enter("bob") == ["later"]
+    assert refused.told == [why]
+    assert [node.lease.ready for node in (*pair, refused)] == [True, True, False]
+    assert refused.enter("bob") == ["later"]
 
 
 def test_another_lease_may_be_begun_when_all_are_dead(
@@ -129,16 +132,6 @@ def test_another_lease_may_be_begun_when_all_are_dead(
     hasty = world.start("c", LEASE / 10)
     assert world.wait_until(lambda: hasty.lease.ready) >= LEASE * SILENCE
     assert hasty.enter("alice") == ["yours"]
-
-
-def test_a_second_node_with_an_id_is_refused(world: World, one: Node) -> None:
-    twin = world.start("a")
-    world.wait_until(lambda: "Another node has the id a." in twin.told)
-    assert not twin.lease.ready
-    assert one.lease.ready
-    assert twin.enter("bob") == ["later"]
-    world.wait(LEASE)
-    assert twin.told == ["Another node has the id a."]
 
 
 # Away from the engine

@@ -5,9 +5,9 @@ from contextlib import closing
 
 import pytest
 
+from tests.support import links
 from tests.support.cluster_nodes import Node, Store, World
 from tests.support.engine import Engine, EngineClient
-from tests.support.links import Net
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +25,21 @@ def world(kept_store: Store) -> World:
 
 
 @pytest.fixture
-def net() -> Net:
+def net() -> links.Net:
     """Two nodes that tell each other numbers."""
-    return Net("a", "b")
+    return links.Net("a", "b")
+
+
+@pytest.fixture
+def a(net: links.Net) -> links.Node:
+    """The first of these."""
+    return net.nodes["a"]
+
+
+@pytest.fixture
+def b(net: links.Net) -> links.Node:
+    """The second."""
+    return net.nodes["b"]
 
 
 @pytest.fixture

@@ -10,18 +10,6 @@ from chatpair.cluster.links import ACK_SECONDS, SLOW_SECONDS
 from tests.support.links import LEASE, Net, Node
 
 
-@pytest.fixture
-def a(net: Net) -> Node:
-    """The first of the two nodes."""
-    return net.nodes["a"]
-
-
-@pytest.fixture
-def b(net: Net) -> Node:
-    """The second."""
-    return net.nodes["b"]
-
-
 def test_one_entry_for_all_frames_of_a_turn(net: Net, a: Node, b: Node) -> None:
     before = a.engine.commands.count
     a.sends("b", *range(50))
@@ -157,28 +145,21 @@ def test_full_and_room_again_in_one_turn(net: Net, a: Node, b: Node) -> None:
     assert a.room == [("b", False)]
 
 
-def test_many_entries_are_not_more_than_the_limit(net: Net, a: Node, b: Node) -> None:
+@pytest.mark.parametrize(
+    ("count", "seconds", "most"), [(1_500, 0.1, 1_010), (10, LEASE * 3, 1 + 10 + 6)]
+)
+def test_slow_reader_is_sent_no_more_than_the_limit_and_asked_seldom(
+    net: Net, a: Node, b: Node, count: int, seconds: float, most: int
+) -> None:
     b.engine.cut()
-    for number in range(1_500):
+    for number in range(count):
         a.sends("b", number)
         net.clock.advance(0)
-    net.runs()
-    assert len(net.inbox("b")) < 1_010
+    net.runs(seconds)
+    assert len(net.inbox("b")) <= most
     b.reconnects()
     net.runs(1)
-    assert b.from_("a") == list(range(1_500))
-
-
-def test_slow_reader_is_asked_seldom(net: Net, a: Node, b: Node) -> None:
-    b.engine.cut()
-    for number in range(10):
-        a.sends("b", number)
-        net.clock.advance(0)
-    net.runs(LEASE * 3)
-    assert len(net.inbox("b")) <= 1 + 10 + 6
-    b.reconnects()
-    net.runs(0.5)
-    assert b.from_("a") == list(range(10))
+    assert b.from_("a") == list(range(count))
 
 
 def test_inbox_is_trimmed(net: Net, a: Node, b: Node) -> None:

@@ -22,8 +22,8 @@ def start(net: Net, inc: str) -> Node:
     return node
 
 
-def test_new_node_is_heard_once_it_is_known(net: Net) -> None:
-    a, c = net.nodes["a"], start(net, "c")
+def test_new_node_is_heard_once_it_is_known(net: Net, a: Node) -> None:
+    c = start(net, "c")
     for number in range(3):
         c.sends("a", number)
         net.runs(0.01)
@@ -41,8 +41,8 @@ def test_new_node_is_heard_once_it_is_known(net: Net) -> None:
     assert a.unknown == ["c", "c"]
 
 
-def test_node_that_gets_known_late_sends_again(net: Net) -> None:
-    a, c = net.nodes["a"], start(net, "c")
+def test_node_that_gets_known_late_sends_again(net: Net, a: Node) -> None:
+    c = start(net, "c")
     c.sends("a", 1)
     net.runs(0.01)
     for number in range(MAX_STRANGERS):
@@ -56,8 +56,7 @@ def test_node_that_gets_known_late_sends_again(net: Net) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 100_000])
-def test_what_strangers_write_stops_nobody(net: Net, size: int) -> None:
-    a, b = net.nodes["a"], net.nodes["b"]
+def test_what_strangers_write_stops_nobody(net: Net, a: Node, b: Node, size: int) -> None:
     for number in range(1, 200):
         write(net, b"x %d 0" % number, b"x" * size)
         write(net, b"y%d 1 0" % number, b"x" * size)
@@ -85,8 +84,7 @@ GARBAGE = [
 
 
 @pytest.mark.parametrize("fields", GARBAGE)
-def test_garbage_is_skipped(net: Net, fields: Any) -> None:
-    a, b = net.nodes.values()
+def test_garbage_is_skipped(net: Net, a: Node, b: Node, fields: Any) -> None:
     net.data.streams[b"chatpair:inbox:{a}"].append(((1 << 60), fields or [b"", b""]))
     net.data.last[b"chatpair:inbox:{a}"] = 1 << 60
     if fields is None:
@@ -98,17 +96,18 @@ def test_garbage_is_skipped(net: Net, fields: Any) -> None:
     assert b.got == [("a", 3)]
 
 
-def test_what_somebody_says_is_not_logged_and_all_else_once(net: Net) -> None:
+def test_what_somebody_says_is_not_logged_and_all_else_once(a: Node) -> None:
     with capturedLogs() as events:
         for _ in range(200):
-            net.nodes["a"].links._take([b"later version", b"alice says this", b"and more"])
+            a.links._take([b"later version", b"alice says this", b"and more"])
     [event] = events
     assert "later version" in event["what"]
     assert "alice" not in str(event)
 
 
-def test_frames_that_are_not_understood_count_as_taken(net: Net, logged: list[str]) -> None:
-    a, b = net.nodes.values()
+def test_frames_that_are_not_understood_count_as_taken(
+    net: Net, a: Node, b: Node, logged: list[str]
+) -> None:
     net.data.run("XADD", b"chatpair:inbox:{a}", "*", b"b 1 0", b"\xc1")
     b.sends("a", 1)
     net.runs()

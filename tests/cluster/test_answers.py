@@ -18,14 +18,6 @@ A name, a call and a line may come in one piece.
     all arrives
         bob < You are chatting with alice. | [now] alice: (hello)
         alice < OK | You are chatting with bob. | Here: alice*, bob* | Listening.
-The list of whoever does not wait for it is no harm to others.
-    alice, carol enter at a
-    a can not tell b
-    alice: /who
-    carol: /who
-    alice is lost
-    all arrives
-    1 second passes ; carol < Here: carol
 Whoever is back elsewhere while a call is under way waits for it.
     alice, bob enter at a
     carol enters at b
@@ -56,18 +48,6 @@ What a program says again goes to whom it has called by then.
         bob < Quit.
         carol < You are chatting with alice. | [now] alice: (for carol)
         again < paired(peer=carol) | status(id=1, status=handed)
-It does so at another node too.
-    alice enters in JSON at a
-    bob, carol enter at a
-    alice: to(name=bob) -> paired(peer=bob) ; bob < You are chatting with alice.
-    alice is lost ; bob < alice has lost the connection. What you say is kept for a while.
-    alice comes back as again at b, having seen 2
-        bob < alice is back.
-        again < resumed(name=alice, peer=bob, got=0)
-    again: to(name=carol) | say(id=1, text=for carol)
-        again < paired(peer=carol) | status(id=1, status=handed)
-        bob < Quit.
-        carol < You are chatting with alice. | [now] alice: (for carol)
 A call is refused if this node is cut off before it is made.
     alice, bob enter
     nothing arrives

@@ -10,16 +10,6 @@ from tests.support.exchange import PAIRED, said
 from tests.support.transcript import scenes
 
 SCENES = """
-The input of a caller waits for the answer.
-    alice, bob, carol enter
-    nothing arrives
-    alice: To:Bob | /foo
-    the engine answers
-    all arrives
-        alice < You are chatting with bob. |
-            No such command: /foo. Type /help, or put a space first to say it.
-        bob < You are chatting with alice.
-    alice: To:BOB -> You are already chatting with bob.
 An answer that takes long still counts.
     alice, bob, carol enter
     b can not tell a
@@ -36,27 +26,6 @@ A refusal that takes long is not told.
     5 seconds pass ; alice < The last call is still on its way.
     all arrives
     alice: To:bob -> bob is talking with someone else. ; bob < alice tried to reach you.
-Who calls is busy for others.
-    alice, bob, carol, dave enter
-    a can not tell b
-    alice: To:bob
-    dave: To:alice -> alice is talking with someone else. ; alice < dave tried to reach you.
-    carol: To:alice -> alice is talking with someone else. ; alice < carol tried to reach you.
-    all arrives
-        alice < You are chatting with bob.
-        bob < You are chatting with alice.
-Two who call each other are one pair, wherever their calls cross.
-    alice, bob, carol enter
-    alice: To:carol -> You are chatting with carol. ; carol < You are chatting with alice.
-    nothing arrives
-    alice: To:bob
-    bob: To:alice
-    the engine answers
-    a tells b one thing ; bob < You are chatting with alice.
-    all arrives
-        alice < You are chatting with bob.
-        carol < Quit.
-    alice: hi ; bob < [now] alice: (hi)
 Two who call each other are one pair, when both calls were sent.
     alice, bob, carol enter
     alice: To:carol -> You are chatting with carol. ; carol < You are chatting with alice.
@@ -71,20 +40,6 @@ Two who call each other are one pair, when both calls were sent.
         bob < You are chatting with alice.
         carol < Quit.
     alice: hi ; bob < [now] alice: (hi)
-Calls cross after one was taken back.
-    alice, bob enter
-    nothing arrives
-    alice: To:bob
-    the engine answers
-    5 seconds pass ; alice < The last call is still on its way.
-    alice: /bye | To:bob -> You are free.
-    bob: To:alice
-    the engine answers
-    the engine answers
-    all arrives
-        alice < You are chatting with bob.
-        bob < You are chatting with alice.
-    alice: hi ; bob < [now] alice: (hi)
 A call is taken back before its answer.
     alice, bob enter
     b can not tell a
@@ -93,13 +48,6 @@ A call is taken back before its answer.
     alice: /bye -> You are free. ; bob < Quit.
     all arrives
     alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
-A caller who has left is no peer.
-    alice, bob, carol enter
-    b can not tell a
-    alice: To:bob ; bob < You are chatting with alice.
-    alice is lost ; bob < Quit.
-    all arrives
-    carol: To:bob -> You are chatting with bob. ; bob < You are chatting with carol.
 Nobody has the name, or not any more.
     alice, bob enter
     alice: To:dave | To:b b -> The user dave does not exist. | The user b b does not exist.
@@ -166,16 +114,6 @@ Users here are called as long as their names are theirs.
     alice: To:dave -> You are already chatting with dave.
     dave: To:alice -> You are already chatting with alice.
     eve: To:alice -> The switchboard is not ready.
-An answer ends what the caller has begun meanwhile.
-    alice's call rings at bob
-    carol enters at c
-    carol: To:alice -> You are chatting with alice.
-        bob < alice tried to reach you.
-        alice < You are chatting with carol.
-    alice: To:bob -> bob's line is ringing. ; bob < alice is calling. To:alice to answer.
-    bob: To:alice -> You are chatting with alice.
-        alice < You are chatting with bob.
-        carol < Quit.
 A call for another user of that node rings on.
     alice's call rings at bob
     dave, erin enter at b
@@ -190,21 +128,6 @@ A call for another user of that node rings on.
     alice: To:erin -> You are chatting with erin.
         dave < alice tried to reach you.
         erin < You are chatting with alice.
-Who calls somebody else is busy for an answer.
-    alice's call rings at bob
-    carol enters at c
-    b can not tell c
-    alice: To:carol
-    bob: To:alice -> alice is talking with someone else. ; alice < bob tried to reach you.
-    all arrives
-        bob < alice tried to reach you.
-        alice < You are chatting with carol.
-        carol < You are chatting with alice.
-The node of a peer dies.
-    alice, bob enter
-    alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
-    node b dies ; alice < Quit.
-    alice: To:bob -> The user bob does not exist.
 A node dies while a call is under way.
     alice, bob enter
     a can not tell b

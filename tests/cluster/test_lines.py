@@ -1,19 +1,11 @@
 """What is said between nodes: receipts, flow, and who is away."""
 
 from chatpair.cluster import frames
-from chatpair.exchange.kept_events import KEPT_EVENTS
 from tests.support.cluster_scenes import Across, play_across
 from tests.support.exchange import said
 from tests.support.transcript import scenes
 
 SCENES = """
-What is acknowledged is confirmed all at once.
-    alice talks with bob in JSON
-    alice: say(id=1, text=one) | say(id=2, text=two) | say(id=3, text=three)
-        bob < message(from=alice, text=one, time=[time]) |
-            message(from=alice, text=two, time=[time]) |
-            message(from=alice, text=three, time=[time])
-    bob: ack(seq=5) ; alice < status(id=3, status=confirmed)
 What was said in a pair that has ended may be confirmed late.
     alice talks with bob in JSON
     alice: say(id=1, text=one) ; bob < message(from=alice, text=one, time=[time])
@@ -27,11 +19,6 @@ What reaches nobody has failed.
     bob: quit() -> quit() | (closed)
     all arrives
         alice < left(peer=bob, why=quit) | status(id=1, status=failed, why=nobody)
-The peer quits without having acknowledged.
-    alice talks with bob in JSON
-    alice: say(id=1, text=one) ; bob < message(from=alice, text=one, time=[time])
-    bob: quit() -> quit() | (closed)
-        alice < status(id=1, status=failed, why=quit) | left(peer=bob, why=quit)
 The node of the peer ends.
     alice talks with bob in JSON
     alice: say(id=1, text=one) ; bob < message(from=alice, text=one, time=[time])
@@ -58,24 +45,6 @@ Who is full when a pair begins is known.
     b tells a all ; alice < You are chatting with bob.
     bob waits
     alice takes all
-Who is full when a call that rang is answered is known, though the peer before was full too.
-    alice enters at a
-    bob, carol enter at b
-    carol: /ring on -> Your line rings when somebody calls.
-    alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
-    alice: To:carol -> carol's line is ringing. ; carol < alice is calling. To:alice to answer.
-    bob takes no more
-    alice waits
-    b can not tell a
-    carol: To:alice
-    carol takes no more
-    b tells a all
-        alice < You are chatting with carol.
-        bob < Quit.
-        carol < You are chatting with alice.
-    alice waits
-    carol takes all
-    alice is read
 One who is away when the answer comes is said to be.
     alice, bob enter in JSON
     b can not tell a
@@ -113,17 +82,3 @@ def test_a_chunk_is_one_frame_and_one_write() -> None:
     assert bob.heard() == [said(across, text) for text in texts]
     assert isinstance(across.network.link("a", "b").sent[-1], frames.Lines)
     assert len(across.network.link("a", "b").sent) == 2  # the other is the call
-
-
-def test_a_speaker_waits_for_a_peer_who_acknowledges_nothing() -> None:
-    across = Across()
-    alice, bob = across.enter("alice"), across.enter_json("bob")
-    alice.says("To:bob")
-    for number in range(1, KEPT_EVENTS - 1):
-        assert not alice.paused, number
-        alice.says(f"{number}")
-        bob.heard()
-    assert alice.paused
-    bob.does("ack", seq=KEPT_EVENTS)
-    assert bob.heard() == []
-    assert not alice.paused

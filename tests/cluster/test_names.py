@@ -52,12 +52,6 @@ No name can be claimed while nothing is ready.
     the engine fails ; one < The switchboard is not ready.
     all arrives
     one: alice -> OK
-Who is here is asked of all.
-    alice enters at c
-    Bob enters at b
-    carol, dave enter at a
-    Bob: To:alice -> You are chatting with alice. ; alice < You are chatting with Bob.
-    carol: /who -> Here: alice*, Bob*, carol, dave
 Who does not answer is not waited for long.
     alice, bob, carol enter
     dave enters at a
@@ -67,14 +61,6 @@ Who does not answer is not waited for long.
     2 seconds pass ; alice < Here: alice, carol, dave
     all arrives ; dave < Here: alice, bob, carol, dave
     1 second passes
-The answer of a node that dies is not waited for.
-    alice, bob, carol enter
-    nothing arrives
-    alice: /who
-    node b dies
-    node c dies ; alice < Here: alice
-    1 second passes
-    alice: /who -> Here: alice
 The key of a program tells its node, and no other is asked.
     alice enters in JSON at b
     a can not tell c
@@ -97,15 +83,6 @@ Where one who is blocked is is asked of its node.
     bob: Quit -> Quit | (closed)
     1 second passes
     robert: To:alice -> You are chatting with alice. ; alice < You are chatting with robert.
-Who comes after one who is blocked left.
-    alice enters at a
-    bob enters at b.home
-    1 second passes
-    alice: /block bob -> You have blocked bob.
-    bob: Quit -> Quit | (closed)
-    1 second passes
-    robert enters at c.home
-    robert: To:alice -> alice is talking with someone else.
 A user whose name was taken is told so.
     ann talks with bob in JSON
     node a has lost the name ann

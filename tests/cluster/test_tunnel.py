@@ -24,13 +24,6 @@ NO_LINE = "No line is held for that key."
 TOO_MANY = "There were too many wrong keys. Try later."
 
 SCENES = r"""
-Nothing is left of a line that is taken over or lost at another node.
-    alice enters at a and comes back at b
-    alice comes back as again at b -> Another connection has taken this line over. | (closed)
-        again < OK | You are free.
-    alice hangs up
-    again is lost
-    alice comes back as third at b ; third < OK | You are free.
 Lines that came before a loss are said.
     bob enters at a
     alice enters at a and comes back at b

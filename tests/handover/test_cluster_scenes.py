@@ -25,7 +25,6 @@ OF_NODES = (
 OTHERWISE = (
     # What was asked is asked again: sooner, and with more that is on its way.
     "The list comes when the node is gone",
-    "The list of whoever does not wait",
     "Who asks who is here all the time",
     "There are no tunnels through tunnels",
     "A call is refused if this node is cut off before",

@@ -17,7 +17,7 @@ from chatpair.exchange.names import Name, NameIndex
 from chatpair.exchange.settings import Settings
 from chatpair.exchange.user import User
 from chatpair.factory import ChatFactory
-from tests.support.exchange import Exchange, JsonParty, Party, clock
+from tests.support.exchange import Exchange, clock
 
 
 class Link:
@@ -141,19 +141,6 @@ class MemoryMesh:
         return True
 
 
-class NodeParty(Party):
-    """Somebody connected to a node; what others do reaches them, and what they do others."""
-
-    def heard(self) -> list[str]:
-        """Return the lines told since the last time."""
-        self.exchange.clock.advance(0)
-        return super().heard()
-
-
-class JsonNodeParty(NodeParty, JsonParty):
-    """Somebody whose client speaks JSON."""
-
-
 class Node(Exchange):
     """One node, and the parties connected to it."""
 
@@ -172,13 +159,9 @@ class Node(Exchange):
         )
         self.directory.serve(self.factory)
 
-    def connect(self, host: str = "") -> Party:
-        """Connect somebody who has said nothing yet, from a host that has no other."""
-        return NodeParty(self, host or f"host-{next(self._hosts)}")
-
-    def connect_json(self, host: str = "") -> JsonParty:
-        """Connect somebody whose client speaks JSON."""
-        return JsonNodeParty(self, host or f"host-{next(self._hosts)}")
+    def take_turn(self) -> None:
+        """Let what others do reach those here."""
+        self.clock.advance(0)
 
     def user(self, name: str) -> User:
         """Return the user of a name."""

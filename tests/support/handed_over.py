@@ -18,7 +18,7 @@ from tests.support.cluster_exchange import MemoryMesh, Node
 from tests.support.cluster_scenes import Across
 from tests.support.ears import Ear
 from tests.support.exchange import Exchange, Transport
-from tests.support.state import differences, state_of_all
+from tests.support.state import State, differences
 
 
 def others_of(exchange: Exchange) -> Others:
@@ -55,7 +55,7 @@ def hand_over(exchange: Exchange, meanwhile: Callable[[], object] = lambda: None
         return
     old = exchange.factory
     taken = decode(taken_from(exchange))
-    before = state_of_all(old)
+    before = State().of_all(old)
     _succeed(exchange)
     new, others = exchange.factory, others_of(exchange)
     restore_exchange(new, taken, others)
@@ -68,7 +68,7 @@ def hand_over(exchange: Exchange, meanwhile: Callable[[], object] = lambda: None
             exchange.clock.callLater(0, protocol.vanished, "lost")
     is_claiming = any(isinstance(part.asked, Claim) for part in taken.connections)
     unknown = ("._names", "._keys") if is_claiming else ()  # until they are claimed again
-    wrong = list(differences(before, state_of_all(new)))
+    wrong = list(differences(before, State().of_all(new)))
     assert all(any(one in each for one in unknown) for each in wrong), wrong
     meanwhile()
     others.go_on()

@@ -93,7 +93,9 @@ class State:
 
     def _held(self, thing: Any) -> Any:
         if isinstance(thing, Mapping):
-            full = [(key, value) for key, value in thing.items() if value or not _fills(thing)]
+            # What is missing from some is there, empty, once somebody has looked.
+            fills = isinstance(thing, defaultdict)
+            full = [(key, value) for key, value in thing.items() if value or not fills]
             full.sort(key=lambda one: str(one[0]))  # what is seen first is told of in full
             pairs = [(self.of(key), self.of(value)) for key, value in full]
             return sorted(pairs, key=repr)
@@ -102,16 +104,6 @@ class State:
         if isinstance(thing, list | tuple | deque):
             return [self.of(one) for one in thing]
         return getattr(thing, "__qualname__", type(thing).__name__)
-
-
-def _fills(thing: object) -> bool:
-    """Tell whether what is missing from a table is there, empty, once somebody has looked."""
-    return isinstance(thing, defaultdict)
-
-
-def state_of_all(factory: ChatFactory) -> list[Any]:
-    """Return what a factory, its users and its connections know."""
-    return State().of_all(factory)
 
 
 def differences(one: Any, other: Any, where: str = "") -> Iterator[str]:

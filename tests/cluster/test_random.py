@@ -1,21 +1,25 @@
 """A random run over real nodes and a real engine, in which all goes wrong that may."""
 
 import os
-import selectors
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from time import monotonic
+from typing import Any
 
 import pytest
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.protocol import Factory
 
 from tests.support.cluster import Cluster
 from tests.support.cluster_people import NAMES, Person
 from tests.support.cluster_weather import LEASE, Weather
+from tests.support.cluster_wire import Wire
 from tests.support.engine import Engine
 from tests.support.history import History
 from tests.support.history_check import faults
+from tests.support.reactor import Reactor
 from tests.support.server import TIMEOUT
 from tests.support.set_clock import SetClock
 
@@ -27,20 +31,31 @@ OPTIONS = ("--hold", "4", "--linger", "3", "--max-names-per-minute", "0")
 class Crowd:
     """All people, who act in one thread."""
 
-    def __init__(self, history: History, doors: list[int], seed: str) -> None:
+    def __init__(self, reactor: Any, history: History, doors: list[int], seed: str) -> None:
+        """Take where each node listens, which changes; it is 0 of one that is not there."""
+        self._reactor = reactor
+        self._doors = doors
         self._chance = Random(f"{seed} crowd")
-        self._selector = selectors.DefaultSelector()
         self.people = [
-            Person(number, Random(f"{seed} {number}"), history, self._selector, doors)
+            Person(
+                *(number, Random(f"{seed} {number}"), history, len(doors)), self._connect, monotonic
+            )
             for number in range(PEOPLE)
         ]
         self._due = {person: monotonic() for person in self.people}
 
+    def _connect(self, wire: Wire, node: int, source: str) -> bool:
+        port = self._doors[node]
+        if port:
+            way = TCP4ClientEndpoint(self._reactor, "127.0.0.1", port, bindAddress=(source, 0))
+            connecting = way.connect(Factory.forProtocol(lambda: wire))
+            connecting.addErrback(lambda why: wire.connectionLost())
+        return port != 0
+
     def acts_until(self, condition: Callable[[], bool]) -> None:
         """Let everybody act."""
         while not condition():
-            for key, _ in self._selector.select(0.01):
-                key.data.ready()
+            self._reactor.iterate(0.01)
             for person, due in self._due.items():
                 if monotonic() >= due:
                     person.acts()
@@ -115,7 +130,6 @@ class Crowd:
         for person in self.people:
             if person.session is not None:
                 person.ends("dropped")
-        self._selector.close()
 
 
 def summary(history: History) -> str:
@@ -125,7 +139,7 @@ def summary(history: History) -> str:
 
 
 @pytest.mark.endurance
-def test_a_random_run(tmp_path: Path) -> None:
+def test_a_random_run(tmp_path: Path, reactor: Reactor) -> None:
     seed = os.environ.get("CHATPAIR_TEST_SEED") or str(Random().randrange(10**6))
     seconds = float(os.environ.get("CHATPAIR_TEST_SECONDS", "45"))
     print(f"CHATPAIR_TEST_SEED={seed}")
@@ -135,7 +149,7 @@ def test_a_random_run(tmp_path: Path) -> None:
         Cluster(engine, 3, *OPTIONS, lease=LEASE, hands_over=True) as cluster,
     ):
         doors = [node.port for node in cluster.nodes]
-        crowd = Crowd(history, doors, seed)
+        crowd = Crowd(reactor.reactor, history, doors, seed)
         weather = Weather(engine, cluster, history, doors, seed, clock)
         try:
             ends = monotonic() + seconds

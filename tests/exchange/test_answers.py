@@ -42,15 +42,8 @@ def arrives(network: Network) -> bool:
         waits.insert(0, network.answer)
     for one in waits[:1]:
         one()
-    settles(network)
+    network.take_turns()
     return bool(waits)
-
-
-def settles(network: Network) -> None:
-    """Let all happen that does at this moment."""
-    clock = network.clock
-    while any(call.getTime() <= clock.seconds() for call in clock.getDelayedCalls()):
-        clock.advance(0)
 
 
 def outcome(pieces: list[bytes], answers: list[int], *, ends: bool) -> list[Any]:
@@ -63,12 +56,12 @@ def outcome(pieces: list[bytes], answers: list[int], *, ends: bool) -> list[Any]
         network.hold()
     for number, piece in enumerate(pieces):
         alice.sends(piece)
-        settles(network)
+        network.take_turns()
         for _ in range(answers[number] if answers else 0):
             arrives(network)
     if ends and not alice.closed:
         alice.ends_input()
-        settles(network)
+        network.take_turns()
     while arrives(network):
         pass
     told = [party.heard() for party in (alice, *others)]

@@ -6,6 +6,7 @@ from itertools import count, permutations
 from typing import Any, Literal, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import ITransport
 from twisted.internet.task import Clock
 
 from chatpair.cluster import frames
@@ -17,7 +18,8 @@ from chatpair.exchange.names import Name, NameIndex
 from chatpair.exchange.settings import Settings
 from chatpair.exchange.user import User
 from chatpair.factory import ChatFactory
-from tests.support.exchange import Exchange, clock
+from tests.support.cluster_wire import Wire
+from tests.support.exchange import Exchange, Party, clock
 
 
 class Link:
@@ -185,6 +187,46 @@ class Node(Exchange):
         return not any((*kept, *directory.users.unsettled.values(), self.factory.visitors))
 
 
+class PartyTransport:
+    """What a wire has for a socket: somebody connected to a node of these."""
+
+    disconnecting = False
+
+    def __init__(self, wire: Wire, party: Party) -> None:
+        self._wire, self.party = wire, party
+        wire.makeConnection(cast(ITransport, self))
+
+    def registerProducer(self, producer: object, streaming: bool) -> None:
+        """Take all at once, always."""
+
+    def unregisterProducer(self) -> None:
+        """Do nothing, for the same reason."""
+
+    def write(self, data: bytes) -> None:
+        self.party.sends(data)
+
+    def loseConnection(self) -> None:
+        self.disconnecting = True
+        self.party.drops()
+
+    abortConnection = loseConnection
+
+    def carry(self) -> None:
+        """Let the wire hear what has been told, and that the server has hung up."""
+        if not self.disconnecting:
+            self._wire.flush()
+            data = self.party.transport.value()
+            self.party.transport.clear()
+            self._wire.dataReceived(data)
+            if self.party.closed:
+                self.breaks()
+
+    def breaks(self) -> None:
+        """Let both ends know that the connection is lost."""
+        self.loseConnection()
+        self._wire.connectionLost()
+
+
 class Network:
     """Nodes, what is on its way between them, and who has which name."""
 
@@ -226,13 +268,18 @@ class Network:
         for link in self.links.values():
             link.held = True
 
+    def take_turns(self) -> None:
+        """Let all happen that does at this moment."""
+        while any(call.getTime() <= self.clock.seconds() for call in self.clock.getDelayedCalls()):
+            self.clock.advance(0)
+
     def settle(self) -> None:
         """Let all arrive that is on its way."""
         self.engine_held = False
         for link in self.links.values():
             link.held = False
         while True:
-            self.clock.advance(0)
+            self.take_turns()
             if self.asked:
                 self.answer()
             elif any(link.waiting for link in self.links.values()):

@@ -1,9 +1,8 @@
 """People who do what they like at the nodes of a cluster, and note what they do and are told."""
 
 import re
-import selectors
+from collections.abc import Callable
 from random import Random
-from time import monotonic
 
 from msgspec import UNSET, UnsetType
 
@@ -18,7 +17,6 @@ NAMES = ("ann", "ben", "cat", "dan", "eva", "fay", "gus", "hal", "ida", "jon")
 _AGAIN = re.compile(r"\[.{24}\] (\S+) \(again\): \((.*)\)")
 _LATER = ("The switchboard is not ready.", "The last call is still on its way.")
 _SILENCE = 0.4  # seconds, in which somebody in a pair mostly hears something
-_MOST_UNSENT = 100_000
 _MOST_TRIES = 15.0  # seconds, in which no line is held any more
 
 
@@ -30,10 +28,13 @@ class Person:
         number: int,
         chance: Random,
         history: History,
-        selector: selectors.BaseSelector,
-        doors: list[int],
+        nodes: int,
+        connects: Callable[[Wire, int, str], bool],
+        now: Callable[[], float],
     ) -> None:
-        """Take where each node listens, which changes; it is 0 of one that is not there."""
+        """Take how many nodes there are, what connects a wire to one, from a host, or tells that
+        the node is not there, and a clock.
+        """
         self.chance = chance
         self.state = "out"  # naming, in, leaving, listening, lost, returning
         self.since = 0.0
@@ -48,12 +49,13 @@ class Person:
         self._number = number
         self._source = f"127.0.1.{number + 1}"
         self._history = history
-        self._selector = selector
-        self._doors = doors
+        self._nodes = nodes
+        self._connects = connects
+        self._clock = now
         self._wire: Wire | None = None
         self._old_wire: Wire | None = None
         self._called = self._caller = ""
-        self._counts = False
+        self.counts = False
         self._key = ""
         self._name = ""
         self._home = self._at = 0
@@ -76,14 +78,15 @@ class Person:
     # Connections
 
     def _enter(self, state: str) -> None:
-        self.state, self.since = state, monotonic()
+        self.state, self.since = state, self._clock()
 
     def _connect(self, node: int) -> bool:
-        if not self._doors[node]:
+        wire = Wire(
+            lambda line: self._heard(line) if self._wire is wire else None,
+            lambda: self._lost() if self._wire is wire else None,
+        )
+        if not self._connects(wire, node, self._source):
             return False
-        wire = Wire(self._selector, self._doors[node], self._source)
-        wire.heard = lambda line: self._heard(line) if self._wire is wire else None
-        wire.lost = lambda: self._lost() if self._wire is wire else None
         self._wire, self._at = wire, node
         return True
 
@@ -95,7 +98,7 @@ class Person:
         self._wire.send(data, cut)
 
     def _rendered(self, command: messages.Command) -> bytes:
-        if self._counts:
+        if self.counts:
             return json.render_command(command)  # type: ignore[arg-type]
         match command:
             case messages.HangUp():
@@ -105,25 +108,25 @@ class Person:
             case _:
                 return plain_codec.render_command(command)  # type: ignore[arg-type]
 
-    def _comes(self) -> None:
-        self._counts = self.chance.random() < 0.5
-        name = self.wanted or self.chance.choice(NAMES)
+    def comes(self, name: str, node: int, *, counts: bool) -> None:
+        """Connect, and claim a name."""
+        self.counts = counts
         if self.chance.random() < 0.2:
             name = name.capitalize()
-        if self._connect(self.chance.randrange(len(self._doors))):
+        if self._connect(node):
             self._enter("naming")
-            self._asked = monotonic()
-            self._send(*[b"Mode:json\r\n"] * self._counts, messages.Claim(name))
+            self._asked = self._clock()
+            self._send(*[b"Mode:json\r\n"] * self.counts, messages.Claim(name))
             self._name = name
 
     def _comes_back(self) -> None:
         assert self.session is not None
-        node = self._home if self.chance.random() < 0.5 else self.chance.randrange(len(self._doors))
+        node = self._home if self.chance.random() < 0.5 else self.chance.randrange(self._nodes)
         if self._connect(node):
             self._enter("returning")
             self._is_recalled = False
-            self.session.notes(monotonic(), messages.Resume(self._key))
-            self._send(*[b"Mode:json\r\n"] * self._counts, messages.Resume(self._key, self._seen))
+            self.session.notes(self._clock(), messages.Resume(self._key))
+            self._send(*[b"Mode:json\r\n"] * self.counts, messages.Resume(self._key, self._seen))
 
     def _lost(self) -> None:
         """Come back, if that is possible, after the connection has ended."""
@@ -137,13 +140,13 @@ class Person:
 
     def _will_come_back(self) -> None:
         if self.state == "in":
-            self._lost_at = monotonic()
+            self._lost_at = self._clock()
         self._enter("lost")
 
     def ends(self, how: Ending) -> None:
         """Be gone; the connection is closed some way if there is one still."""
         assert self.session is not None
-        self.session.notes(monotonic(), End(how))
+        self.session.notes(self._clock(), End(how))
         self.session = self.peer = None
         self.calling = self.rings_at = self._caller = ""
         self.unsettled = {}
@@ -156,9 +159,9 @@ class Person:
     # What is told
 
     def _heard(self, line: str) -> None:
-        self._heard_at = monotonic()
+        self._heard_at = self._clock()
         event: messages.AnyEvent
-        if self._counts:
+        if self.counts:
             event = json_codec.parse_event(line.encode())
         elif match := _AGAIN.fullmatch(line):
             event = messages.Repeated(messages.Message(match[1], match[2], messages.Timestamp(0)))
@@ -178,14 +181,14 @@ class Person:
     def _is_answered(self, event: messages.AnyEvent) -> None:
         match event:
             case messages.Named(key=key):
-                now = monotonic()
+                now = self._clock()
                 self.session = Session(self._name, f"n{self._at + 1}", self._asked, now, False)
-                self.session.counts = self._counts
+                self.session.counts = self.counts
                 self._history.sessions.append(self.session)
                 self._key, self._home = key, self._at
                 self._seen, self._acknowledged, self._said = 1, 0, 0
                 self._enter("in")
-                if not self._counts and self.chance.random() < 0.4:
+                if not self.counts and self.chance.random() < 0.4:
                     self._send(b"/key\r\n")
                 if self.chance.random() < 0.5:
                     self._send(messages.SetRing(True))
@@ -200,7 +203,7 @@ class Person:
 
     def _may_be_back(self, event: messages.AnyEvent) -> None:
         match event:
-            case messages.Named() if not self._counts:
+            case messages.Named() if not self.counts:
                 self._is_recalled = True
             case messages.Resumed(got=got):
                 self._is_back(event)
@@ -210,14 +213,14 @@ class Person:
                 )
             case messages.Error(text=text) | messages.Notice(text=text):
                 held = self._at != self._home or "No line is held" not in text
-                if held and monotonic() - self._lost_at < _MOST_TRIES:
+                if held and self._clock() - self._lost_at < _MOST_TRIES:
                     self._give_up()
                 else:
                     self.ends("closed")
 
     def _is_back(self, event: messages.Resumed) -> None:
         assert self.session is not None
-        self.session.notes(monotonic(), event)
+        self.session.notes(self._clock(), event)
         self._enter("in")
         if self._old_wire is not None:
             self._old_wire.close()
@@ -227,7 +230,7 @@ class Person:
 
     def _told(self, event: messages.AnyEvent) -> None:
         assert self.session is not None
-        now = monotonic()
+        now = self._clock()
         if self.state == "returning" and isinstance(event, messages.Paired | messages.Free):
             self.peer = event.peer if isinstance(event, messages.Paired) else None
             self._is_back(messages.Resumed(self._name, self.peer, 0))
@@ -269,7 +272,7 @@ class Person:
         """Let the answer to this tell that a call has been answered, if it has arrived."""
         self._marks += 1
         self.calling = f"mark{self._marks}{'lost' * lost}"
-        mark = f'{{"do":"{self.calling}"}}\r\n' if self._counts else f"/{self.calling}\r\n"
+        mark = f'{{"do":"{self.calling}"}}\r\n' if self.counts else f"/{self.calling}\r\n"
         self._send(mark.encode())
 
     def _marked(self, now: float, mark: str) -> None:
@@ -284,13 +287,14 @@ class Person:
         """Do something."""
         for wire in (self._wire, self._old_wire):
             if wire is not None:
-                wire.held_back = False
                 wire.flush()
                 wire.stall(not self.is_at_rest and self.chance.random() < 0.03)
-        patience = monotonic() - self.since > 6
+        patience = self._clock() - self.since > 6
         match self.state:
             case "out" if not self.is_at_rest or self.wanted:
-                self._comes()
+                name = self.wanted or self.chance.choice(NAMES)
+                node = self.chance.randrange(self._nodes)
+                self.comes(name, node, counts=self.chance.random() < 0.5)
             case "naming" | "returning" if patience:
                 self._give_up()
             case "lost" if self.chance.random() < 0.4:
@@ -305,7 +309,7 @@ class Person:
     def acknowledges(self) -> None:
         """Be done with all events, or not yet."""
         late = not self.is_at_rest and self.chance.random() < 0.5
-        if self._counts and self._acknowledged < self._seen and not late:
+        if self.counts and self._acknowledged < self._seen and not late:
             self._acknowledged = self._seen
             self._send(messages.Acknowledge(self._seen))
 
@@ -317,11 +321,11 @@ class Person:
         kinds |= {"drop": 0.4, "return": 0.8, "take over": 0.4, "half-close": 0.3}
         if self.rings_at:
             kinds |= {"call anew": 60}
-        if self.peer is not None and monotonic() - self._heard_at > _SILENCE:
+        if self.peer is not None and self._clock() - self._heard_at > _SILENCE:
             kinds = {"say": 20, "drop": 0.1}  # most people talk on to a frozen node
         (kind,) = self.chance.choices([*kinds], [*kinds.values()])
         match kind:
-            case "say" | "burst" if len(self._wire.out) < _MOST_UNSENT:
+            case "say" | "burst" if not self._wire.is_full:
                 self.says(self.chance.randint(1, 4) if kind == "say" else 60)
             case "call" if not self.calling:
                 is_answer = self._caller and self.chance.random() < 0.5
@@ -333,7 +337,7 @@ class Person:
             case "bye":
                 self.hangs_up()
             case "quit":
-                self._does(messages.Quit())
+                self.does(messages.Quit())
                 self._enter("leaving")
             case "drop":
                 self.ends("dropped")
@@ -345,14 +349,15 @@ class Person:
                 self._wire.stall(True)
                 self._old_wire, self._wire = self._wire, None
                 self._will_come_back()
-            case "half-close" if not self._counts and not self._wire.out:
+            case "half-close" if not self.counts and not self._wire.unsent:
                 self._wire.half_close()
                 self._enter("listening")
 
-    def _does(self, *commands: messages.Command) -> None:
+    def does(self, *commands: messages.Command) -> None:
+        """Say something to the server, and note it."""
         assert self.session is not None
         for command in commands:
-            self.session.notes(monotonic(), command)
+            self.session.notes(self._clock(), command)
         self._send(*commands)
 
     def says(self, count: int) -> None:
@@ -363,21 +368,31 @@ class Person:
             self._texts += 1
             long = "x" * self.chance.choice((0, 0, 0, 10, 100, 3_000))
             say = messages.Say(
-                self._said if self._counts else 0, f"{self._number}-{self._texts} {long}."
+                self._said if self.counts else 0, f"{self._number}-{self._texts} {long}."
             )
-            if self._counts and self.peer and self.chance.random() < 0.3:
+            if self.counts and self.peer and self.chance.random() < 0.3:
                 say = messages.Say(say.id, say.text, self.peer, self._pair)
-            if self._counts:
+            if self.counts:
                 self.unsettled[say.id] = say
             says.append(say)
-        self._does(*says)
+        self.does(*says)
 
     def calls(self, name: str) -> None:
         """Call somebody."""
         self._called = name
-        self._does(messages.Call(name))
+        self.does(messages.Call(name))
         self._mark(lost=False)
+
+    def leaves(self) -> None:
+        """Be gone as soon as may be, with a name or not yet."""
+        if self.session is None:
+            self._give_up()
+        elif self._key:  # else the line is held
+            self.does(messages.Quit())
+            self._enter("leaving")
+        else:
+            self.ends("dropped")
 
     def hangs_up(self) -> None:
         """Be free."""
-        self._does(messages.HangUp())
+        self.does(messages.HangUp())

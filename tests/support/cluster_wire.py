@@ -1,78 +1,78 @@
-"""Many connections in one thread, each of which tells its lines as they come."""
+"""A connection of somebody who does not wait for anything."""
 
-import selectors
-import socket
 from collections.abc import Callable
-from contextlib import suppress
+from typing import Any
+
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.basic import LineOnlyReceiver
+from twisted.python.failure import Failure
 
 
-class Wire:
-    """A connection whose lines are told as they come; nothing waits."""
+class Wire(LineOnlyReceiver):
+    """A connection whose lines are told as they come, and that can be slow at both ends."""
 
-    def __init__(self, selector: selectors.BaseSelector, port: int, source: str) -> None:
-        self.out = b""
-        self.stalled = self.held_back = False  # reading; writing, for a moment
-        self._selector = selector
-        self._unread = b""
-        self._socket = socket.socket()
-        self._socket.bind((source, 0))
-        self._socket.setblocking(False)
-        self._socket.connect_ex(("127.0.0.1", port))
-        self.heard: Callable[[str], object]
-        self.lost: Callable[[], object]
-        selector.register(self._socket, selectors.EVENT_READ, self)
+    MAX_LENGTH = 2**20
+    transport: Any = None
+
+    def __init__(self, heard: Callable[[str], object], lost: Callable[[], object]) -> None:
+        self.unsent = b""
+        self.is_full = self._is_closed = self._is_stalled = False
+        self._heard = heard
+        self._lost = lost
+
+    def connectionMade(self) -> None:
+        self.transport.registerProducer(self, True)
+        self.flush()
+        if self._is_closed:
+            self.close()
+
+    def lineReceived(self, line: bytes) -> None:
+        self._heard(line.decode())
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._lost()
+
+    def pauseProducing(self) -> None:
+        self.is_full = True
+
+    def resumeProducing(self) -> None:
+        self.is_full = False
+
+    def stopProducing(self) -> None:
+        """Know nothing of it yet: it will be told that the connection is lost."""
 
     def send(self, data: bytes, first: int | None = None) -> None:
         """Send bytes, or only some of them first and the others a moment later."""
-        self.out += data
-        if first is None:
-            self.flush()
-        else:
-            self.flush(min(first, len(self.out)))
-            self.held_back = True
+        held_back = bool(self.unsent)
+        self.unsent += data
+        if not held_back:
+            self.flush(first)
 
     def flush(self, count: int | None = None) -> None:
-        """Send what can be sent."""
-        if self.held_back or not self.out:
-            return
-        with suppress(OSError):  # who lost it hears so when reading
-            self.out = self.out[self._socket.send(self.out[:count]) :]
-
-    def ready(self) -> None:
-        """Read what is there."""
-        try:
-            data = self._socket.recv(65_536)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self.close()
-            self.lost()
-            return
-        *lines, self._unread = (self._unread + data).split(b"\r\n")
-        for line in lines:
-            self.heard(line.decode())
+        """Send what was held back, or some of it."""
+        if self.transport is not None:
+            data = self.unsent if count is None else self.unsent[:count]
+            self.unsent = self.unsent[len(data) :]
+            self.transport.write(data)
 
     def stall(self, on: bool) -> None:
         """Read no more, or again."""
-        if on != self.stalled and self._socket.fileno() >= 0:
-            self.stalled = on
+        if on != self._is_stalled and self.transport is not None:
+            self._is_stalled = on
             if on:
-                self._selector.unregister(self._socket)
+                self.transport.pauseProducing()
             else:
-                self._selector.register(self._socket, selectors.EVENT_READ, self)
+                self.transport.resumeProducing()
 
     def half_close(self) -> None:
         """Send no more."""
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_WR)
+        self.transport.loseWriteConnection()
 
     def close(self, reset: bool = False) -> None:
         """Close; what comes from now on is not heard."""
-        self.stall(True)
-        if reset and self._socket.fileno() >= 0:
-            linger = b"\1\0\0\0\0\0\0\0"
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        self._socket.close()
-        self.out = b""
+        self._is_closed = True
+        self._heard, self._lost = str, bool  # which do nothing
+        if self.transport is not None:
+            self.transport.unregisterProducer()
+            lose, abort = self.transport.loseConnection, self.transport.abortConnection
+            abort() if reset or self.is_full else lose()

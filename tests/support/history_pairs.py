@@ -146,6 +146,9 @@ class Stream:
             call.answered = at
             call.is_unknown = code == "unknown"
             self.after = max(self.after, call.at)
+        elif code == "ringing" and call.outcome == "pending":  # the answer came late
+            self._ringing(call)
+            call.answered = at
 
     def _ringing(self, call: Called) -> None:
         is_new = self._rings is None or self._rings.to != call.to

@@ -38,10 +38,7 @@ class HeldLines:
     _leave: Callable[[User, str], object]  # who did not come back in time, and a reason
 
     def __post_init__(self) -> None:
-        self._waiting: Delay[User] = Delay(
-            self._clock, self._settings.hold, lambda user: self._leave(user, "did not come back")
-        )
-        self._hosts: dict[User, str | None] = {}  # of those who are held
+        self._waiting: Delay[User] = Delay(self._clock, self._settings.hold, self._give_up)
         self._tokens: keys.Keyring[User] = keys.Keyring(self._clock)
         self._words: keys.Keyring[User] = keys.Keyring(self._clock, self._key_is_spoilt)
 
@@ -98,21 +95,22 @@ class HeldLines:
             self._pairs.tell_whether_away(peer)
             peer.inbox.flow_changed()
 
-    def count(self, user: User) -> None:
-        """Count a line that is held for the host that its user was at."""
-        host = self._hosts[user] = user.inbox.host
+    def count(self, user: User, lines: int = 1) -> None:
+        """Count a line that is held, or is no more, for the host that its user was at."""
+        host = user.inbox.host
         if host is not None:
-            self._of_host[host] += 1
-
-    def _unhold(self, user: User) -> None:
-        if user not in self._hosts:
-            return
-        self._waiting.stop(user)
-        host = self._hosts.pop(user)
-        if host is not None:
-            self._of_host[host] -= 1
+            self._of_host[host] += lines
             if not self._of_host[host]:
                 del self._of_host[host]
+
+    def _unhold(self, user: User) -> None:
+        if user in self._waiting:
+            self._waiting.stop(user)
+            self.count(user, -1)
+
+    def _give_up(self, user: User) -> None:
+        self.count(user, -1)
+        self._leave(user, "did not come back")
 
     def forget(self, user: User) -> None:
         """Hold the line of a user no more, and never again."""

@@ -118,18 +118,14 @@ def test_a_write_to_one_who_is_gone_ends_the_connection_later(listening: Listeni
 # Reading, and not reading
 
 
-def test_a_reset_is_noticed_though_nothing_is_read(listening: Listening) -> None:
+@pytest.mark.parametrize("input_ends", [False, True])
+def test_a_reset_is_noticed_though_nothing_is_read(listening: Listening, input_ends: bool) -> None:
     client, protocol = listening.connect()
-    protocol.transport.pauseProducing()
-    reset(client)
-    listening.reactor.turn_until(lambda: protocol.reason)
-    assert isinstance(protocol.reason, ConnectionLost)
-
-
-def test_a_reset_is_noticed_after_the_end_of_input(listening: Listening) -> None:
-    client, protocol = listening.connect()
-    client.shutdown(socket.SHUT_WR)
-    listening.reactor.turn_until(lambda: protocol.events)
+    if input_ends:
+        client.shutdown(socket.SHUT_WR)
+        listening.reactor.turn_until(lambda: protocol.events)
+    else:
+        protocol.transport.pauseProducing()
     reset(client)
     listening.reactor.turn_until(lambda: protocol.reason)
     assert isinstance(protocol.reason, ConnectionLost)
@@ -142,24 +138,6 @@ def test_a_reset_that_a_write_met_first_is_one_for_the_reader_too(listening: Lis
     listening.reactor.turn_until(lambda: protocol.reason)
     assert isinstance(protocol.reason, ConnectionLost)
     assert protocol.events == []
-
-
-def drain(client: socket.socket) -> None:
-    while client.recv(65_536):
-        pass
-
-
-def test_aborting_resets(listening: Listening) -> None:
-    client, protocol = listening.connect()
-    protocol.transport.write(NOVEL)
-    protocol.transport.abortConnection()
-    protocol.transport.resumeProducing()
-    protocol.transport.write(b"nothing")
-    assert protocol.reason is None
-    listening.reactor.turn()
-    assert isinstance(protocol.reason, ConnectionAborted)
-    with pytest.raises(ConnectionResetError):
-        drain(client)
 
 
 def test_an_answer_before_unread_input_is_not_destroyed(listening: Listening) -> None:

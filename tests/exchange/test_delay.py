@@ -26,16 +26,6 @@ def test_what_came_while_the_process_stood_still_comes_first() -> None:
     assert waiting.done == ["b"]
 
 
-def test_nobody_waits_without_a_timer_nor_a_timer_for_nobody() -> None:
-    waiting = Waiting()
-    waiting.start("a")
-    waiting.stop("a")
-    assert waiting.clock.getDelayedCalls() == []
-    waiting.start("a")
-    waiting.clock.advance(10)
-    assert waiting.done == ["a"]
-
-
 def test_one_stops_another_and_one_fails() -> None:
     clock = Clock()
     done: list[str] = []

@@ -133,8 +133,3 @@ def test_who_comes_and_goes_is_no_faster(key: bool) -> None:
     other = exchange.connect("192.0.2.8")
     other.says("carol", "To:bob", "hello")
     assert bob.heard()[-1].endswith("carol: (hello)")
-
-
-def test_without_a_rate_many_lines_are_one_chunk(exchange: Exchange) -> None:
-    alice, _ = exchange.pair()
-    assert alice.protocol.takes_chunks

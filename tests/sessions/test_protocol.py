@@ -127,19 +127,6 @@ def test_stopping_does_not_wait_for_ever(exchange: Exchange) -> None:
     assert alice.transport.disconnected
 
 
-def test_stopping_with_nobody_here(exchange: Exchange) -> None:
-    done: list[None] = []
-    exchange.factory.stop().addCallback(done.append)
-    assert done == [None]
-
-
-def test_a_client_that_does_not_take_the_last_answer(exchange: Exchange) -> None:
-    alice = exchange.enter("alice")
-    alice.says("Quit")
-    exchange.clock.advance(FLUSHING_SECONDS)
-    assert alice.transport.disconnected
-
-
 def test_nothing_is_left_of_those_who_went(exchange: Exchange) -> None:
     parties: list[Party] = [*exchange.pair(), exchange.connect(), exchange.enter("кира")]
     parties[0].says("Quit")
@@ -156,15 +143,21 @@ def test_nothing_is_left_of_those_who_went(exchange: Exchange) -> None:
     exchange.clock.advance(60)
     exchange.clock.advance(60)
     assert exchange.clock.getDelayedCalls() == []
+    done: list[None] = []
+    factory.stop().addCallback(done.append)
+    assert done == [None]
 
 
 def test_closing_is_patient_only_so_long(exchange: Exchange) -> None:
-    alice = exchange.enter("alice")
-    alice.says("Quit")
-    alice.protocol.writeConnectionLost()
+    alice, bob = exchange.enter("alice"), exchange.enter("bob")
+    for party in (alice, bob):
+        party.says("Quit")
+    bob.protocol.writeConnectionLost()  # who has taken the last answer
     exchange.clock.advance(CLOSING_SECONDS)
-    assert alice.transport.disconnecting
-    assert not alice.transport.disconnected
+    assert bob.transport.disconnecting
+    assert not bob.transport.disconnected
+    exchange.clock.advance(FLUSHING_SECONDS - CLOSING_SECONDS)
+    assert alice.transport.disconnected
 
 
 def test_lines_of_one_who_floods_wait_for_the_turns_of_others(exchange: Exchange) -> None:
@@ -196,23 +189,15 @@ def test_short_lines_are_fewer_chunks_a_turn(exchange: Exchange) -> None:
     assert len(bob.heard()) == 20_000 - SHORT_CHUNK
 
 
-@pytest.mark.parametrize("line", ["/who", "To:nobody", "/help", "/foo"])
-def test_a_command_is_a_turn(exchange: Exchange, line: str) -> None:
-    alice, _ = exchange.pair()
+@pytest.mark.parametrize("line", ["/who", "To:nobody", "/help", "/foo", "é"])
+def test_a_command_or_a_name_is_a_turn(exchange: Exchange, line: str) -> None:
+    exchange.enter("é")
+    alice = exchange.connect() if line == "é" else exchange.pair()[0]
     alice.protocol.dataReceived(f"{line}\n{line}\n".encode())
     once = alice.heard()
     exchange.clock.advance(0)
     assert alice.heard() == once
     assert once
-
-
-def test_a_name_is_a_turn(exchange: Exchange) -> None:
-    exchange.enter("é")
-    newcomer = exchange.connect()
-    newcomer.protocol.dataReceived("é\né\nalice\n".encode())
-    assert newcomer.heard() == ["Reuse"]
-    exchange.clock.advance(0)
-    assert newcomer.heard() == ["Reuse", "OK"]
 
 
 def test_nobody_works_on_the_questions_of_those_who_are_gone(

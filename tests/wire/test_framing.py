@@ -145,17 +145,6 @@ def test_no_interrupt_comes_from_the_text(data: bytes) -> None:
     assert text.count(b"\xff") == text.count(b"\xff\n") <= data.count(IAC + IP)
 
 
-def test_lines_wait_while_it_is_paused() -> None:
-    recorder, telnet = Recorder(), Transport()
-    recorder.makeConnection(telnet)
-    recorder.paused = True
-    recorder.dataReceived(b"a\nb\n" + b"x" * 30)
-    assert recorder.received == []
-    recorder.paused = False
-    recorder.handle_buffer()
-    assert recorder.received == [b"a", b"b", "too long"]
-
-
 def test_data_that_comes_while_a_line_is_handled_waits_its_turn() -> None:
     class Reentrant(Recorder):
         def lineReceived(self, line: bytes) -> None:

@@ -239,33 +239,23 @@ def test_an_end_that_was_told_something_just_now_is_not_silent(
     assert bob.protocol.outgoing.watch is None  # all has arrived
 
 
+@pytest.mark.parametrize("waits_for_a_turn", [False, True])
 def test_a_reset_is_noticed_though_nothing_is_read(
-    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    alice, bob = exchange.pair()
-    kernel = Kernel(monkeypatch, alice)
-    bob.fills()
-    exchange.clock.pump([1] * 60)
-    assert alice.paused
-    kernel.gone = True
-    exchange.clock.pump([1] * 5)
-    assert alice.transport.disconnected
-    assert not bob.transport.disconnected
-
-
-def test_a_reset_is_noticed_of_one_who_waited_for_a_turn_when_the_peer_filled(
-    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch, waits_for_a_turn: bool
 ) -> None:
     alice, bob = exchange.pair()
     kernel = Kernel(monkeypatch, alice)
     exchange.clock.pump([1] * 60)
-    alice.protocol.dataReceived(b"x\x7f\n" * 100)
-    assert alice.paused
+    if waits_for_a_turn:
+        alice.protocol.dataReceived(b"x\x7f\n" * 100)
+        assert alice.paused
     bob.fills()
     exchange.clock.pump([1] * 60)
+    assert alice.paused
     kernel.gone = True
     exchange.clock.pump([1] * 6)
     assert alice.transport.disconnected
+    assert not bob.transport.disconnected
 
 
 def test_a_listener_that_is_gone_is_noticed_at_once(

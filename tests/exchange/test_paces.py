@@ -56,6 +56,31 @@ What a slowed speaker sent before it was lost arrives.
     60 seconds pass
     alice sends b'one\ntwo\nthree\n' ; bob < [now] alice: (one)
     alice is lost ; bob < [now] alice: (two) | [now] alice: (three) | Quit.
+Programs are slowed by each line of a text, but not their acknowledgements.
+    the server has rate=2
+    alice enters in JSON
+    alice talks with bob
+    60 seconds pass
+    alice: say(id=1, text=1\n1) | say(id=2, text=2\n2) | say(id=3, text=3\n3) | ack(seq=2) | ping()
+        alice < status(id=1, status=handed) | pong()
+        bob < [now] alice: (1) | [now] alice: (1)
+    0.5 seconds pass
+    0.5 seconds pass ; alice < status(id=2, status=handed)
+        bob < [now] alice: (2) | [now] alice: (2)
+    0.5 seconds pass
+    0.5 seconds pass ; alice < status(id=3, status=handed)
+        bob < [now] alice: (3) | [now] alice: (3)
+A long text waits as long as its lines would have to.
+    the server has rate=2
+    alice enters in JSON
+    alice talks with bob
+    60 seconds pass
+    alice: say(id=1, text=1\n2\n3\n4\n5\n6)
+    1 second passes
+    0.5 seconds pass
+    0.5 seconds pass ; alice < status(id=1, status=handed)
+        bob < [now] alice: (1) | [now] alice: (2) | [now] alice: (3) | [now] alice: (4)
+        bob < [now] alice: (5) | [now] alice: (6)
 """
 
 
@@ -64,39 +89,6 @@ def test_who_is_slowed(exchange: Exchange, scene: str) -> None:
     play(exchange, scene)
     exchange.clock.pump([60, 60])
     assert not exchange.clock.getDelayedCalls()
-
-
-def test_programs_are_slowed_too_but_not_their_acknowledgements() -> None:
-    exchange = Exchange(rate=2)
-    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
-    alice.does("to", name="bob")
-    alice.events()
-    bob.heard()
-    exchange.clock.advance(60)
-    for number in range(1, 5):
-        alice.say(number, f"{number}a\n{number}b")
-    alice.does("ack", seq=2)
-    alice.does("ping")
-    assert texts(bob) == ["1a", "1b"]
-    assert [event["event"] for event in alice.events()] == ["status", "pong"]
-    exchange.clock.pump([1, 0])
-    assert texts(bob) == ["2a", "2b"]  # each of its two lines counts
-    exchange.clock.pump([1, 0] * 2)
-    assert texts(bob) == ["3a", "3b", "4a", "4b"]
-    assert [event["id"] for event in alice.events()] == [2, 3, 4]
-
-
-def test_a_long_text_waits_as_long_as_its_lines_would_have_to() -> None:
-    exchange = Exchange(rate=2)
-    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
-    alice.does("to", name="bob")
-    bob.heard()
-    exchange.clock.advance(60)
-    alice.say(1, "\n".join("123456"))
-    exchange.clock.pump([1, 0.5, 0])
-    assert texts(bob) == []
-    exchange.clock.pump([0.5, 0])
-    assert texts(bob) == list("123456")
 
 
 def test_who_comes_back_is_no_faster() -> None:

@@ -163,7 +163,7 @@ def _looks(text: str, key: str) -> tuple[str, ...]:
     With names that are not ASCII others share those after a space, if they have such ones.
     """
     if text.isascii():
-        look, whole = key.translate(_READ_AS), key.translate(_ASCII_SKELETONS)
+        look, whole = key.translate(_READ_AS_ASCII), key.translate(_ASCII_SKELETONS)
         look = key if look == key else look  # one object, as most names are so
         return (look,) if look == whole else (look, f" {whole}")
     looks = {_read(skeleton(key)), _read(skeleton(skeleton(text).lower()))}
@@ -175,6 +175,7 @@ def _read(shape: str) -> str:
     return shape.lower().translate(_READ_AS)
 
 
+_READ_AS_ASCII = {code: _READ_AS.get(code, code) for code in range(128)}  # a miss takes longer
 _ASCII_SKELETONS = {code: _read(skeleton(chr(code))) for code in range(128)}
 _MERGED = {look for code, look in _ASCII_SKELETONS.items() if look != _read(chr(code))}  # as rn
 

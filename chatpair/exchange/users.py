@@ -78,7 +78,8 @@ class Users(dict[str, User]):
 
     def now(self) -> float:
         """Return the clock's seconds: each time later ones."""
-        self._last = max(self._clock.seconds(), nextafter(self._last, inf))
+        now = self._clock.seconds()
+        self._last = now if now > self._last else nextafter(self._last, inf)
         return self._last
 
     def is_blocked(self, caller: User, callee: User) -> bool:

@@ -1,7 +1,6 @@
 """What --check finds out about a server."""
 
 from pathlib import Path
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -9,6 +8,7 @@ from twisted.internet.task import Clock
 from chatpair.client.check import CHECK_SECONDS, check
 from chatpair.client.ending import Ending, ExitStatus
 from tests.support.clients import Host, Piped, at
+from tests.support.played import Endpoint
 from tests.support.server import Server
 
 
@@ -34,18 +34,10 @@ def test_what_is_no_server_of_chatpair() -> None:
         client.ends(ExitStatus.NO_CONNECTION, "No server of chatpair: HTTP/1.1 400 Bad Request")
 
 
-class Deaf:
-    """Leads to where nothing ever answers."""
-
-    def connect(self, factory: object) -> Deferred[Any]:
-        return Deferred()
-
-
 def test_a_server_that_does_not_answer() -> None:
     clock = Clock()
     endings: list[Ending] = []
-    endpoint: Any = Deaf()
-    Deferred.fromCoroutine(check(endpoint, "", "", clock)).addCallback(endings.append)
+    Deferred.fromCoroutine(check(Endpoint(), "", "", clock)).addCallback(endings.append)
     clock.advance(CHECK_SECONDS - 0.1)
     assert endings == []
     clock.advance(0.1)

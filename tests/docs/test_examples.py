@@ -9,6 +9,7 @@ from signal import SIGCHLD, SIGINT, SIGTERM
 
 from chatpair.exchange.names import RESERVED
 from chatpair.tap import Options
+from tests.client.test_once import arrives
 from tests.support.clients import spins_until
 from tests.support.json_people import json_client
 from tests.support.proxy import Proxy
@@ -85,7 +86,7 @@ def test_the_programs_for_programs_are_some(server: Server) -> None:
         program.kill(SIGTERM)
         assert program.wait() == -SIGTERM
     with Process([sys.executable, str(DOCS / "echo.py"), address, "echo"]) as echo:
-        spins_until(lambda: "echo" in who_is_here(bob))
+        arrives(bob, "echo")
         with Process([*say, "echo", "hi"]) as program:
             assert program.wait() == 0
             assert program.output == b"confirmed\n"
@@ -107,12 +108,6 @@ def test_the_program_in_the_readme_is_one(server: Server) -> None:
         assert bob.line() == "You are chatting with build."
         assert bob.text() == "The build is done."
         assert (build.wait(), build.output) == (0, b"")
-
-
-def who_is_here(client: Client) -> str:
-    """Return the answer to /who."""
-    client.says("/who")
-    return client.line()
 
 
 def tries(program: Process) -> bool:

@@ -10,7 +10,6 @@ from chatpair.client.session import UNHANDLED_BYTES
 from chatpair.exchange.messages import (
     Acknowledge,
     Message,
-    Mode,
     Named,
     Ping,
     Resume,
@@ -116,6 +115,13 @@ from tests.support.transcript import scenes
       * 6.25 seconds pass -> ping()
         told paired(bob) -> heard paired(bob)
         just 5 seconds pass -> ping()
+    A server that holds no line for long is given up sooner.
+        a line without a name
+        start -> (connects)
+        accepted
+        told mode(json, 1, 20) -> name(build)
+        just 20 seconds pass -> ping()
+        just 10 seconds pass -> (hangs up)
     A server that does not greet is given up.
         a line without a name
         start -> (connects)
@@ -125,18 +131,6 @@ from tests.support.transcript import scenes
 )
 def test_a_line_outlives_its_connections(scene: str) -> None:
     play(scene)
-
-
-def test_a_server_that_holds_no_line_for_long_is_given_up_sooner() -> None:
-    play = Play()
-    play.line.start()
-    play.remote = play.endpoint.accept()
-    assert play.remote.lines() == [b"Mode:json"]
-    play.remote.says(Mode(hold=20))
-    play.clock.pump([5.0] * 4)
-    assert Ping() in play.said()
-    play.clock.pump([5.0] * 2)
-    assert play.remote.transport.disconnecting
 
 
 def test_what_was_done_with_while_a_resume_was_asked_for_is_acknowledged() -> None:

@@ -127,10 +127,7 @@ def test_a_simple_terminal_is_beaten_by_all(
     ("arguments", "host", "port"),
     [
         (["a.org", "99"], "a.org", 99),
-        (["a.org:99"], "a.org", 99),
         (["a.org:99", "--port", "99"], "a.org", 99),
-        (["::1", "99"], "::1", 99),
-        (["[::1]:99"], "::1", 99),
         (["[::1]"], "::1", 9_999),
         (["--port", "99"], "localhost", 99),
     ],

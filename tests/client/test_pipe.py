@@ -14,11 +14,6 @@ from tests.support.transcript import scenes
 
 @scenes(
     """
-    Lines are text whatever they say.
-        a pipe with bob -> (reads many)
-        said one | Quit | To:x | /bye |  /bye |  | drei: größer -> say(1, one, bob) | say(2, Quit,
-            bob) | say(3, To:x, bob) | say(4, /bye, bob) | say(5,  /bye, bob) | say(6, , bob) |
-            say(7, drei: größer, bob)
     Only lines to a peer may come many at once.
         a pipe -> (reads)
         told paired(bob) -> You are chatting with bob. | (reads many)
@@ -55,6 +50,11 @@ def test_a_pipe_s_lines_are_text(scene: str) -> None:
         said Quit -> (waits)
         told paired(bob) -> say(1, Quit, bob) | You are chatting with bob. | (reads many)
         said two -> say(2, two, bob)
+    Lines are text whatever they say.
+        a pipe with bob -> (reads many)
+        said one | Quit | quit | To:x | tO: x | / |  /bye |  | drei: größer -> say(1, one, bob) |
+            say(2, Quit, bob) | say(3, quit, bob) | say(4, To:x, bob) | say(5, tO: x, bob) |
+            say(6, /, bob) | say(7,  /bye, bob) | say(8, , bob) | say(9, drei: größer, bob)
     The first line may call.
         a pipe -> (reads)
       * said To:bob -> to(bob) | (waits)

@@ -13,15 +13,7 @@ from tests.support.proxy import Proxy
 from tests.support.server import Server
 from tests.support.steps import AGAIN, TALK_IS_OVER
 
-WAITING = "Waiting for bob ..."
 OF_BOB = TALK_IS_OVER.replace("bob", "alice")
-
-
-def kill(server: Server, number: signal.Signals = signal.SIGKILL) -> Server:
-    """Kill a server, or stop it; return another on its port."""
-    server.kill(number)
-    server.wait()
-    return Server(port=f"epoll:{server.port}")
 
 
 @pytest.mark.parametrize("input_has_ended", [False, True])
@@ -35,7 +27,9 @@ def test_a_server_that_is_killed_in_the_middle_is_a_problem_of_who_says_somethin
         said = ["first", *fill(alice)]
         if input_has_ended:
             alice.close_input()
-        with kill(server):
+        server.kill()
+        server.wait()
+        with Server(port=f"epoll:{server.port}"):
             assert alice.notice() == LINK_LOST
             alice.ends(ExitStatus.NOT_DELIVERED, TALK_IS_OVER, ENDED_EARLY.text)
             bob.kill(signal.SIGCONT)

@@ -96,7 +96,7 @@ def test_connections_outlive_a_port(listening: Listening) -> None:
     client.close()
     protocol.transport.loseConnection()
     listening.reactor.turn_until(lambda: protocol.reason)
-    assert listening.reactor.readers == []
+    assert not listening.reactor.readers
 
 
 def test_a_reactor_that_stops_ends_all_connections(listening: Listening) -> None:
@@ -109,7 +109,7 @@ def test_a_reactor_that_stops_ends_all_connections(listening: Listening) -> None
     listening.connect()
     listening.make = Recorder
     protocols.append(listening.connect()[1])
-    readers, listening.reactor.readers = listening.reactor.readers, []  # as removeAll does
+    readers, listening.reactor.readers = listening.reactor.readers, set()  # as removeAll does
     with capturedLogs() as log:
         for reader in readers:
             reader.connectionLost(Failure(ConnectionError("stopped")))
@@ -141,7 +141,7 @@ def test_a_description() -> None:
     assert failed == [CannotListenError]
     ports[0].stopListening()
     reactor.advance(0)
-    assert reactor.readers == []
+    assert not reactor.readers
 
 
 @pytest.mark.parametrize(

@@ -147,16 +147,6 @@ Who blocks again knows where somebody is now.
     robert: To:alice -> alice is talking with someone else.
     alice: /unblock bob -> You have unblocked bob.
     rob: To:alice -> You are chatting with alice. ; alice < You are chatting with rob.
-Who is there already is somebody else.
-    alice enters from shared
-    carol enters from shared
-    bob enters from shared
-    dave enters from shared
-    dave talks with alice
-    alice: /block bob -> You have blocked bob.
-    dave: To:alice -> You are already chatting with alice.
-    dave: /bye -> You are free. ; alice < Quit.
-    carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
 """
 
 

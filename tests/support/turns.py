@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 from twisted.python import context
 from twisted.python.failure import Failure
 from twisted.python.log import ILogContext
@@ -19,25 +19,8 @@ from chatpair.epoll.transport import EpollTransport
 from tests.support.server import TIMEOUT
 
 
-class Turns(Clock):
-    """The least reactor that a port of epoll: needs: readers, and a clock that stands still."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.readers: list[Any] = []
-
-    def addReader(self, reader: Any) -> None:
-        """Ask a reader in each turn, if it is readable."""
-        if reader not in self.readers:
-            self.readers.append(reader)
-
-    def removeReader(self, reader: Any) -> None:
-        """Ask a reader no more."""
-        if reader in self.readers:
-            self.readers.remove(reader)
-
-    def removeWriter(self, writer: object) -> None:
-        """Do nothing: nobody has asked to write."""
+class Turns(MemoryReactorClock):
+    """A reactor that asks its readers in each turn, and whose clock stands still."""
 
     def turn(self) -> int:
         """Let all readers that are readable read, and those calls be made that are due."""

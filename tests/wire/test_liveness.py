@@ -17,17 +17,6 @@ from tests.support.exchange import Exchange, Party
 from tests.support.server import TIMEOUT, reset
 
 
-class Transport(StringTransport):
-    """A transport that has a socket."""
-
-    def __init__(self, handle: object) -> None:
-        super().__init__()
-        self.handle = handle
-
-    def getHandle(self) -> object:
-        return self.handle
-
-
 @pytest.fixture
 def tcp() -> Iterator[tuple[socket.socket, socket.socket]]:
     """Two ends of a TCP connection."""
@@ -73,7 +62,7 @@ def test_other_transports_have_no_options(unix: tuple[socket.socket, socket.sock
     liveness.set_options(unix[0])
     assert unix[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
     assert liveness.socket_of(StringTransport()) is None
-    assert liveness.socket_of(Transport("a TLS connection")) is None
+    assert liveness.socket_of(Mock(getHandle=lambda: "a TLS connection")) is None
 
 
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
@@ -114,26 +103,12 @@ def test_a_closed_unix_end_is_gone(unix: tuple[socket.socket, socket.socket]) ->
     assert liveness.is_gone(unix[0], all_read=True)
 
 
-class Watched:
-    """A connection that knows of its loss."""
-
-    def __init__(self) -> None:
-        self.lost: list[str] = []
-
-    def vanished(self, how: str) -> None:
-        """Note how it was lost."""
-        self.lost.append(how)
-
-    def all_arrived(self) -> None:
-        """Do nothing."""
-
-
 def test_what_came_before_the_other_end_closed_may_wait_to_be_read(
     unix: tuple[socket.socket, socket.socket],
 ) -> None:
     one, other = unix
     clock = Clock()
-    watched = Watched()
+    watched = Mock()
     checks: Delay[liveness.Watch] = Delay(clock, 1, lambda watch: watch.look())
     watch = liveness.Watch(clock, checks, one, watched, 0.0)
     watch.begin()
@@ -141,10 +116,10 @@ def test_what_came_before_the_other_end_closed_may_wait_to_be_read(
     other.sendall(b"last words")
     other.close()
     clock.pump([1] * 5)
-    assert watched.lost == []
+    watched.vanished.assert_not_called()
     watch.input_ended()
     clock.advance(1)
-    assert watched.lost == ["reset"]
+    watched.vanished.assert_called_once_with("reset")
 
 
 def test_what_nobody_read_from_a_unix_socket_is_not_delivered(

@@ -6,24 +6,17 @@ from twisted.logger import capturedLogs
 from chatpair.exchange.delay import Delay
 
 
-class Waiting(Delay[str]):
-    """A delay of ten seconds that keeps who has waited long enough."""
-
-    def __init__(self) -> None:
-        self.clock = Clock()
-        self.clock.advance(1_000)
-        self.done: list[str] = []
-        super().__init__(self.clock, 10, self.done.append)
-
-
 def test_what_came_while_the_process_stood_still_comes_first() -> None:
-    waiting = Waiting()
+    clock = Clock()
+    clock.advance(1_000)
+    done: list[str] = []
+    waiting = Delay(clock, 10, done.append)
     waiting.start("a")
     waiting.start("b")
-    waiting.clock.rightNow += 20
-    waiting.clock.callLater(0, waiting.stop, "a")
-    waiting.clock.advance(0)
-    assert waiting.done == ["b"]
+    clock.rightNow += 20
+    clock.callLater(0, waiting.stop, "a")
+    clock.advance(0)
+    assert done == ["b"]
 
 
 def test_one_stops_another_and_one_fails() -> None:

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -218,19 +218,11 @@ def test_what_is_wrong_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "bcrypt", None)
     extra = f"--auth htpasswd: it needs more packages: {how_to_install('auth')}"
     assert refusal(f"--auth=htpasswd:{path}") == extra
+    of_something_else = Mock(credentialInterfaces=(credentials.IAnonymous,))
     for checker in strcred.findCheckerFactories():
         if checker.authType == "memory":
-            monkeypatch.setattr(type(checker), "generateChecker", lambda *_: Anonymous())
+            monkeypatch.setattr(type(checker), "generateChecker", lambda *_: of_something_else)
     assert refusal("--auth=memory:x") == "--auth memory: it checks no passwords"
-
-
-class Anonymous:
-    """A checker of something else."""
-
-    credentialInterfaces = (credentials.IAnonymous,)
-
-    def requestAvatarId(self, _: Any) -> None:
-        raise NotImplementedError
 
 
 def test_a_name_as_it_is_written_comes_before_what_looks_like_it() -> None:

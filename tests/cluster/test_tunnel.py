@@ -24,14 +24,6 @@ NO_LINE = "No line is held for that key."
 TOO_MANY = "There were too many wrong keys. Try later."
 
 SCENES = r"""
-Lines that came before a loss are said.
-    bob enters at a
-    alice enters at a and comes back at b
-    alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
-    b can not tell a
-    alice: one | two | Quit
-    alice is lost
-    all arrives ; bob < [now] alice: (one) | [now] alice: (two) | Quit.
 The input may end before the key is found.
     alice, bob enter at a
     alice: /key -> Your key is alice's key. After a drop, say Back:alice's key instead of a name.
@@ -44,8 +36,7 @@ The input may end before the key is found.
         bob < You are chatting with alice. | [now] alice: (hello)
         again < OK | You are free. | You are chatting with bob. | Listening.
 A connection that is lost before the key is found changes nothing.
-    alice enters at a
-    alice: /key -> Your key is alice's key. After a drop, say Back:alice's key instead of a name.
+    alice enters at a and has a key
     b can not tell a
     alice comes back as again at b
     again is lost
@@ -98,16 +89,14 @@ Who has a line elsewhere comes back through a full node.
     carol connects at b
     carol: carol -> The server is full. | (closed)
 A node that is cut off knows of no key that it is wrong.
-    alice enters at a
-    alice: /key -> Your key is alice's key. After a drop, say Back:alice's key instead of a name.
+    alice enters at a and has a key
     node b is cut off
     alice comes back as again at b ; again < The switchboard is not ready.
     node b is back
     again: Back:alice's key -> OK | You are free.
         alice < Another connection has taken this line over. | (closed)
 A key that nobody can tell of now is not taken for wrong.
-    alice enters at a
-    alice: /key -> Your key is alice's key. After a drop, say Back:alice's key instead of a name.
+    alice enters at a and has a key
     nothing arrives
     alice comes back as again at b
     2 seconds pass ; again < The switchboard is not ready.
@@ -121,15 +110,8 @@ The node of the connection dies.
     alice enters at a and comes back at b
     node b dies
     alice comes back as again at a ; again < OK | You are free.
-The node dies that is asked for the key.
-    alice enters at a
-    alice: /key -> Your key is alice's key. After a drop, say Back:alice's key instead of a name.
-    b can not tell a
-    alice comes back as again at b
-    node a dies ; again < No line is held for that key.
 The node dies that has the key while another is asked.
-    alice enters at a
-    alice: /key -> Your key is alice's key. After a drop, say Back:alice's key instead of a name.
+    alice enters at a and has a key
     c can not tell b
     alice comes back as again at b
     node a dies
@@ -139,10 +121,8 @@ A node stops.
   * node a stops ; alice < The server is stopping. | (closed)
   * node b stops ; alice < The server is stopping. | (closed)
 There are no tunnels through tunnels.
-    alice enters at a
-    alice: /key -> Your key is alice's key. After a drop, say Back:alice's key instead of a name.
-    carol enters at c
-    carol: /key -> Your key is carol's key. After a drop, say Back:carol's key instead of a name.
+    alice enters at a and has a key
+    carol enters at c and has a key
     b can not tell a
     a can not tell b
     alice comes back as again at b

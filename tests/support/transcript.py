@@ -144,7 +144,7 @@ class Scene:
             self.people[name] = connect(host or "")
             self._open.add(name)
 
-    def enters(self, names: str, speaks: str, host: str) -> None:
+    def enters(self, names: str, speaks: str, host: str, key: str = "") -> None:
         self.connects(names, speaks, host)
         for name in names.split(", "):
             party = self.people[name]
@@ -157,12 +157,12 @@ class Scene:
             else:
                 party.says(name)
                 assert party.heard()[0] == "OK"
+                if key:
+                    party.says("/key")
+                    assert self._heard(name)
 
     def enters_and_comes_back(self, name: str, speaks: str, host: str, other: str) -> None:
-        self.enters(name, speaks, host)
-        if not speaks:
-            self.people[name].says("/key")
-            self._heard(name)
+        self.enters(name, speaks, host, key="" if speaks else "asks for a key")
         self.people[name].drops()
         self.comes_back(name, name, other, "1" if speaks else "")
         assert self._heard(name)
@@ -228,7 +228,7 @@ def _simply(method: str) -> Callable[..., None]:
 
 
 STEPS: dict[str, Callable[..., None]] = {
-    r"([\w, ]+?) enters?( in JSON)?(?: (?:from|at) ([\w.]+))?": Scene.enters,
+    r"([\w, ]+?) enters?( in JSON)?(?: (?:from|at) ([\w.]+))?( and has a key)?": Scene.enters,
     r"(\w+) enters( in JSON)? at (\w) and comes back at ([\w.]+)": Scene.enters_and_comes_back,
     r"([\w, ]+?) connects?( in JSON)?(?: (?:from|at) ([\w.]+))?": Scene.connects,
     r"(\w+) talks with (\w+)( in JSON)?": Scene.talk,

@@ -199,10 +199,8 @@ def test_tls(tmp_path: Path, reactor: Reactor) -> None:
     with Engine(tmp_path, tls=usual()) as engine:
         for host in ("127.0.0.1", "localhost"):
             url = f"rediss://{host}:{engine.port}?ca={made().root}"
-            kept = Kept(reactor, url)
-            kept.connects()
-            assert kept.command("PING") == b"PONG"
-            kept.stop()
+            with Kept(reactor, url) as kept:
+                assert kept.command("PING") == b"PONG"
 
 
 @pytest.mark.usefixtures("tls")
@@ -227,11 +225,12 @@ def test_a_sentinel_and_a_failover(tmp_path: Path, reactor: Reactor) -> None:
         Engine(tmp_path / "a") as first,
         Engine(tmp_path / "b", f"replicaof 127.0.0.1 {first.port}") as second,
         Sentinel(tmp_path / "s", first) as sentinel,
+        Kept(
+            reactor,
+            # Nobody listens at the first.
+            f"redis+sentinel://127.0.0.1:{free_port()},127.0.0.1:{sentinel.port}/chat",
+        ) as kept,
     ):
-        nobody = f"127.0.0.1:{free_port()}"
-        places = f"{nobody},127.0.0.1:{sentinel.port}"
-        kept = Kept(reactor, f"redis+sentinel://{places}/chat")
-        kept.connects()
         assert kept.command("CONFIG", "GET", "port")[1] == str(first.port).encode()
         reactor.until(
             lambda: any(b"flags" in r for r in sentinel.command("SENTINEL", "REPLICAS", "chat"))
@@ -241,7 +240,6 @@ def test_a_sentinel_and_a_failover(tmp_path: Path, reactor: Reactor) -> None:
         kept.until("lost")
         kept.until("connected")
         assert kept.command("CONFIG", "GET", "port")[1] == str(second.port).encode()
-        kept.stop()
 
 
 def test_a_service_that_no_sentinel_knows(tmp_path: Path, reactor: Reactor, engine: Engine) -> None:

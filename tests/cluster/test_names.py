@@ -61,6 +61,14 @@ Who does not answer is not waited for long.
     2 seconds pass ; alice < Here: alice, carol, dave
     all arrives ; dave < Here: alice, bob, carol, dave
     1 second passes
+The answer of a node that dies is not waited for.
+    alice, bob, carol enter
+    nothing arrives
+    alice: /who
+    node b dies
+    node c dies ; alice < Here: alice
+    1 second passes
+    alice: /who -> Here: alice
 The key of a program tells its node, and no other is asked.
     alice enters in JSON at b
     a can not tell c

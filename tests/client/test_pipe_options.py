@@ -7,11 +7,10 @@ import pytest
 
 from chatpair.client import json_codec
 from chatpair.client.ending import ExitStatus
-from chatpair.exchange.messages import Back, Held, JsonEvent, Left, Message, Paired, Tried
-from tests.support.clients import COMMAND, PAIRED, TO_BOB, WELCOME, Piped, at
+from chatpair.exchange.messages import Left, Message, Paired
+from tests.support.clients import CALLED, COMMAND, PAIRED, TO_BOB, WELCOME, Piped, at
 from tests.support.emulator import Emulator
 from tests.support.played import plain
-from tests.support.proxy import Proxy
 from tests.support.server import Server, require
 
 WAITING = "Waiting for bob ..."
@@ -21,34 +20,18 @@ LEFT = "bob has left."
 # Events
 
 
-def events(client: Piped) -> list[JsonEvent]:
-    """Return the events that a client wrote, without their counts and times."""
-    lines = client.output.splitlines()
-    return [plain(json_codec.parse_event(line)) for line in lines]
-
-
 def test_what_happens_is_written_as_events(server: Server) -> None:
-    with Proxy(server.port) as proxy, Piped(*at(server, *TO_BOB, "--wait", "--json")) as alice:
-        assert [alice.notice(), alice.notice()] == [WELCOME, WAITING]
-        with Piped(*proxy.address, "--name", "bob", "--linger", "--json") as bob:
-            bob.close_input()
-            alice.write(b"one\ntwo\n")
-            alice.wait_for(b'"paired"')
-            server.client("carol").says("To:alice")
-            alice.wait_for(b'"tried"')
-            proxy.cut()
-            alice.wait_for(b'"held"')
-            proxy.mend()
-            alice.wait_for(b'"back"')
-            alice.close_input("größer\n".encode())
-            alice.ends(ExitStatus.OK)
-            assert events(alice) == [Paired("bob", 1), Tried("carol"), Held("bob"), Back("bob")]
-            assert bob.wait() == ExitStatus.OK
-            said = [event.text for event in events(bob) if isinstance(event, Message)]
-            assert "\n".join(said) == "one\ntwo\ngrößer"
-            assert events(bob)[0] == Paired("alice", 1)
-            assert events(bob)[-1] == Left("alice", "quit")
-            assert len(events(bob)) == 2 + len(said)
+    bob = server.client("bob")
+    with Piped(*at(server, *TO_BOB, "--json")) as alice:
+        assert bob.line() == CALLED
+        bob.says("größer", "Quit")
+        alice.wait_for(b'"left"')
+        alice.close_input()
+        alice.ends(ExitStatus.OK, WELCOME)
+        paired, message, left = map(json_codec.parse_event, alice.output.splitlines())
+        assert (plain(paired), plain(left)) == (Paired("bob", 1), Left("bob", "quit"))
+        assert isinstance(message, Message)
+        assert (message.sender, message.text) == ("bob", "größer")
 
 
 # Lingering, and progress

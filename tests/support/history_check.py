@@ -232,13 +232,24 @@ def _reader_is_gone(history: History, said: Said, pairs: Pairs) -> bool:
     """Tell whether whoever a text was for went without reading to the end.
 
     That is all that a kernel which took it can tell. So it is for a plain speaker who has ended
-    the pair since, and hears no more of it; to whom a node that is cut off is as one that is gone.
+    the pair since, and hears no more of it; to whom a node that is cut off is as one that is gone,
+    and so is whoever has ended it at the same moment, or taken back the call that it came of.
     """
-    stream = pairs.streams[said.session]
+    stream, speaker = pairs.streams[said.session], said.session
+    now = [pair for pair in stream.pairs if pair.index < said.place <= pair.end_index]
+    has_ended_it = not speaker.counts and any(pair.how in ("free", "switched") for pair in now)
+    crossed = {
+        pair.session
+        for reader in history.sessions
+        for pair in pairs.streams[reader].pairs
+        if pair.peer == speaker.key and pair.how in ("free", "switched", "end")
+    }
     peers = [stream.peer_at(said.place), *(p.peer for p in stream.pairs if p.index > said.place)]
     readers = [one for peer in peers if peer for one in history.of_name(peer)]
     nodes = {cut.node for cut in history.cuts if cut.end > said.at}
     return any(
-        one.may_have_missed or (not said.session.counts and {one.node, said.session.node} & nodes)
+        one.may_have_missed
+        or (not speaker.counts and {one.node, speaker.node} & nodes)
+        or (has_ended_it and (one in crossed or pairs.may_not_know(one, speaker)))
         for one in readers
     )

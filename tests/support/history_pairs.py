@@ -88,8 +88,8 @@ class Stream:
         match what:
             case messages.Call(name):
                 self.calls.append(Called(name.casefold(), at))
-            case messages.Error(of, code) if of in (None, "to") and self.calls:
-                self._refused(at, code)
+            case messages.Error(of, code, text) if of in (None, "to") and self.calls:
+                self._refused(at, code, text)
             case Over(lost):
                 self._over(at, lost)
             case messages.HangUp():
@@ -133,7 +133,7 @@ class Stream:
     def _fault(self, text: str) -> None:
         self.faults.append(Fault("pairs", f"{self.session} {text}"))
 
-    def _refused(self, at: float, code: str) -> None:
+    def _refused(self, at: float, code: str, text: str) -> None:
         call = self.calls[-1]
         if code == "already" and call.over == inf:
             call.outcome = "already"  # which is said of names that are not sure any more, too
@@ -146,9 +146,12 @@ class Stream:
             call.answered = at
             call.is_unknown = code == "unknown"
             self.after = max(self.after, call.at)
-        elif code == "ringing" and call.outcome == "pending":  # the answer came late
-            self._ringing(call)
-            call.answered = at
+        elif code == "ringing":  # the answer came late
+            callee = text.casefold().removesuffix("'s line is ringing.")
+            late = [one for one in self.calls if (one.to, one.outcome) == (callee, "pending")]
+            for call in late[-1:]:
+                self._ringing(call)
+                call.answered = at
 
     def _ringing(self, call: Called) -> None:
         is_new = self._rings is None or self._rings.to != call.to
@@ -266,11 +269,12 @@ class Pairs:
                     break
             else:
                 peers = self.history.of_name(pair.peer)
-                if not any(self._may_not_know(session, pair.session) for session in peers):
+                if not any(self.may_not_know(session, pair.session) for session in peers):
                     text = f"{pair.session} was paired with {pair.peer}, who knows nothing of it"
                     yield Fault("mutual", text)
 
-    def _may_not_know(self, session: Session, peer: Session) -> bool:
+    def may_not_know(self, session: Session, peer: Session) -> bool:
+        """Tell whether a pair that the peer saw may have been none for a session."""
         calls = (call for call in self.streams[session].calls if call.to == peer.key)
         return session.may_have_missed or any(
             call.outcome == "pending" or self._may_be_wrong(call, session, peer) for call in calls

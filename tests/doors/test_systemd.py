@@ -14,10 +14,10 @@ from twisted.logger import capturedLogs
 from benchmarks.servers import free_port
 from chatpair import tap
 from tests.support.forks import BIN
+from tests.support.replacing import TWISTD
 from tests.support.server import TIMEOUT, Client, Door, Process, Server, require
 
 DOCS = Path(__file__).parents[2] / "docs"
-TWISTD = [str(BIN / "twistd"), "-n", "--pidfile=", "chatpair"]
 
 
 # Sockets

@@ -10,7 +10,7 @@ from stat import S_IMODE, S_ISSOCK
 import pytest
 
 from chatpair.doors.unix import remove_stale
-from tests.support.forks import BIN
+from tests.support.replacing import TWISTD
 from tests.support.server import Process, Server
 
 
@@ -22,7 +22,7 @@ def path(tmp_path: Path) -> Path:
 
 def fails(path: Path) -> None:
     """Start a server that must refuse to."""
-    with Process([str(BIN / "twistd"), "-n", "--pidfile=", "chatpair", "-p", f"unix:{path}"]) as it:
+    with Process([*TWISTD, "--port", f"unix:{path}"]) as it:
         assert it.wait() == 1
         assert b"Couldn't listen on" in it.output
         assert b"Traceback" not in it.output

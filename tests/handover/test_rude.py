@@ -129,14 +129,6 @@ def test_limits_and_passwords_may_be_others(tmp_path: Path) -> None:
         assert erin.line() == "Lines are not held here."
 
 
-def test_one_that_is_not_to_take_over_meets_an_open_port(tmp_path: Path) -> None:
-    with goes_on(tmp_path, port=f"epoll:{free_port()}") as replaced:
-        replaced._options, before = (), replaced._options
-        with replaced.starting() as new:
-            assert "Address already in use" in refused(new)
-        replaced._options = before
-
-
 def test_too_few_files(tmp_path: Path) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (50, 50))
@@ -150,14 +142,6 @@ def test_too_few_files(tmp_path: Path) -> None:
 
 
 # Where it asks
-
-
-def test_a_socket_that_is_left_is_in_nobodys_way(tmp_path: Path) -> None:
-    path = tmp_path / "handover.socket"
-    with socket.socket(socket.AF_UNIX) as left:
-        left.bind(str(path))
-    with goes_on(tmp_path) as replaced:
-        replaced.replace()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Whether a newcomer could be given a name, as health checks are told over real sockets."""
 
 import os
-import resource
 import signal
 from pathlib import Path
 
@@ -34,20 +33,6 @@ def test_health_is_whether_a_newcomer_could_come() -> None:
         spins_until(lambda: scraped(server)["chatpair_event_loop_delay_seconds_count"] > 0)
         server.stop()
         assert b"Request" not in server.output, "who asks is not logged"
-
-
-def test_nobody_could_come_when_there_are_no_files_left() -> None:
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (80, 80))
-
-    with Server(*METRICS, preexec_fn=limit) as server:
-        first = server.client("alice")
-        others = [server.client() for _ in range(39)]  # half of the files are for connections
-        spins_until(lambda: asked(server, "/health") == (503, "no files left\n"))
-        first.says("/who")
-        assert first.line() == "Here: alice"
-        others[0].close()
-        spins_until(lambda: asked(server, "/health") == (200, "ok\n"))
 
 
 def test_nobody_could_come_when_it_stops(tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ import chatpair
 from tests.support.clients import spins_until
 from tests.support.doors import LINES, TCP, through
 from tests.support.forks import BIN
+from tests.support.json_people import json_client
 from tests.support.server import Client, Process, Server
+from tests.support.watching import METRICS, asked
 
 
 @through(*LINES)
@@ -114,7 +116,7 @@ def test_more_connections_than_files(port: str) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (600, 600))
 
     # To connect so many may take longer than strangers usually have for a name.
-    with Server("--name-time", "3600", preexec_fn=limit, port=port) as server:
+    with Server("--name-time", "3600", *METRICS, preexec_fn=limit, port=port) as server:
         server.wait_for("The system allows 600 open files")
         alice, bob = server.pair()
         strangers: dict[socket.socket, Client] = {}
@@ -127,6 +129,7 @@ def test_more_connections_than_files(port: str) -> None:
             told = select.select(strangers, [], [], 0)[0]
         assert strangers[told[0]].line() == "The server is full."
         assert 200 < len(strangers) < 400
+        assert asked(server, "/health") == (503, "no files left\n")
         alice.says("hello")
         assert bob.text() == "hello"
         for stranger in strangers.values():
@@ -134,6 +137,7 @@ def test_more_connections_than_files(port: str) -> None:
         alice.says("/who")
         assert alice.line() == "Here: alice*, bob*"
         server.client("carol")
+        assert asked(server, "/health") == (200, "ok\n")
         assert b"EMFILE" not in server.output
 
 
@@ -181,3 +185,25 @@ def test_stopping_tells_everybody_and_flushes(number: signal.Signals, port: str)
         assert b"Traceback" not in server.output
         assert b"xxx" not in server.output
         assert re.search(rb"went: .*alice \(stopped\)", server.output)
+
+
+@through(*TCP, "ssl", "unix", "haproxy:tcp:0", "websocket")
+def test_what_was_handed_arrives_though_the_server_is_killed(port: str) -> None:
+    with Server(port=port) as server:
+        alice, _ = json_client(server, "alice")
+        bob = server.client("bob")
+        alice.does("to", name="bob")
+        alice.events("paired")
+        said = handed = 0
+        while said < handed + 5:  # until nothing leaves the server any more
+            said += 1
+            assert said < 2_000, "more than any kernel takes"
+            alice.does("say", id=said, text="x" * 60_000)
+            alice.does("ping")
+            while (event := alice.hears())["event"] != "pong":
+                assert event["status"] == "handed"
+                handed = event["id"]
+        server.kill(signal.SIGKILL)
+        assert bob.line() == "You are chatting with alice."
+        for _ in range(handed):
+            assert bob.text() == "x" * 60_000

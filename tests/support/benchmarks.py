@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.runs import ROOT
-from benchmarks.servers import Server
 from tests.support.server import TIMEOUT
-
-BROKEN = "print('I have no idea.'); raise SystemExit(3)"
 
 
 class Measured:
@@ -37,8 +34,3 @@ class Measured:
             run for run in self.runs if (run["workload"], run["server"]) == (workload, server)
         )
         return run
-
-
-def broken(name: str) -> Server:
-    """Return a server that does not start."""
-    return Server(name, "", "lines", lambda port, folder: [sys.executable, "-c", BROKEN])

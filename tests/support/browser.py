@@ -95,16 +95,10 @@ class Page:
         """Wait for a status line."""
         self.until(lambda: self.status() == list(parts), parts)
 
-    def marks(self) -> list[str]:
-        """Return what a screen reader says became of each text that was said here."""
-        marks: list[str] = self.run(
-            "return [...document.querySelectorAll('.mark .unseen')].map((m) => m.textContent)"
-        )
-        return marks
-
     def marked(self, *marks: str) -> None:
-        """Wait until it is shown what became of each."""
-        self.until(lambda: self.marks() == list(marks), marks)
+        """Wait until a screen reader says what became of each text that was said here."""
+        all_marks = "[...document.querySelectorAll('.mark .unseen')].map((m) => m.textContent)"
+        self.until(lambda: self.run(f"return {all_marks}") == list(marks), marks)
 
     def enters(self, name: str) -> None:
         """Say a name in the form."""

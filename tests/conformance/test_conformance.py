@@ -40,13 +40,8 @@ def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @through(*LINES)
 def test_our_server_passes(server: Server) -> None:
-    command = [
-        str(BIN / "chatpair-conformance"),
-        address_of(server.door),
-        "--timeout",
-        str(TIMEOUT),
-    ]
-    with Process(command) as run:
+    command = [str(BIN / "chatpair-conformance"), address_of(server.door)]
+    with Process([*command, "--timeout", str(TIMEOUT)]) as run:
         status = run.wait()
         *cases, last = run.output.decode().splitlines()
     assert status == 0, run.output.decode()

@@ -69,7 +69,8 @@ def test_a_file_that_is_no_socket_is_left_alone(path: Path) -> None:
     assert path.read_text() == "precious"
 
 
-def test_a_server_that_is_stopped_is_not_waited_for(path: Path) -> None:
+def test_neither_a_server_that_is_stopped_nor_nothing_is_waited_for(path: Path) -> None:
+    assert not remove_stale(path)
     with ExitStack() as sockets:
         stopped, *callers = (sockets.enter_context(socket.socket(socket.AF_UNIX)) for _ in "abc")
         stopped.bind(str(path))
@@ -79,7 +80,3 @@ def test_a_server_that_is_stopped_is_not_waited_for(path: Path) -> None:
             with suppress(BlockingIOError):
                 caller.connect(str(path))
         assert not remove_stale(path)
-
-
-def test_nothing_is_there(path: Path) -> None:
-    assert not remove_stale(path)

@@ -1,7 +1,5 @@
 """The page in a real browser: small screens, the keyboard alone, screen readers, notifications."""
 
-from typing import Any
-
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -37,10 +35,7 @@ return found;
 
 def presses(page: Page, *keys: str) -> None:
     """Press keys, wherever the focus is."""
-    chain = ActionChains(page.here())
-    for key in keys:
-        chain.send_keys(key)
-    chain.perform()
+    ActionChains(page.here()).send_keys(*keys).perform()
 
 
 def focus(page: Page) -> WebElement:
@@ -136,21 +131,16 @@ def colours_are_easy_to_tell_apart(page: Page) -> None:
     """Check the colours of what is shown, by day and by night."""
     for scheme in ("light", "dark"):
         media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-        devtools(page, "Emulation.setEmulatedMedia", media)
+        page.here().execute_cdp_cmd("Emulation.setEmulatedMedia", media)
         ground = page.run("return getComputedStyle(document.body).backgroundColor")
         assert (int(ground.strip("rgb()").split(",")[0]) > 128) == (scheme == "light")
         assert page.run(FAINT) == [], scheme
 
 
-def devtools(page: Page, command: str, arguments: dict[str, Any]) -> None:
-    """Ask Chromium for what only it can do."""
-    page.here().execute_cdp_cmd(command, arguments)
-
-
 def is_small(page: Page, width: int, height: int) -> None:
     """Let the screen be a phone's."""
     screen = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": True}
-    devtools(page, "Emulation.setDeviceMetricsOverride", screen)
+    page.here().execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
 
 
 def test_on_a_phone(web: Server, pages: Pages) -> None:

@@ -14,7 +14,7 @@ from twisted.internet.testing import StringTransport
 from twisted.logger import LogEvent, LogLevel, capturedLogs
 from twisted.python.failure import Failure
 from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, Event, Ping, Request, TextMessage
+from wsproto.events import AcceptConnection, Ping, Request, TextMessage
 
 from chatpair.doors.web import HEADERS, PAGE, WebSite, is_from, origin_of
 from chatpair.wire.turns import WEB_BYTES_A_TURN
@@ -291,13 +291,6 @@ def upgraded(exchange: Exchange) -> tuple[Visit, WSConnection]:
     return visit, wire
 
 
-def heard(visit: Visit, wire: WSConnection) -> list[Event]:
-    """Return what came to the client's side since the last time."""
-    wire.receive_data(visit.transport.value())
-    visit.transport.clear()
-    return list(wire.events())
-
-
 SAYS = ["hello", "", "two\nlines", "é" * 100, "👋"]
 
 
@@ -322,5 +315,6 @@ def test_frames_cut_anywhere(cuts: list[int], size: int) -> None:
     exchange.clock.advance(0)
     texts = [re.sub(r"^.*?\((.*)\)$", r"\1", line, flags=re.S) for line in bob.heard()]
     assert texts == "\n".join(SAYS).split("\n")
-    last = [event for event in heard(visit, wire) if isinstance(event, TextMessage)][-1]
+    wire.receive_data(visit.transport.value())
+    last = [event for event in wire.events() if isinstance(event, TextMessage)][-1]
     assert '"id":5,"status":"handed"' in last.data

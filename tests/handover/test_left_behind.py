@@ -46,6 +46,7 @@ def more_is_said_than_read(
     alice.calls("bob")
     assert bob.line() == "You are chatting with alice."
     said = fills(replaced, alice)
+    assert scraped(replaced.server)["chatpair_unsent_bytes"] > 0
     rest = [f"and {number}" for number in range(100)]
     alice.says(*rest, *last)
     spins_until(lambda: is_delivered(alice.socket))

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -102,10 +102,8 @@ class Manager:
             os.close(descriptor)
         self.kept.clear()
 
-    def __enter__(self) -> "Manager":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
+    def close(self) -> None:
+        """Close all."""
         self.forgets()
         self._told.close()
         self._listening.close()
@@ -113,7 +111,7 @@ class Manager:
 
 @pytest.fixture
 def manager(tmp_path: Path) -> Iterator[Manager]:
-    with Manager(tmp_path) as running:
+    with closing(Manager(tmp_path)) as running:
         yield running
 
 

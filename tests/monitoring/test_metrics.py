@@ -100,14 +100,6 @@ def test_users_are_counted_by_the_way_they_came(tmp_path: Path) -> None:
         }
 
 
-def test_what_waits_for_a_slow_reader_is_counted(watched: Server) -> None:
-    alice, bob = watched.pair()
-    alice.fills(iter(lambda: b"x" * 60_000 + b"\n", b""), lambda: asked(watched, "/health"))
-    assert scraped(watched)["chatpair_unsent_bytes"] > 0
-    assert scraped(watched)["chatpair_paused_connections"] == 2, "who does not read is not read"
-    bob.close()
-
-
 def test_a_cluster_tells_how_it_is(engine: Engine) -> None:
     with Cluster(engine, 2, *METRICS, lease=10) as cluster:
         one, other = cluster.nodes

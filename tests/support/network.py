@@ -58,11 +58,6 @@ class Link:
         server.makeConnection(self.server)
         client.makeConnection(self.client)
 
-    @property
-    def over(self) -> bool:
-        """Whether neither end has a connection any more."""
-        return bool(self.client.disconnected and self.server.disconnected)
-
     def move(self, up: int = 2**30, down: int = 2**30) -> bool:
         """Move so many bytes at most; return whether anything happened."""
         self._up += self.client.getOutBuffer() or b""
@@ -126,7 +121,11 @@ class Network:
     def move(self) -> bool:
         """Move all bytes of all connections; return whether anything happened."""
         moved = [link.move() for link in self.links]
-        self.links = [link for link in self.links if not link.over]
+        self.links = [
+            link
+            for link in self.links
+            if not (link.client.disconnected and link.server.disconnected)
+        ]
         return any(moved)
 
     def cut(self, up: int, down: int, how: Cut) -> bool:

@@ -1,7 +1,6 @@
 """Servers that listen on the same port, among which the kernel shares out the connections."""
 
-from tests.support.replacing import TWISTD
-from tests.support.server import Client, Process, Server
+from tests.support.server import Client, Server
 
 
 def test_two_servers_on_one_port() -> None:
@@ -17,12 +16,3 @@ def test_two_servers_on_one_port() -> None:
             one.stop()
             for number in range(20):
                 assert other.client(f"user{number}")
-
-
-def test_a_port_that_is_not_shared_is_in_use() -> None:
-    with (
-        Server(port="epoll:0:shared=yes") as one,
-        Process([*TWISTD, "--port", f"epoll:{one.port}"]) as other,
-    ):
-        assert other.wait() == 1
-        assert b"in use" in other.output

@@ -4,7 +4,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatpair.exchange.names import parse
@@ -64,13 +64,34 @@ def outcome(pieces: list[bytes], answers: list[int], *, ends: bool) -> list[Any]
         network.take_turns()
     while arrives(network):
         pass
-    told = [party.heard() for party in (alice, *others)]
-    keyless = [
-        [line.partition(', "key"')[0].partition(',"key"')[0] for line in one] for one in told
-    ]
-    return [alice.closed, *keyless]
+    return [alice.closed, *(comparable(party.heard()) for party in (alice, *others))]
 
 
+def comparable(told: list[str]) -> list[Any]:
+    """Return the lines that somebody was told, and what became of each text, whenever that came."""
+    lines: list[Any] = []
+    became: dict[int, Any] = {}
+    for line in told:
+        event = json.loads(line) if line.startswith("{") else {"line": line}
+        event = {what: value for what, value in event.items() if what not in ("key", "seq")}
+        if event.get("event") == "status":
+            every = range(max(became, default=0) + 1, event["id"] + 1)
+            became |= dict.fromkeys(every, (event["status"], event.get("why")))
+        else:
+            lines.append(event)
+    return [*lines, became]
+
+
+STATUS_IS_LATE = in_json(
+    [
+        *({"do": "name", "name": "alice"}, {"do": "to", "name": "bob"}),
+        *({"do": "say", "id": 0, "text": "one"}, {"do": "name", "name": "alice"}),
+    ],
+    [],
+)
+
+
+@example(lines=STATUS_IS_LATE, newline=False, ends=True, cuts=[], answers=[0] * 9)
 @given(
     st.lists(st.sampled_from(PLAIN), max_size=8).map("\n".join)
     | st.builds(

@@ -195,9 +195,9 @@ def test_each_call_that_begins_to_ring_is_told_of() -> None:
         return rules({"Ann": {40: calls}, "ben": ben | {60: end or []}})
 
     assert rules_if_told(41, 51) == set()
-    assert rules_if_told(41) == {"told"}
-    assert rules_if_told(41, 49) == {"told"}
-    assert rules_if_told(41, end=End("quit")) == {"told"}
+    assert rules_if_told(41) == {"rung"}
+    assert rules_if_told(41, 49) == {"rung"}
+    assert rules_if_told(41, end=End("quit")) == {"rung"}
     assert rules_if_told(41, end=End("dropped")) == set()
 
 

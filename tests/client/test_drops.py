@@ -7,24 +7,9 @@ from chatpair.client import json_codec
 from chatpair.client.connection import NO_SENSE
 from chatpair.client.conversation import Conversation
 from chatpair.client.session import UNHANDLED_BYTES
-from chatpair.exchange.messages import (
-    Acknowledge,
-    Message,
-    Named,
-    Ping,
-    Resume,
-    Resumed,
-    Timestamp,
-)
+from chatpair.exchange.messages import Acknowledge, Message, Named, Ping, Resume, Resumed, Timestamp
 from tests.support.lines import play
-from tests.support.played import (
-    HI,
-    Play,
-    Slow,
-    named,
-    outcome,
-    paired,
-)
+from tests.support.played import HI, Play, Slow, named, outcome, paired
 from tests.support.transcript import scenes
 
 

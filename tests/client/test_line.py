@@ -9,15 +9,7 @@ from twisted.internet.defer import Deferred
 from chatpair import Line
 from chatpair.client.conversation import Conversation
 from chatpair.client.session import MAX_LINE
-from chatpair.exchange.messages import (
-    Acknowledge,
-    AskWho,
-    JsonEvent,
-    Message,
-    Named,
-    Paired,
-    Quit,
-)
+from chatpair.exchange.messages import Acknowledge, AskWho, JsonEvent, Message, Named, Paired, Quit
 from tests.support.lines import play
 from tests.support.played import HI, Endpoint, Play, outcome, paired, refused, says, status
 from tests.support.transcript import scenes

@@ -19,15 +19,7 @@ from chatpair.exchange.messages import (
     Say,
 )
 from tests.support.lines import play
-from tests.support.played import (
-    HI,
-    Play,
-    named,
-    outcome,
-    paired,
-    says,
-    status,
-)
+from tests.support.played import HI, Play, named, outcome, paired, says, status
 from tests.support.transcript import scenes
 
 

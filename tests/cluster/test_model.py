@@ -5,13 +5,7 @@ from random import Random
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from chatpair.exchange.messages import Ping, SetDnd, SetRing
 from tests.support.cluster_exchange import Network, Node, PartyTransport

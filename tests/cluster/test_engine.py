@@ -36,7 +36,7 @@ def test_what_is_sent_and_answered(kept: Kept) -> None:
     assert kept.command("MGET", "n", "b") == [b"12", None]
     assert kept.command("LRANGE", "l", 0, -1) == []
     replies = [kept.engine.command("INCR", "many") for _ in range(1_000)]
-    assert [kept.result(reply) for reply in replies] == list(range(1, 1_001))
+    assert [kept.reactor.result(reply) for reply in replies] == list(range(1, 1_001))
     with pytest.raises(ResponseError, match="WRONGTYPE"):
         kept.command("LPUSH", "a", "é")
     with pytest.raises(ResponseError, match="unknown command"):
@@ -47,7 +47,7 @@ def test_a_script_is_sent_once(kept: Kept, engine: Engine) -> None:
     script = Script("return {KEYS[1], ARGV[1], redis.call('INCR', KEYS[1])}")
     engine.command("CONFIG", "RESETSTAT")
     for count in (1, 2, 3):
-        reply = kept.result(kept.engine.script(script, b"\xff"))
+        reply = kept.reactor.result(kept.engine.script(script, b"\xff"))
         assert reply == [b"{chatpair}:nodes", b"\xff", count]
         if count == 2:
             engine.command("SCRIPT", "FLUSH")
@@ -55,7 +55,7 @@ def test_a_script_is_sent_once(kept: Kept, engine: Engine) -> None:
     stats = kept.command("INFO", "commandstats").decode()
     assert "cmdstat_evalsha:calls=3," in stats
     with pytest.raises(ResponseError, match="oops"):
-        kept.result(kept.engine.script(Script("return redis.error_reply('oops')")))
+        kept.reactor.result(kept.engine.script(Script("return redis.error_reply('oops')")))
 
 
 def test_a_read_that_waits_keeps_no_command_waiting(kept: Kept, engine: Engine) -> None:
@@ -74,10 +74,9 @@ def test_not_connected_is_told_at_once(reactor: Reactor, engine: Engine) -> None
     assert not kept.engine.connected
     for send in (kept.engine.command, kept.engine.read):
         with pytest.raises(EngineAway):
-            kept.result(send("PING"))
-    kept.connects()
-    assert kept.engine.connected
-    kept.stop()
+            kept.reactor.result(send("PING"))
+    with kept:
+        assert kept.engine.connected
     assert not kept.engine.connected
     with pytest.raises(EngineAway):
         kept.command("PING")
@@ -102,7 +101,7 @@ def test_a_restart(tmp_path: Path, reactor: Reactor, persistent: bool) -> None:
         kept.reactor.until(lambda: b"blocked_clients:1" in engine.command("INFO", "clients"))
         engine.kill()
         with pytest.raises(EngineAway):
-            kept.result(waits)
+            kept.reactor.result(waits)
         kept.until("lost")
         assert not kept.engine.connected
         engine.restart()
@@ -210,7 +209,7 @@ def test_two_connections_to_two_engines_are_none(
         kept.start()
         reactor.until(lambda: "connected" in kept.events)
         for send in (kept.engine.command, kept.engine.read):
-            assert kept.result(send("CONFIG", "GET", "port"))[1] == str(other.port).encode()
+            assert kept.reactor.result(send("CONFIG", "GET", "port"))[1] == str(other.port).encode()
         kept.stop()
 
 

@@ -1,11 +1,17 @@
 """Whatever happens to nodes and engine, and in whatever order: no name has two owners."""
 
-from collections.abc import Iterator
+from functools import partial
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.support.cluster_nodes import LEASE, STEP, Node, Store, World
 
@@ -15,25 +21,18 @@ IDS = ["a", "b", "c"]
 any_id = st.sampled_from(IDS)
 seldom = st.sampled_from([False, False, False, True])  # or no name would ever be anybody's
 
-_engines: list[Store] = []
-
-
-@pytest.fixture(autouse=True)
-def engine(kept_store: Store) -> Iterator[None]:
-    """Let the model find a real engine by itself."""
-    _engines.append(kept_store)
-    yield
-    _engines.clear()
-
 
 class LeaseModel(RuleBasedStateMachine):
     """Three nodes, each of which may be killed and started, frozen, slow and cut off."""
 
-    @initialize(is_settled=seldom.map(lambda now: not now))
-    def open(self, is_settled: bool) -> None:
-        self.world = World(_engines[0])
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.world = World(store)
         self.nodes = {node_id: self.world.start(node_id) for node_id in IDS}
         self.old = self.world.store.data()
+
+    @initialize(is_settled=seldom.map(lambda now: not now))
+    def settle(self, is_settled: bool) -> None:
         if is_settled:
             self.world.wait(LEASE)
 
@@ -95,10 +94,9 @@ class LeaseModel(RuleBasedStateMachine):
 
     @rule(node_id=any_id, really=seldom)
     def start_anew(self, node_id: str, really: bool = True) -> None:
-        if not really:
-            return
-        self.world.kill(self.nodes[node_id])
-        self.nodes[node_id] = self.world.start(node_id)
+        if really:
+            self.world.kill(self.nodes[node_id])
+            self.nodes[node_id] = self.world.start(node_id)
 
     @rule(node_id=any_id, really=seldom)
     def stop(self, node_id: str, really: bool) -> None:
@@ -181,8 +179,6 @@ class LeaseModel(RuleBasedStateMachine):
         self.world.look()
 
     def teardown(self) -> None:
-        if not hasattr(self, "nodes"):
-            return
         for node_id, node in self.nodes.items():
             self.wake(node_id, "input")
             self.world.look()
@@ -200,5 +196,6 @@ class LeaseModel(RuleBasedStateMachine):
         assert self.world.store.names() == owners
 
 
-TestLeaseModel = LeaseModel.TestCase
-TestLeaseModel.settings = settings(stateful_step_count=50)
+def test_whatever_happens_to_leases(kept_store: Store) -> None:
+    steps, model = settings(stateful_step_count=50), partial(LeaseModel, kept_store)
+    run_state_machine_as_test(model, settings=steps)  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from chatpair.cluster.link import ENTRY_BYTES, LIMIT_BYTES
 from tests.support.links import LEASE, Net, Node
@@ -15,8 +15,8 @@ ids = st.sampled_from(IDS)
 class LinksModel(RuleBasedStateMachine):
     """Every frame arrives once and in order, unless one of the two nodes was declared dead."""
 
-    @initialize()
-    def start(self) -> None:
+    def __init__(self) -> None:
+        super().__init__()
         self.net = Net(*IDS)
         self.now = {id_: id_ for id_ in IDS}  # the inc of each node
         self.sent: dict[tuple[str, str], list[object]] = {}
@@ -97,7 +97,7 @@ class LinksModel(RuleBasedStateMachine):
 
     @rule(id_=ids)
     def lose_entries(self, id_: str) -> None:
-        self.inbox(id_).clear()
+        self.net.inbox(self.now[id_]).clear()
 
     @rule(id_=ids)
     def lose_an_inbox(self, id_: str) -> None:
@@ -126,12 +126,9 @@ class LinksModel(RuleBasedStateMachine):
     )
     def forge(self, to: str, inc: str, size: int) -> None:
         """Write what is from no node, or seems to be."""
-        if self.inbox(to) and not self.net.data.refuses:
+        if self.net.inbox(self.now[to]) and not self.net.data.refuses:
             field, frames = f"{inc} 1 0".encode(), b"\x91\1" + b"x" * size
             self.net.data.run("XADD", f"chatpair:inbox:{{{self.now[to]}}}", "*", field, frames)
-
-    def inbox(self, id_: str) -> list[tuple[int, list[bytes]]]:
-        return self.net.data.streams.get(b"chatpair:inbox:{%b}" % self.now[id_].encode(), [])
 
     @invariant()
     def nothing_twice_nor_out_of_order(self) -> None:
@@ -147,12 +144,10 @@ class LinksModel(RuleBasedStateMachine):
                 assert link._entries_bytes < 2 * LIMIT_BYTES + ENTRY_BYTES
                 assert link._sent - link._acked <= len(link._entries) <= 1_000
                 assert link.full or link.size < LIMIT_BYTES
-        for id_ in IDS:
-            assert sum(len(fields[1]) for _, fields in self.inbox(id_)) < 80 * LIMIT_BYTES
+        for inc in self.now.values():
+            assert sum(len(fields[1]) for _, fields in self.net.inbox(inc)) < 80 * LIMIT_BYTES
 
     def teardown(self) -> None:
-        if not hasattr(self, "net"):
-            return
         self.net.data.refuses = False
         for node in self.net.nodes.values():
             if not node.engine.commands.is_up:
@@ -165,8 +160,8 @@ class LinksModel(RuleBasedStateMachine):
                 assert self.got(source, to) == frames
                 assert not self.net.nodes[source].links.is_full(to)
                 assert self.net.nodes[source].links._links[to].size == 0
-        for id_ in IDS:
-            assert sum(len(fields[1]) for _, fields in self.inbox(id_)) < 3 * LIMIT_BYTES
+        for inc in self.now.values():
+            assert sum(len(fields[1]) for _, fields in self.net.inbox(inc)) < 3 * LIMIT_BYTES
 
 
 LinksModel.TestCase.settings = settings(max_examples=100, stateful_step_count=40)

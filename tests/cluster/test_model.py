@@ -24,10 +24,8 @@ numbers = st.integers(0, 4)
 class ClusterModel(RuleBasedStateMachine):
     """A few users at three nodes, between which frames arrive one by one, in any interleaving."""
 
-    @initialize(
-        at=st.lists(homes, min_size=5, max_size=5), counting=st.lists(st.booleans()), seed=numbers
-    )
-    def open(self, at: list[int], counting: list[bool], seed: int) -> None:
+    @initialize(at=st.lists(st.tuples(homes, st.booleans()), min_size=5, max_size=5), seed=numbers)
+    def open(self, at: list[tuple[int, bool]], seed: int) -> None:
         self.network = Network(*NODES)
         self.history = History()
         self.moments = count()
@@ -37,11 +35,9 @@ class ClusterModel(RuleBasedStateMachine):
             Person(number, Random(f"{seed} {number}"), self.history, 3, self.connect, self.now)
             for number in range(len(NAMES))
         ]
-        counts = [*counting, *[False] * 5]
-        for person in self.people:
-            person.is_at_rest = True  # does but what is asked of it
-        for number, home in enumerate(at):
-            self.come(number, home, counts[number])
+        for number, (home, counts) in enumerate(at):
+            self.people[number].is_at_rest = True  # does but what is asked of it
+            self.come(number, home, counts)
         self.network.hold()
 
     def now(self) -> float:

@@ -125,18 +125,6 @@ class Crowd:
                 self.comes_to("paired", lambda one: one is not caller or not one.rings_at)
         self.comes_to("paired", lambda one: one is not callee or one.peer is not None)
 
-    def close(self) -> None:
-        """Let everybody go."""
-        for person in self.people:
-            if person.session is not None:
-                person.ends("dropped")
-
-
-def summary(history: History) -> str:
-    """Return how much happened."""
-    kinds = Counter(type(what).__name__ for one in history.sessions for _, what in one.moments)
-    return f"{len(history.sessions)} sessions, {len(history.cuts)} cuts, {dict(kinds)}"
-
 
 @pytest.mark.endurance
 def test_a_random_run(tmp_path: Path, reactor: Reactor) -> None:
@@ -161,6 +149,9 @@ def test_a_random_run(tmp_path: Path, reactor: Reactor) -> None:
             print("\n".join(weather.log))
         crowd.can_talk_again()
         found = faults(history)
-        print(summary(history))
-        crowd.close()
+        kinds = Counter(type(what).__name__ for one in history.sessions for _, what in one.moments)
+        print(f"{len(history.sessions)} sessions, {len(history.cuts)} cuts, {dict(kinds)}")
+        for person in crowd.people:
+            if person.session is not None:
+                person.ends("dropped")
     assert found == []

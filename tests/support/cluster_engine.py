@@ -1,8 +1,7 @@
 """An Engine of chatpair's in a reactor that a test runs, and what it tells."""
 
+from functools import partial
 from typing import Any, Self
-
-from twisted.internet.defer import Deferred
 
 from chatpair.cluster.address import EngineAddress
 from chatpair.cluster.engine import Engine
@@ -19,29 +18,20 @@ class Kept:
         self.reactor = reactor
         self.engine = Engine(reactor.reactor, address, "test", patience=patience)
         self.events: list[str] = []
-        self.failed_tries = 0  # before there was a connection
         self.refusal = ""
 
     def start(self) -> None:
         """Start, and do not wait."""
-        self.engine.start(lambda: self.events.append("connected"), self._lost, self._refused)
+        told = partial(self.events.append, "connected"), self._lost
+        self.engine.start(*told, partial(setattr, self, "refusal"))
 
     def _lost(self) -> None:
-        if self.engine.process.word:
+        if self.engine.process.word:  # else it was a try that failed
             self.events.append("lost")
-        else:
-            self.failed_tries += 1
-
-    def _refused(self, why: str) -> None:
-        self.refusal = why
-
-    def connects(self) -> None:
-        """Start, and wait until it is connected."""
-        self.start()
-        self.until("connected")
 
     def __enter__(self) -> Self:
-        self.connects()
+        self.start()
+        self.until("connected")
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -63,10 +53,6 @@ class Kept:
     def command(self, *arguments: bytes | str | int) -> Any:
         """Return the reply to a command."""
         return self.reactor.result(self.engine.command(*arguments))
-
-    def result(self, deferred: "Deferred[Any]") -> Any:
-        """Run until a Deferred fires; return or raise what it fires with."""
-        return self.reactor.result(deferred)
 
     def stop(self) -> None:
         """Stop, and wait for that."""

@@ -100,4 +100,4 @@ class Net:
 
     def inbox(self, inc: str) -> list[Any]:
         """Return the entries in a node's inbox."""
-        return self.data.streams[b"chatpair:inbox:{%b}" % inc.encode()]
+        return self.data.streams.get(b"chatpair:inbox:{%b}" % inc.encode(), [])

@@ -92,97 +92,58 @@ def rules(changes: dict[str, Changes], *cuts: Cut, at: float = 20) -> set[str]:
     return {fault.rule for fault in faults(History(sessions, [*cuts]))}
 
 
-def test_a_right_history_passes() -> None:
-    assert rules({}) == set()
+CHANGED: dict[str, tuple[dict[str, Changes], str]] = {
+    "nothing is wrong": ({}, ""),
+    # Lines
+    "a confirmed line is dropped": ({"ben": {9: []}}, "told"),
+    "a plain line is dropped": ({"dan": {7: []}}, "told"),
+    "a line is told twice": ({"ben": {10: heard("ann", "one")}}, "lines"),
+    "a line is told to another": ({"dan": {8: heard("ann", "one")}}, "lines pairs"),
+    "two lines are swapped": ({"ben": {8: heard("ann", "two"), 9: heard("ann", "one")}}, "lines"),
+    "a line is forged": ({"ben": {10: heard("ann", "forged")}}, "lines"),
+    "a line has another sender": ({"ben": {9: heard("cat", "two")}}, "lines pairs"),
+    "a line is early": ({"ben": {8: [(5.9, heard("ann", "one"))]}}, "lines"),
+    "a line is meant for another": ({"ann": {7: Say(2, "two", "cat")}}, "lines"),
+    # What became of them
+    "the last status is left out": ({"dan": {11: []}}, "told"),
+    "what did not arrive is confirmed": ({"dan": {11: Status(2, "confirmed")}}, "told"),
+    "a status is of nothing said": ({"ann": {12: Status(3, "confirmed")}}, "told"),
+    "a status is early": ({"ann": {12: [(8.5, Status(2, "confirmed"))]}}, "told"),
+    "a status changes": ({"ann": {12.5: Status(2, "failed", "lost")}}, "told"),
+    "what arrived was for nobody": ({"ann": {12: Status(2, "failed", "nobody")}}, "told"),
+    "a program's line is handed": ({"ann": {12: Status(2, "handed")}}, "told"),
+    # Owners
+    "a name is kept that another has": (
+        {"ann": {16: [(30, Call("zed")), (31, NO_ZED), (31, Over()), (32, End("quit"))]}},
+        "owners",
+    ),
+    "the end of an owner is left out": ({"ann": {16: []}}, "owners"),
+    # Pairs
+    "a pair is left out": ({"ben": {5: []}}, "mutual pairs"),
+    "a pair is told of twice": ({"ben": {6: Paired("ann")}}, "pairs"),
+    "there is a second pair": ({"dan": {12: Paired("zed")}}, "mutual pairs"),
+    "somebody is in two pairs": (
+        {"Ann": {30: Call("dan"), 31: Paired("dan")}, "dan": {12: [(31, Paired("Ann"))]}},
+        "mutual pairs",
+    ),
+    "the end of a pair is left out": ({"ben": {14: []}}, "mutual"),
+    "the end is told of twice": ({"ben": {15: Left("ann", "bye")}}, "pairs"),
+    "who is not paired is free": ({"Ann": {33: Free()}}, "pairs"),
+    "it is said to be a pair": ({"Ann": {31: Error("to", "already", "")}}, "pairs"),
+    "a call has no answer": ({"Ann": {31: []}}, "pairs"),
+    "a refused call makes a pair": ({"ann": {4: [(4, NO_BEN), (4, Over())]}}, "pairs"),
+    # Events
+    "it goes on after the end": ({"ann": {17: Status(2, "confirmed")}}, "events owners"),
+    "it goes back in time": ({"dan": {9: [(0, Status(1, "handed"))]}}, "events"),
+    "an event is missing": ({"ann": {12: Status(2, "confirmed", seq=3)}}, "events"),
+}
 
 
-@pytest.mark.parametrize(
-    ("changes", "broken"),
-    [
-        pytest.param(changes, broken, id=what)
-        for what, changes, broken in [
-            # Lines
-            ("a confirmed line is dropped", {"ben": {9: []}}, "told"),
-            ("a plain line is dropped", {"dan": {7: []}}, "told"),
-            ("a line is told twice", {"ben": {10: heard("ann", "one")}}, "lines"),
-            ("a line is told to another", {"dan": {8: heard("ann", "one")}}, "lines pairs"),
-            (
-                "two lines are swapped",
-                {"ben": {8: heard("ann", "two"), 9: heard("ann", "one")}},
-                "lines",
-            ),
-            ("a line is forged", {"ben": {10: heard("ann", "forged")}}, "lines"),
-            ("a line has another sender", {"ben": {9: heard("cat", "two")}}, "lines pairs"),
-            ("a line is early", {"ben": {8: [(5.9, heard("ann", "one"))]}}, "lines"),
-            ("a line is meant for another", {"ann": {7: Say(2, "two", "cat")}}, "lines"),
-            # What became of them
-            ("the last status is left out", {"dan": {11: []}}, "told"),
-            ("what did not arrive is confirmed", {"dan": {11: Status(2, "confirmed")}}, "told"),
-            ("a status is of nothing said", {"ann": {12: Status(3, "confirmed")}}, "told"),
-            ("a status is early", {"ann": {12: [(8.5, Status(2, "confirmed"))]}}, "told"),
-            ("a status changes", {"ann": {12.5: Status(2, "failed", "lost")}}, "told"),
-            ("what arrived was for nobody", {"ann": {12: Status(2, "failed", "nobody")}}, "told"),
-            ("a program's line is handed", {"ann": {12: Status(2, "handed")}}, "told"),
-            # Owners
-            (
-                "a name is kept that another has",
-                {"ann": {16: [(30, Call("zed")), (31, NO_ZED), (31, Over()), (32, End("quit"))]}},
-                "owners",
-            ),
-            ("the end of an owner is left out", {"ann": {16: []}}, "owners"),
-            # Pairs
-            ("a pair is left out", {"ben": {5: []}}, "mutual pairs"),
-            ("a pair is told of twice", {"ben": {6: Paired("ann")}}, "pairs"),
-            ("there is a second pair", {"dan": {12: Paired("zed")}}, "mutual pairs"),
-            (
-                "somebody is in two pairs",
-                {"Ann": {30: Call("dan"), 31: Paired("dan")}, "dan": {12: [(31, Paired("Ann"))]}},
-                "mutual pairs",
-            ),
-            ("the end of a pair is left out", {"ben": {14: []}}, "mutual"),
-            ("the end is told of twice", {"ben": {15: Left("ann", "bye")}}, "pairs"),
-            ("who is not paired is free", {"Ann": {33: Free()}}, "pairs"),
-            ("it is said to be a pair", {"Ann": {31: Error("to", "already", "")}}, "pairs"),
-            ("a call has no answer", {"Ann": {31: []}}, "pairs"),
-            ("a refused call makes a pair", {"ann": {4: [(4, NO_BEN), (4, Over())]}}, "pairs"),
-            # Events
-            ("it goes on after the end", {"ann": {17: Status(2, "confirmed")}}, "events owners"),
-            ("it goes back in time", {"dan": {9: [(0, Status(1, "handed"))]}}, "events"),
-            ("an event is missing", {"ann": {12: Status(2, "confirmed", seq=3)}}, "events"),
-        ]
-    ],
-)
-def test_what_is_wrong_is_found(changes: dict[str, Changes], broken: str) -> None:
+@pytest.mark.parametrize(("changes", "broken"), CHANGED.values(), ids=CHANGED)
+def test_a_right_history_passes_and_what_is_wrong_is_found(
+    changes: dict[str, Changes], broken: str
+) -> None:
     assert rules(changes) == set(broken.split())
-
-
-@pytest.mark.parametrize(
-    ("at", "changes"),
-    [
-        (
-            5,
-            {
-                "ann": {5: [(8, Paired("ben"))], **{at: [] for at in (3, 5.5, 6, 7, 12, 13, 14)}},
-                "ben": {
-                    5: [(7, Call("ann")), (8, Paired("ann")), (8, Over())],
-                    **{at: [] for at in (8, 9)},
-                    14: [(17, Left("ann", "quit"))],
-                },
-            },
-        ),
-        (
-            9,
-            {
-                "ann": {11: heard("ben", "back")},
-                "ben": {10: Say(1, "back"), 12: Status(1, "confirmed")},
-            },
-        ),
-        (13, {"ann": {15: [(14.5, Resume("key")), (15, Resumed("ann", None, 0))]}}),
-    ],
-    ids=["pair", "line", "return"],
-)
-def test_whatever_only_an_owner_is_told_proves_one(at: float, changes: dict[str, Changes]) -> None:
-    assert rules(changes, at=at) == {"owners"}
 
 
 def test_each_call_that_begins_to_ring_is_told_of() -> None:
@@ -201,6 +162,22 @@ def test_each_call_that_begins_to_ring_is_told_of() -> None:
     assert rules_if_told(41, end=End("dropped")) == set()
 
 
+# Whatever only an owner is told proves one
+
+PAIR: dict[str, Changes] = {
+    "ann": {5: [(8, Paired("ben"))], **{at: [] for at in (3, 5.5, 6, 7, 12, 13, 14)}},
+    "ben": {
+        5: [(7, Call("ann")), (8, Paired("ann")), (8, Over())],
+        **{at: [] for at in (8, 9)},
+        14: [(17, Left("ann", "quit"))],
+    },
+}
+LINE: dict[str, Changes] = {
+    "ann": {11: heard("ben", "back")},
+    "ben": {10: Say(1, "back"), 12: Status(1, "confirmed")},
+}
+RETURN: dict[str, Changes] = {"ann": {15: [(14.5, Resume("key")), (15, Resumed("ann", None, 0))]}}
+
 # What a node that was cut off excuses, and no other
 
 STAYS: dict[str, Changes] = {"ann": {16: [(40, Call("zed")), (41, NO_ZED), (42, End("closed"))]}}
@@ -218,6 +195,9 @@ REFUSED: dict[str, Changes] = {
 @pytest.mark.parametrize(
     ("changes", "at", "cut", "broken"),
     [
+        (PAIR, 5, None, "owners"),
+        (LINE, 9, None, "owners"),
+        (RETURN, 13, None, "owners"),
         # A name may be had by another while its node is cut off.
         (GOES, 20, None, "owners"),
         (GOES, 20, Cut("na", 15, 35), ""),
@@ -235,7 +215,7 @@ REFUSED: dict[str, Changes] = {
         (REFUSED, 20, Cut("nc", 4, 9), "pairs"),
     ],
 )
-def test_a_node_that_is_cut_off_excuses_what_is_of_it(
+def test_who_owns_a_name_is_proved_but_for_what_a_node_that_is_cut_off_excuses(
     changes: dict[str, Changes], at: float, cut: Cut | None, broken: str
 ) -> None:
     assert rules(changes, *filter(None, [cut]), at=at) == set(broken.split())

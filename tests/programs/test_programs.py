@@ -47,20 +47,6 @@ def test_two_programs_talk(start: Start, callers: str, callees: str) -> None:
     assert bob.shown() == ["OK", "You are chatting with alice.", "[] alice: (Good morning)", "Quit"]
 
 
-@pytest.mark.parametrize("command", [*PIPED, *TLS])
-def test_a_program_at_the_end_is_answered_and_let_go(start: Start, command: str) -> None:
-    """As printf 'alice\\nTo:bob\\n' | nc -N does it; with TLS it says so."""
-    alice = start(command)
-    assert isinstance(alice, Program)
-    alice.types("alice", "To:bob")
-    if command in TLS:
-        alice.types("/end")
-        alice.shows("The user bob does not exist.")
-    alice.close_input()
-    assert alice.wait() == 0
-    assert alice.shown() == ["OK", "The user bob does not exist."]
-
-
 Ending = tuple[str, list[str], list[str]]
 UNFINISHED: Ending = ("Nearly", ["Nearly"], [])
 CUT_SHORT: Ending = ("Nearly", [], ["That line was not sent: it has no end."])
@@ -100,27 +86,6 @@ def test_a_program_at_the_end_still_listens_until_its_peer_leaves(
     assert alice.wait() == 0
     answers = ["[] bob: (Are you still there?)", "Quit."]
     assert alice.shown() == ["OK", "You are chatting with bob.", *told, "Listening.", *answers]
-
-
-@pytest.mark.parametrize("command", [*PIPED, *TLS])
-def test_a_killed_program_leaves_its_name_and_its_unfinished_line(
-    start: Start, server: Server, command: str
-) -> None:
-    """With TLS the line is not said, as anybody could have cut it."""
-    bob = server.client("bob")
-    alice = start(command, "alice")
-    assert isinstance(alice, Program)
-    alice.types("To:bob")
-    assert bob.line() == "You are chatting with alice."
-    alice.shows("You are chatting with bob.")
-    alice.write(b"I wanted to say\nthat the ke")  # one write: they arrive together
-    assert bob.text() == "I wanted to say"
-    alice.kill()
-    if command not in TLS:
-        assert bob.text() == "that the ke"
-    assert bob.line() == "Quit."
-    server.client("alice").calls("bob")
-    assert bob.line() == "You are chatting with alice."
 
 
 def test_who_trusts_the_wrong_authority_is_not_let_on(server: Server) -> None:

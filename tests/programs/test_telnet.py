@@ -49,39 +49,33 @@ def test_an_interrupt_in_a_telnet_is_quit(
     assert re.search(rf"Quit\r\n{CLOSED}\r\n$".encode(), alice.output)
 
 
-@pytest.mark.parametrize("key", [b"\x1c", b"\x0f"], ids=["Ctrl-\\", "Ctrl-O"])
-def test_a_telnet_whose_key_flushes_the_screen_shows_what_comes_then(
-    start: Start, server: Server, key: bytes
-) -> None:
-    """Telnet shows nothing between such a key and the answer to its timing mark."""
-    alice, bob = telnet_with_bob(start, server)
-    for number in range(3):
-        alice.types_bytes(key)
-        alice.types(f"Number {number}")
-        assert bob.text() == f"Number {number}"
-        bob.says(f"You said {number}")
-        alice.shows(f"bob: (You said {number})")
-
-
 AGAIN = "Here I am again."
 SENT = ["ao", "ayt", "brk", "ec", "el", "ga", "nop", "synch", "do 6", "will 1"]
 ORDERS = [*(f"send {what}" for what in SENT), "toggle binary", "mode character"]
+FLUSHING = ["\x1c", "\x0f"]
+"""Ctrl-\\ and Ctrl-O, after which telnet shows nothing until its timing mark is answered."""
 TAKEN_FOR_A_KEY = ["ム", "Ã Ü", "한", "😃🚀", "привет é"]
 
 
 @pytest.mark.parametrize(
-    ("order", "text"),
-    [*((order, AGAIN) for order in ORDERS), *(("", text) for text in TAKEN_FOR_A_KEY)],
+    ("order", "key", "text"),
+    [
+        *((order, "", AGAIN) for order in ORDERS),
+        *(("", key, AGAIN) for key in FLUSHING),
+        *(("", "", text) for text in TAKEN_FOR_A_KEY),
+    ],
 )
 def test_a_telnet_goes_on_after_whatever_it_can_send(
-    start: Start, server: Server, order: str, text: str
+    start: Start, server: Server, order: str, key: str, text: str
 ) -> None:
     """Also after a letter of which it takes a part for a key."""
     alice, bob = telnet_with_bob(start, server)
     if order:
         alice.orders(order)
-    alice.types(text)
-    assert bob.text() == text
-    bob.says("Good.")
-    alice.shows("bob: (Good.)")
+    for number in range(3):
+        alice.types_bytes(key.encode())
+        alice.types(text)
+        assert bob.text() == text
+        bob.says(f"Good {number}")
+        alice.shows(f"bob: (Good {number})")
     assert b"?Invalid" not in alice.output

@@ -98,6 +98,7 @@ async def what_is_read_is_confirmed_when_it_is_done(world: World, line_of: Lines
         first = world.start(alice.say("1"))
         second = world.start(alice.say("2"))
         third = world.start(alice.say("3"))
+        fourth = world.start(alice.say("for nobody"))
         one = await anext(messages)
         await talk(alice, bob)
         assert not world.is_done(first)
@@ -112,6 +113,7 @@ async def what_is_read_is_confirmed_when_it_is_done(world: World, line_of: Lines
         assert not world.is_done(third)
         await bob.quit()  # in good order
         assert await third == "confirmed"
+        assert (await fails(fourth)).code == "quit"
 
 
 @scenario
@@ -138,16 +140,6 @@ async def what_a_program_died_on_is_not_confirmed(world: World, line_of: Lines) 
             why = await fails(saying)
             assert isinstance(why, NotDelivered)
             assert why.code == "quit"
-
-
-@scenario
-async def what_was_not_read_is_not_confirmed(world: World, line_of: Lines) -> None:
-    async with line_of("alice") as alice:
-        async with line_of("bob") as bob:
-            await alice.call("bob")
-            saying = world.start(alice.say("for nobody"))
-            await talk(alice, bob)
-        assert (await fails(saying)).code == "quit"
 
 
 @scenario

@@ -77,29 +77,26 @@ def hand_over(
 
 def _succeed(exchange: Exchange) -> None:
     """Let an exchange have another factory, which knows nothing yet."""
-    old = exchange.factory
-    accounts: Any = old.users._accounts
-    if not isinstance(exchange, Node):
+    old, directory = exchange.factory, None
+    if isinstance(exchange, Node):
+        mesh = exchange.mesh
+        exchange.mesh = MemoryMesh(mesh._network, mesh.me)
+        exchange.mesh.ready, exchange.mesh.members = mesh.ready, mesh.members
+        exchange.mesh.holds_names = mesh.holds_names
+        mesh.ends()
+        exchange.directory = directory = ClusterDirectory(cast(EngineMesh, exchange.mesh))
+    else:
         for call in exchange.clock.getDelayedCalls():
             call.cancel()
-        exchange.factory = ChatFactory(
-            exchange.clock, old.settings, time_of_day=old.time_of_day, accounts=accounts
-        )
-        return
-    mesh = exchange.mesh
-    exchange.mesh = MemoryMesh(mesh._network, mesh.me)
-    exchange.mesh.ready, exchange.mesh.members = mesh.ready, mesh.members
-    exchange.mesh.holds_names = mesh.holds_names
-    mesh.ends()
-    exchange.directory = ClusterDirectory(cast(EngineMesh, exchange.mesh))
     exchange.factory = ChatFactory(
         exchange.clock,
         old.settings,
         time_of_day=old.time_of_day,
-        accounts=accounts,
-        directory=exchange.directory,
+        accounts=cast(Any, old.users._accounts),
+        directory=directory,
     )
-    exchange.directory.serve(exchange.factory)
+    if directory is not None:
+        directory.serve(exchange.factory)
 
 
 def _transports(exchange: Exchange, others: Others) -> Any:

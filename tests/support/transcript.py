@@ -241,7 +241,6 @@ STEPS: dict[str, Callable[..., None]] = {
     r"(\w+) takes one more": Scene.fills_soon,
     r"(\w+) takes all": _simply("drains"),
     r"(\w+) is lost": _simply("drops"),
-    r"(\w+) hangs up": lambda scene, name: scene.people[name].drops(clean=True),
     r"(\w+) ends the input": _simply("ends_input"),
     r"([\d.]+) seconds? pass(?:es)?": Scene.passes,
     r"the server has (\w+)=(.*)": Scene.has,

@@ -146,7 +146,7 @@ class MemoryMesh:
 class Node(Exchange):
     """One node, and the parties connected to it."""
 
-    def __init__(self, network: "Network", inc: str, **options: Any) -> None:
+    def __init__(self, network: "Network", inc: str, settings: Settings) -> None:
         self._hosts = network.hosts
         self.all_parties = []
         self.clock = network.clock
@@ -154,10 +154,7 @@ class Node(Exchange):
         self.mesh = MemoryMesh(network, inc)
         self.directory = ClusterDirectory(cast(EngineMesh, self.mesh))
         self.factory = ChatFactory(
-            self.clock,
-            Settings(**options),
-            time_of_day=self.clock.seconds,
-            directory=self.directory,
+            self.clock, settings, time_of_day=self.clock.seconds, directory=self.directory
         )
         self.directory.serve(self.factory)
 
@@ -238,9 +235,10 @@ class Network:
         self.engine_held = False
         self.asked: deque[tuple[Deferred[Any], Callable[[], Any]]] = deque()
         self.nodes: dict[str, Node] = {}
+        settings = Settings(**options)
         for one in ids:
             inc = f"{one}.00000001"
-            self.nodes[inc] = Node(self, inc, **options)
+            self.nodes[inc] = Node(self, inc, settings)
         self.links = {ends: Link(self, *ends) for ends in permutations(self.nodes, 2)}
         self._tell_members()
 

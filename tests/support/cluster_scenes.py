@@ -29,21 +29,8 @@ class _AllNodes:
 
     @property
     def pairs(self) -> list[User]:
-        """The users who talk, all of whose peers take it so too."""
-        return [user for user in self.users.values() if self._talks(user)]
-
-    def _talks(self, user: User) -> bool:
-        peer = self._peer_of(user)
-        if peer is not None:
-            back = self._peer_of(peer)
-            assert back is not None
-            assert back.name.key == user.name.key
-        return peer is not None
-
-    def _peer_of(self, user: User) -> User | None:
-        peers = [node.factory.pairs.peer_of(user) for node in self._nodes.values()]
-        peer = next((peer for peer in peers if peer is not None), None)
-        return self.users[peer.name.key] if peer is not None else None
+        """All who talk, as some node has it."""
+        return [user for node in self._nodes.values() for user in node.factory.pairs]
 
 
 class Across(Exchange):
@@ -64,11 +51,6 @@ class Across(Exchange):
         if one in ("a", "b", "c"):
             return self.network.node(one), host
         return list(self.network.nodes.values())[next(self._turn) % 3], where
-
-    def has(self, option: str, value: int | str) -> None:
-        """Let an option of each node have another value from now on."""
-        for node in self.network.nodes.values():
-            node.has(option, value)
 
     def connect(self, host: str = "") -> Party:
         """Connect somebody."""

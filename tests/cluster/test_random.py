@@ -37,9 +37,7 @@ class Crowd:
         self._doors = doors
         self._chance = Random(f"{seed} crowd")
         self.people = [
-            Person(
-                *(number, Random(f"{seed} {number}"), history, len(doors)), self._connect, monotonic
-            )
+            Person(number, Random(f"{seed} {number}"), history, 3, self._connect, monotonic)
             for number in range(PEOPLE)
         ]
         self._due = {person: monotonic() for person in self.people}
@@ -97,8 +95,9 @@ class Crowd:
     def _is_peer_of_peer(self, person: Person) -> bool:
         if person.session is None or person.peer is None:
             return True
-        here = (one for one in self.people if one.session and one.session.key == person.peer_key)
-        return any(one.peer_key == person.session.key for one in here)
+        key = person.peer.casefold()
+        here = (one for one in self.people if one.session and one.session.key == key)
+        return any((one.peer or "").casefold() == person.session.key for one in here)
 
     def _hang_up(self, here: list[Person]) -> None:
         for person in here:
@@ -142,8 +141,7 @@ def test_a_random_run(tmp_path: Path, reactor: Reactor) -> None:
         try:
             ends = monotonic() + seconds
             crowd.acts_until(lambda: monotonic() > ends)
-            weather.passes()
-            crowd.acts_until(lambda: weather.is_over)
+            crowd.acts_until(weather.is_over)
         finally:
             weather.calm()
             print("\n".join(weather.log))

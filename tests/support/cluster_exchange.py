@@ -16,7 +16,6 @@ from chatpair.cluster.frames import Frame
 from chatpair.cluster.mesh import NotReady
 from chatpair.exchange.names import Name, NameIndex
 from chatpair.exchange.settings import Settings
-from chatpair.exchange.user import User
 from chatpair.factory import ChatFactory
 from tests.support.cluster_wire import Wire
 from tests.support.exchange import Exchange, Party, clock
@@ -161,10 +160,6 @@ class Node(Exchange):
     def take_turn(self) -> None:
         """Let what others do reach those here."""
         self.clock.advance(0)
-
-    def user(self, name: str) -> User:
-        """Return the user of a name."""
-        return self.factory.users[name]
 
     def is_frozen(self) -> None:
         """Be frozen for too long, and notice that as late as may be: at the next look."""

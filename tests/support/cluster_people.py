@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from random import Random
 
 from msgspec import UNSET, UnsetType
@@ -20,72 +21,52 @@ _SILENCE = 0.4  # seconds, in which somebody in a pair mostly hears something
 _MOST_TRIES = 15.0  # seconds, in which no line is held any more
 
 
+@dataclass(eq=False)
 class Person:
     """Somebody who comes under a name, talks, goes one way or another, and comes again."""
 
-    def __init__(
-        self,
-        number: int,
-        chance: Random,
-        history: History,
-        nodes: int,
-        connects: Callable[[Wire, int, str], bool],
-        now: Callable[[], float],
-    ) -> None:
-        """Take how many nodes there are, what connects a wire to one, from a host, or tells that
-        the node is not there, and a clock.
-        """
-        self.chance = chance
-        self.state = "out"  # naming, in, leaving, listening, lost, returning
-        self.since = 0.0
-        self.session: Session | None = None
-        self.peer: str | None = None
-        self._pair: int | UnsetType = UNSET
-        self.calling = ""  # what marks that a call has been answered
-        self.rings_at = ""  # who was called last, if that rings
-        self.unsettled: dict[int, messages.Say] = {}
-        self.wanted = ""  # the name to come under, or any
-        self.is_at_rest = False
-        self._number = number
-        self._source = f"127.0.1.{number + 1}"
-        self._history = history
-        self._nodes = nodes
-        self._connects = connects
-        self._clock = now
-        self._wire: Wire | None = None
-        self._old_wire: Wire | None = None
-        self._called = self._caller = ""
-        self.counts = self._is_held = False
-        self._key = ""
-        self._name = ""
-        self._home = self._at = 0
-        self._seen = self._acknowledged = self._said = self._marks = self._texts = 0
-        self._asked = self._lost_at = self._heard_at = 0.0
-        self._is_recalled = False  # a plain one hears how things stood
+    number: int
+    chance: Random
+    history: History
+    nodes: int
+    connects: Callable[[Wire, int, str], bool]
+    """Connects a wire to a node, from a host, or tells that the node is not there."""
+    clock: Callable[[], float]
+    unsettled: dict[int, messages.Say] = field(default_factory=dict)
+    session: Session | None = None
+    peer: str | None = None
+    state = "out"  # naming, in, leaving, listening, lost, returning
+    since = 0.0
+    calling = ""  # what marks that a call has been answered
+    rings_at = ""  # who was called last, if that rings
+    wanted = ""  # the name to come under, or any
+    is_at_rest = counts = _is_held = False
+    _is_recalled = False  # a plain one hears how things stood
+    _pair: int | UnsetType = UNSET
+    _wire: Wire | None = None
+    _old_wire: Wire | None = None
+    _called = _caller = _key = _name = ""
+    _home = _at = _seen = _acknowledged = _said = _marks = _texts = 0
+    _asked = _lost_at = _heard_at = 0.0
 
     def __str__(self) -> str:
         return (
-            f"{self._number} {self.state} {self.wanted} since {self.since:.3f} at n{self._at + 1}"
+            f"{self.number} {self.state} {self.wanted} since {self.since:.3f} at n{self._at + 1}"
             f" as {self.session}, with {self.peer}, calling {self.calling!r},"
             f" unsettled {[*self.unsettled]}"
         )
 
-    @property
-    def peer_key(self) -> str:
-        """What names of the peer are equal to, or nothing if there is none."""
-        return self.peer.casefold() if self.peer else ""
-
     # Connections
 
     def _enter(self, state: str) -> None:
-        self.state, self.since = state, self._clock()
+        self.state, self.since = state, self.clock()
 
     def _connect(self, node: int) -> bool:
         wire = Wire(
             lambda line: self._heard(line) if self._wire is wire else None,
             lambda: self._lost() if self._wire is wire else None,
         )
-        if not self._connects(wire, node, self._source):
+        if not self.connects(wire, node, f"127.0.1.{self.number + 1}"):
             return False
         self._wire, self._at = wire, node
         return True
@@ -115,17 +96,17 @@ class Person:
             name = name.capitalize()
         if self._connect(node):
             self._enter("naming")
-            self._asked = self._clock()
+            self._asked = self.clock()
             self._send(*[b"Mode:json\r\n"] * self.counts, messages.Claim(name))
             self._name = name
 
     def _comes_back(self) -> None:
         assert self.session is not None
-        node = self._home if self.chance.random() < 0.5 else self.chance.randrange(self._nodes)
+        node = self._home if self.chance.random() < 0.5 else self.chance.randrange(self.nodes)
         if self._connect(node):
             self._enter("returning")
             self._is_recalled = False
-            self.session.notes(self._clock(), messages.Resume(self._key))
+            self.session.notes(self.clock(), messages.Resume(self._key))
             self._send(*[b"Mode:json\r\n"] * self.counts, messages.Resume(self._key, self._seen))
 
     def _lost(self) -> None:
@@ -140,13 +121,13 @@ class Person:
 
     def _will_come_back(self) -> None:
         if self.state == "in":
-            self._lost_at = self._clock()
+            self._lost_at = self.clock()
         self._enter("lost")
 
     def ends(self, how: Ending) -> None:
         """Be gone; the connection is closed some way if there is one still."""
         assert self.session is not None
-        self.session.notes(self._clock(), End(how))
+        self.session.notes(self.clock(), End(how))
         self.session = self.peer = None
         self.calling = self.rings_at = self._caller = ""
         self.unsettled = {}
@@ -159,7 +140,7 @@ class Person:
     # What is told
 
     def _heard(self, line: str) -> None:
-        self._heard_at = self._clock()
+        self._heard_at = self.clock()
         event: messages.AnyEvent
         if self.counts:
             event = json_codec.parse_event(line.encode())
@@ -181,10 +162,10 @@ class Person:
     def _is_answered(self, event: messages.AnyEvent) -> None:
         match event:
             case messages.Named(key=key):
-                now = self._clock()
+                now = self.clock()
                 self.session = Session(self._name, f"n{self._at + 1}", self._asked, now, False)
                 self.session.counts = self.counts
-                self._history.sessions.append(self.session)
+                self.history.sessions.append(self.session)
                 self._key, self._home = key, self._at
                 self._seen, self._acknowledged, self._said = 1, 0, 0
                 self._enter("in")
@@ -214,14 +195,14 @@ class Person:
                 )
             case messages.Error(text=text) | messages.Notice(text=text):
                 held = self._at != self._home or "No line is held" not in text
-                if held and self._clock() - self._lost_at < _MOST_TRIES:
+                if held and self.clock() - self._lost_at < _MOST_TRIES:
                     self._give_up()
                 else:
                     self.ends("closed")
 
     def _is_back(self, event: messages.Resumed) -> None:
         assert self.session is not None
-        self.session.notes(self._clock(), event)
+        self.session.notes(self.clock(), event)
         self._enter("in")
         if self._old_wire is not None:
             self._old_wire.close()
@@ -231,7 +212,7 @@ class Person:
 
     def _told(self, event: messages.AnyEvent) -> None:
         assert self.session is not None
-        now = self._clock()
+        now = self.clock()
         if self.state == "returning" and isinstance(event, messages.Paired | messages.Free):
             self.peer = event.peer if isinstance(event, messages.Paired) else None
             self._is_back(messages.Resumed(self._name, self.peer, 0))
@@ -290,11 +271,11 @@ class Person:
             if wire is not None:
                 wire.flush()
                 wire.stall(not self.is_at_rest and self.chance.random() < 0.03)
-        patience = self._clock() - self.since > 6
+        patience = self.clock() - self.since > 6
         match self.state:
             case "out" if not self.is_at_rest or self.wanted:
                 name = self.wanted or self.chance.choice(NAMES)
-                node = self.chance.randrange(self._nodes)
+                node = self.chance.randrange(self.nodes)
                 self.comes(name, node, counts=self.chance.random() < 0.5)
             case "naming" | "returning" if patience:
                 self._give_up()
@@ -322,7 +303,7 @@ class Person:
         kinds |= {"drop": 0.4, "return": 0.8, "take over": 0.4, "half-close": 0.3}
         if self.rings_at:
             kinds |= {"call anew": 60}
-        if self.peer is not None and self._clock() - self._heard_at > _SILENCE:
+        if self.peer is not None and self.clock() - self._heard_at > _SILENCE:
             kinds = {"say": 20, "drop": 0.1}  # most people talk on to a frozen node
         (kind,) = self.chance.choices([*kinds], [*kinds.values()])
         match kind:
@@ -358,7 +339,7 @@ class Person:
         """Say something to the server, and note it."""
         assert self.session is not None
         for command in commands:
-            self.session.notes(self._clock(), command)
+            self.session.notes(self.clock(), command)
         self._send(*commands)
 
     def says(self, count: int) -> None:
@@ -369,7 +350,7 @@ class Person:
             self._texts += 1
             long = "x" * self.chance.choice((0, 0, 0, 10, 100, 3_000))
             say = messages.Say(
-                self._said if self.counts else 0, f"{self._number}-{self._texts} {long}."
+                self._said if self.counts else 0, f"{self.number}-{self._texts} {long}."
             )
             if self.counts and self.peer and self.chance.random() < 0.3:
                 say = messages.Say(say.id, say.text, self.peer, self._pair)

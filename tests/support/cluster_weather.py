@@ -56,13 +56,9 @@ class Weather:
         for strikes in self._runs:
             strikes.add_done_callback(lambda _: self._over.set())  # be it as it failed
 
-    def passes(self) -> None:
-        """Let nothing more go wrong."""
-        self._over.set()
-
-    @property
     def is_over(self) -> bool:
-        """Whether all is well again."""
+        """Let nothing more go wrong; tell whether all is well again."""
+        self._over.set()
         return all(strikes.done() for strikes in self._runs)
 
     def calm(self) -> None:

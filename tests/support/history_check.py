@@ -201,20 +201,16 @@ def _untold_faults(history: History, lines: Lines, pairs: Pairs) -> Iterator[Fau
         if lines.heard[text] or said.session.ended:
             continue
         if said.session.counts:
-            status = _status_of(said)
-            if status is None or status.status != "handed":
+            later = [what for _, what in said.session.moments[said.place :]]
+            statuses = [
+                what for what in later if isinstance(what, Status) and what.id >= said.say.id
+            ]
+            if not statuses or statuses[0].status != "handed":
                 continue  # it has failed, or there is a fault already
         elif _has_heard_of_an_end(said):
             continue
         if not _reader_is_gone(history, said, pairs):
             yield Fault("told", f"{said.session} is not told that {text!r} did not arrive")
-
-
-def _status_of(said: Said) -> Status | None:
-    for _, what in said.session.moments[said.place :]:
-        if isinstance(what, Status) and what.id >= said.say.id:
-            return what
-    return None
 
 
 def _has_heard_of_an_end(said: Said) -> bool:

@@ -182,8 +182,15 @@ class RemoteCalls:
                 self._end(pending)
                 self._take(pending, callee, event)
                 pending.let_go_on()
-            case _:
+            case event:
                 self._mesh.send(inc, frames.Cancel(frame.to, frame.call))
+                if isinstance(event, Paired):
+                    self._was_answered(self._users.there(inc, frame.by), caller)
+
+    def _was_answered(self, remote: User | None, user: User | None) -> None:
+        """Let a call ring no more here that a user has answered, though by one taken back since."""
+        if remote is not None and self._exchange.ringing.callee_of(remote) is user:
+            self._exchange.ringing.stop(remote)
 
     def _take(self, pending: Pending, callee: User, event: Paired | Error) -> None:
         """Pair a caller with whom it called, or let the call ring."""

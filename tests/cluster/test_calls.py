@@ -73,6 +73,15 @@ Nobody can tell where a user is.
     nothing arrives
     alice: To:bob
     the engine fails ; alice < The switchboard is not ready.
+Nothing is left of a call that was answered by one that was taken back meanwhile.
+    alice's call rings at bob
+    nothing arrives
+    bob: To:alice
+    the engine answers
+    5 seconds pass ; bob < The last call is still on its way.
+    bob: /bye -> You are free.
+    all arrives ; alice < You are chatting with bob. | Quit.
+    30 seconds pass
 A call waits while the way is full.
     alice, bob enter
     a can tell b nothing more

@@ -72,7 +72,7 @@ def comparable(told: list[str]) -> list[Any]:
     lines: list[Any] = []
     became: dict[int, Any] = {}
     for line in told:
-        event = json.loads(line) if line.startswith("{") else {"line": line}
+        event: dict[str, Any] = json.loads(line) if line.startswith("{") else {"line": line}
         event = {what: value for what, value in event.items() if what not in ("key", "seq")}
         if event.get("event") == "status":
             every = range(max(became, default=0) + 1, event["id"] + 1)

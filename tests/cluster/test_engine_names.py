@@ -277,7 +277,7 @@ def test_a_fault_in_what_is_tried_again_is_logged(world: World, logged: list[str
     (node,) = world.ready("a")
     node.enter("bob")
     world.store.flush()  # so that it is looked for names of nobody here
-    node.users = type("Faulty", (dict,), {"__contains__": None})(node.users)
+    node.here = type("Faulty", (dict,), {"__contains__": None})(node.users)
     world.wait(2 * LEASE)
     assert node.lease.ready
     assert "What a member has to do failed" in logged

@@ -34,7 +34,6 @@ class Node(Server):
     ) -> None:
         self.name = name
         self._mark = 0
-        self.is_frozen = False
         cluster = ("--cluster", url, "--node", name, "--lease", f"{lease:g}")
         super().__init__(*cluster, *options, port=port)
 
@@ -84,12 +83,10 @@ class Node(Server):
 
     def freeze(self) -> None:
         """Stop the process as it is."""
-        self.is_frozen = True
         self.kill(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let it go on."""
-        self.is_frozen = False
         self.kill(signal.SIGCONT)
 
     def dies(self) -> None:
@@ -98,8 +95,7 @@ class Node(Server):
         self.wait()
 
     def __exit__(self, *exception: object) -> None:
-        if self.is_frozen:
-            self.thaw()
+        self.thaw()
         super().__exit__(*exception)
 
 

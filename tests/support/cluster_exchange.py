@@ -6,8 +6,8 @@ from itertools import count, permutations
 from typing import Any, Literal, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import ITransport
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 
 from chatpair.cluster import frames
 from chatpair.cluster.cluster_directory import ClusterDirectory
@@ -179,29 +179,20 @@ class Node(Exchange):
         return not any((*kept, *directory.users.unsettled.values(), self.factory.visitors))
 
 
-class PartyTransport:
+class PartyTransport(StringTransport):
     """What a wire has for a socket: somebody connected to a node of these."""
 
-    disconnecting = False
-
     def __init__(self, wire: Wire, party: Party) -> None:
+        super().__init__()
         self._wire, self.party = wire, party
-        wire.makeConnection(cast(ITransport, self))
-
-    def registerProducer(self, producer: object, streaming: bool) -> None:
-        """Take all at once, always."""
-
-    def unregisterProducer(self) -> None:
-        """Do nothing, for the same reason."""
+        wire.makeConnection(self)
 
     def write(self, data: bytes) -> None:
         self.party.sends(data)
 
     def loseConnection(self) -> None:
-        self.disconnecting = True
+        super().loseConnection()
         self.party.drops()
-
-    abortConnection = loseConnection
 
     def carry(self) -> None:
         """Let the wire hear what has been told, and that the server has hung up."""

@@ -43,12 +43,7 @@ class Store:
 
     def do(self, script: Script | None, rest: Command) -> Any:
         """Return the reply to a script, or to a command."""
-        if script is None:
-            return self.command(*rest)
-        reply = self.command("EVALSHA", script.sha1, *rest)
-        if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT"):
-            reply = self.command("EVAL", script.text, *rest)
-        return reply
+        return self.command(*rest) if script is None else self.command("EVAL", script.text, *rest)
 
     def flush(self) -> None:
         """Empty it, as somebody may while all are connected."""
@@ -187,6 +182,7 @@ class Node:
         self.is_frozen = False
         self.wire = Wire(world.store)
         self.users: dict[str, Any] = {}
+        self.here = self.users  # as an exchange calls them
         self.claiming: set[str] = set()
         self._told: list[str] = []
         self._was_ready = False
@@ -253,11 +249,6 @@ class Node:
     def reborn(self) -> None:
         self.tells("reborn")
 
-    @property
-    def here(self) -> dict[str, Any]:
-        """Return who is here, with a name."""
-        return self.users
-
     def expelled(self, name: Name) -> None:
         self.tells(f"expelled {name}")
         self.leave(name.key)
@@ -323,7 +314,8 @@ class World:
     def hand_over(self, old: Node) -> Node:
         """Let another process go on as a node, which knows only what a snapshot has."""
         new = Node(self, "another")
-        new.users, new._told, new.members = old.users, old.told, old.members
+        new.users = new.here = old.users
+        new._told, new.members = old.told, old.members
         taken = decode(encode(take_lease(old.lease)), type=snapshot.Lease)
         restore_lease(new.lease, taken, new.users)
         new._stay = new.lease._stay

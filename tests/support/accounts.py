@@ -7,11 +7,10 @@ from twisted.cred.checkers import ICredentialsChecker, InMemoryUsernamePasswordD
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from chatpair.exchange.names import Name, NameIndex, parse
-from chatpair.passwords.accounts import Accounts, Source
+from chatpair.passwords.accounts import Source
 from tests.support.exchange import Exchange, Party
 
 LOOPBACK = "127.0.0.1"
@@ -66,11 +65,7 @@ class Guarded(Exchange):
     """An exchange in which some names have passwords."""
 
     def __init__(self, *sources: Source, **options: int | float | str) -> None:
-        def make(clock: Clock) -> Accounts:
-            self.accounts = Accounts(list(sources), clock)
-            return self.accounts
-
-        super().__init__(make, **options)
+        super().__init__(sources, **options)
 
     def local(self) -> Party:
         """Connect somebody on this machine, whose password nobody can read."""

@@ -113,12 +113,6 @@ class Page:
         """Load the page again."""
         self.here().refresh()
 
-    def complaints(self) -> list[str]:
-        """Return what the browser's console has to say, but not of the browser's own pages."""
-        log: list[dict[str, Any]] = self.here().get_log("browser")
-        messages = [str(entry["message"]) for entry in log]
-        return [message for message in messages if not message.startswith("chrome://")]
-
 
 class Pages:
     """Pages in tabs of one browser, which are closed in the end."""

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from itertools import count
 from typing import Any, cast
 
@@ -13,8 +13,8 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from chatpair.exchange.settings import Settings
-from chatpair.exchange.users import Accounts
 from chatpair.factory import ChatFactory
+from chatpair.passwords.accounts import Accounts, Source
 from chatpair.protocol import ChatProtocol
 
 PAIRED = "You are chatting with {}."
@@ -108,13 +108,8 @@ class JsonParty(Party):
     def __init__(self, exchange: "Exchange", host: str) -> None:
         super().__init__(exchange, host)
         self.says("Mode:json")
-        mode = {
-            "event": "mode",
-            "mode": "json",
-            "version": 1,
-            "hold": exchange.factory.settings.hold,
-        }
-        assert self.events() == [mode]
+        hold = exchange.factory.settings.hold
+        assert self.events() == [{"event": "mode", "mode": "json", "version": 1, "hold": hold}]
         self.key = ""
 
     def does(self, do: str, **rest: object) -> None:
@@ -153,19 +148,16 @@ def clock() -> Clock:
 class Exchange:
     """A factory, its clock, and the parties connected to it."""
 
-    def __init__(
-        self,
-        accounts: Callable[[Clock], Accounts] | None = None,
-        **options: int | float | str,
-    ) -> None:
+    def __init__(self, sources: Sequence[Source] = (), **options: int | float | str) -> None:
+        """Take where names have passwords, if any have one."""
         self._hosts = count()
         self.all_parties: list[Party] = []
         """All that have ever connected."""
         self.clock = clock()
         settings = Settings(**options)  # type: ignore[arg-type]
-        checks = accounts(self.clock) if accounts is not None else None
+        self.accounts: Any = Accounts(list(sources), self.clock) if sources else None
         self.factory = ChatFactory(
-            self.clock, settings, time_of_day=self.clock.seconds, accounts=checks
+            self.clock, settings, time_of_day=self.clock.seconds, accounts=self.accounts
         )
 
     def has(self, option: str, value: int | str) -> None:

@@ -78,12 +78,12 @@ class Recorder(Protocol):
 class Listening:
     """A port on a reactor of its own, and those that it has accepted."""
 
-    def __init__(self, protocol: Callable[[], Any] = Recorder) -> None:
+    def __init__(self) -> None:
         self.reactor = Turns()
         self.accepted: list[Any] = []
         factory = Factory()
         factory.noisy = False
-        self.make = protocol
+        self.make: Callable[[], Any] = Recorder
         factory.buildProtocol = self._build  # type: ignore[assignment, method-assign]
         self.port = EpollPort(0, factory, 50, "127.0.0.1", self.reactor)
         self.port.startListening()

@@ -124,8 +124,8 @@ def test_a_reactor_that_stops_ends_all_connections(listening: Listening) -> None
 
 def test_a_description() -> None:
     reactor = Turns()
+    assert serverFromString(reactor, "epoll:0") == EpollServerEndpoint(reactor, 0, BACKLOG)
     endpoint = serverFromString(reactor, "epoll:0:interface=127.0.0.1:backlog=5")
-    assert isinstance(endpoint, EpollServerEndpoint)
     ports: list[Any] = []
     factory = Factory.forProtocol(Recorder)
     endpoint.listen(factory).addCallback(ports.append)
@@ -157,8 +157,3 @@ def test_a_system_without_epoll(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(select, "epoll")
     with pytest.raises(ValueError, match="this system has no epoll"):
         serverFromString(Turns(), "epoll:0")
-
-
-def test_the_default_backlog() -> None:
-    endpoint = serverFromString(Turns(), "epoll:0")
-    assert endpoint == EpollServerEndpoint(endpoint.reactor, 0, BACKLOG)

@@ -41,11 +41,8 @@ def test_what_counts_as_one_host(address: str, host: str) -> None:
     assert host_of(kind("TCP", address, 40_000)) == host
 
 
-def test_a_unix_socket_has_no_host() -> None:
+def test_a_unix_socket_and_an_exempt_network_have_no_hosts() -> None:
     assert host_of(UNIXAddress("/run/chatpair.sock")) is None
-
-
-def test_an_exempt_network_has_no_hosts() -> None:
     exempt = [ip_network("192.0.2.0/24"), ip_network("2001:db8::/48")]
     for address in ("192.0.2.7", "::ffff:192.0.2.7", "2001:db8:0:2::1"):
         assert host_of(IPv4Address("TCP", address, 40_000), exempt) is None

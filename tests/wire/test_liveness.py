@@ -96,13 +96,6 @@ def test_a_closed_end_is_gone_once_it_was_told_something(
     assert liveness.is_gone(one, all_read=True)
 
 
-def test_a_closed_unix_end_is_gone(unix: tuple[socket.socket, socket.socket]) -> None:
-    unix[1].sendall(b"last words")
-    unix[1].close()
-    assert not liveness.is_gone(unix[0], all_read=False)
-    assert liveness.is_gone(unix[0], all_read=True)
-
-
 def test_what_came_before_the_other_end_closed_may_wait_to_be_read(
     unix: tuple[socket.socket, socket.socket],
 ) -> None:

@@ -127,10 +127,6 @@ A name is blocked and unblocked in JSON as it is written.
     alice: block(name=nobody\\u001b)
         alice < error(of=block, code=bad-name, text=that word is the server's own)
     bob: To:alice -> You are chatting with alice. ; alice < paired(peer=bob)
-Who only listens on blocks and leaves.
-    alice talks with bob
-    alice sends b"/block bob"
-    alice ends the input -> You are free. | You have blocked bob. | (closed) ; bob < Quit.
 Who blocks again knows where somebody is now.
     bob enters from here
     alice: /block bob -> You have blocked bob.

@@ -9,8 +9,6 @@ SCENES = """
 What is set decides whether others can call.
   * alice: /DND  On  -> Nobody can call you now.
     carol: To:alice -> alice does not want to be disturbed.
-  * alice: /dnd | /dnd off -> Nobody can call you now. | You can be called again.
-    carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
   * alice: /dnd maybe -> Say /dnd on or /dnd off.
     carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
   * alice: /ring | /ring OFF
@@ -18,9 +16,6 @@ What is set decides whether others can call.
     carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
   * alice: /ring ring -> Say /ring on or /ring off.
     carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
-  * alice: /ring on | /dnd on
-        alice < Your line rings when somebody calls. | Nobody can call you now.
-    carol: To:alice -> alice does not want to be disturbed.
 A call rings until it is answered.
     carol's call rings at alice
     alice: hello? -> [first call]
@@ -67,16 +62,11 @@ A caller takes the call back, whichever way.
     30 seconds pass
 Both settings in JSON.
     alice, carol enter in JSON
-    alice: dnd(on=true) -> dnd(on=true)
-    carol: to(name=alice) -> error(of=to, code=dnd, text=alice does not want to be disturbed.)
     alice: dnd(on=false) -> dnd(on=false)
     alice: ring(on=true) -> ring(on=true)
     carol: to(name=alice) -> error(of=to, code=ringing, text=alice's line is ringing.)
         alice < ringing(name=carol)
     30 seconds pass ; alice < tried(name=carol) ; carol < unanswered(name=alice)
-    carol: to(name=alice) -> error(of=to, code=ringing, text=alice's line is ringing.)
-        alice < ringing(name=carol)
-    alice: to(name=carol) -> paired(peer=carol) ; carol < paired(peer=alice)
     alice: ring(on=false) -> ring(on=false)
     alice: dnd() -> error(of=dnd, code=bad-line, text=Object missing required field `on`)
 What is set outlasts a drop and a call rings meanwhile.

@@ -54,7 +54,7 @@ What a slowed speaker sent before it was lost arrives.
     the server has rate=1
     alice talks with bob
     60 seconds pass
-    alice sends b'one\ntwo\nthree\n' ; bob < [now] alice: (one)
+    alice sends b'one\ntwo\nthree\nunfinished' ; bob < [now] alice: (one)
     alice is lost ; bob < [now] alice: (two) | [now] alice: (three) | Quit.
 Programs are slowed by each line of a text, but not their acknowledgements.
     the server has rate=2

@@ -30,11 +30,6 @@ Many lines at once are a message each.
         alice < message(from=bob, text=one, time=[time])
         alice < message(from=bob, text=two, time=[time])
         alice < message(from=bob, text=three, time=[time])
-A say that the server has is not repeated.
-    alice talks with bob in JSON
-    alice: say(id=1, text=hi) | say(id=1, text=hi) ; bob < message(from=alice, text=hi, time=[time])
-    bob: ack(seq=3) ; alice < status(id=1, status=confirmed)
-    alice: say(id=1, text=hi) -> status(id=1, status=confirmed)
 What is meant for one goes to nobody else.
     alice, bob enter in JSON
     alice talks with bob
@@ -54,15 +49,10 @@ What is meant for one goes to nobody else.
     eve connects
     eve: carol -> OK
     eve: To:alice -> You are chatting with alice. ; alice < paired(peer=carol)
-    alice: say(id=5, text=for carol, to=carol, pair=2)
+    alice: say(id=5, text=for the next, pair=4)
         alice < error(of=say, code=nobody, text=That pair is over.)
         alice < status(id=5, status=failed, why=nobody)
-    alice: say(id=6, text=for eve, to=carol, pair=3) -> status(id=6, status=handed)
-        eve < [now] alice: (for eve)
-    alice: say(id=7, text=for the next, pair=4)
-        alice < error(of=say, code=nobody, text=That pair is over.)
-        alice < status(id=7, status=failed, why=nobody)
-    alice: say(id=8, text=?, pair=0)
+    alice: say(id=6, text=?, pair=0)
         alice < error(of=say, code=bad-line, text=Expected `int` >= 1 - at `$.pair`)
 What is said again after a drop does not go to who has taken the peer's name and calls.
     alice talks with bob in JSON
@@ -77,15 +67,6 @@ What is said again after a drop does not go to who has taken the peer's name and
     again: say(id=1, text=a secret for bob, to=bob, pair=1)
         again < error(of=say, code=nobody, text=That pair is over.)
         again < status(id=1, status=failed, why=nobody)
-No status speaks for one that is on its way.
-    alice, bob enter in JSON
-    alice talks with bob
-    alice: say(id=1, text=to bob) ; bob < message(from=alice, text=to bob, time=[time])
-    alice: to(name=carol) -> paired(peer=carol)
-        bob < left(peer=alice, why=switched)
-        carol < You are chatting with alice.
-    alice: say(id=2, text=to carol) ; carol < [now] alice: (to carol)
-    bob: ack(seq=3) ; alice < status(id=1, status=confirmed) | status(id=2, status=handed)
 The mode may come after a name that was refused.
     newcomer connects
     newcomer: a b | Mode:json
@@ -139,9 +120,7 @@ What is not confirmed when the peer goes has failed.
         bob < message(from=alice, text=two, time=[time])
         bob < message(from=alice, text=three, time=[time])
     bob: ack(seq=3) ; alice < status(id=1, status=confirmed)
-  * bob: quit() -> quit() | (closed)
-        alice < status(id=3, status=failed, why=quit) | left(peer=bob, why=quit)
-  * bob is lost ; alice < status(id=3, status=failed, why=lost) | left(peer=bob, why=lost)
+    bob is lost ; alice < status(id=3, status=failed, why=lost) | left(peer=bob, why=lost)
 A line that is too long is dropped.
     alice enters in JSON
     alice talks with bob
@@ -169,13 +148,6 @@ def test_json(exchange: Exchange, scene: str) -> None:
 
 # Other nodes hear of an end of input a turn later, and they have their own options.
 SCENES_OF_ONE_NODE = r"""
-Half closed and paired.
-    alice enters in JSON
-    alice talks with bob
-    alice sends b'{"do":"say","id":1,"text":"last"}'
-    alice ends the input -> status(id=1, status=handed) | pong() ; bob < [now] alice: (last)
-    bob: bye | Quit -> Quit | (closed)
-        alice < message(from=bob, text=bye, time=[time]) | left(peer=bob, why=quit) | (closed)
 The message of the day.
     the server has motd="one\ntwo"
     alice connects in JSON

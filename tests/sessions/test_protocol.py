@@ -29,17 +29,6 @@ A byte order mark means nothing, and what counts of keys is what they have left.
     dave connects in JSON
     dave sends b'\xef\xbb\xbf{"do":"name","name":"dax\\b\\u007fave"}\n'
         dave < named(name=dave, key=[key])
-Calls that no person could read are not told.
-    alice talks with bob
-    carol: To:bob | To:bob | To:bob | To:bob | To:bob | To:bob | To:bob
-        carol < bob is talking with someone else. | bob is talking with someone else.
-        carol < bob is talking with someone else. | bob is talking with someone else.
-        carol < bob is talking with someone else. | bob is talking with someone else.
-        carol < bob is talking with someone else.
-        bob < carol tried to reach you. | carol tried to reach you. | carol tried to reach you.
-        bob < carol tried to reach you. | carol tried to reach you.
-    1 second passes
-    carol: To:bob -> bob is talking with someone else. ; bob < carol tried to reach you.
 Quit then end of input.
     alice talks with bob
     alice sends b'Quit\n' -> Quit | (closed) ; bob < Quit.

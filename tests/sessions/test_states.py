@@ -46,10 +46,6 @@ Who talks with nobody.
   * alice: To:\u200d -> The user \u200d does not exist.
   * ann: bye() -> error(of=bye, code=nobody, text=[nobody])
   * alice: /who -> Here: alice, ann, ben, bob, dave*, erin*
-  * ann: who()
-        ann < who(names=[{"name": "alice", "paired": false}, {"name": "ann", "paired": false},
-            {"name": "ben", "paired": false}, {"name": "bob", "paired": false}, {"name": "dave",
-            "paired": true}, {"name": "erin", "paired": true}], more=0)
   * alice: hello | you? -> [first call] | [nobody]
   * ann: say(id=1, text=hello)
         ann < error(of=say, code=nobody, text=[first call]) |
@@ -63,14 +59,11 @@ Who talks.
     alice talks with bob
   * alice: /bye bye -> Say /bye alone, or put a space first to say it.
   * alice: /Quit it -> Say /quit alone, or put a space first to say it.
-  * alice: [x] y: (z) ; bob < [now] alice: ([x] y: (z))
 What fails keeps the pair.
     ann talks with ben in JSON
     dave talks with erin
     ann: to(name=Dave) -> error(of=to, code=busy, text=dave is talking with someone else.)
         dave < ann tried to reach you.
-    ann: to(name=nobody) -> error(of=to, code=unknown, text=The user nobody does not exist.)
-    ann: to(name=Ben) -> error(of=to, code=already, text=You are already chatting with ben.)
     ann: say(id=1, text=still there?)
         ben < message(from=ann, text=still there?, time=[time])
 """

@@ -36,11 +36,6 @@ Whoever does not read is not read, with a peer or without.
     alice waits
     alice: hello | Quit
     alice takes all -> Quit | (closed) ; bob < [now] alice: (hello) | Quit.
-Lines of a speaker who is gone are said.
-    alice talks with bob
-    bob takes no more
-    alice sends b'one\ntwo\nunfinished'
-    alice is lost ; bob < [now] alice: (one) | [now] alice: (two) | Quit.
 Nobody can fill the memory with calls.
     alice talks with bob
     bob takes no more

@@ -4,35 +4,21 @@ import re
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.support.clients import spins_until
-from tests.support.cluster import NOT_READY, SHORT, Cluster, Node, pair
+from tests.support.cluster import SHORT, Cluster, Node, pair
 from tests.support.engine import Engine
 from tests.support.forks import BIN
-from tests.support.proxy import Proxy
 from tests.support.server import Process
 
 
-def test_no_engine_at_start(shared_engine: Engine) -> None:
-    with Proxy(shared_engine.port) as way:
-        way.cut()
-        with Node("n1", f"redis://127.0.0.1:{way.port}", lease=SHORT) as node:
-            node.logs(rf"No engine at 127\.0\.0\.1:{way.port}: .*; trying again")
-            assert node.asked("alice") == NOT_READY
-            way.mend()
-            node.joins()
-            spins_until(lambda: node.gives("alice"))
-        assert node.output.count(b"No engine at") == 1
-        assert b"Traceback" not in node.output
-
-
-def test_two_nodes_of_one_id(shared_engine: Engine) -> None:
+def test_two_nodes_of_one_id(tmp_path: Path, shared_engine: Engine) -> None:
     with Cluster(shared_engine, 2, lease=SHORT) as cluster:
         alice, bob = pair(cluster.nodes[0], cluster.nodes[1])
         arguments = ["--cluster", shared_engine.url, "--node", "n1", "--lease", f"{SHORT:g}"]
-        with Process(
-            [str(BIN / "twistd"), "-n", "--pidfile=", "chatpair", "--port", "tcp:0", *arguments]
-        ) as twin:
+        pid = tmp_path / "twistd.pid"
+        twistd = [str(BIN / "twistd"), "-n", f"--pidfile={pid}", "chatpair", "--port", "tcp:0"]
+        with Process([*twistd, *arguments]) as twin:
             assert twin.wait() == 1
+        assert not pid.exists()
         assert twin.output.count(b"#critical] Another node has the id n1.") == 1
         assert b"Traceback" not in twin.output
         alice.says("not disturbed")

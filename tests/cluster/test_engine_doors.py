@@ -41,7 +41,7 @@ def tries(reactor: Reactor, url: str) -> list[str]:
         kept.start()
         reactor.until(lambda: lines(log))
         kept.stop()
-    assert (kept.events, kept.refusal) == ([], "")
+    assert (kept.was_lost, kept.events, kept.refusal) == (True, [], "")
     return lines(log)
 
 

@@ -21,9 +21,6 @@ SETTLES = 4.0
 LOCAL = ("carol", "dave")
 """Whose line is within one node, and needs no engine."""
 
-CUT_OFF = 10.0
-"""Seconds of the lease where a node must notice that it is cut off: it has a tenth for that."""
-
 
 @pytest.mark.parametrize("how", ["restarted empty", "restarted with its data", "emptied"])
 def test_lines_and_names_outlive_whatever_the_engine_loses(tmp_path: Path, how: str) -> None:
@@ -60,37 +57,17 @@ def test_lines_and_names_outlive_whatever_the_engine_loses(tmp_path: Path, how: 
         assert [dave.line(), carol.line()] == ["You are free.", "Quit."]
 
 
-def test_a_node_that_alone_is_cut_off_is_taken_for_dead_and_comes_back(
-    shared_engine: Engine,
-) -> None:
-    with Cluster(shared_engine, 2, lease=CUT_OFF) as cluster:
-        first, second = cluster.nodes
-        alice, bob = pair(first, second)
-        carol, dave = pair(first, first, *LOCAL)
-        idle = first.client("idle")
-        cluster.ways[0].cut()
-        first.logs("No engine at")
-        assert bob.line() == "Quit."
-        assert second.asked("carol") == "OK"  # for a moment
-        spins_until(lambda: not shared_engine.command("EXISTS", "{chatpair}:name:carol"))
-        other = second.client("alice")
-        carol.says("local")
-        assert dave.text() == "local"
-        idle.says("To:bob")
-        assert idle.line() == NOT_READY
-        cluster.ways[0].mend()
-        # Somebody else has her name now; the others have theirs as before.
-        assert alice.line() == "Quit."
-        lines = list(iter(alice.line, ""))
-        assert len(lines) == 1, lines
-        spins_until(lambda: first.asked("newcomer") == "OK")
-        carol.says("still here")
-        assert dave.text() == "still here"
-        assert second.asked("carol") == "Reuse"
-        bob.calls("idle")
-        assert idle.line() == "You are chatting with bob."
-        other.says("To:bob")
-        assert other.line() == "bob is talking with someone else."
+def test_cuts_anywhere_lose_nothing_of_what_is_said(shared_cluster: Cluster) -> None:
+    alice, bob = shared_cluster.pair()
+    for number, count in enumerate([*range(16), *range(16, 560, 34), *range(700, 4_000, 300)]):
+        for way in shared_cluster.ways:
+            way.cut_after(count)
+        lines = [f"{number} {line} {'x' * (count // 20)}" for line in range(30)]
+        for speaker, hearer in ((alice, bob), (bob, alice)):
+            speaker.says(*lines)
+            assert [hearer.text() for _ in lines] == lines
+    alice.says("/bye")
+    assert [alice.line(), bob.line()] == ["You are free.", "Quit."]
 
 
 # An engine that is away, or as one that is: nobody can have a name, and all else goes on

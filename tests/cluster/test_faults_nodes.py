@@ -22,31 +22,6 @@ def rest(client: Client) -> list[str]:
     return lines
 
 
-def test_a_killed_node_and_who_was_on_it(shared_engine: Engine) -> None:
-    with Cluster(shared_engine, 3, lease=SHORT) as cluster:
-        first, second, third = cluster.nodes
-        _, bob = pair(first, second)
-        first.client("idle")
-        eve, _, _ = json_pair(second, first, mark="-json")
-        first.dies()
-        # Peers are told of the end, and programs what became of what they said.
-        eve.does("say", id=1, text="after")
-        assert bob.line() == "Quit."
-        status, left = eve.events("status", "left")
-        assert (status["id"], status["status"], status["why"]) == (1, "failed", "lost")
-        assert (left["peer"], left["why"]) == ("bob-json", "lost")
-        # Whoever is told knows that the name is free, wherever it is asked for.
-        alice = third.client("alice")
-        second.client("idle")
-        bob.calls("alice")
-        assert alice.line() == "You are chatting with bob."
-        # And the id is free for the node's next life.
-        late = cluster.start(0).client("late")
-        bob.says("/bye")
-        assert bob.line() == "You are free."
-        late.calls("bob")
-
-
 def test_a_node_that_is_stopped_tells_the_peers_and_leaves_no_names(tmp_path: Path) -> None:
     with Engine(tmp_path) as engine:
         with Cluster(engine, 2) as cluster:

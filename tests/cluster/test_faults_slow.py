@@ -76,23 +76,3 @@ def test_a_hanging_engine_or_a_slow_reader_makes_the_speaker_wait_and_nobody_els
         shared_cluster.ways[0].mend()
         hears_all(bob)
         flood.ends()
-
-
-def test_whoever_talks_to_users_of_a_slow_node_is_told(shared_cluster: Cluster) -> None:
-    second = shared_cluster.nodes[1]
-    alice, bob, _ = shared_cluster.json_pair()
-    carol, dave = shared_cluster.pair(0, 1, "carol", "dave")
-    carol.is_patient = alice.is_patient = False
-    second.freeze()
-    alice.does("say", id=1, text="are you there?")
-    alice.events("held")
-    name = f"dave{shared_cluster.mark}"
-    assert carol.line() == f"{name} has lost the connection. What you say is kept for a while."
-    second.thaw()
-    alice.events("back")
-    assert carol.line() == f"{name} is back."
-    assert bob.events("message")[0]["text"] == "are you there?"
-    bob.does("ack", seq=3)
-    assert alice.events("status")[0]["status"] == "confirmed"
-    carol.says("you too?")
-    assert dave.text() == "you too?"

@@ -12,7 +12,6 @@ from typing import Self
 from tests.support.clients import spins_until
 from tests.support.engine import Engine
 from tests.support.json_client import JsonClient
-from tests.support.json_people import pair as json_pair
 from tests.support.proxy import Proxy
 from tests.support.server import Client, Connection, Server
 
@@ -168,18 +167,8 @@ class Cluster:
         """Let one, on a node, call another, both plain, in a test where nodes go on."""
         return pair(self.nodes[caller], self.nodes[callee], one, other, mark=self.mark)
 
-    def json_pair(self, caller: int = 0, callee: int = 1) -> tuple[JsonClient, JsonClient, str]:
-        """Let programs do the same; return them, and bob's key."""
-        return json_pair(self.nodes[caller], self.nodes[callee], mark=self.mark)
-
-    def start(self, number: int) -> Node:
-        """Start a node, again if it was there, and wait until it has joined."""
-        node = self.nodes[number] = self.begin(number)
-        node.joins()
-        return node
-
     def begin(self, number: int) -> Node:
-        """Start a node, and do not wait until it has joined."""
+        """Start a node, again if it was there, and do not wait until it has joined."""
         url = f"redis://127.0.0.1:{self.ways[number].port}"
         name = f"n{number + 1}"
         more = ("--handover", f"unix:{self.engine.folder}/{name}") if self._hands_over else ()
@@ -231,18 +220,11 @@ def pair(
 class Listener:
     """A program that acknowledges what it hears."""
 
-    def __init__(self, client: JsonClient, *besides: str) -> None:
-        """Take which events may come besides messages and good statuses."""
+    def __init__(self, client: JsonClient) -> None:
         self._client = client
-        self._besides = besides
         self.heard: list[str] = []
         self.settled = 0
         """The last of what it said that is known to have come."""
-
-    @property
-    def lines(self) -> list[str]:
-        """The lines of all that was heard."""
-        return [line for text in self.heard for line in text.split("\n")]
 
     def hears_until(self, done: Callable[[Self], bool]) -> None:
         """Take what comes until something is so."""
@@ -250,7 +232,7 @@ class Listener:
             event = self._client.hears()
             if event["event"] == "message":
                 self.heard.append(event["text"])
-            elif event["event"] not in ("held", "back", *self._besides):
+            elif event["event"] not in ("held", "back"):
                 assert (event["event"], event.get("status")) == ("status", "confirmed")
                 self.settled = event["id"]
             self._client.does("ack", seq=event["seq"])

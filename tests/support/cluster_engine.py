@@ -18,6 +18,7 @@ class Kept:
         self.reactor = reactor
         self.engine = Engine(reactor.reactor, address, "test", patience=patience)
         self.events: list[str] = []
+        self.was_lost = False  # be it before there was a connection
         self.refusal = ""
 
     def start(self) -> None:
@@ -28,6 +29,7 @@ class Kept:
     def _lost(self) -> None:
         if self.engine.process.word:  # else it was a try that failed
             self.events.append("lost")
+        self.was_lost = True
 
     def __enter__(self) -> Self:
         self.start()

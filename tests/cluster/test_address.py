@@ -1,14 +1,12 @@
 """What --cluster may say, and what is told about what it may not."""
 
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chatpair.cluster.address import EngineAddress
-from tests.support.certificates import made
 
 HOST = "engine.example.org"
 
@@ -76,12 +74,6 @@ def test_what_is_wrong_with_a_url(url: str, why: str) -> None:
     with pytest.raises(ValueError, match=re.escape(why)) as wrong:
         EngineAddress.parse(url)
     assert len(str(wrong.value).splitlines()) == 1
-
-
-def test_whom_to_trust() -> None:
-    address = EngineAddress.parse(f"rediss://h?ca={made().root}")
-    assert address.ca == Path(made().root)
-    address.tls_for("h")
 
 
 @pytest.mark.parametrize(

@@ -234,10 +234,7 @@ def test_what_comes_of_a_former_call_is_taken_back_or_not_told() -> None:
 
 def test_what_comes_of_calls_and_texts_is_counted_where_the_caller_and_the_speaker_are() -> None:
     across = Across()
-    alice, bob = across.connect_json("a"), across.connect_json("b")
-    for party, name in ((alice, "alice"), (bob, "bob")):
-        party.does("name", name=name)
-        across.network.settle()
+    alice, bob = across.enter_json("alice"), across.enter_json("bob")
     alice.does("to", name="bob")
     across.network.settle()
     alice.say(1, "hi")

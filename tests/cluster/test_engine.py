@@ -213,12 +213,6 @@ def test_two_connections_to_two_engines_are_none(
         kept.stop()
 
 
-def test_what_no_engine_says_ends_the_connection(kept: Kept) -> None:
-    kept.engine._connections[0].dataReceived(b"HTTP/1.1 400 Bad Request\r\n")
-    kept.until("lost", "connected")
-    assert kept.command("PING") == b"PONG"
-
-
 def test_a_listener_that_fails_harms_nothing(reactor: Reactor, engine: Engine) -> None:
     kept = Kept(reactor, engine.url)
     with capturedLogs() as log:

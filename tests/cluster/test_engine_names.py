@@ -234,23 +234,6 @@ def test_what_was_released_as_the_engine_went_is_free_at_the_return(
     assert other.enter("alice") == ["yours"]
 
 
-def test_a_release_that_was_lost_and_is_done_late_takes_nobody_a_name(
-    world: World, one: Node, other: Node
-) -> None:
-    one.wire.is_slow = True
-    one.leave("alice")
-    one.wire.cut(one.lease, left=True)
-    one.wire.is_slow = False
-    one.wire.connect(one.lease)
-    assert one.enter("alice") == ["yours"]
-    assert len(world.store.limbo) == 1
-    for _, script, rest in world.store.limbo:
-        assert world.store.do(script, rest) == [b"LATE"]
-    assert other.enter("alice") == ["taken"]
-    one.leave("alice")
-    assert other.enter("alice") == ["yours"]
-
-
 def test_a_name_that_is_claimed_while_its_release_is_under_way_is_kept(
     one: Node, other: Node
 ) -> None:

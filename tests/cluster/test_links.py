@@ -198,24 +198,6 @@ def test_a_handler_that_fails_stops_nothing(net: Net, a: Node, b: Node, capsys: 
     assert taken == [("a", 1), ("a", 2), ("a", 3)]
 
 
-def test_reborn_is_another_node(net: Net, a: Node, b: Node) -> None:
-    a.sends("b", 1)
-    b.sends("a", 1)
-    net.runs()
-    a.sends("b", 2)
-    a.links.opened("a2")
-    del net.nodes["a"]
-    net.nodes["a2"] = a
-    a.inc = "a2"
-    net.knows()
-    a.sends("b", 3)
-    b.sends("a2", 4)
-    net.runs(0.5)
-    assert b.got == [("a", 1), ("a2", 3)]
-    assert a.got == [("b", 1), ("b", 4)]
-    assert b"chatpair:inbox:{a}" not in net.data.streams
-
-
 def test_node_that_is_declared_dead_by_what_it_reads(net: Net, a: Node) -> None:
     taken = a.got
 

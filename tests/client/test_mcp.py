@@ -207,7 +207,7 @@ async def test_a_restart_of_the_server(server: Server) -> None:
             said = await use(alice, "say", text="Wait", seconds=0)
             assert said["status"] == "not known yet"
             first.kill(signal.SIGKILL)
-            proxy.lead_to(server.port)
+            proxy.lead_new_to(server.port)
             proxy.mend()
             await hears(alice, "left", "bob", None)
             why = (await use(alice, "outcome", say_id=1, seconds=LONG))["why"]

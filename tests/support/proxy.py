@@ -148,11 +148,6 @@ class Proxy:
         with self._lock:
             self._server = ("127.0.0.1", port)
 
-    def lead_to(self, port: int) -> None:
-        """Cut all connections, and make new ones to another server."""
-        self.lead_new_to(port)
-        self.cut_once()
-
     @property
     def limits_left(self) -> int:
         """How many limits no connection has had yet."""

@@ -78,12 +78,6 @@ class Program(Script):
             self.is_over = True
             yield f"(ends: {_reason(why)})" if why else "(ends)"
 
-    def stays_as_it_is(self) -> None:
-        """See that nothing follows by itself any more from a line that has ended."""
-        if self.is_over:
-            self.stage.clock.advance(60)
-            assert list(self.follows()) == []
-
     # What may happen
 
     def _begins(self, how: str | None, slow: str | None) -> None:
@@ -147,6 +141,4 @@ def _reason(why: Exception) -> str:
 
 def play(scene: str) -> None:
     """Play a scene of a line."""
-    program = Program()
-    play_with(program, scene)
-    program.stays_as_it_is()
+    play_with(Program(), scene)

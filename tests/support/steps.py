@@ -122,6 +122,10 @@ class Script:
     acknowledges = True
     is_over = False
     stage: Any  # a Stage, once the scene has begun
+    shown: Callable[[], Iterator[str]]
+    """Yields what was shown or heard, and what else there is to tell."""
+    ends: Callable[[], Iterator[str]]
+    """Yields how all has ended, if it has."""
 
     def __init__(self) -> None:
         self._acknowledged = 0
@@ -153,14 +157,6 @@ class Script:
         """Return what was sent since the last time."""
         said: list[Any] = self.stage.said() if hasattr(self.stage, "remote") else []
         return said
-
-    def shown(self) -> Iterator[str]:
-        """Yield what was shown or heard, and what else there is to tell."""
-        yield from ()
-
-    def ends(self) -> Iterator[str]:
-        """Yield how all has ended, if it has."""
-        yield from ()
 
     def _said(self) -> Iterator[str]:
         self.stage.clock.advance(0)
@@ -250,8 +246,14 @@ STEPS: dict[str, Callable[..., None]] = {
 
 
 def play_with(script: Script, scene: str) -> None:
-    """Play a scene, of which all must follow that it says, and nothing else."""
+    """Play a scene, of which all must follow that it says, and nothing else once all is over."""
     for line in re.sub(r"\n +(?=\S)", " ", dedent(scene).strip()).split("\n"):
         step, _, answer = line.partition(" -> ")
         follows = script.does(step)
         assert follows == list(filter(None, answer.split(BETWEEN))), f"{step} -> {follows}"
+    if script.is_over:
+        if was_up := script._is_up:
+            script.stage.remote.drops()
+        script.stage.clock.advance(60)
+        again = ("(connects", "(ends") if was_up else ""
+        assert not [one for one in script.follows() if one.startswith(again)]

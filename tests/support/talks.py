@@ -133,15 +133,6 @@ class Talk(Script):
             status, why = how
             yield f"(ends {status}{why and ': '}{shortened(why)})"
 
-    def stays_over(self) -> None:
-        """See that nothing follows by itself any more, if the talk is over."""
-        if self.is_over:
-            if self._is_up:
-                self.stage.remote.drops()
-            self.stage.clock.advance(60)
-            assert self.stage.endpoint.attempts == self._attempts
-            assert self.stage.results == []
-
     # What may happen
 
     def _begins(self, how: str, who: str, way: str, whom: str, options: str | None) -> None:
@@ -244,4 +235,3 @@ def play(scene: str, server: type[Scene] = Scene, kind: str = "") -> None:
     if kind:
         scene = scene.replace("somebody", f"a {kind}", 1).replace("a new one", f"a new {kind}")
     play_with(talk, scene)
-    talk.stays_over()

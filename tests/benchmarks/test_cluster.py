@@ -1,12 +1,12 @@
 """The cluster's benchmark starts what it says, and works out what it should from the figures."""
 
 import os
-import socket
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from select import select
+from socket import create_server
 
 import pytest
 from hypothesis import given
@@ -24,6 +24,8 @@ from benchmarks.servers import Running, Server, chatpair, running
 from tests.support.benchmarks import Measured
 from tests.support.server import TIMEOUT
 
+ANYWHERE = ("127.0.0.1", 0)
+
 
 @pytest.fixture
 def engine() -> Iterator[Running]:
@@ -32,13 +34,6 @@ def engine() -> Iterator[Running]:
     assert program is not None
     with running(cluster.engine_server(program)) as it:
         yield it
-
-
-def listener() -> socket.socket:
-    """Return a socket that takes whoever connects, and waits no longer than a hang is."""
-    sock = socket.create_server(("127.0.0.1", 0))
-    sock.settimeout(TIMEOUT)
-    return sock
 
 
 # The engine
@@ -113,7 +108,7 @@ def test_a_heartbeat_is_a_script_that_was_called(engine: Running) -> None:
     [(False, [{b"u0", b"u1"}, {b"u2", b"u3"}]), (True, [{b"u0", b"u3"}, {b"u1", b"u2"}])],
 )
 def test_pairs_are_spread_over_the_nodes(across: bool, expected: list[set[bytes]]) -> None:
-    with listener() as one, listener() as two:
+    with create_server(ANYWHERE) as one, create_server(ANYWHERE) as two:
         ports = [sock.getsockname()[1] for sock in (one, two)]
         clients = Clients(DIALECTS["lines"], ports, [], across)
         names: list[set[bytes]] = [set(), set()]
@@ -167,7 +162,8 @@ def test_waits_until_a_node_is_ready_and_not_for_what_will_never_be() -> None:
                 connection.sendall(line)
                 connection.recv(100)
 
-    with listener() as node:
+    with create_server(ANYWHERE) as node:
+        node.settimeout(TIMEOUT)
         thread = threading.Thread(target=answer)
         thread.start()
         it = Running(node.getsockname()[1], os.getpid(), Path())

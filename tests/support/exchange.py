@@ -171,9 +171,9 @@ class Exchange:
         """Connect somebody who has said nothing yet, from a host that has no other."""
         return Party(self, host or f"host-{next(self._hosts)}")
 
-    def enter(self, name: str) -> Party:
+    def enter(self, name: str, host: str = "") -> Party:
         """Connect somebody and say a name, which must be free."""
-        party = self.connect()
+        party = self.connect(host)
         party.says(name)
         assert party.heard()[0] == "OK"
         return party
@@ -182,9 +182,9 @@ class Exchange:
         """Connect somebody whose client speaks JSON."""
         return JsonParty(self, host or f"host-{next(self._hosts)}")
 
-    def enter_json(self, name: str) -> JsonParty:
+    def enter_json(self, name: str, host: str = "") -> JsonParty:
         """Connect somebody whose client speaks JSON, and say a name, which must be free."""
-        party = self.connect_json()
+        party = self.connect_json(host)
         party.does("name", name=name)
         [named] = party.events()
         assert named == {"event": "named", "name": name, "key": named["key"], "seq": 1}

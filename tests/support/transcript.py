@@ -145,21 +145,16 @@ class Scene:
             self._open.add(name)
 
     def enters(self, names: str, speaks: str, host: str, key: str = "") -> None:
-        self.connects(names, speaks, host)
+        enter = self.exchange.enter_json if speaks else self.exchange.enter
         for name in names.split(", "):
-            party = self.people[name]
+            self.people[name] = party = enter(name, host or "")
+            self._open.add(name)
             if isinstance(party, JsonParty):
-                party.does("name", name=name)
-                [named] = party.events()
-                assert named["event"] == "named"
-                self._keys[name] = named["key"]
+                self._keys[name] = party.key
                 self._seen[name] = 1
-            else:
-                party.says(name)
-                assert party.heard()[0] == "OK"
-                if key:
-                    party.says("/key")
-                    assert self._heard(name)
+            elif key:
+                party.says("/key")
+                assert self._heard(name)
 
     def enters_and_comes_back(self, name: str, speaks: str, host: str, other: str) -> None:
         self.enters(name, speaks, host, key="" if speaks else "asks for a key")
@@ -193,10 +188,7 @@ class Scene:
         self.people[other] = new
         self._open.add(other)
         self._keys[other] = key
-        back = (
-            f"resume(key={key}, seen={seen or 0})" if isinstance(new, JsonParty) else f"Back:{key}"
-        )
-        self.says(other, back)
+        self.says(other, f"resume(key={key}, seen={seen or 0})" if counts else f"Back:{key}")
 
     def says(self, name: str, lines: str) -> None:
         for owner, key in self._keys.items():

@@ -17,12 +17,6 @@ One who speaks JSON and one who does not.
         alice < message(from=bob, text=, time=[time])
         alice < message(from=bob, text= To:carol, time=[time])
     alice: typing()
-    alice: say(id=1, text=one\n[two]) -> status(id=1, status=handed)
-        bob < [now] alice: (one) | [now] alice: ([two])
-    carol: To:alice -> alice is talking with someone else. ; alice < tried(name=carol)
-    bob: To:carol -> You are chatting with carol.
-        alice < left(peer=bob, why=switched)
-        carol < You are chatting with bob.
 Many lines at once are a message each.
     alice enters in JSON
     bob talks with alice

@@ -42,9 +42,7 @@ Who talks with nobody.
   * ann: ack(seq=9) -> error(of=ack, code=bad-line, text=There is no event 9.)
   * alice: To:  -> Say who: To:bob
   * alice: To:b b -> The user b b does not exist.
-  * ann: to(name=b b) -> error(of=to, code=unknown, text=The user b b does not exist.)
   * alice: To:\u200d -> The user \u200d does not exist.
-  * ann: bye() -> error(of=bye, code=nobody, text=[nobody])
   * alice: /who -> Here: alice, ann, ben, bob, dave*, erin*
   * alice: hello | you? -> [first call] | [nobody]
   * ann: say(id=1, text=hello)

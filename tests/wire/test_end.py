@@ -40,10 +40,6 @@ Lines that waited are said though the connection is lost.
     bob takes no more
     alice: one | /end | too late
     alice is lost ; bob < [now] alice: (one) | Quit.
-The end of the connection is noticed.
-    alice talks with bob
-    alice: /end -> Listening.
-    alice is lost ; bob < Quit.
 A half close after it is no second line.
     alice talks with bob
     alice sends b'/end\nunfinished' -> Listening.

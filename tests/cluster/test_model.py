@@ -188,6 +188,7 @@ class ClusterModel(RuleBasedStateMachine):
         """No call is under way; pairs and what rings are the same at both nodes."""
         factory, users = node.factory, node.directory.users
         assert not node.directory.calls._pending
+        assert not any(users.unsettled.values())
         for user, peer in factory.pairs.items():
             assert factory.pairs[peer] is user
             if there := users.inbox_of(peer):
@@ -217,8 +218,6 @@ class ClusterModel(RuleBasedStateMachine):
         if not hasattr(self, "network"):
             return
         self.all_arrives()
-        for node in self.network.nodes.values():
-            assert not any(node.directory.users.unsettled.values())
 
 
 ClusterModel.TestCase.settings = settings(max_examples=60, stateful_step_count=60)

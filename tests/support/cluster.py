@@ -56,8 +56,9 @@ class Node(Server):
         name = f"met-by-{self.name}"
         with Client(other.door) as there, Client(self.door) as here:
             for client, own in ((there, name), (here, f"probe-{self.name}")):
-                spins_until(partial(enters, client, own))
-            spins_until(partial(calls, here, name))
+                spins_until(partial(is_told, client, own, "OK"))
+            paired = f"You are chatting with {name}."
+            spins_until(partial(is_told, here, f"To:{name}", paired))
 
     def asked(self, name: str) -> str:
         """Ask for a name on a connection of its own, which is closed then; return the answer."""
@@ -98,16 +99,10 @@ class Node(Server):
         super().__exit__(*exception)
 
 
-def enters(client: Client, name: str) -> bool:
-    """Claim a name; tell whether it is the client's."""
-    client.says(name)
-    return client.line() == "OK"
-
-
-def calls(client: Client, name: str) -> bool:
-    """Call somebody; tell whether that is a pair."""
-    client.says(f"To:{name}")
-    return client.line() == f"You are chatting with {name}."
+def is_told(client: Client, line: str, answer: str) -> bool:
+    """Say a line; tell whether the answer is this one."""
+    client.says(line)
+    return client.line() == answer
 
 
 def settle(engine: Engine) -> None:

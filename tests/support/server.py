@@ -81,17 +81,12 @@ class Process:
     def wait_for(self, text: str | bytes) -> re.Match[bytes]:
         """Wait until the output has a match for a pattern."""
         pattern = text.encode() if isinstance(text, str) else text
-        found: list[re.Match[bytes]] = []
-
-        def look() -> bool:
-            if match := re.search(pattern, self.output):
-                found.append(match)
-            return bool(found) or self._ended
-
         with self._changed:
-            assert self._changed.wait_for(look, TIMEOUT), f"no {text!r} in {self.output!r}"
-        assert found, f"no {text!r} in {self.output!r}, and no more will come"
-        return found[0]
+            found = self._changed.wait_for(
+                lambda: re.search(pattern, self.output) or self._ended, TIMEOUT
+            )
+        assert isinstance(found, re.Match), f"no {text!r} in {self.output!r} (over: {found})"
+        return found
 
     def write(self, data: bytes) -> None:
         """Write to the standard input."""

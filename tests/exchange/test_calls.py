@@ -125,8 +125,6 @@ def test_calls(exchange: Exchange, scene: str) -> None:
 
 
 RINGING = "alice's line is ringing."
-CALLING = "{} is calling. To:{} to answer."
-UNANSWERED = "alice does not answer."
 
 
 def test_no_more_callers_ring_than_a_person_reads(exchange: Exchange) -> None:
@@ -137,7 +135,7 @@ def test_no_more_callers_ring_than_a_person_reads(exchange: Exchange) -> None:
         caller.says("To:alice")
     heard = [line for caller in callers for line in caller.heard()]
     assert heard == [RINGING] * MAX_TRIED + ["alice is not reading at the moment."] * 2
-    calls = [CALLING.format(f"c{number}", f"c{number}") for number in range(MAX_TRIED)]
+    calls = [f"c{number} is calling. To:c{number} to answer." for number in range(MAX_TRIED)]
     assert alice.heard()[1:] == calls
     exchange.clock.advance(1)
     callers[-1].says("To:alice")
@@ -145,4 +143,4 @@ def test_no_more_callers_ring_than_a_person_reads(exchange: Exchange) -> None:
     alice.says("To:c2")
     assert alice.heard()[1:] == [PAIRED.format("c2")]
     exchange.clock.advance(RING_SECONDS)
-    assert callers[0].heard() == callers[-1].heard() == [UNANSWERED]
+    assert callers[0].heard() == callers[-1].heard() == ["alice does not answer."]

@@ -120,9 +120,7 @@ A wrong key opens nothing.
     bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.
     newcomer connects
   * newcomer: Back: | carol -> No line is held for that key. | OK
-  * newcomer: Back:x | carol -> No line is held for that key. | OK
   * newcomer: Back:Quit | carol -> No line is held for that key. | OK
-  * newcomer: Back:tomato-endless-flush | carol -> No line is held for that key. | OK
 What happened meanwhile is told in order.
     alice talks with bob
     bob: /key -> Your key is bob's key. After a drop, say Back:bob's key instead of a name.

@@ -1,7 +1,5 @@
 """What only clients that speak JSON have: numbers, what becomes of each say, and the mode."""
 
-import json
-
 from twisted.internet.address import IPv4Address
 from twisted.protocols.policies import WrappingFactory
 
@@ -66,6 +64,10 @@ The mode may come after a name that was refused.
     newcomer: a b | Mode:json
         newcomer < Bad name: no space and none of : [ ] ( ) / * , in a name
         newcomer < {"event":"mode","mode":"json","version":1,"hold":60}
+The mode may come with what follows.
+    newcomer connects
+    newcomer sends b'mode:JSON\r\n{"do":"ping"}\r\n'
+        newcomer < {"event":"mode","mode":"json","version":1,"hold":60} | {"event":"pong"}
 A name of JSON is no mode.
     alice: Mode:json -> [first call]
 Whoever is silent is closed.
@@ -213,13 +215,6 @@ def test_much_that_has_not_left_the_server_makes_the_speaker_wait(exchange: Exch
     assert len(bob.heard()) == 3  # with the pair's beginning; the third waits
     bob.drains()
     assert len(bob.heard()) == 1
-
-
-def test_the_mode_may_come_with_what_follows(exchange: Exchange) -> None:
-    party = exchange.connect()
-    party.sends(b'mode:JSON\r\n{"do":"name","name":"alice"}\r\n{"do":"ping"}\r\n')
-    events = [json.loads(line) for line in party.heard()]
-    assert [event["event"] for event in events] == ["mode", "named", "pong"]
 
 
 def test_a_stop_tells_what_became_of_all_that_came() -> None:

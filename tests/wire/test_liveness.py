@@ -74,8 +74,13 @@ def test_a_half_closed_end_is_not_gone(kind: str, request: pytest.FixtureRequest
     assert not liveness.is_gone(one, all_read=True)
 
 
-def test_an_end_that_was_reset_is_gone(tcp: tuple[socket.socket, socket.socket]) -> None:
+def test_a_live_end_is_not_silent_and_one_that_was_reset_is_gone(
+    tcp: tuple[socket.socket, socket.socket],
+) -> None:
     one, other = tcp
+    one.sendall(b"hello")
+    assert other.recv(10) == b"hello"
+    assert not liveness.is_silent(one)
     reset(other)
     wait_until_readable(one)
     assert liveness.is_gone(one, all_read=True)
@@ -125,13 +130,6 @@ def test_what_nobody_read_from_a_unix_socket_is_not_delivered(
     assert not liveness.is_silent(one)
     assert other.recv(10) == b"hello"
     assert liveness.is_delivered(one)
-
-
-def test_a_live_end_is_not_silent(tcp: tuple[socket.socket, socket.socket]) -> None:
-    one, other = tcp
-    one.sendall(b"hello")
-    assert other.recv(10) == b"hello"
-    assert not liveness.is_silent(one)
 
 
 @pytest.mark.parametrize(

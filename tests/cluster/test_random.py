@@ -137,7 +137,7 @@ def test_a_random_run(tmp_path: Path, reactor: Reactor) -> None:
     ):
         doors = [node.port for node in cluster.nodes]
         crowd = Crowd(reactor.reactor, history, doors, seed)
-        weather = Weather(engine, cluster, history, doors, seed, clock)
+        weather = Weather(cluster, history, doors, seed, clock)
         try:
             ends = monotonic() + seconds
             crowd.acts_until(lambda: monotonic() > ends)

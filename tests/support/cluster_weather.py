@@ -10,7 +10,6 @@ from random import Random
 from time import monotonic
 
 from tests.support.cluster import Cluster
-from tests.support.engine import Engine
 from tests.support.history import Cut, History
 from tests.support.server import TIMEOUT
 from tests.support.set_clock import SetClock
@@ -23,19 +22,13 @@ class Weather:
     """Strikes each node now and then, and the engine that they share, until it is calmed."""
 
     def __init__(
-        self,
-        engine: Engine,
-        cluster: Cluster,
-        history: History,
-        doors: list[int],
-        seed: str,
-        clock: SetClock,
+        self, cluster: Cluster, history: History, doors: list[int], seed: str, clock: SetClock
     ) -> None:
         """Take where the cuts are noted, the nodes' ports, which are 0 while one is dead, and the
         engine's time of day.
         """
         self.log: list[str] = []
-        self._engine = engine
+        self._engine = cluster.engine
         self._cluster = cluster
         self._history = history
         self._doors = doors

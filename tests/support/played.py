@@ -143,7 +143,7 @@ class Stage:
         assert self.remote.lines() == [b"Mode:json"]
         self.remote.says(Mode(mode="json", version=1, hold=60))
 
-    def said(self) -> list[JsonCommand]:
+    def said(self) -> list[Any]:
         """Return the commands sent since the last time, once all is sent that was due."""
         self.clock.advance(0)
         return [parsed(line) for line in self.remote.lines()]

@@ -20,7 +20,7 @@ A step that begins with a star is one of several that may follow the steps above
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from textwrap import dedent
 from typing import Any, ClassVar, get_args
 
@@ -153,14 +153,9 @@ class Script:
                 yield "(connects)"
         yield from self.ends()
 
-    def commands(self) -> Iterable[Any]:
-        """Return what was sent since the last time."""
-        said: list[Any] = self.stage.said() if hasattr(self.stage, "remote") else []
-        return said
-
     def _said(self) -> Iterator[str]:
         self.stage.clock.advance(0)
-        for command in self.commands():
+        for command in self.stage.said() if hasattr(self.stage, "remote") else ():
             if isinstance(command, Acknowledge):
                 assert self._acknowledged < command.seq <= self.stage.seq
                 self._acknowledged = command.seq

@@ -8,7 +8,7 @@
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from signal import SIGINT
 from typing import Any, ClassVar
 
@@ -51,10 +51,6 @@ class Scene(Stage):
             assert self.screen.wanted
             self.talk.typed(line)
 
-    def commands(self) -> list[AnyCommand]:
-        """Return what was sent since the last time, in whatever way the server understands."""
-        return list(self.said())
-
 
 class PlainScene(Scene):
     """A talk that has found a server that speaks no JSON, and connects anew if it has a name."""
@@ -75,7 +71,7 @@ class PlainScene(Scene):
         self.remote.render = _rendered
         self._is_named = False
 
-    def commands(self) -> list[AnyCommand]:
+    def said(self) -> list[AnyCommand]:
         """Return what was sent since the last time, as the server understands it."""
         commands: list[AnyCommand] = []
         for line in self.remote.lines():
@@ -105,10 +101,6 @@ class Talk(Script):
         self.acknowledges = server is Scene
         self._tells_of_reading = tells_of_reading
         self._reads = "(waits)"
-
-    def commands(self) -> Iterable[Any]:
-        """Return what was sent since the last time, in whatever way the server understands."""
-        return self.stage.commands() if hasattr(self.stage, "remote") else ()
 
     def shown(self) -> Iterator[str]:
         """Yield what was shown, and whether lines are wanted if that has changed."""

@@ -25,6 +25,7 @@ from tests.support.clients import (
     two,
 )
 from tests.support.server import Process, Server
+from tests.support.steps import BAD_NAME
 
 # In a pipe
 
@@ -126,7 +127,11 @@ def test_a_second_interrupt_ends_even_if_nobody_reads_the_output() -> None:
 
 def test_an_older_server_is_talked_with_plainly() -> None:
     with Host() as host, Piped(*host.address, *TO_BOB) as alice:
-        host.accepts("alice")
+        host.takes("Mode:json")
+        host.says(BAD_NAME)
+        assert host.line() == b""
+        host.takes("alice")
+        host.says("OK")
         assert host.line() == b"To:bob\r\n"
         host.says(PAIRED)
         alice.close_input(b"one\nQuit\n")

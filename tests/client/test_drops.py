@@ -9,7 +9,7 @@ from chatpair.client.conversation import Conversation
 from chatpair.client.session import UNHANDLED_BYTES
 from chatpair.exchange.messages import Acknowledge, Message, Named, Ping, Resume, Resumed, Timestamp
 from tests.support.lines import play
-from tests.support.played import HI, Play, Slow, named, outcome, paired
+from tests.support.played import HI, Play, Slow, named, outcome, paired, refused
 from tests.support.transcript import scenes
 
 
@@ -145,7 +145,9 @@ def test_what_is_given_up_is_given_up_in_order() -> None:
     lost: list[int] = []
     for number in range(300):
         play.line.say("hi").addErrback(lambda _, number: lost.append(number), number)
-    play.is_forgotten()
+    play.drops()
+    play.accepts()
+    play.remote.says(refused("resume", "bad-key"))
     assert lost == list(range(300))
 
 

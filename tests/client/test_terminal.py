@@ -13,7 +13,6 @@ from tests.support.steps import BAD_NAME
 
 CTRL_C, CTRL_D = "\x03", "\x04"
 ASKS = "Your name:"
-TRIED = "carol tried to reach you."
 
 
 @pytest.mark.parametrize(

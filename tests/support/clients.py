@@ -15,7 +15,7 @@ from chatpair.exchange.messages import Acknowledge, JsonEvent, Named, StartTypin
 from tests.support.forks import BIN
 from tests.support.played import Stage, parsed
 from tests.support.server import TIMEOUT, Client, Process, Server
-from tests.support.steps import BAD_NAME, event, written
+from tests.support.steps import event, written
 
 COMMAND = [str(BIN / "chatpair")]
 MODULE = [sys.executable, "-m", "chatpair.client"]
@@ -139,14 +139,6 @@ class Host:
         self.socket.settimeout(TIMEOUT)
         self._lines = self._client.enter_context(self.socket.makefile("rb"))
         assert self.line() == first.encode() + b"\r\n"
-
-    def accepts(self, name: str) -> None:
-        """Take Mode:json for a name, as older servers do, and then a plain connection."""
-        self.takes("Mode:json")
-        self.says(BAD_NAME)
-        assert self.line() == b""
-        self.takes(name)
-        self.says("OK")
 
     def accepts_json(self, name: str) -> None:
         """Take a connection that speaks JSON, and the name that must come first."""

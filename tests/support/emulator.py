@@ -193,18 +193,16 @@ class Emulator(OnTerminal):
         """Wait until a line ends so; return all lines."""
         return self.waits_until(lambda lines: any(line.endswith(end) for line in lines))
 
-    def shows(self, *lines: str, column: int | None = None) -> None:
-        """Wait until these are all lines, and the cursor in a column.
+    def shows_last(self, *lines: str, column: int | None = None) -> None:
+        """Wait until these are the last lines; and the cursor in a column."""
+        self.shows(*lines, column=column, start=-len(lines))
+
+    def shows(self, *lines: str, column: int | None = None, start: int = 0) -> None:
+        """Wait until these are all lines, from one on, and the cursor in a column.
 
         Times are HH:MM, and the long ones of a plain terminal left out.
         """
-        self._shows(lines, 0, column)
 
-    def shows_last(self, *lines: str, column: int | None = None) -> None:
-        """Wait until these are the last lines; and the cursor in a column."""
-        self._shows(lines, -len(lines), column)
-
-    def _shows(self, lines: Sequence[str], start: int, column: int | None) -> None:
         def seen() -> tuple[list[str], int | None]:
             now = [STAMP.sub("", TIME.sub("HH:MM", line)) for line in self.lines()[start:]]
             return now, None if column is None else self._screen.cursor.x

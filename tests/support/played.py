@@ -164,12 +164,6 @@ class Stage:
         self.remote.drops()
         self.clock.advance(0.25)
 
-    def is_forgotten(self, *answers: JsonEvent) -> None:
-        """Lose the connection, and know the line no more when it comes back."""
-        self.drops()
-        self.accepts()
-        self.remote.says(refused("resume", "bad-key"), *answers)
-
     def resumes(
         self, seen: int, got: int, *missed: JsonEvent, peer: str | None = "bob"
     ) -> list[JsonCommand]:

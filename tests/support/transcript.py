@@ -138,7 +138,7 @@ class Scene:
 
     # What may happen
 
-    def connects(self, names: str, speaks: str, host: str) -> None:
+    def connects(self, names: str, speaks: str | bool, host: str) -> None:
         for name in names.split(", "):
             connect = self.exchange.connect_json if speaks else self.exchange.connect
             self.people[name] = connect(host or "")
@@ -167,10 +167,7 @@ class Scene:
             if name not in self.people:
                 self.enters(name, speaks, "")
         one = self.people[caller]
-        if isinstance(one, JsonParty):
-            one.does("to", name=callee)
-        else:
-            one.says(f"To:{callee}")
+        self.says(caller, f"to(name={callee})" if isinstance(one, JsonParty) else f"To:{callee}")
         told = self._told()
         assert told.keys() == {caller, callee}
 
@@ -183,10 +180,7 @@ class Scene:
 
     def comes_back(self, name: str, other: str, host: str, seen: str) -> None:
         key, counts = self._keys[name], isinstance(self.people[name], JsonParty)
-        connect = self.exchange.connect_json if counts else self.exchange.connect
-        new = connect(host or "")
-        self.people[other] = new
-        self._open.add(other)
+        self.connects(other, counts, host)
         self._keys[other] = key
         self.says(other, f"resume(key={key}, seen={seen or 0})" if counts else f"Back:{key}")
 

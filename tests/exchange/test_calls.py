@@ -47,17 +47,9 @@ Who is answered has switched from whom they talked with.
     dave: typing() ; carol < typing(from=dave)
     alice: To:carol -> You are chatting with carol. ; carol < paired(peer=alice)
         dave < left(peer=carol, why=switched)
-A caller takes the call back, whichever way.
+A caller who is lost takes the call back.
     carol's call rings at alice
-  * carol: /bye -> You are free. ; alice < carol tried to reach you.
-    30 seconds pass
-  * carol: To:bob -> You are chatting with bob.
-        alice < carol tried to reach you.
-        bob < You are chatting with carol.
-    30 seconds pass
-  * carol: Quit -> Quit | (closed) ; alice < carol tried to reach you.
-    30 seconds pass
-  * carol is lost ; alice < carol tried to reach you.
+    carol is lost ; alice < carol tried to reach you.
     alice: To:carol -> The user carol does not exist.
     30 seconds pass
 Both settings in JSON.

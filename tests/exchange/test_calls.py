@@ -16,12 +16,6 @@ What is set decides whether others can call.
     carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
   * alice: /ring ring -> Say /ring on or /ring off.
     carol: To:alice -> You are chatting with alice. ; alice < You are chatting with carol.
-A call rings until it is answered.
-    carol's call rings at alice
-    alice: hello? -> [first call]
-    29 seconds pass
-    alice: To:carol -> You are chatting with carol. ; carol < You are chatting with alice.
-    30 seconds pass
 A call that is not answered is over after a while.
     carol's call rings at alice
     29 seconds pass

@@ -10,7 +10,7 @@ from chatpair.wire.turns import TELNET_BYTES_A_TURN
 from tests.exchange import test_blocks, test_calls, test_held, test_paces
 from tests.passwords import test_passwords
 from tests.sessions import test_json_states, test_protocol, test_states
-from tests.support.accounts import Guarded, known
+from tests.support.accounts import known
 from tests.support.exchange import Exchange
 from tests.support.handed_over import hand_over
 from tests.support.transcript import play
@@ -39,7 +39,7 @@ def test_scenes(exchange: Exchange, scene: str) -> None:
 
 @scenes_of(test_passwords.test_passwords)
 def test_passwords_are_asked_for_again(scene: str) -> None:
-    play(Guarded(known(**test_passwords.SECRET)), scene, after=hand_over)
+    play(Exchange(known(**test_passwords.SECRET)), scene, after=hand_over)
 
 
 def test_what_was_repeated_and_has_arrived_is_forgotten_though_it_is_handed_over(

@@ -18,8 +18,8 @@ from chatpair.extras import how_to_install
 from chatpair.passwords import accounts
 from chatpair.passwords.accounts import Source
 from chatpair.passwords.htpasswd import HtpasswdChecker
-from tests.support.accounts import Guarded
 from tests.support.accounts import htpasswd_line as line
+from tests.support.exchange import Exchange
 from tests.support.options import parsed, refusal
 
 PAST = 1_000_000_000
@@ -171,7 +171,7 @@ def test_an_index_takes_for_one_what_are_the_same(names: list[str]) -> None:
 def test_file_knows_its_names_as_they_change(path: Path) -> None:
     write(path, "alice:secret\n", "a b:c\n", "nothing\n", "Alice:other\n", "bob:x\n")
     checker = FilePasswordDB(str(path))
-    exchange = Guarded(Source(checker))
+    exchange = Exchange(Source(checker))
     exchange.enter("nothing")  # which has no password
     alice = exchange.local()
     alice.says("ALICE", "secret")

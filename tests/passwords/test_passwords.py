@@ -12,8 +12,8 @@ from zope.interface import directlyProvides
 
 from chatpair.sessions.password import PERHAPS_A_PASSWORD
 from chatpair.wire.privacy import is_private
-from tests.support.accounts import Guarded, known, slow
-from tests.support.exchange import PAIRED
+from tests.support.accounts import known, slow
+from tests.support.exchange import PAIRED, Exchange
 from tests.support.transcript import play, scenes
 
 PERHAPS = f"Bad name: {PERHAPS_A_PASSWORD}"
@@ -21,8 +21,8 @@ SECRET = {"alice": "secret", "Bob": "hunter2"}
 
 
 @pytest.fixture
-def guarded() -> Guarded:
-    return Guarded(known(**SECRET))
+def guarded() -> Exchange:
+    return Exchange(known(**SECRET))
 
 
 PASSWORDS = r"""
@@ -115,7 +115,7 @@ Only registered names come in.
 
 
 @scenes(PASSWORDS)
-def test_passwords(guarded: Guarded, scene: str) -> None:
+def test_passwords(guarded: Exchange, scene: str) -> None:
     play(guarded, scene)
 
 
@@ -226,27 +226,27 @@ def test_while_it_is_checked(scene: str) -> None:
 
 
 @pytest.mark.parametrize("line", ["Quit", "/quit", "Mode:json", "To:bob", "Back:x", "", "bob"])
-def test_whatever_comes_next_is_the_password(guarded: Guarded, line: str) -> None:
+def test_whatever_comes_next_is_the_password(guarded: Exchange, line: str) -> None:
     alice = guarded.local()
     alice.says("alice", line, "carol", "carol")
     assert alice.heard() == ["Password:", "Wrong password.", PERHAPS, "OK"]
-    opened = Guarded(known(alice=line or "x"))
+    opened = Exchange(known(alice=line or "x"))
     alice = opened.local()
     alice.says("alice", line)
     assert alice.heard()[-1] == ("OK" if line else "Wrong password.")
 
 
 def test_a_password_is_bytes_that_nothing_is_taken_from() -> None:
-    exchange = Guarded(known(alice=" grüß\tdich\u200e "))
+    exchange = Exchange(known(alice=" grüß\tdich\u200e "))
     alice = exchange.local()
     alice.sends("alice\r\n grüß\tdich\u200e \r\n".encode())
     assert alice.heard() == ["Password:", "OK"]
 
 
 def test_who_had_the_name_before_keeps_it() -> None:
-    exchange = Guarded()
+    exchange = Exchange()
     alice = exchange.enter("alice")
-    exchange.factory.users._accounts = Guarded(known(**SECRET)).factory.users._accounts
+    exchange.factory.users._accounts = Exchange(known(**SECRET)).factory.users._accounts
     bob = exchange.enter("carol")
     bob.says("To:alice")
     assert alice.heard() == [PAIRED.format("carol")]

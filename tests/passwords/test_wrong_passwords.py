@@ -9,14 +9,14 @@ from chatpair.exchange.users import WRONG_PASSWORD
 from chatpair.passwords import accounts, wrong_passwords
 from chatpair.passwords.accounts import Accounts
 from chatpair.passwords.wrong_passwords import WrongPasswords
-from tests.support.accounts import LOOPBACK, Guarded, known, slow
-from tests.support.exchange import Party
+from tests.support.accounts import known, slow
+from tests.support.exchange import LOOPBACK, Exchange, Party
 
 OTHER = "127.0.0.2"
 BUSY = ["There are too many passwords to check. Try later."]
 
 
-def fails(exchange: Guarded, party: Party, password: str = "wrong") -> float:
+def fails(exchange: Exchange, party: Party, password: str = "wrong") -> float:
     """Say a wrong password for alice; return how many seconds the answer takes."""
     party.says("alice", password)
     started = exchange.clock.seconds()
@@ -29,7 +29,7 @@ def fails(exchange: Guarded, party: Party, password: str = "wrong") -> float:
 
 
 def test_each_wrong_password_makes_the_next_answer_later() -> None:
-    exchange = Guarded(known(alice="secret"))
+    exchange = Exchange(known(alice="secret"))
     waits = [fails(exchange, exchange.local()) for _ in range(9)]
     assert waits == [0, 1, 2, 4, 8, 16, 32, 60, 60]
     alice = exchange.local()
@@ -41,7 +41,7 @@ def test_each_wrong_password_makes_the_next_answer_later() -> None:
 
 
 def test_who_guesses_from_many_connections_is_no_faster() -> None:
-    exchange = Guarded(known(alice="secret", bob="hunter2"))
+    exchange = Exchange(known(alice="secret", bob="hunter2"))
     strangers = [exchange.local() for _ in range(20)]
     answered = []
     for second in range(30):
@@ -63,7 +63,7 @@ def test_who_guesses_from_many_connections_is_no_faster() -> None:
 
 
 def test_another_spelling_of_the_name_is_no_other_name() -> None:
-    exchange = Guarded(known(alice="secret"))
+    exchange = Exchange(known(alice="secret"))
     party = exchange.local()
     for name in ("alice", "ALICE", "аlice"):
         party.says(name, "wrong")
@@ -175,7 +175,7 @@ def test_hosts_past_the_bound_are_told_to_come_back(monkeypatch: pytest.MonkeyPa
 
 
 def test_any_of_several_may_accept() -> None:
-    exchange = Guarded(known(alice="one", bob="two"), known(Alice="three", carol="four"))
+    exchange = Exchange(known(alice="one", bob="two"), known(Alice="three", carol="four"))
     for name, password in (("ALICE", "three"), ("bob", "two"), ("carol", "four")):
         party = exchange.local()
         party.says(name, password)
@@ -191,7 +191,7 @@ def test_a_checker_that_fails_is_one_line_and_what_others_find_wrong_counts() ->
 
     failing = known(alice="one")
     failing.ask = fail
-    exchange = Guarded(failing, known(alice="two"))
+    exchange = Exchange(failing, known(alice="two"))
     said = []
     with capturedLogs() as log:
         for _ in range(4):

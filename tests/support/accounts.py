@@ -11,9 +11,7 @@ from zope.interface import implementer
 
 from chatpair.exchange.names import Name, NameIndex, parse
 from chatpair.passwords.accounts import Source
-from tests.support.exchange import Exchange, Party
-
-LOOPBACK = "127.0.0.1"
+from tests.support.exchange import Exchange
 
 
 def htpasswd_line(name: str, password: str, cost: int = 4, prefix: str = "2b") -> str:
@@ -61,20 +59,9 @@ class SlowChecker:
         return name, password
 
 
-class Guarded(Exchange):
-    """An exchange in which some names have passwords."""
-
-    def __init__(self, *sources: Source, **options: int | float | str) -> None:
-        super().__init__(sources, **options)
-
-    def local(self) -> Party:
-        """Connect somebody on this machine, whose password nobody can read."""
-        return self.connect(LOOPBACK)
-
-
-def slow(*names: str) -> tuple[Guarded, SlowChecker]:
+def slow(*names: str) -> tuple[Exchange, SlowChecker]:
     """Return an exchange whose passwords the test checks, and the checker."""
     checker = SlowChecker(*names)
     source = Source(checker)
     source.written = checker.written
-    return Guarded(source), checker
+    return Exchange(source), checker

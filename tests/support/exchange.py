@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Sequence
 from itertools import count
 from typing import Any, cast
 
@@ -17,6 +16,7 @@ from chatpair.factory import ChatFactory
 from chatpair.passwords.accounts import Accounts, Source
 from chatpair.protocol import ChatProtocol
 
+LOOPBACK = "127.0.0.1"
 PAIRED = "You are chatting with {}."
 FIRST_CALL = "Nobody is chatting with you. To:bob calls bob; /who tells who is here."
 NOBODY = "Nobody is chatting with you. Maybe the one you talked with is talking with someone else."
@@ -148,7 +148,7 @@ def clock() -> Clock:
 class Exchange:
     """A factory, its clock, and the parties connected to it."""
 
-    def __init__(self, sources: Sequence[Source] = (), **options: int | float | str) -> None:
+    def __init__(self, *sources: Source, **options: int | float | str) -> None:
         """Take where names have passwords, if any have one."""
         self._hosts = count()
         self.all_parties: list[Party] = []
@@ -170,6 +170,10 @@ class Exchange:
     def connect(self, host: str = "") -> Party:
         """Connect somebody who has said nothing yet, from a host that has no other."""
         return Party(self, host or f"host-{next(self._hosts)}")
+
+    def local(self) -> Party:
+        """Connect somebody on this machine, whose password nobody can read."""
+        return self.connect(LOOPBACK)
 
     def enter(self, name: str, host: str = "") -> Party:
         """Connect somebody and say a name, which must be free."""

@@ -28,9 +28,6 @@ Who is blocked is told what a busy one's caller is.
     dave: To:alice -> You are chatting with alice. ; alice < You are chatting with dave.
     bob: to(name=alice) -> error(of=to, code=busy, text=alice is talking with someone else.)
         alice < bob tried to reach you.
-The pair with who is blocked ends.
-    alice talks with bob in JSON
-    alice: block(name=bob) -> free() | blocked(name=bob) ; bob < left(peer=alice, why=bye)
 A call to who is blocked then is taken back.
     alice talks with dave
     bob: /ring on -> Your line rings when somebody calls.

@@ -117,14 +117,6 @@ What is not confirmed when the peer goes has failed.
         bob < message(from=alice, text=three, time=[time])
     bob: ack(seq=3) ; alice < status(id=1, status=confirmed)
     bob is lost ; alice < status(id=3, status=failed, why=lost) | left(peer=bob, why=lost)
-A line that is too long is dropped.
-    alice enters in JSON
-    alice talks with bob
-    alice: say(id=1, text=[long]) | say(id=2, text=short)
-        alice < error(of=null, code=too-long, text=That line was not sent: it has over 65536
-            bytes.)
-        alice < status(id=1, status=failed, why=missing) | status(id=2, status=handed)
-        bob < [now] alice: (short)
 Half closed and unpaired.
     alice connects in JSON
     alice sends b'{"do":"name","name":"alice"}\n{"do":"who"}' -> named(name=alice, key=[key])

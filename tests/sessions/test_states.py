@@ -40,14 +40,10 @@ Who talks with nobody.
   * ann: name(name=erin) -> error(of=name, code=already, text=You are ann.)
   * ann: resume(key=x) -> error(of=resume, code=already, text=You are ann.)
   * ann: ack(seq=9) -> error(of=ack, code=bad-line, text=There is no event 9.)
-  * alice: To:  -> Say who: To:bob
   * alice: To:b b -> The user b b does not exist.
   * alice: To:\u200d -> The user \u200d does not exist.
   * alice: /who -> Here: alice, ann, ben, bob, dave*, erin*
   * alice: hello | you? -> [first call] | [nobody]
-  * ann: say(id=1, text=hello)
-        ann < error(of=say, code=nobody, text=[first call]) |
-            status(id=1, status=failed, why=nobody)
   * alice:  -> [first call]
   * alice: Quit  -> [first call]
   * ann: typing()

@@ -10,7 +10,6 @@ A program's other commands are refused.
     alice: ack(seq=2)
     alice: end() -> pong()
   * alice: to(name=bob) -> error(of=to, code=already, text=You have said all, and only listen.)
-  * alice: bye() -> error(of=bye, code=already, text=You have said all, and only listen.)
   * alice: end() -> error(of=end, code=already, text=You have said all, and only listen.)
 Who is paired listens on.
     alice talks with bob

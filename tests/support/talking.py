@@ -137,6 +137,23 @@ class Talkers:
             says(one, str(number))
             assert other.text() == str(number)
 
+    def ring(self, name: str) -> None:
+        """Call before a replacement, and answer after it."""
+        one, other = self._comes(f"{name}-a"), self._comes(f"{name}-b", "/ring on")
+        assert (one.line(), other.line()) == ("OK", "OK")
+        assert other.line() == "Your line rings when somebody calls."
+        for _ in self._numbers():
+            says(one, f"To:{name}-b")
+            assert one.line() == f"{name}-b's line is ringing."
+            assert other.line().startswith(f"{name}-a is calling.")
+            self._wait_for_another()
+            says(other, f"To:{name}-a")
+            assert other.line() == f"You are chatting with {name}-a."
+            assert one.line() == f"You are chatting with {name}-b."
+            says(one, "/bye")
+            assert one.line() == "You are free."
+            assert other.line() == "Quit."
+
     def be_deaf(self, name: str) -> None:
         """Read nothing until the end."""
         one, other = self._pair(name)
@@ -161,7 +178,10 @@ class Talkers:
             talker.leaves()
 
 
-KINDS = (*(Talkers.chat, Talkers.count, Talkers.come_back, Talkers.only_listen, Talkers.be_deaf),)
+KINDS = (
+    *(Talkers.chat, Talkers.count, Talkers.come_back),
+    *(Talkers.only_listen, Talkers.ring, Talkers.be_deaf),
+)
 
 
 def talk(

@@ -126,7 +126,7 @@ def test_what_was_done_with_while_a_resume_was_asked_for_is_acknowledged() -> No
     play.drops()
     play.accepts()
     assert play.said() == [Resume("key", 2)]
-    program.is_done(0)
+    program.waits[0].callback(None)
     assert play.said() == []
     play.remote.says(Resumed("build", "bob", 0), message)
     assert play.said() == [Ping(), Acknowledge(3)]
@@ -209,7 +209,7 @@ def test_a_server_that_tells_more_than_is_done_with_must_wait() -> None:
     assert not transport.disconnecting  # what it answers is not read yet
     play.remote.protocol.dataReceived(b"[]\r\n")  # which was on its way
     while transport.producerState == "paused":
-        slow.is_done(-1)
+        slow.waits[-1].callback(None)
         play.clock.advance(0)
     assert 0.4 * waits < len(slow.waits) < 0.6 * waits
     assert transport.disconnecting

@@ -223,10 +223,6 @@ class Slow:
         self.waits.append(Deferred())
         return self.waits[-1]
 
-    def is_done(self, number: int) -> None:
-        """Be done with an event, the first being 0."""
-        self.waits[number].callback(None)
-
 
 class Shown:
     """A screen that keeps what it is given, and rings no bell aloud."""

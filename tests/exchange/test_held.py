@@ -42,7 +42,8 @@ Nothing is held if lines are not.
     the server has hold=0
     alice talks with bob in JSON
     carol: /key -> Lines are not held here.
-    bob is lost ; alice < left(peer=bob, why=lost)
+    alice: say(id=1, text=one) ; bob < message(from=alice, text=one, time=[time])
+    bob is lost ; alice < status(id=1, status=failed, why=lost) | left(peer=bob, why=lost)
     bob comes back as again
         again < error(of=resume, code=bad-key, text=No line is held for that key.)
 A resume that has seen too much is refused and harms nobody.

@@ -108,15 +108,6 @@ One may leave a peer who takes no more.
         bob < Quit.
         carol < You are chatting with alice.
   * alice: quit() -> quit() | (closed) ; bob < Quit.
-What is not confirmed when the peer goes has failed.
-    the server has hold=0
-    alice talks with bob in JSON
-    alice: say(id=1, text=one) | say(id=2, text=two) | say(id=3, text=three)
-        bob < message(from=alice, text=one, time=[time])
-        bob < message(from=alice, text=two, time=[time])
-        bob < message(from=alice, text=three, time=[time])
-    bob: ack(seq=3) ; alice < status(id=1, status=confirmed)
-    bob is lost ; alice < status(id=3, status=failed, why=lost) | left(peer=bob, why=lost)
 Half closed and unpaired.
     alice connects in JSON
     alice sends b'{"do":"name","name":"alice"}\n{"do":"who"}' -> named(name=alice, key=[key])

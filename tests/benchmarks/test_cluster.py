@@ -151,28 +151,6 @@ def test_the_load_has_a_cpu_and_the_others_share(monkeypatch: pytest.MonkeyPatch
 # Starting
 
 
-def test_waits_until_a_node_is_ready_and_not_for_what_will_never_be() -> None:
-    answers = [b"The switchboard is not ready.\r\n", b"OK\r\n", b"Reuse\r\n"]
-
-    def answer() -> None:
-        for line in answers:
-            connection, _ = node.accept()
-            with connection:
-                connection.recv(100)
-                connection.sendall(line)
-                connection.recv(100)
-
-    with create_server(ANYWHERE) as node:
-        node.settimeout(TIMEOUT)
-        thread = threading.Thread(target=answer)
-        thread.start()
-        it = Running(node.getsockname()[1], os.getpid(), Path())
-        cluster.wait_until_ready(it, "n1")
-        with pytest.raises(Fault, match="n1 answered b'Reuse' to a name"):
-            cluster.wait_until_ready(it, "n1")
-        thread.join(TIMEOUT)
-
-
 def test_a_node_that_does_not_start_is_told_of_alone(engine: Running) -> None:
     why = "print('I have no idea.'); raise SystemExit(3)"
     fine = Server("n0", "", "lines", chatpair)

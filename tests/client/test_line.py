@@ -4,11 +4,12 @@ import gc
 from typing import Any
 from weakref import ref
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from chatpair import Line
 from chatpair.client.conversation import Conversation
 from chatpair.client.session import MAX_LINE
+from chatpair.client.waiters import Waiters
 from chatpair.exchange.messages import Acknowledge, AskWho, JsonEvent, Message, Named, Paired, Quit
 from tests.support.lines import play
 from tests.support.played import HI, Endpoint, Play, outcome, paired, refused, says, status
@@ -300,3 +301,17 @@ def test_a_line_that_has_left_is_kept_by_nothing() -> None:
 def test_a_line_uses_the_reactor_unless_it_has_another_clock() -> None:
     line = Conversation(Endpoint(), "build")
     assert outcome(line.quit()) == [None]
+
+
+def test_one_that_fires_may_cancel_another_and_wait_again() -> None:
+    told: list[str] = []
+    waiters: Waiters[str] = Waiters()
+    first, second = waiters.wait(), waiters.wait()
+    second.addErrback(lambda why: type(why.value).__name__).addCallback(told.append)
+    first.addCallback(lambda _: second.cancel())
+    first.addCallback(lambda _: waiters.wait())
+    first.addCallback(told.append)
+    waiters.fire("once")
+    assert told == [CancelledError.__name__]
+    waiters.fire("twice")
+    assert told == [CancelledError.__name__, "twice"]

@@ -94,24 +94,22 @@ def test_what_is_said_is_written_and_has_arrived_then(server: Server) -> None:
         assert ear.output == b"one\ntwo\n"
 
 
-def test_what_can_t_be_written_has_not_arrived(server: Server) -> None:
+@pytest.mark.parametrize(
+    ("shell", "status", "why"),
+    [
+        ('exec "$0" "$@" >/dev/full', ExitStatus.USAGE, NO_WRITE),
+        ('"$0" "$@" | true; exit ${PIPESTATUS[0]}', 128 + signal.SIGPIPE, "The output was closed."),
+    ],
+)
+def test_what_can_t_be_written_has_not_arrived(
+    shell: str, status: int, why: str, server: Server
+) -> None:
     bob = server.client("bob")
-    full = ["sh", "-c", 'exec "$0" "$@" >/dev/full', *COMMAND]
-    with once(server, "listen", "--name", "ear", command=full) as ear:
+    with once(server, "listen", "--name", "ear", command=["bash", "-c", shell, *COMMAND]) as ear:
         arrives(bob, "ear")
         with once(server, "say", "ear", "hi") as client:
             client.ends(ExitStatus.NOT_DELIVERED, "ear left before it had arrived.")
-        ear.ends(ExitStatus.USAGE, NO_WRITE)
-
-
-def test_who_reads_no_more_ends_it(server: Server) -> None:
-    bob = server.client("bob")
-    to_nobody = ["bash", "-c", '"$0" "$@" | true; exit ${PIPESTATUS[0]}', *COMMAND]
-    with once(server, "listen", "--name", "ear", command=to_nobody) as ear:
-        arrives(bob, "ear")
-        with once(server, "say", "ear", "hi") as client:
-            client.ends(ExitStatus.NOT_DELIVERED, "ear left before it had arrived.")
-        ear.ends(128 + signal.SIGPIPE, "The output was closed.")
+        ear.ends(status, why)
 
 
 ANSWER = 'read x && test -z "$x" || echo "$CHATPAIR_EVENT from $CHATPAIR_PEER: $x"'

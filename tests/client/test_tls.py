@@ -60,7 +60,6 @@ def test_two_talk(server: Server, host: str) -> None:
         alice.ends(0, "Welcome, alice.", "You are chatting with bob.")
 
 
-@pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
 @pytest.mark.parametrize("world", ["twisted", "asyncio"])
 def test_two_programs_talk(
     server: Server, reactor: Reactor, monkeypatch: pytest.MonkeyPatch, world: str
@@ -70,6 +69,7 @@ def test_two_programs_talk(
     try_in(world, reactor, SCENARIOS["an_echo"], f"tls:localhost:{server.port}", str(made().root))
 
 
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
 def test_an_ipv6_address_is_a_name() -> None:
     with (
         Server(port=f"{usual().directory_port}:interface=\\:\\:1") as server,

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -16,51 +16,47 @@ from tests.support.server import Client, Server
 from tests.support.talking import talk
 
 
-class Nodes:
-    """Nodes that share an engine, each of which can be replaced."""
-
-    def __init__(self, folder: Path, count: int, *options: str, lease: float = LEASE) -> None:
-        self._stack = ExitStack()
-        self.engine = self._stack.enter_context(Engine(folder / "engine"))
-        settle(self.engine)
-        self.all: list[Replaced] = []
+@contextmanager
+def started(
+    engine: Engine, folder: Path, count: int, *options: str, lease: float = LEASE
+) -> Iterator[list[Replaced]]:
+    """Start nodes that share an engine, each of which can be replaced."""
+    with ExitStack() as stack:
+        nodes = []
         for number in range(count):
             own = folder / f"n{number}"
             own.mkdir()
-            shared = ("--cluster", self.engine.url, "--lease", f"{lease:g}", *options)
-            self.all.append(self._stack.enter_context(Replaced(own, *shared)))
-            self.all[-1].server.wait_for("Names can be claimed")
-
-    def __enter__(self) -> "Nodes":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._stack.close()
-
-    def noticed_nothing(self) -> bool:
-        """Tell whether no process has taken another node for dead, or for a new one."""
-        outputs = [replaced.server.output for replaced in self.all]
-        return all(output.count(b"The other nodes are now") <= len(self.all) for output in outputs)
-
-    def pair(self) -> tuple[Client, Client]:
-        """Let alice at the first node talk with bob at the second."""
-        alice, bob = self.all[0].server.client("alice"), self.all[1].server.client("bob")
-        alice.is_patient = bob.is_patient = True  # for a slow node's users seem to be away
-        alice.calls("bob")
-        assert bob.line() == "You are chatting with alice."
-        return alice, bob
-
-
-@pytest.fixture
-def nodes(tmp_path: Path) -> Iterator[Nodes]:
-    """Two nodes."""
-    with Nodes(tmp_path, 2) as nodes:
+            shared = ("--cluster", engine.url, "--lease", f"{lease:g}", *options)
+            nodes.append(stack.enter_context(Replaced(own, *shared)))
+            nodes[-1].server.wait_for("Names can be claimed")
         yield nodes
 
 
-def test_other_nodes_notice_nothing(nodes: Nodes) -> None:
-    alice, bob = nodes.pair()
-    for replaced in (*nodes.all, *nodes.all):
+def noticed_nothing(nodes: list[Replaced]) -> bool:
+    """Tell whether no process has taken another node for dead, or for a new one."""
+    outputs = [replaced.server.output for replaced in nodes]
+    return all(output.count(b"The other nodes are now") <= len(nodes) for output in outputs)
+
+
+def pair(nodes: list[Replaced]) -> tuple[Client, Client]:
+    """Let alice at the first node talk with bob at the second."""
+    alice, bob = nodes[0].server.client("alice"), nodes[1].server.client("bob")
+    alice.is_patient = bob.is_patient = True  # for a slow node's users seem to be away
+    alice.calls("bob")
+    assert bob.line() == "You are chatting with alice."
+    return alice, bob
+
+
+@pytest.fixture
+def nodes(shared_engine: Engine, tmp_path: Path) -> Iterator[list[Replaced]]:
+    """Two nodes."""
+    with started(shared_engine, tmp_path, 2) as nodes:
+        yield nodes
+
+
+def test_other_nodes_notice_nothing(nodes: list[Replaced]) -> None:
+    alice, bob = pair(nodes)
+    for replaced in (*nodes, *nodes):
         alice.sends(b"hel")
         bob.says("first")
         old = replaced.replace()
@@ -74,7 +70,7 @@ def test_other_nodes_notice_nothing(nodes: Nodes) -> None:
         assert carol.line() == "bob is talking with someone else."
         assert bob.line() == "carol tried to reach you."
         assert carol.line() == "Quit"
-    assert nodes.noticed_nothing()
+    assert noticed_nothing(nodes)
     alice.says("Quit")
     assert alice.line() == "Quit"
     assert bob.line() == "Quit."
@@ -84,9 +80,9 @@ STEPS = ("asked", "pipe", "snapshot", "sockets", "have")
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_the_new_process_is_killed(step: str, nodes: Nodes) -> None:
-    first, _ = nodes.all
-    alice, bob = nodes.pair()
+def test_the_new_process_is_killed(step: str, nodes: list[Replaced]) -> None:
+    first, _ = nodes
+    alice, bob = pair(nodes)
     with Between(first.path) as between, first.starting() as new:
         between.at(step, new.kill)
         assert new.wait() == -signal.SIGKILL
@@ -97,14 +93,14 @@ def test_the_new_process_is_killed(step: str, nodes: Nodes) -> None:
         assert alice.text() == "as ever"
         first.server.client("carol").says("Quit")
         first.replace()
-    assert nodes.noticed_nothing()
+    assert noticed_nothing(nodes)
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_the_old_process_is_killed(step: str, tmp_path: Path) -> None:
-    with Nodes(tmp_path, 2, lease=2 * SHORT) as nodes:
-        first, second = nodes.all
-        alice, bob = nodes.pair()
+def test_the_old_process_is_killed(step: str, shared_engine: Engine, tmp_path: Path) -> None:
+    with started(shared_engine, tmp_path, 2, lease=2 * SHORT) as nodes:
+        first, second = nodes
+        alice, bob = pair(nodes)
         alice.says("/key")
         key = alice.line().split()[3].rstrip(".")
         with Between(first.path) as between, first.starting() as new:
@@ -140,11 +136,14 @@ def both_are_told(alice: Client, bob: Client) -> bool:
     return True
 
 
-def test_a_node_moves_to_another_engine(tmp_path: Path) -> None:
-    with Nodes(tmp_path, 2, lease=2 * SHORT) as nodes, Engine(tmp_path / "other") as other:
+def test_a_node_moves_to_another_engine(shared_engine: Engine, tmp_path: Path) -> None:
+    with (
+        started(shared_engine, tmp_path, 2, lease=2 * SHORT) as nodes,
+        Engine(tmp_path / "other") as other,
+    ):
         settle(other)
-        first, second = nodes.all
-        alice, bob = nodes.pair()
+        first, second = nodes
+        alice, bob = pair(nodes)
         carol, dave = (first.server.client(name) for name in ("carol", "dave"))
         carol.calls("dave")
         assert dave.line() == "You are chatting with carol."
@@ -168,9 +167,9 @@ NOT_UNDERSTOOD = r"What \S+ told is not understood; is it of another version\?"
 
 
 @pytest.mark.parametrize("version", ["older", "newer"])
-def test_one_node_is_of_another_version(version: str, nodes: Nodes) -> None:
-    first, second = nodes.all
-    alice, bob = nodes.pair()
+def test_one_node_is_of_another_version(version: str, nodes: list[Replaced]) -> None:
+    first, second = nodes
+    alice, bob = pair(nodes)
     with first.server, first.starting_another(version) as other:
         other.wait_for("Took over")
         assert first.server.wait() == 0
@@ -205,9 +204,11 @@ def test_one_node_is_of_another_version(version: str, nodes: Nodes) -> None:
 @pytest.mark.parametrize(
     ("pairs", "times"), [(6, 3), pytest.param(200, 20, marks=pytest.mark.endurance)]
 )
-def test_each_line_comes_once_and_in_order(pairs: int, times: int, tmp_path: Path) -> None:
-    with Nodes(tmp_path, 3, "--max-per-host", "1000") as nodes:
-        turns = cycle(nodes.all)
-        ports = [replaced.server.port for replaced in nodes.all]
+def test_each_line_comes_once_and_in_order(
+    pairs: int, times: int, shared_engine: Engine, tmp_path: Path
+) -> None:
+    with started(shared_engine, tmp_path, 3, "--max-per-host", "1000") as nodes:
+        turns = cycle(nodes)
+        ports = [replaced.server.port for replaced in nodes]
         talk(ports, pairs, times, lambda: next(turns).replace())
-        assert nodes.noticed_nothing()
+        assert noticed_nothing(nodes)

@@ -15,7 +15,7 @@ from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
 from chatpair.epoll.endpoint import ACCEPTS_A_TURN, BACKLOG, EpollServerEndpoint
-from tests.support.server import reset
+from tests.support.server import Client, Server, reset
 from tests.support.turns import Listening, Recorder, Turns, read_all
 
 
@@ -157,3 +157,18 @@ def test_a_system_without_epoll(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(select, "epoll")
     with pytest.raises(ValueError, match="this system has no epoll"):
         serverFromString(Turns(), "epoll:0")
+
+
+def test_two_servers_on_one_port() -> None:
+    with Server(port="epoll:0:shared=yes") as one:
+        port = f"epoll:{one.port}:interface=0.0.0.0:shared=yes"
+        with Server(port=port) as other:
+            welcomed = 0
+            strangers: list[Client] = []
+            while welcomed < 2:  # each has its own alice
+                strangers.append(one.client())
+                strangers[-1].says("alice")
+                welcomed += strangers[-1].line() == "OK"
+            one.stop()
+            for number in range(20):
+                assert other.client(f"user{number}")

@@ -114,15 +114,15 @@ LONGEST_COMMAND = 5
 LONG_LINE = 1_000
 """Bytes of a line from which on it is faster to look for its end than at each byte."""
 
-MANY = 4_096
-"""Bytes of lines from which on a copy of them costs more than to do without one."""
-
 
 def only_says(lines: bytes) -> bool:
     """Tell whether none of many clean lines, each of which ends in LF, is a command."""
-    if not (_SLASH in lines or _COLON in lines or _Q in lines):  # of which each has one
-        return True
     end, last = lines.find(b"\n"), len(lines) - 1
+    if not (_SLASH in lines or _COLON in lines):  # of which each has one, but for Quit
+        if end == last or _Q not in lines:
+            return lines != b"Quit\n"
+        if end < LONG_LINE <= last:
+            return not (lines.startswith(b"Quit\n") or b"\nQuit\n" in lines)
     if end < LONG_LINE:  # and most likely the others are no longer
         return _COMMAND.search(b"\n" + lines) is None
     if _COMMAND.match(b"\n" + lines[:LONGEST_COMMAND]):
@@ -253,9 +253,5 @@ def render_messages(sender: str, lines: bytes, seconds: float) -> tuple[bytes, i
     text = lines[:-1]
     if _NEWLINE not in text:
         return before + text + end, 1
-    if len(lines) < MANY:
-        rendered = before + text.replace(b"\n", end + before) + end
-    else:  # the fewest copies
-        told = lines.replace(b"\n", end + before)
-        rendered = b"".join((before, memoryview(told)[: -len(before)]))
+    rendered = before + text.replace(b"\n", end + before) + end
     return rendered, (len(rendered) - len(lines)) // (len(before) + 2)

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatpair.codecs import plain
@@ -179,11 +179,14 @@ def test_a_chunk_stops_for_one_who_does_not_read(exchange: Exchange) -> None:
     assert alice.paused
 
 
+@example([b"Quit"])
 @given(st.lists(st.one_of(TEXT, COMMANDS, st.text("tToO:Quit/ ", max_size=5).map(str.encode))))
 def test_a_command_between_long_lines_is_found(lines: list[bytes]) -> None:
     says = all(isinstance(plain.parse(line.decode()), Say) for line in lines)
-    long = b"x" * plain.LONG_LINE + b"\n"
-    assert plain.only_says(long + b"".join(line + b"\n" for line in lines)) == says
+    long, short = b"x" * plain.LONG_LINE + b"\n", b"Q\n" * plain.LONG_LINE
+    together = b"".join(line + b"\n" for line in lines)
+    for some in (long + together, short + together, together + short, together or long):
+        assert plain.only_says(some) == says
     assert plain.count_lines(20 * long + len(lines) * b"x\n") == 20 + len(lines)
     assert plain.count_lines(long + 100 * len(lines) * b"\n") == 1 + 100 * len(lines)
     assert plain.only_says(long + b"".join(line + b"\n" + long for line in lines)) == says

@@ -57,8 +57,9 @@ class StandardScreen(Protocol):
 
     def __init__(self) -> None:
         self._decoder = getincrementaldecoder("utf-8")("replace")
-        self._text = ""  # clean
+        self._text = ""  # lines that are whole, and clean
         self._at = 0  # how much of that has been passed on
+        self._line = ""  # as it has come: a key in what is still to come may erase some of it
         self._input_ended = self._told_end = self._is_lossy = False
         self._wanted = self._many = False
         self._paused = self._passing = self._cut = False
@@ -76,13 +77,17 @@ class StandardScreen(Protocol):
         self._take(self._decoder.decode(data))
 
     def _take(self, text: str) -> None:
+        whole, newline, self._line = (self._line + text).rpartition("\n")
+        self._text = self._text[self._at :] + self._clean(whole + newline)
+        self._at = 0
+        self._pass_on()
+
+    def _clean(self, text: str) -> str:
         cleaned = clean_text(text)
         if not self._is_lossy and ("\ufffd" in text or len(cleaned) < len(text) - text.count("\r")):
             self._is_lossy = True
             self.input_is_lossy()
-        self._text = self._text[self._at :] + cleaned
-        self._at = 0
-        self._pass_on()
+        return cleaned
 
     def readConnectionLost(self) -> None:
         """Pass on the end of input, and a last line that had none."""
@@ -101,7 +106,8 @@ class StandardScreen(Protocol):
         while self._wanted and (piece := self._next()) is not None:
             self.speaker.typed(piece)
         self._passing = False
-        if self._input_ended and self._at == len(self._text) and not self._told_end:
+        is_all = self._at == len(self._text) and not self._line
+        if self._input_ended and is_all and not self._told_end:
             self._told_end = True
             self.speaker.input_ended()
         self._flow()
@@ -115,11 +121,11 @@ class StandardScreen(Protocol):
         end = self._text.rfind("\n", start, start + MANY) if self._many else -1
         if end < 0:
             end = self._text.find("\n", start)
-        if end < 0 and (self._input_ended or len(self._text) - start >= LONGEST):
-            end = min(len(self._text), start + LONGEST)
-            self._at = end
-            self._cut = True
-            return self._text[start:end] or None
+        if end < 0 and (self._input_ended or len(self._line) >= LONGEST):
+            cleaned = self._clean(self._line)
+            piece, self._line = cleaned[:LONGEST], cleaned[LONGEST:]
+            self._cut |= bool(piece)
+            return piece or None
         if end < 0:
             return None
         self._at = end + 1

@@ -123,6 +123,7 @@ def test_a_pipe_is_told_once_what_is_no_text(
 
 @given(INPUTS, CUTS, st.booleans(), st.integers(1, 3))
 @example(b"one\r\ntwo", [4], False, 1)
+@example(b" \x7f", [1], False, 1)
 @example("ö\n".encode(), [1], True, 1)
 @example(b"\xe2\x80", [1], False, 1)
 @example(b"one\n\x1b", [], False, 1)

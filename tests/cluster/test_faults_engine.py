@@ -15,7 +15,7 @@ from tests.support.json_people import pair as json_pair
 
 pytestmark = pytest.mark.engine
 
-SETTLES = 4.0
+SETTLES = 10.0
 """Seconds of the lease where an engine loses its data: for most of it no name can be had then."""
 
 LOCAL = ("carol", "dave")
@@ -206,7 +206,7 @@ def test_the_permissions_in_the_docs_are_enough_and_fewer_are_told_once_a_minute
     monkeypatch.setenv("CHATPAIR_CLUSTER_AUTH", "chatpair:pw")
     with (
         Engine(tmp_path / "engine", f"user chatpair on >pw {rules}") as engine,
-        Cluster(engine, 3, lease=1) as cluster,
+        Cluster(engine, 3, lease=SETTLES) as cluster,
     ):
         first, second, third = cluster.nodes
         alice, bob = pair(first, second)

@@ -179,10 +179,10 @@ class Sentinel(Engine):
         super().__init__(folder)
 
     def _more(self, persistent: bool, tls: Certificate | None) -> list[str]:
-        return [
-            f"sentinel monitor chat 127.0.0.1 {self._watched} 1",
-            "sentinel down-after-milliseconds chat 500",
-        ]
+        # A failover that was too slow is tried again after the second of these.
+        times = ("down-after-milliseconds chat 500", "failover-timeout chat 5000")
+        what = (f"monitor chat 127.0.0.1 {self._watched} 1", *times)
+        return [f"sentinel {one}" for one in what]
 
     @property
     def url(self) -> str:

@@ -8,6 +8,7 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred, fail
 
 import chatpair
+import chatpair.aio
 from chatpair.aio.endpoint import _Transport
 from chatpair.client.address import Place
 from chatpair.client.line import Events
@@ -16,7 +17,7 @@ from chatpair.exchange.messages import JsonEvent, Named, Paired, SetDnd
 from tests.support.library import SCENARIOS, try_in
 from tests.support.played import HI, Endpoint, Stage, outcome
 from tests.support.reactor import Reactor
-from tests.support.server import Server
+from tests.support.server import TIMEOUT, Server
 
 WORLDS = pytest.mark.parametrize("world", ["twisted", "asyncio"])
 
@@ -70,6 +71,30 @@ def test_asyncio_warns_of_nothing_when_much_is_said_on_a_connection_that_is_lost
 
     asyncio.run(say())
     assert caplog.messages == []
+
+
+def test_who_quits_under_asyncio_connects_no_more() -> None:
+    async def quit_early() -> None:
+        come = asyncio.Event()
+
+        async def never_greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            come.set()
+            await reader.read(-1)
+            writer.close()
+
+        async with await asyncio.start_server(never_greet, "127.0.0.1", 0) as server:
+            _, port = server.sockets[0].getsockname()
+            line = chatpair.aio.Line(f"tls:127.0.0.1:{port}", "alice")
+            starting = asyncio.create_task(line.start())
+            await asyncio.wait_for(come.wait(), TIMEOUT)
+            under_way = [one for one in asyncio.all_tasks() if one is not asyncio.current_task()]
+            await line.quit()
+            with pytest.raises(chatpair.LineError):
+                await starting
+            await asyncio.wait(under_way, timeout=TIMEOUT)
+            assert any(one.cancelled() for one in under_way)  # asyncio itself ends it in a minute
+
+    asyncio.run(quit_early())
 
 
 def test_what_is_not_there_is_told_so() -> None:

@@ -14,6 +14,7 @@ from twisted.internet.testing import StringTransport
 from chatpair.exchange.delay import Delay
 from chatpair.wire import liveness
 from tests.support.exchange import Exchange, Party
+from tests.support.handed_over import hand_over
 from tests.support.server import TIMEOUT, reset
 
 
@@ -168,6 +169,9 @@ class Kernel:
             name = f"is_{question}"
             answer = partial(lambda question, *_, **__: getattr(self, question), question)
             monkeypatch.setattr(liveness, name, answer)
+        self.is_asked_of(party)
+
+    def is_asked_of(self, party: Party) -> None:
         party.protocol.socket = Mock()
         party.protocol.outgoing.all_arrived()  # as if nothing was told: it had no socket
 
@@ -205,19 +209,21 @@ def test_an_end_that_was_told_something_just_now_is_not_silent(
     assert bob.protocol.outgoing.watch is None  # all has arrived
 
 
-@pytest.mark.parametrize("waits_for_a_turn", [False, True])
+@pytest.mark.parametrize("then", ["it waits", "it waits for a turn", "it is handed over"])
 def test_a_reset_is_noticed_though_nothing_is_read(
-    exchange: Exchange, monkeypatch: pytest.MonkeyPatch, waits_for_a_turn: bool
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch, then: str
 ) -> None:
     alice, bob = exchange.pair()
     kernel = Kernel(monkeypatch, alice)
     exchange.clock.pump([1] * 60)
-    if waits_for_a_turn:
+    if then == "it waits for a turn":
         alice.protocol.dataReceived(b"x\x7f\n" * 100)
         assert alice.paused
     bob.fills()
     exchange.clock.pump([1] * 60)
     assert alice.paused
+    if then == "it is handed over":
+        hand_over(exchange, lambda: kernel.is_asked_of(alice), compares=False)
     kernel.gone = True
     exchange.clock.pump([1] * 6)
     assert alice.transport.disconnected

@@ -13,13 +13,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from chatpair.doors import proxied
-from chatpair.doors.proxied import (
-    SECOND_WRITE,
-    ProxiedConnection,
-    ProxiedFactory,
-    Unknown,
-    read_header,
-)
+from chatpair.doors.proxied import SECOND_WRITE, ProxiedFactory, Unknown, read_header
 from chatpair.wire.liveness import socket_of
 from tests.support.exchange import Exchange, Party, Transport
 from tests.support.server import Client, Server
@@ -121,7 +115,7 @@ class Behind:
         self.factory = factory or ProxiedFactory(exchange.factory, exchange.factory)
         self.transport = Transport(peerAddress=IPv4Address("TCP", "198.51.100.9", 50_000))
         connection = self.factory.buildProtocol(self.transport.getPeer())
-        assert isinstance(connection, ProxiedConnection)
+        assert isinstance(connection, proxied.ProxiedConnection)
         self.connection = connection
         self.connection.makeConnection(self.transport)
 

@@ -27,19 +27,8 @@ from typing import Any, ClassVar, get_args
 from msgspec import UNSET
 
 from chatpair.client.screen import LINK_LOST, TOO_LONG
-from chatpair.exchange.messages import (
-    Acknowledge,
-    Error,
-    Here,
-    JsonCommand,
-    JsonEvent,
-    Message,
-    Named,
-    Present,
-    Quit,
-    Resume,
-    Timestamp,
-)
+from chatpair.exchange import messages
+from chatpair.exchange.messages import Acknowledge, Error, Here, JsonCommand, Named, Present
 from chatpair.exchange.pairs import NOBODY
 from tests.support.played import Stage
 
@@ -59,7 +48,7 @@ LONG = {
 }
 SHORT = {text: short for short, text in LONG.items()}
 VALUES = {"-": None, "on": True, "off": False, "True": True, "False": False}
-KINDS: dict[str, Any] = {kind.__struct_config__.tag: kind for kind in get_args(JsonEvent)}
+KINDS: dict[str, Any] = {kind.__struct_config__.tag: kind for kind in get_args(messages.JsonEvent)}
 COMMANDS: dict[str, Any] = {kind.__struct_config__.tag: kind for kind in get_args(JsonCommand)}
 
 
@@ -107,7 +96,7 @@ def event(line: str, kinds: dict[str, Any] = KINDS) -> Any:
     fields = [field for field in kind.__struct_fields__ if field not in ("seq", "time")]
     texts = found[2].split(", ", len(fields) - 1) if found[2] else []
     values = {field: _value(field, one) for field, one in zip(fields, texts, strict=False)}
-    return kind(**values | ({"time": Timestamp(0.0)} if kind is Message else {}))
+    return kind(**values | ({"time": messages.Timestamp(0.0)} if kind is messages.Message else {}))
 
 
 def _value(field: str, short: str) -> object:
@@ -160,9 +149,9 @@ class Script:
                 assert self._acknowledged < command.seq <= self.stage.seq
                 self._acknowledged = command.seq
                 continue
-            if isinstance(command, Resume):
+            if isinstance(command, messages.Resume):
                 self._acknowledged = command.seen
-            self._has_quit = isinstance(command, Quit)
+            self._has_quit = isinstance(command, messages.Quit)
             yield written(command)
         acknowledges = self.acknowledges and self._is_up and not self._has_quit
         if acknowledges and self._acknowledged < self.stage.seq:

@@ -16,9 +16,7 @@ from tests.support.steps import BAD_NAME
 
 
 @pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-", "2>&1 >/dev/null | true; exit 0"])
-def test_notices_that_nobody_takes_keep_nothing_from_being_said(
-    server: Server, redirection: str
-) -> None:
+def test_notices_that_nobody_takes_keep_nothing_unsaid(server: Server, redirection: str) -> None:
     bob = server.client("bob")
     command = shlex.join([*COMMAND, *at(server, *TO_BOB)])
     with Process(["sh", "-c", f"{command} {redirection}"]) as alice:
@@ -57,9 +55,7 @@ def test_two_programs_talk(server: Server, command: list[str]) -> None:
     ("number", "notice"),
     [(SIGINT, "Interrupted."), (SIGTERM, "Terminated."), (SIGHUP, "Terminated.")],
 )
-def test_a_signal_makes_the_client_quit_and_is_a_problem(
-    server: Server, number: Signals, notice: str
-) -> None:
+def test_a_signal_is_quit_and_a_problem(server: Server, number: Signals, notice: str) -> None:
     with clients.to_bob(server) as (alice, bob):
         alice.kill(number)
         alice.ends(128 + number, notice)

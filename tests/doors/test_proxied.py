@@ -190,9 +190,7 @@ def test_who_sends_nothing_is_closed_as_any_other(exchange: Exchange) -> None:
     assert exchange.factory.activity._tallies["refused"].reasons == {"no PROXY header": 1}
 
 
-def test_when_there_are_too_many_connections_the_oldest_without_a_header_go(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_of_too_many_the_oldest_without_a_header_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proxied, "WAITING", 2)
     exchange = Exchange()
     exchange.factory.settings.max_connections = 1

@@ -46,6 +46,13 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if named else 3 * (os.cpu_count() or 1)
 
 
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say what is left out, if it is."""
+    if config.option.markexpr == "not endurance":
+        return "left out: what takes minutes; pytest -m endurance runs that"
+    return None
+
+
 SHARED = {"chromium": 4, "shared_cluster": 3, "shared_engine": 1, "servers": 1, "port": 1}
 """Fixtures that take long to make, or ask for a server, and how long a test with one takes."""
 

@@ -168,7 +168,9 @@ def service(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> tap.ChatServ
     )
 
 
-def test_stopping_waits_for_all_and_is_told(exchange: Exchange, service: tap.ChatService) -> None:
+def test_stopping_waits_for_the_last_connection_and_is_told(
+    exchange: Exchange, service: tap.ChatService
+) -> None:
     metrics = Service()
     metrics.setName("metrics")
     metrics.setServiceParent(service)

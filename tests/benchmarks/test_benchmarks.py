@@ -114,7 +114,9 @@ def test_notices_a_spoilt_line(mode: str, fault: str) -> None:
             run(task(proxy.port, it.process, mode))
 
 
-def test_who_has_a_share_of_ports_takes_none_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_has_a_share_of_the_ports_takes_none_of_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     taken: list[set[int]] = []
     for share, parts in ("1/2", 3), ("2/2", 2):  # each is divided as its owner likes
         monkeypatch.setenv(SHARE, share)
@@ -204,7 +206,9 @@ def test_leaves_out_what_needs_too_many_files(capsys: pytest.CaptureFixture[str]
     assert "idle is left out: the system allows 1024 open files" in capsys.readouterr().err
 
 
-def test_server_and_load_have_a_cpu_each_if_there_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_and_load_have_a_cpu_each_where_there_are_two(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     assert two_cores() is None
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5, 3})

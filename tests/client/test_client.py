@@ -7,8 +7,23 @@ from signal import SIGHUP, SIGINT, SIGTERM, Signals
 import pytest
 
 from chatpair.client.screen import NO_JSON
-from tests.support import clients
-from tests.support.clients import COMMAND, PAIRED, TO_BOB, WELCOME, Piped, at, is_full, sleeps, two
+from tests.support.clients import (
+    CALLED,
+    COMMAND,
+    MIB,
+    MODULE,
+    PAIRED,
+    TO_BOB,
+    WELCOME,
+    Host,
+    Piped,
+    Unread,
+    at,
+    is_full,
+    sleeps,
+    to_bob,
+    two,
+)
 from tests.support.server import Process, Server
 from tests.support.steps import BAD_NAME
 
@@ -16,7 +31,9 @@ from tests.support.steps import BAD_NAME
 
 
 @pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-", "2>&1 >/dev/null | true; exit 0"])
-def test_notices_that_nobody_takes_keep_nothing_unsaid(server: Server, redirection: str) -> None:
+def test_notices_that_nobody_takes_keep_nothing_from_being_said(
+    server: Server, redirection: str
+) -> None:
     bob = server.client("bob")
     command = shlex.join([*COMMAND, *at(server, *TO_BOB)])
     with Process(["sh", "-c", f"{command} {redirection}"]) as alice:
@@ -31,7 +48,7 @@ def test_notices_that_nobody_takes_keep_nothing_unsaid(server: Server, redirecti
 TEXT = "grüß dich\n日本語 🙂\n\n\ttab \nQuit\nTo:carol\n/bye\nno newline at the end"
 
 
-@pytest.mark.parametrize("command", [COMMAND, clients.MODULE], ids=["command", "module"])
+@pytest.mark.parametrize("command", [COMMAND, MODULE], ids=["command", "module"])
 def test_two_programs_talk(server: Server, command: list[str]) -> None:
     with (
         Piped("127.0.0.1", *at(server, "--name", "alice"), command=command) as alice,
@@ -55,8 +72,10 @@ def test_two_programs_talk(server: Server, command: list[str]) -> None:
     ("number", "notice"),
     [(SIGINT, "Interrupted."), (SIGTERM, "Terminated."), (SIGHUP, "Terminated.")],
 )
-def test_a_signal_is_quit_and_a_problem(server: Server, number: Signals, notice: str) -> None:
-    with clients.to_bob(server) as (alice, bob):
+def test_a_signal_makes_the_client_quit_and_is_a_problem(
+    server: Server, number: Signals, notice: str
+) -> None:
+    with to_bob(server) as (alice, bob):
         alice.kill(number)
         alice.ends(128 + number, notice)
         assert bob.line() == "Quit."
@@ -67,7 +86,7 @@ def test_a_signal_is_quit_and_a_problem(server: Server, number: Signals, notice:
 
 def test_a_closed_output_is_a_problem(server: Server) -> None:
     bob = server.client("bob")
-    with clients.Unread(*at(server, *TO_BOB)) as alice:
+    with Unread(*at(server, *TO_BOB)) as alice:
         assert bob.line() == "You are chatting with alice."
         alice.popen.stdout.close()
         assert bob.line() == "Quit."
@@ -77,13 +96,13 @@ def test_a_closed_output_is_a_problem(server: Server) -> None:
 def test_an_output_that_nobody_reads_makes_the_peer_wait_and_loses_nothing(server: Server) -> None:
     bob = server.client("bob")
     sent = 0
-    with clients.Unread(*at(server, *TO_BOB)) as alice:
+    with Unread(*at(server, *TO_BOB)) as alice:
         assert bob.line() == "You are chatting with alice."
         while not (is_full(bob.socket) and sleeps(alice.popen) and sleeps(server.popen)):
             if not is_full(bob.socket):
                 bob.says(f"{sent} {'x' * 16_000}")
                 sent += 1
-                assert sent * 16_000 < 64 * clients.MIB
+                assert sent * 16_000 < 64 * MIB
         for number in range(sent):
             assert alice.popen.stdout.readline().decode() == f"{number} {'x' * 16_000}\n"
         alice.close_input()
@@ -93,7 +112,7 @@ def test_an_output_that_nobody_reads_makes_the_peer_wait_and_loses_nothing(serve
 
 
 def test_a_second_interrupt_ends_even_if_nobody_reads_the_output() -> None:
-    with clients.Host() as host, clients.Unread(*host.address, *TO_BOB) as alice:
+    with Host() as host, Unread(*host.address, *TO_BOB) as alice:
         host.accepts_json("alice")
         assert host.hears() == "to(bob)"
         host.tells("paired(bob)", *["message(bob, x*16000)"] * 60)
@@ -107,7 +126,7 @@ def test_a_second_interrupt_ends_even_if_nobody_reads_the_output() -> None:
 
 
 def test_an_older_server_is_talked_with_plainly() -> None:
-    with clients.Host() as host, Piped(*host.address, *TO_BOB) as alice:
+    with Host() as host, Piped(*host.address, *TO_BOB) as alice:
         host.takes("Mode:json")
         host.says(BAD_NAME)
         assert host.line() == b""
@@ -165,7 +184,7 @@ def test_megabytes_arrive_as_they_were(server: Server, tmp_path: Path, count: in
         alice.close_input()
         alice.ends(0)
         assert alice.output == b""
-        assert [bob.notice(), bob.notice()] == [clients.CALLED, "alice has left."]
+        assert [bob.notice(), bob.notice()] == [CALLED, "alice has left."]
         bob.close_input()
         bob.ends(0)
     with path.open("rb") as heard:

@@ -7,9 +7,18 @@ import socket
 
 import pytest
 
-from tests.support import emulator
 from tests.support.clients import COMMAND, at
-from tests.support.emulator import ALONE, HEART, PAIRED, WELCOME, WITH_BOB, Emulator, pair, status
+from tests.support.emulator import (
+    ALONE,
+    HEART,
+    PAIRED,
+    WELCOME,
+    WIDE_HEART,
+    WITH_BOB,
+    Emulator,
+    pair,
+    status,
+)
 from tests.support.server import TIMEOUT, Server, require
 
 CTRL_C, CTRL_D, CTRL_Z = "\x03", "\x04", "\x1a"
@@ -86,9 +95,9 @@ def test_wide_letters_leave_the_line_in_one_row(server: Server) -> None:
         alice.shows(*shown, stands, "> ca\U0001f44d\U0001f3fd!本語", column=9)
         # One that this terminal finds wider than the library does.
         alice.types(f"\x15\x0b{HEART * 3}!\x01")
-        alice.shows(*shown, stands, f"> {emulator.WIDE_HEART * 3}!", column=2)
+        alice.shows(*shown, stands, f"> {WIDE_HEART * 3}!", column=2)
         alice.types("\x1b[3~")
-        alice.shows(*shown, stands, f"> {emulator.WIDE_HEART * 2}!", column=2)
+        alice.shows(*shown, stands, f"> {WIDE_HEART * 2}!", column=2)
 
 
 def test_letters_stay_whole_where_a_row_ends(server: Server) -> None:
@@ -99,7 +108,7 @@ def test_letters_stay_whole_where_a_row_ends(server: Server) -> None:
         alice.pastes(f"{family * 5}{HEART}{'日' * 19}\t!")
         rows = [
             f"> {man}{woman}{man}{woman}{man}{woman}{man}{woman}",
-            f"{man}{woman}{emulator.WIDE_HEART}{'日' * 7}",
+            f"{man}{woman}{WIDE_HEART}{'日' * 7}",
             f"{'日' * 10}",
             "日日^I!",
         ]

@@ -30,7 +30,9 @@ REFUSALS = [
     ],
 )
 @EITHER_SERVER
-def test_a_pipe_ends_if_its_name_is_refused(server: type[Scene], refusal: str, ending: str) -> None:
+def test_a_pipe_ends_when_its_name_is_refused(
+    server: type[Scene], refusal: str, ending: str
+) -> None:
     begins = "a new pipe -> (connects)\nconnected -> name(alice)"
     play(f"{begins}\nrefused {refusal} -> (ends {ending})", server)
 
@@ -75,7 +77,9 @@ def test_a_pipe_ends_when_the_server_takes_no_more(
 
 @pytest.mark.parametrize(("code", "text", "number"), REFUSALS)
 @EITHER_SERVER
-def test_a_refused_person_goes_on(server: type[Scene], code: str, text: str, number: int) -> None:
+def test_a_person_goes_on_after_a_refusal(
+    server: type[Scene], code: str, text: str, number: int
+) -> None:
     is_answer = server is Scene or code != "nobody"  # which is the answer to a text
     scene = f"""
         a person for bob -> to(bob)
@@ -105,7 +109,9 @@ SIGNALS = [
     ],
 )
 @EITHER_SERVER
-def test_who_leaves_does_wait(server: type[Scene], who: str, leaves: str, ending: str) -> None:
+def test_who_leaves_waits_for_the_answer(
+    server: type[Scene], who: str, leaves: str, ending: str
+) -> None:
     scene = f"""
         a {who} with bob -> (reads{" many" * (who == "pipe")})
         said last -> say(1, last, bob)

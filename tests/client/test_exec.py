@@ -67,7 +67,9 @@ def test_a_bot_answers_each_line_until_it_is_told_bye(server: Server) -> None:
 
 
 @pytest.mark.parametrize("ending", ["", "; printf 'last words'", "; exec >&-"])
-def test_all_arrives_of_a_command_that_writes_much_and_exits(server: Server, ending: str) -> None:
+def test_all_arrives_of_a_command_that_writes_a_lot_and_exits_at_once(
+    server: Server, ending: str
+) -> None:
     lines = "seq 200000" + ending
     with two(server, "--exec", lines, of_alice=["--linger"]) as (alice, tool):
         alice.close_input()
@@ -77,7 +79,9 @@ def test_all_arrives_of_a_command_that_writes_much_and_exits(server: Server, end
         assert alice.output.splitlines() == said.splitlines()
 
 
-def test_a_slow_command_hears_the_last_line(server: Server, words: Words, tmp_path: Path) -> None:
+def test_a_command_hears_the_last_line_however_slow_it_reads(
+    server: Server, words: Words, tmp_path: Path
+) -> None:
     heard, done = tmp_path / "heard", tmp_path / "done"
     lines = [f"{number} {'x' * 100}" for number in range(500)]
     reads = f"cat >{heard}; echo done >{done}"
@@ -133,7 +137,9 @@ def test_a_command_that_never_ends_is_hung_up_on_when_the_peer_leaves(server: Se
         tool.ends(ExitStatus.PEER_LEFT, CALLED, *left_early)
 
 
-def test_a_command_that_waits_is_hung_up_on_when_its_client_is_told_to_end(server: Server) -> None:
+def test_a_command_that_waits_for_ever_is_hung_up_on_when_its_client_is_told_to_end(
+    server: Server,
+) -> None:
     with two(server, "--exec", "exec sleep infinity") as (alice, tool):
         assert tool.notice() == CALLED
         tool.kill(signal.SIGTERM)
@@ -162,7 +168,9 @@ def test_a_command_may_be_given_events(server: Server) -> None:
         ("exec sleep infinity >&-", 8, ["The command did not end when it had said all."]),
     ],
 )
-def test_how_a_command_ended(server: Server, end: str, status: int, notices: list[str]) -> None:
+def test_how_a_command_ended_is_told(
+    server: Server, end: str, status: int, notices: list[str]
+) -> None:
     bob = server.client("bob")
     with Piped(*at(server, "--name", "one", "--to", "bob", "--exec", f"echo one; {end}")) as one:
         assert bob.line() == "You are chatting with one."

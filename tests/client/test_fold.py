@@ -42,7 +42,9 @@ def test_words_go_to_the_next_row(text: str, first: int, rows: list[str]) -> Non
 @given(TEXTS, st.integers(1, 30), st.integers(0, 30))
 @example("日", 2, 1)
 @example("a\u200d \u200d日", 1, 1)
-def test_no_row_is_too_wide_and_only_spaces_go(text: str, columns: int, first: int) -> None:
+def test_no_row_is_too_wide_and_nothing_but_spaces_is_dropped(
+    text: str, columns: int, first: int
+) -> None:
     first = min(first, columns)
     rows = fold(text, columns, first)
     if columns == 1:  # where a wider letter stands alone

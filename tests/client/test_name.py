@@ -152,7 +152,9 @@ def test_a_name_is_claimed(scene: str) -> None:
 
 @EITHER_KIND
 @EITHER_SERVER
-def test_who_is_interrupted_before_the_name_has_a_problem(server: type[Scene], kind: str) -> None:
+def test_who_is_interrupted_before_there_is_a_name_has_a_problem(
+    server: type[Scene], kind: str
+) -> None:
     hangs_up = " | (hangs up)" * (server is Scene)
     scene = f"""
         a new one -> (connects)
@@ -171,7 +173,9 @@ def test_who_is_interrupted_before_the_name_has_a_problem(server: type[Scene], k
     ("host", "text"),
     [*(("192.0.2.1", text) for text in ("", f": {WRONG}")), ("127.0.0.1", f": {NEEDS_TLS}")],
 )
-def test_nothing_is_asked_or_said_that_others_can_read(host: str, text: str, password: str) -> None:
+def test_nothing_is_asked_or_said_that_others_could_read(
+    host: str, text: str, password: str
+) -> None:
     play(
         f"""
         a new person, at {host}{password} -> (connects)
@@ -191,7 +195,9 @@ def test_nothing_is_asked_or_said_that_others_can_read(host: str, text: str, pas
     ],
 )
 @EITHER_SERVER
-def test_a_pipe_needs_the_password(server: type[Scene], options: str, steps: str, why: str) -> None:
+def test_a_pipe_that_has_no_password_or_a_wrong_one_ends(
+    server: type[Scene], options: str, steps: str, why: str
+) -> None:
     begins = f"a new pipe, {options} -> (connects)\nconnected -> name(alice)"
     play(f"{begins}\n{steps} -> (ends 3: {why})", server)
 

@@ -179,7 +179,9 @@ def test_what_a_command_fails_on_has_not_arrived(server: Server, end: str, statu
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_events_are_written_until_a_signal_ends_it(server: Server, number: signal.Signals) -> None:
+def test_events_are_written_until_a_signal_ends_it_politely(
+    server: Server, number: signal.Signals
+) -> None:
     bob = server.client("bob")
     with once(server, "listen", "--name", "ear", "--json") as ear:
         arrives(bob, "ear")

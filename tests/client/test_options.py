@@ -94,7 +94,9 @@ def test_settings_are_of_use_one_by_one(settings: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["1", "0", " "])
-def test_all_beat_no_color(value: str, settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_color_is_beaten_by_all(
+    value: str, settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NO_COLOR", value)
     assert not parse([]).color
     assert parse(["--color"]).color
@@ -231,7 +233,9 @@ def test_settings_that_are_not_toml_are_told(settings: Path, ended: Ended) -> No
 @pytest.mark.parametrize(
     ("option", "text"), [("--help", USAGE), ("--version", f"chatpair {__version__}\n")]
 )
-def test_help_needs_no_right_settings(option: str, text: str, settings: Path, ended: Ended) -> None:
+def test_help_comes_with_wrong_settings_too(
+    option: str, text: str, settings: Path, ended: Ended
+) -> None:
     settings.write_text("?")
     status, output, errors = ended(option)
     assert (status, output[: len(text)], errors) == (0, text, "")

@@ -10,8 +10,29 @@ from hypothesis import strategies as st
 from chatpair.client import plain_codec
 from chatpair.codecs import plain
 from chatpair.codecs.cleaning import clean
-from chatpair.exchange import messages
-from chatpair.exchange.messages import AnyEvent, Block, Call, Claim, Error, Message, Quit, SetDnd
+from chatpair.exchange.messages import (
+    AnyEvent,
+    Block,
+    Call,
+    Claim,
+    Error,
+    Free,
+    Goodbye,
+    Left,
+    Message,
+    Named,
+    Notice,
+    Paired,
+    Quit,
+    Ringing,
+    Say,
+    SetDnd,
+    SetRing,
+    Setting,
+    Timestamp,
+    Unanswered,
+    Unblock,
+)
 from chatpair.exchange.pairs import NOBODY
 
 # All that a line of text can hold, what was no UTF-8 included (PEP 383).
@@ -46,12 +67,10 @@ def refusals(name: str) -> list[AnyEvent]:
 
 
 EVENTS: st.SearchStrategy[AnyEvent] = st.one_of(
-    st.sampled_from(
-        [messages.Named("", ""), messages.Left("", "quit"), messages.Free(), messages.Goodbye()]
-    ),
-    NAMES.map(messages.Paired),
-    NAMES.map(messages.Ringing),
-    NAMES.map(messages.Unanswered),
+    st.sampled_from([Named("", ""), Left("", "quit"), Free(), Goodbye()]),
+    NAMES.map(Paired),
+    NAMES.map(Ringing),
+    NAMES.map(Unanswered),
     NAMES.flatmap(lambda name: st.sampled_from(refusals(name))),
     CLEAN.map(lambda text: Error(None, "unknown", f"The user {text} does not exist.")),
 )
@@ -65,8 +84,10 @@ def test_a_client_reads_what_a_server_tells(event: AnyEvent) -> None:
 @given(NAMES, CLEAN, SECONDS)
 @example("bob", "a) carol: (b", 0)
 def test_a_client_reads_what_a_peer_says(sender: str, text: str, second: int) -> None:
-    line = plain.render(Message(sender, text, messages.Timestamp(second + 0.5))).decode()
-    event = plain_codec.parse_event(line.removesuffix("\r\n"))
+    line = (
+        plain.render(Message(sender, text, Timestamp(second + 0.5))).decode().removesuffix("\r\n")
+    )
+    event = plain_codec.parse_event(line)
     assert isinstance(event, Message)
     assert (event.sender, event.text) == (sender, text)
     assert time.ctime(event.time) == time.ctime(second)  # an hour a year has two times
@@ -92,7 +113,7 @@ def test_no_line_is_too_strange_for_a_client(line: str) -> None:
     ],
 )
 def test_any_other_line_is_a_notice(line: str) -> None:
-    assert plain_codec.parse_event(line) == messages.Notice(line)
+    assert plain_codec.parse_event(line) == Notice(line)
 
 
 LIKE_WORDS = st.from_regex(plain._OWN_WORDS, fullmatch=True) | EVENTS.map(
@@ -105,28 +126,28 @@ LIKE_WORDS = st.from_regex(plain._OWN_WORDS, fullmatch=True) | EVENTS.map(
 @example("You are chatting with .")
 def test_an_operator_says_what_no_client_takes_for_more_than_that(line: str) -> None:
     line = clean(line.encode())
-    is_more = not isinstance(plain_codec.parse_event(line), messages.Notice) or line.startswith("[")
+    is_more = not isinstance(plain_codec.parse_event(line), Notice) or line.startswith("[")
     assert plain.quote(line) == (f" {line}" if is_more else line)
 
 
 @given(SAID.map(lambda text: clean(text.encode("utf-8", "surrogateescape"))))
 def test_what_a_program_says_is_text_to_the_server(text: str) -> None:
-    data = plain_codec.render_command(messages.Say(0, text))
+    data = plain_codec.render_command(Say(0, text))
     assert data.endswith(b"\r\n")
     line = clean(data.removesuffix(b"\r\n"))
-    assert plain.parse(line) in (messages.Say(0, text), messages.Say(0, f" {text}"))
+    assert plain.parse(line) in (Say(0, text), Say(0, f" {text}"))
 
 
 @pytest.mark.parametrize(
     ("command", "parse"),
     [
         (Claim("bob"), plain.parse_unnamed),
-        *((one, plain.parse) for one in (Call("bob"), Block("bob"), messages.Unblock("bob"))),
-        *((kind(on), plain.parse) for kind in (SetDnd, messages.SetRing) for on in (False, True)),
+        *((command, plain.parse) for command in (Call("bob"), Block("bob"), Unblock("bob"))),
+        *((kind(on), plain.parse) for kind in (SetDnd, SetRing) for on in (False, True)),
     ],
 )
 def test_a_server_reads_what_a_client_asks_for(
-    command: Claim | Call | messages.Setting, parse: Callable[[str], object]
+    command: Claim | Call | Setting, parse: Callable[[str], object]
 ) -> None:
     assert parse(plain_codec.render_command(command).decode().removesuffix("\r\n")) == command
     assert plain.parse(plain_codec.render_command(Quit()).decode().removesuffix("\r\n")) == Quit()

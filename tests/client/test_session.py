@@ -8,8 +8,16 @@ from twisted.logger import LogLevel, capturedLogs
 from chatpair.client.errors import NotDelivered, TooLong
 from chatpair.client.session import MAX_LINE
 from chatpair.codecs import json
-from chatpair.exchange import messages
-from chatpair.exchange.messages import Acknowledge, Free, JsonEvent, Left, Paired, Say
+from chatpair.exchange.messages import (
+    Acknowledge,
+    Free,
+    JsonEvent,
+    Left,
+    Mode,
+    Paired,
+    Resumed,
+    Say,
+)
 from tests.support.lines import play
 from tests.support.played import HI, Play, named, outcome, paired, says, status
 from tests.support.transcript import scenes
@@ -135,7 +143,7 @@ def test_a_handler_that_fails_is_logged_and_stops_nothing() -> None:
 def test_what_a_later_version_says_is_passed_over() -> None:
     play = named()
     play.remote.protocol.dataReceived(b'{"event":"moved","seq":2}\r\n')
-    play.tells(messages.Mode(hold=1), messages.Resumed("x", None, 7))
+    play.tells(Mode(hold=1), Resumed("x", None, 7))
     play.seq += 1
     play.tells(Paired("bob"))
     assert play.heard() == [Paired("bob")]

@@ -128,7 +128,9 @@ def test_a_pipe_is_told_once_what_is_no_text(
 @example(b"\xe2\x80", [1], False, 1)
 @example(b"one\n\x1b", [], False, 1)
 @example(b"one\ntwo\nthree\nlast", [12, 16], True, 1)
-def test_cuts_make_no_difference(data: bytes, cuts: list[int], many: bool, takes: int) -> None:
+def test_it_does_not_matter_where_the_bytes_are_cut(
+    data: bytes, cuts: list[int], many: bool, takes: int
+) -> None:
     screen, talk = reading(takes, many)
     places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     for begin, end in pairwise(places):

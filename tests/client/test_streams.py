@@ -27,7 +27,9 @@ def test_what_can_not_be_written_is_not_confirmed(server: Server) -> None:
 
 
 @pytest.mark.parametrize("is_pipe", [True, False], ids=["pipe", "socket"])
-def test_others_with_the_same_descriptors_go_on_to_block(server: Server, *, is_pipe: bool) -> None:
+def test_others_who_have_the_same_descriptors_go_on_to_block(
+    server: Server, *, is_pipe: bool
+) -> None:
     bob = server.client("bob")
     if is_pipe:
         pipes = os.pipe(), os.pipe()

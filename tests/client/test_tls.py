@@ -113,7 +113,9 @@ def test_a_line_goes_on_after_a_drop(server: Server) -> None:
         ("localhost", (1, 2), "localhost", "its certificate is not valid yet"),
     ],
 )
-def test_a_wrong_certificate(name: str, days: tuple[int, int], host: str, why: str) -> None:
+def test_a_certificate_for_another_name_or_time(
+    name: str, days: tuple[int, int], host: str, why: str
+) -> None:
     start, end = (datetime.now(UTC) + timedelta(day) for day in days)
     other = made().issues(f"{name}{days[0]}", name, not_before=start, not_after=end)
     with Server(port=other.port) as server:

@@ -15,11 +15,11 @@ OTHERWISE = {
     "test_json_of_one_node",
     "test_many_wrong_keys_of_one_host",
     "test_what_a_wrapped_transport_has_is_not_handed",
-    "test_no_host_where_names_are_owned",
+    "test_where_names_are_owned_hosts_do_not_count",
     # It takes seconds, and nothing of it is between nodes.
     "test_many_held_users_cost_one_timer",
     # They look before the next turn.
-    "test_a_long_text_is_told_as_the_kernel_takes_it_and_leaves_turns",
+    "test_a_text_of_many_lines_is_told_as_the_kernel_takes_them_and_others_have_turns",
 }
 
 
@@ -32,8 +32,13 @@ def exchange() -> Across:
 globals().update(
     (f"{name}_of_{module.__name__}".replace(".", "_"), test)
     for module in (
-        *(test_blocks, test_calls, test_flow, test_held, test_held_bounds),
-        *(test_json_states, test_states),
+        test_blocks,
+        test_calls,
+        test_flow,
+        test_held,
+        test_held_bounds,
+        test_json_states,
+        test_states,
     )
     for name, test in vars(module).items()
     if name.startswith("test_") and name not in OTHERWISE

@@ -4,24 +4,40 @@ from typing import TypeAlias
 
 import pytest
 
-from chatpair.exchange import messages
-from chatpair.exchange.messages import Call, Left, Paired, Resume, Resumed, Say, Status
+from chatpair.exchange.messages import (
+    Call,
+    Command,
+    Error,
+    Event,
+    Free,
+    HangUp,
+    Left,
+    Message,
+    Paired,
+    Repeated,
+    Resume,
+    Resumed,
+    Ringing,
+    Say,
+    Status,
+    Timestamp,
+)
 from tests.support.history import Cut, End, History, Moment, Over, Session
 from tests.support.history_check import faults
 
-Happening: TypeAlias = messages.Command | messages.Event | messages.Repeated | Over | End
+Happening: TypeAlias = Command | Event | Repeated | Over | End
 Moments: TypeAlias = list[tuple[float, Happening]]
 Changes: TypeAlias = dict[float, Moments | Happening]
 """What is in the place of whatever was at some times; at that time itself, if no other is told."""
 
-NO_ZED = messages.Error("to", "unknown", "The user zed does not exist.")
-NO_BEN = messages.Error("to", "unknown", "The user ben does not exist.")
-RINGS = messages.Error("to", "ringing", "ben's line is ringing.")
+NO_ZED = Error("to", "unknown", "The user zed does not exist.")
+NO_BEN = Error("to", "unknown", "The user ben does not exist.")
+RINGS = Error("to", "ringing", "ben's line is ringing.")
 
 
-def heard(sender: str, text: str) -> messages.Message:
+def heard(sender: str, text: str) -> Message:
     """Return what somebody is told of a text."""
-    return messages.Message(sender, text, messages.Timestamp(0.0))
+    return Message(sender, text, Timestamp(0.0))
 
 
 # Ann and ben talk, and then somebody else is ann. Cat and dan talk on; cat is a plain user.
@@ -33,8 +49,8 @@ RIGHT: dict[str, Moments] = {
         (6.0, Say(1, "one")),
         (7.0, Say(2, "two")),
         (12.0, Status(2, "confirmed", seq=2)),
-        (13.0, messages.HangUp()),
-        (14.0, messages.Free()),
+        (13.0, HangUp()),
+        (14.0, Free()),
         (16.0, End("quit")),
     ],
     "ben": [
@@ -112,8 +128,8 @@ CHANGED: dict[str, tuple[dict[str, Changes], str]] = {
     ),
     "the end of a pair is left out": ({"ben": {14: []}}, "mutual"),
     "the end is told of twice": ({"ben": {15: Left("ann", "bye")}}, "pairs"),
-    "who is not paired is free": ({"Ann": {33: messages.Free()}}, "pairs"),
-    "it is said to be a pair": ({"Ann": {31: messages.Error("to", "already", "")}}, "pairs"),
+    "who is not paired is free": ({"Ann": {33: Free()}}, "pairs"),
+    "it is said to be a pair": ({"Ann": {31: Error("to", "already", "")}}, "pairs"),
     "a call has no answer": ({"Ann": {31: []}}, "pairs"),
     "a refused call makes a pair": ({"ann": {4: [(4, NO_BEN), (4, Over())]}}, "pairs"),
     # Events
@@ -135,8 +151,8 @@ def test_each_call_that_begins_to_ring_is_told_of() -> None:
         calls: Moments = []
         for at in (40.0, 50.0):
             calls += [(at, Call("ben")), (at + 1, RINGS), (at + 2, Over())]
-            calls += [(at + 3, messages.HangUp()), (at + 4, messages.Free())]
-        ben: Changes = {at: messages.Ringing("Ann") for at in times}
+            calls += [(at + 3, HangUp()), (at + 4, Free())]
+        ben: Changes = {at: Ringing("Ann") for at in times}
         return rules({"Ann": {40: calls}, "ben": ben | {60: end or []}})
 
     assert rules_if_told(41, 51) == set()

@@ -2,9 +2,16 @@
 
 from functools import partial
 
-from hypothesis import settings, stateful
+from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.support.cluster_nodes import LEASE, STEP, Node, Store, World
 
@@ -191,4 +198,4 @@ class LeaseModel(RuleBasedStateMachine):
 
 def test_whatever_happens_to_leases(kept_store: Store) -> None:
     steps, model = settings(stateful_step_count=50), partial(LeaseModel, kept_store)
-    stateful.run_state_machine_as_test(model, settings=steps)  # type: ignore[arg-type]
+    run_state_machine_as_test(model, settings=steps)  # type: ignore[arg-type]

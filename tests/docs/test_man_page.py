@@ -24,7 +24,9 @@ def page() -> str:
     return re.sub(r"\\(f[BIR]|[,/])", "", PAGE.read_text()).replace(r"\-", "-")
 
 
-def test_the_page_is_of_the_help_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_is_of_the_help_and_the_same_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make = runpy.run_path(str(DOCS / "man.py"))["manual_page"]
     assert PAGE.read_text() == make(), "run python docs/man.py"
     monkeypatch.setenv("COLUMNS", "20")

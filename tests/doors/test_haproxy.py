@@ -51,7 +51,9 @@ def haproxy(folder: Path, port: int, options: str) -> Iterator[tuple[Process, Do
 
 @through("haproxy:epoll:0", "haproxy:tcp:0")
 @pytest.mark.parametrize("options", VERSIONS)
-def test_lines_and_each_kind_of_end_arrive(server: Server, tmp_path: Path, options: str) -> None:
+def test_lines_arrive_and_the_end_whichever_it_is(
+    server: Server, tmp_path: Path, options: str
+) -> None:
     with haproxy(tmp_path, server.port, options) as (_, door):
         at = [Place("tcp", "127.0.0.1", int(door.address))]
         for case in CASES:

@@ -13,7 +13,13 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from chatpair.doors import proxied
-from chatpair.doors.proxied import SECOND_WRITE, ProxiedFactory, Unknown, read_header
+from chatpair.doors.proxied import (
+    SECOND_WRITE,
+    ProxiedConnection,
+    ProxiedFactory,
+    Unknown,
+    read_header,
+)
 from chatpair.wire.liveness import socket_of
 from tests.support.exchange import Exchange, Party, Transport
 from tests.support.server import Client, Server
@@ -115,7 +121,7 @@ class Behind:
         self.factory = factory or ProxiedFactory(exchange.factory, exchange.factory)
         self.transport = Transport(peerAddress=IPv4Address("TCP", "198.51.100.9", 50_000))
         connection = self.factory.buildProtocol(self.transport.getPeer())
-        assert isinstance(connection, proxied.ProxiedConnection)
+        assert isinstance(connection, ProxiedConnection)
         self.connection = connection
         self.connection.makeConnection(self.transport)
 
@@ -190,7 +196,9 @@ def test_who_sends_nothing_is_closed_as_any_other(exchange: Exchange) -> None:
     assert exchange.factory.activity._tallies["refused"].reasons == {"no PROXY header": 1}
 
 
-def test_of_too_many_the_oldest_without_a_header_go(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_there_are_too_many_connections_the_oldest_without_a_header_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(proxied, "WAITING", 2)
     exchange = Exchange()
     exchange.factory.settings.max_connections = 1

@@ -88,7 +88,9 @@ def test_with_the_keyboard_alone(web: Server, pages: Pages) -> None:
     alice.until(lambda: focus(alice).get_attribute("id") == "name", "form")
 
 
-def test_everything_has_a_name_and_colours_easy_to_tell_apart(web: Server, pages: Pages) -> None:
+def test_everything_has_a_name_and_colours_that_are_easy_to_tell_apart(
+    web: Server, pages: Pages
+) -> None:
     alice, bob = pages.open(web.web_port), web.client("bob")
     assert roles(alice) == [("heading", "chatpair"), ("textbox", "Your name"), ("button", "Enter")]
     assert alice.find("#refusal").aria_role == "alert"

@@ -149,7 +149,9 @@ def test_an_answer_before_unread_input_is_not_destroyed(listening: Listening) ->
     assert client.recv(100) == b""
 
 
-def test_a_closed_connection_that_a_fork_has_is_served_no_more(listening: Listening) -> None:
+def test_a_closed_connection_that_a_forked_process_has_is_served_no_more(
+    listening: Listening,
+) -> None:
     client, protocol = listening.connect()
     copy = os.dup(protocol.transport.fileno())
     try:
@@ -189,7 +191,9 @@ class Neighbour(Recorder):
 
 
 @pytest.mark.parametrize("does", ["pauseProducing", "abortConnection"])
-def test_one_that_another_stopped_in_that_turn_is_not_read(listening: Listening, does: str) -> None:
+def test_one_that_another_stopped_in_the_same_turn_is_not_read(
+    listening: Listening, does: str
+) -> None:
     listening.make = lambda: Neighbour(listening.accepted, does)
     pairs = [listening.connect() for _ in range(3)]
     for client, _ in pairs:

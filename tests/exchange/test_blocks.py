@@ -166,7 +166,9 @@ def test_no_host_is_blocked_where_there_is_none(exchange: Exchange) -> None:
     assert carol.heard() == ["OK", PAIRED.format("alice")]
 
 
-def test_no_host_where_names_are_owned(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_names_are_owned_hosts_do_not_count(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def has_account(self: Users, name: Name) -> bool:
         # Nobody is asked for a password here: whoever has such a name has proven it.
         return name.key in ("bob", "carol") and name.key in self

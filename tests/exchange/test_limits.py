@@ -79,7 +79,9 @@ def test_only_so_many_hosts_are_remembered(monkeypatch: pytest.MonkeyPatch) -> N
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 40)), max_size=60))
 @example([("a", 0), ("a", 1), ("a", 1), ("a", 57), ("b", 0), ("a", 1), ("a", 0)])  # to the second
-def test_nobody_exceeds_the_limit_from_the_first_time_on(steps: list[tuple[str, float]]) -> None:
+def test_nobody_has_more_than_the_limit_from_the_first_time_on(
+    steps: list[tuple[str, float]],
+) -> None:
     clock = Clock()
     limit = HostLimit(clock, 3)
     spent: dict[str, list[float]] = {}
@@ -173,7 +175,9 @@ def test_names_that_are_under_way_count(monkeypatch: pytest.MonkeyPatch) -> None
     assert named(exchange, "erin").heard() == [TOO_MANY_NAMES]
 
 
-def test_a_failed_claim_leaves_no_name(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_is_free_again_when_it_can_not_be_claimed(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as broken:
         broken.setattr(exchange.factory.directory, "claim", lambda _: fail(OSError()))
         alice = named(exchange, "alice")

@@ -8,8 +8,17 @@ from hypothesis import strategies as st
 
 from chatpair import protocol
 from chatpair.codecs import plain
-from chatpair.exchange import held_lines, messages, names, users
-from chatpair.exchange.names import LENGTHS, BadName, mixes_scripts, parse, skeleton
+from chatpair.exchange import held_lines, messages, users
+from chatpair.exchange.names import (
+    LENGTHS,
+    MAX_LENGTH,
+    RESERVED,
+    BadName,
+    fold,
+    mixes_scripts,
+    parse,
+    skeleton,
+)
 from chatpair.passwords import accounts
 from chatpair.wire import privacy
 from tests.support.exchange import Exchange
@@ -155,7 +164,7 @@ def test_no_program_can_take_a_name_for_a_word_of_the_servers() -> None:
     said.extend(map(messages.Notice, notices))
     lines = [plain.render(event).decode() for event in said]
     words = {line.split()[0].lower().rstrip(".") for text in lines for line in text.splitlines()}
-    assert {word for word in words if word.isalpha()} - {"any"} <= names.RESERVED
+    assert {word for word in words if word.isalpha()} - {"any"} <= RESERVED
 
 
 def test_ascii_looks_as_it_does_beside_others() -> None:
@@ -171,8 +180,8 @@ def test_any_text_is_a_name_or_is_refused(text: str) -> None:
     except BadName:
         pass
     else:
-        assert 1 <= len(name.key) <= names.MAX_LENGTH
-        assert names.fold(name.key) == name.key
+        assert 1 <= len(name.key) <= MAX_LENGTH
+        assert fold(name.key) == name.key
         assert not set(" :[]()/*,") & set(name.text + name.key)
         assert name.skeletons
 

@@ -61,7 +61,9 @@ def test_the_ports_of_one_that_dies_are_waited_for(tmp_path: Path) -> None:
             assert alice.line() == "OK"
 
 
-def test_one_that_lives_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_gives_nothing_and_lives_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(passing, "TIMEOUT", 0.1)
     path = tmp_path / "socket"
     with (

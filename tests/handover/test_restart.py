@@ -174,7 +174,9 @@ def test_without_a_manager_it_stops(manager: Manager) -> None:
         process.wait_for("Main loop terminated")
 
 
-def test_more_files_than_select_knows(manager: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_given_may_be_more_files_than_select_knows(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", manager._where)
     with ExitStack() as files:
         for _ in range(1_100):
@@ -213,7 +215,9 @@ def test_what_was_taken_over_goes_on_before_the_next_restart(
 
 
 @pytest.mark.usefixtures("clock")
-def test_others_can_come_whatever_fails_meanwhile(exchange: Exchange, logged: list[str]) -> None:
+def test_others_can_come_whatever_fails_while_all_goes_on(
+    exchange: Exchange, logged: list[str]
+) -> None:
     others, opened = Mock(wraps=Others()), Mock(tcp.Port)
     others.heard.side_effect = lambda: fail(OSError("odd"))
     took_over(exchange, Ports(opened={"tcp:0": opened}), others)

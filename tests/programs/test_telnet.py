@@ -31,7 +31,9 @@ def test_a_closed_terminal_window_is_told_to_the_peer(start: Start, server: Serv
 
 @pytest.mark.parametrize("before", ["", "toggle autosynch", "toggle autoflush"])
 @pytest.mark.parametrize("interrupt", ["", "send ip"], ids=["Ctrl-C", "send ip"])
-def test_an_interrupt_is_quit(start: Start, server: Server, before: str, interrupt: str) -> None:
+def test_an_interrupt_in_a_telnet_is_quit(
+    start: Start, server: Server, before: str, interrupt: str
+) -> None:
     """With autosynch telnet also marks the interrupt as urgent."""
     alice, bob = telnet_with_bob(start, server)
     if before:

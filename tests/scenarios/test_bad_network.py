@@ -89,7 +89,9 @@ STEPS: st.SearchStrategy[list[Step]] = st.lists(
 
 @settings(max_examples=300)
 @given(STEPS)
-def test_a_slow_program_hears_all_once_and_acknowledges_what_is_done(steps: list[Step]) -> None:
+def test_a_program_that_takes_its_time_hears_all_once_and_acknowledges_what_it_is_done_with(
+    steps: list[Step],
+) -> None:
     factory = Exchange(hold=180).factory
     alice, bob = pair(factory)
     alice.is_slow = True

@@ -40,7 +40,9 @@ def still_talks(exchange: Exchange, one: Party, other: Party, name: str) -> None
 
 
 @given(hostile, st.sampled_from(STATES), st.booleans(), st.booleans())
-def test_any_bytes(chunks: list[bytes], state: str, joined: bool, half_closes: bool) -> None:
+def test_any_bytes_in_any_state(
+    chunks: list[bytes], state: str, joined: bool, half_closes: bool
+) -> None:
     exchange = Exchange(max_line=200)
     alice, bob = exchange.pair()
     carol, dave = exchange.pair("carol", "dave")

@@ -189,7 +189,9 @@ def test_a_command_or_a_name_is_a_turn(exchange: Exchange, line: str) -> None:
     assert once
 
 
-def test_nobody_works_for_who_is_gone(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_works_on_the_questions_of_those_who_are_gone(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
     alice = exchange.enter("alice")
     alice.fills()
     alice.sends(b"/who\nTo:bob\n" * 1_000)

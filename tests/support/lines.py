@@ -17,9 +17,17 @@ from twisted.internet.defer import Deferred
 
 from chatpair.client.errors import NotDelivered, Refused
 from chatpair.exchange.messages import Message
-from tests.support import steps
 from tests.support.played import Play, Slow, named, paired, plain
-from tests.support.steps import COMMANDS, Script, event, play_with, shortened, text, written
+from tests.support.steps import (
+    BETWEEN,
+    COMMANDS,
+    Script,
+    event,
+    play_with,
+    shortened,
+    text,
+    written,
+)
 
 ASKED: dict[str, Callable[[Any, str], Deferred[Any]]] = {
     "start": lambda line, _: line.start(),
@@ -82,7 +90,7 @@ class Program(Script):
             self._slow.heard.clear()
 
     def _asks(self, what: str, argument: str | None) -> None:
-        names = (argument or "").split(steps.BETWEEN)
+        names = (argument or "").split(BETWEEN)
         if found := re.fullmatch(r"(\d+) to (\d+)", names[0]):
             names = [str(number) for number in range(int(found[1]), int(found[2]) + 1)]
         for name in names:

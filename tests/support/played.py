@@ -19,10 +19,28 @@ from chatpair.client import screen
 from chatpair.client.conversation import Conversation
 from chatpair.client.screen import Standing
 from chatpair.codecs import json
-from chatpair.exchange import messages
-from chatpair.exchange.messages import AnyEvent, Error, JsonCommand, JsonEvent, Message, Resume, Say
+from chatpair.exchange.messages import (
+    AnyEvent,
+    CountedEvent,
+    Error,
+    Goodbye,
+    JsonCommand,
+    JsonEvent,
+    Message,
+    Mode,
+    Named,
+    Paired,
+    Ping,
+    Pong,
+    Quit,
+    Resume,
+    Resumed,
+    Say,
+    Status,
+    Timestamp,
+)
 
-HI = Message("bob", "hi", messages.Timestamp(0.0))
+HI = Message("bob", "hi", Timestamp(0.0))
 
 
 def outcome(deferred: Deferred[Any]) -> list[Any]:
@@ -123,7 +141,7 @@ class Stage:
         """Let the line connect, and speak JSON."""
         self.remote = self.endpoint.accept()
         assert self.remote.lines() == [b"Mode:json"]
-        self.remote.says(messages.Mode(mode="json", version=1, hold=60))
+        self.remote.says(Mode(mode="json", version=1, hold=60))
 
     def said(self) -> list[Any]:
         """Return the commands sent since the last time, once all is sent that was due."""
@@ -132,7 +150,7 @@ class Stage:
 
     def counted(self, event: JsonEvent) -> JsonEvent:
         """Return an event with its number, if it is one that is counted."""
-        if isinstance(event, messages.CountedEvent):
+        if isinstance(event, CountedEvent):
             self.seq += 1
             return replace(event, seq=self.seq)
         return event
@@ -155,16 +173,16 @@ class Stage:
         """
         self.accepts()
         assert self.said() == [Resume("key", seen)]
-        self.remote.says(messages.Resumed("build", peer, got), *missed)
+        self.remote.says(Resumed("build", peer, got), *missed)
         ping, *others = self.said()
-        assert ping == messages.Ping()
-        self.remote.says(messages.Pong())
+        assert ping == Ping()
+        self.remote.says(Pong())
         return others
 
     def quits(self) -> None:
         """Answer to the quit that must have been sent last."""
-        assert self.said()[-1:] == [messages.Quit()]
-        self.tells(messages.Goodbye())
+        assert self.said()[-1:] == [Quit()]
+        self.tells(Goodbye())
         assert self.remote.transport.disconnecting
         self.remote.drops()
         assert self.endpoint.attempts == []
@@ -253,7 +271,7 @@ class Shown:
 
 def plain(event: JsonEvent) -> JsonEvent:
     """Return an event without its number."""
-    return replace(event, seq=UNSET) if isinstance(event, messages.CountedEvent) else event
+    return replace(event, seq=UNSET) if isinstance(event, CountedEvent) else event
 
 
 def named(name: str = "build", on_event: Callable[[JsonEvent], object] | None = None) -> Play:
@@ -261,9 +279,9 @@ def named(name: str = "build", on_event: Callable[[JsonEvent], object] | None = 
     play = Play(name, on_event)
     started = outcome(play.line.start())
     play.accepts()
-    play.tells(messages.Named(name, "key"))
+    play.tells(Named(name, "key"))
     assert started == [None]
-    assert play.heard() == ([] if on_event else [messages.Named(name, "key")])
+    assert play.heard() == ([] if on_event else [Named(name, "key")])
     play.said()
     return play
 
@@ -271,15 +289,15 @@ def named(name: str = "build", on_event: Callable[[JsonEvent], object] | None = 
 def paired(on_event: Callable[[JsonEvent], object] | None = None) -> Play:
     """Return a line that is paired with bob."""
     play = named(on_event=on_event)
-    play.tells(messages.Paired("bob"))
+    play.tells(Paired("bob"))
     play.said()
     play.heard()
     return play
 
 
-def status(last: int, what: Any = "confirmed", **why: Any) -> messages.Status:
+def status(last: int, what: Any = "confirmed", **why: Any) -> Status:
     """Return the status of a say."""
-    return messages.Status(last, what, **why)
+    return Status(last, what, **why)
 
 
 def says(*numbers: int, to: str | UnsetType = "bob") -> list[JsonCommand]:

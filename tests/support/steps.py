@@ -27,8 +27,19 @@ from typing import Any, ClassVar, get_args
 from msgspec import UNSET
 
 from chatpair.client.screen import LINK_LOST, TOO_LONG
-from chatpair.exchange import messages
-from chatpair.exchange.messages import Acknowledge, Error, Here, JsonCommand, Named, Present
+from chatpair.exchange.messages import (
+    Acknowledge,
+    Error,
+    Here,
+    JsonCommand,
+    JsonEvent,
+    Message,
+    Named,
+    Present,
+    Quit,
+    Resume,
+    Timestamp,
+)
 from chatpair.exchange.pairs import NOBODY
 from tests.support.played import Stage
 
@@ -48,7 +59,7 @@ LONG = {
 }
 SHORT = {text: short for short, text in LONG.items()}
 VALUES = {"-": None, "on": True, "off": False, "True": True, "False": False}
-KINDS: dict[str, Any] = {kind.__struct_config__.tag: kind for kind in get_args(messages.JsonEvent)}
+KINDS: dict[str, Any] = {kind.__struct_config__.tag: kind for kind in get_args(JsonEvent)}
 COMMANDS: dict[str, Any] = {kind.__struct_config__.tag: kind for kind in get_args(JsonCommand)}
 
 
@@ -96,7 +107,7 @@ def event(line: str, kinds: dict[str, Any] = KINDS) -> Any:
     fields = [field for field in kind.__struct_fields__ if field not in ("seq", "time")]
     texts = found[2].split(", ", len(fields) - 1) if found[2] else []
     values = {field: _value(field, one) for field, one in zip(fields, texts, strict=False)}
-    return kind(**values | ({"time": messages.Timestamp(0.0)} if kind is messages.Message else {}))
+    return kind(**values | ({"time": Timestamp(0.0)} if kind is Message else {}))
 
 
 def _value(field: str, short: str) -> object:
@@ -149,9 +160,9 @@ class Script:
                 assert self._acknowledged < command.seq <= self.stage.seq
                 self._acknowledged = command.seq
                 continue
-            if isinstance(command, messages.Resume):
+            if isinstance(command, Resume):
                 self._acknowledged = command.seen
-            self._has_quit = isinstance(command, messages.Quit)
+            self._has_quit = isinstance(command, Quit)
             yield written(command)
         acknowledges = self.acknowledges and self._is_up and not self._has_quit
         if acknowledges and self._acknowledged < self.stage.seq:

@@ -3,8 +3,16 @@
 import json
 from typing import Any
 
-from wsproto import ConnectionType, WSConnection, events
-from wsproto.events import CloseConnection, Event, TextMessage
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import (
+    AcceptConnection,
+    CloseConnection,
+    Event,
+    RejectConnection,
+    RejectData,
+    Request,
+    TextMessage,
+)
 
 from tests.support.json_client import JsonClient
 from tests.support.server import Door
@@ -23,9 +31,9 @@ class WebClient(JsonClient):
         self._text = ""
         headers = [] if origin is None else [(b"Origin", origin.encode())]
         host = f"{door.host}:{door.address}"
-        self.sends(events.Request(host=host, target="/ws", extra_headers=headers))
+        self.sends(Request(host=host, target="/ws", extra_headers=headers))
         self.answer = self.event()
-        if isinstance(self.answer, events.AcceptConnection) and is_let_in:
+        if isinstance(self.answer, AcceptConnection) and is_let_in:
             (self.mode,) = self.events("mode")
 
     def sends(self, *events: Event) -> None:
@@ -78,8 +86,8 @@ class WebClient(JsonClient):
 
     def refused(self) -> int:
         """Return the status of HTTP that refused the handshake."""
-        assert isinstance(self.answer, events.RejectConnection)
-        while not (isinstance(event := self.event(), events.RejectData) and event.body_finished):
+        assert isinstance(self.answer, RejectConnection)
+        while not (isinstance(event := self.event(), RejectData) and event.body_finished):
             pass
         return self.answer.status_code
 

@@ -115,7 +115,9 @@ def test_what_waited_is_said_though_its_sender_has_vanished(exchange: Exchange) 
         (b"x" * 70_000, b"That line was not sent: it has over 65536 bytes.\r\n"),
     ],
 )
-def test_who_does_not_read_is_not_answered(exchange: Exchange, flood: bytes, answer: bytes) -> None:
+def test_nothing_is_answered_to_who_does_not_read(
+    exchange: Exchange, flood: bytes, answer: bytes
+) -> None:
     for alice in (exchange.enter("alone"), exchange.pair()[0]):
         alice.fills()
         alice.sends(flood * 3)
@@ -141,7 +143,9 @@ def test_json_is_not_read_before_a_name_from_who_does_not_read(exchange: Exchang
     assert bob.closed
 
 
-def test_a_long_text_is_told_as_the_kernel_takes_it_and_leaves_turns(exchange: Exchange) -> None:
+def test_a_text_of_many_lines_is_told_as_the_kernel_takes_them_and_others_have_turns(
+    exchange: Exchange,
+) -> None:
     alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
     alice.does("to", name="bob")
     alice.events(), bob.heard()

@@ -102,7 +102,9 @@ CASES = {
 
 
 @pytest.mark.parametrize(("data", "received", "replies"), CASES.values(), ids=CASES.keys())
-def test_is_the_same_however_it_is_cut(data: bytes, received: list[object], replies: bytes) -> None:
+def test_is_the_same_wherever_it_is_cut(
+    data: bytes, received: list[object], replies: bytes
+) -> None:
     assert receive(data) == (received, replies)
     assert receive(*(data[i : i + 1] for i in range(len(data)))) == (received, replies)
     for cut in range(len(data) + 1):

@@ -17,11 +17,9 @@ from tests.support.exchange import Exchange, Party
 from tests.support.handed_over import hand_over
 from tests.support.server import TIMEOUT, reset
 
-Ends = tuple[socket.socket, socket.socket]
-
 
 @pytest.fixture
-def tcp() -> Iterator[Ends]:
+def tcp() -> Iterator[tuple[socket.socket, socket.socket]]:
     """Two ends of a TCP connection."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         one = socket.create_connection(listener.getsockname(), TIMEOUT)
@@ -31,7 +29,7 @@ def tcp() -> Iterator[Ends]:
 
 
 @pytest.fixture
-def unix() -> Iterator[Ends]:
+def unix() -> Iterator[tuple[socket.socket, socket.socket]]:
     """Two ends of a unix connection."""
     one, other = socket.socketpair()
     with one, other:
@@ -43,7 +41,9 @@ def wait_until_readable(sock: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("no_delay", [0, 1])  # as some transports have set it already
-def test_the_options_of_a_tcp_connection(tcp: Ends, no_delay: int) -> None:
+def test_the_options_of_a_tcp_connection(
+    tcp: tuple[socket.socket, socket.socket], no_delay: int
+) -> None:
     tcp[0].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, no_delay)
     liveness.set_options(tcp[0])
     for level, option, value in [
@@ -59,7 +59,7 @@ def test_the_options_of_a_tcp_connection(tcp: Ends, no_delay: int) -> None:
     liveness.set_options(tcp[0])  # which is too late, and harms nobody
 
 
-def test_other_transports_have_no_options(unix: Ends) -> None:
+def test_other_transports_have_no_options(unix: tuple[socket.socket, socket.socket]) -> None:
     liveness.set_options(unix[0])
     assert unix[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
     assert liveness.socket_of(StringTransport()) is None
@@ -75,7 +75,9 @@ def test_a_half_closed_end_is_not_gone(kind: str, request: pytest.FixtureRequest
     assert not liveness.is_gone(one, all_read=True)
 
 
-def test_a_live_end_is_not_silent_and_one_that_was_reset_is_gone(tcp: Ends) -> None:
+def test_a_live_end_is_not_silent_and_one_that_was_reset_is_gone(
+    tcp: tuple[socket.socket, socket.socket],
+) -> None:
     one, other = tcp
     one.sendall(b"hello")
     assert other.recv(10) == b"hello"
@@ -86,7 +88,9 @@ def test_a_live_end_is_not_silent_and_one_that_was_reset_is_gone(tcp: Ends) -> N
     assert liveness.is_gone(one, all_read=False)
 
 
-def test_a_closed_end_is_gone_once_it_was_told_something(tcp: Ends) -> None:
+def test_a_closed_end_is_gone_once_it_was_told_something(
+    tcp: tuple[socket.socket, socket.socket],
+) -> None:
     one, other = tcp
     other.close()
     wait_until_readable(one)
@@ -98,7 +102,9 @@ def test_a_closed_end_is_gone_once_it_was_told_something(tcp: Ends) -> None:
     assert liveness.is_gone(one, all_read=True)
 
 
-def test_what_came_before_the_other_end_closed_may_wait_to_be_read(unix: Ends) -> None:
+def test_what_came_before_the_other_end_closed_may_wait_to_be_read(
+    unix: tuple[socket.socket, socket.socket],
+) -> None:
     one, other = unix
     clock = Clock()
     watched = Mock()
@@ -115,7 +121,9 @@ def test_what_came_before_the_other_end_closed_may_wait_to_be_read(unix: Ends) -
     watched.vanished.assert_called_once_with("reset")
 
 
-def test_what_nobody_read_from_a_unix_socket_is_not_delivered(unix: Ends) -> None:
+def test_what_nobody_read_from_a_unix_socket_is_not_delivered(
+    unix: tuple[socket.socket, socket.socket],
+) -> None:
     one, other = unix
     assert liveness.is_delivered(one)
     one.sendall(b"hello")
@@ -235,7 +243,9 @@ def test_a_listener_that_is_gone_is_noticed_at_once(
     assert bob.heard() == ["Quit."]
 
 
-def test_who_closes_is_left_to_close(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_closes_is_left_to_close(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
     alice = exchange.enter("alice")
     kernel = Kernel(monkeypatch, alice)
     kernel.gone = True

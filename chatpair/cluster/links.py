@@ -228,17 +228,17 @@ class Links:
 
     # Reading
 
-    def _take(self, fields: Any) -> None:
+    def _take(self, fields: list[bytes]) -> None:
         """Take an entry, which anybody may have written."""
         try:
             field, data = fields
             source, *numbers = field.split()
             inc: str = source.decode("ascii")
             number, taken = map(int, numbers)
-        except (AttributeError, TypeError, ValueError):
-            what = fields[:1] if isinstance(fields, list) else fields  # no more: it may be talk
+        except ValueError:
+            what = repr(fields[:1])[:200]  # no more: it may be talk
             text = "Something in the inbox that no node wrote is skipped: {what}"
-            self._seldom.warn(text, event="stranger_in_inbox", what=repr(what)[:200])
+            self._seldom.warn(text, event="stranger_in_inbox", what=what)
             return
         link = self._links.get(inc)
         if link is not None:

@@ -168,11 +168,11 @@ class RemoteCalls:
         """Tell a caller what came of the call; if that was taken back, nothing comes of it."""
         caller = self._users.here(frame.to)
         pending = self._pending.get(caller) if caller is not None else None
-        known = pending is not None and (pending.inc, pending.number) == (inc, frame.call)
+        known = pending is not None and pending.number == frame.call
         match frame.event:
             case Unanswered():
                 if caller is not None:
-                    self._unanswered(inc, caller, frame)
+                    self._unanswered(caller, frame)
             case Error(_, code) as why if code != "ringing":
                 if pending is not None and known:
                     unknown = no_such_user(pending.text)  # by the name as it was written
@@ -198,22 +198,15 @@ class RemoteCalls:
         if isinstance(event, Paired):
             self._exchange.pairs.end(callee, "switched")
             self._exchange.calls.pair(caller, callee)
-            self._begin(callee)
+            self._exchange.pairs.has_room(callee)  # or not: its node is told how the peer is
         else:
             self._exchange.calls.take_back(caller)
             self._exchange.ringing[caller] = callee
             self._last_rings[caller] = pending.number
             self._refuse(caller, event)
 
-    def _begin(self, remote: User) -> None:
-        """Let the node of a new peer know how its peer here is."""
-        if remote in self._exchange.pairs:
-            self._exchange.pairs.tell_whether_away(remote)
-            remote.inbox.flow_changed()
-
-    def _unanswered(self, inc: str, caller: User, frame: frames.Answered) -> None:
-        rings_at = self._rings_at(caller)
-        if rings_at is not None and (rings_at.inc, self._last_rings[caller]) == (inc, frame.call):
+    def _unanswered(self, caller: User, frame: frames.Answered) -> None:
+        if self._rings_at(caller) is not None and self._last_rings[caller] == frame.call:
             self._exchange.ringing.stop(caller)
             caller.tell(frame.event)
 
@@ -241,7 +234,6 @@ class RemoteCalls:
                 self._exchange.calls.connect(caller, callee)
         finally:
             inbox.answering = None
-        self._begin(caller)
 
     def _meet(self, caller: User, pending: Pending) -> None:
         """Pair two who call each other."""

@@ -24,8 +24,12 @@ A refusal that takes long is not told.
     b can not tell a
     alice: To:bob ; bob < alice tried to reach you.
     5 seconds pass ; alice < The last call is still on its way.
-    all arrives
+  * all arrives
     alice: To:bob -> bob is talking with someone else. ; bob < alice tried to reach you.
+  * alice: /bye -> You are free.
+    dave: /bye -> You are free. ; bob < Quit.
+    alice: To:bob ; bob < You are chatting with alice.
+    all arrives ; alice < You are chatting with bob.
 Two who call each other are one pair, when both calls were sent.
     alice, bob, carol enter
     alice: To:carol -> You are chatting with carol. ; carol < You are chatting with alice.
@@ -46,8 +50,13 @@ A call is taken back before its answer.
     alice: To:bob ; bob < You are chatting with alice.
     5 seconds pass ; alice < The last call is still on its way.
     alice: /bye -> You are free. ; bob < Quit.
-    all arrives
+  * all arrives
     alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
+  * alice: To:bob ; bob < You are chatting with alice.
+    all arrives ; alice < You are chatting with bob.
+  * bob: /ring on -> Your line rings when somebody calls.
+    alice: To:bob ; bob < alice is calling. To:alice to answer.
+    all arrives ; alice < bob's line is ringing.
 Nobody has the name, or not any more.
     alice, bob enter
     alice: To:dave | To:b b -> The user dave does not exist. | The user b b does not exist.

@@ -105,6 +105,8 @@ def test_a_line_that_is_not_understood_ends_the_pair_for_both() -> None:
     assert isinstance(line, frames.Lines)
     bob.heard()
     answer = frames.NotUnderstood([11, line.to, line.by, None, None])
-    across.network.receive("b.00000001", "a.00000001", answer)
+    for frame in (answer, frames.Garbled([50, None])):  # the second is one that came garbled
+        across.network.receive("b.00000001", "a.00000001", frame)
     across.network.settle()
+    assert frames.NotUnderstood not in map(type, across.network.link("a", "b").sent)
     assert alice.heard() == bob.heard() == ["Quit."]

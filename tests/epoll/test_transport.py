@@ -38,7 +38,7 @@ def test_twisteds_own_tests(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     successes = re.search(r"PASSED \(.*successes=(\d+)\)", run.stdout)
     assert successes
-    assert int(successes[1]) > 200
+    assert int(successes[1]) > 190  # without a network Twisted skips 15 of link-local addresses
 
 
 # Writing

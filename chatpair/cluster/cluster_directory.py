@@ -104,12 +104,11 @@ class ClusterDirectory:
 
     def received(self, inc: str, frame: Frame) -> None:
         """Take what another node has told; what is wrong with it harms nobody else."""
-        if inc in self._mesh.members:
-            try:
-                self._handlers[type(frame)](inc, frame)
-            except Exception as why:
-                text, kind = "What {inc} told was wrong: {kind}: {why}", type(frame).__name__
-                self._seldom.warn(text, event="bad_frame", inc=inc, kind=kind, why=repr(why))
+        try:
+            self._handlers[type(frame)](inc, frame)
+        except Exception as why:
+            text, kind = "What {inc} told was wrong: {kind}: {why}", type(frame).__name__
+            self._seldom.warn(text, event="bad_frame", inc=inc, kind=kind, why=repr(why))
 
     def _garbled(self, inc: str, frame: frames.Garbled) -> None:
         """Say what was not understood, and what only this node can take back."""

@@ -79,7 +79,7 @@ class Links:
         """
         if me != self.me:
             self.me = me
-            before, self._links = self._links, {inc: Link(inc) for inc in self._links if inc != me}
+            before, self._links = self._links, {inc: Link(inc) for inc in self._links}
             for link in before.values():
                 if link.full:
                     self._call(self._room_changed, link.inc)
@@ -94,10 +94,10 @@ class Links:
             del self._links[inc]
             # If that fails its time runs out.
             self._engine.command("UNLINK", key_of(self._engine, inc)).addErrback(self._failed)
-        for inc in members - self._links.keys() - {self.me}:
+        for inc in members - self._links.keys():
             link = self._links[inc] = Link(inc)
             self.greet(inc)
-            if inc in self._strangers and not self._away:  # else it sends again by itself, later
+            if inc in self._strangers:  # else it sends again by itself, later
                 self._add(link, 0, AGAIN)
         self._strangers -= members
 
@@ -243,7 +243,7 @@ class Links:
         link = self._links.get(inc)
         if link is not None:
             self._take_from(link, number, taken, data)
-        elif inc != self.me and number != 0 and inc not in self._strangers:
+        elif number != 0 and inc not in self._strangers:
             if len(self._strangers) >= MAX_STRANGERS:
                 self._strangers.clear()
             self._strangers.add(inc)
@@ -271,7 +271,7 @@ class Links:
             frames = self._decode(data)
         except Exception as why:
             text = "What {inc} tells is not understood, and skipped: {what}"
-            self._seldom.warn(text, event="bad_entry", what=repr(why)[:200], inc=link.inc)
+            self._seldom.warn(text, event="bad_entry", what=repr(why), inc=link.inc)
             return
         link.frames_taken += len(frames)
         for frame in frames:

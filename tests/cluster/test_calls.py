@@ -210,12 +210,13 @@ def test_what_comes_of_calls(scene: str) -> None:
         frames.Frame(),
     ],
 )
-def test_a_frame_out_of_place_changes_nothing(frame: frames.Frame) -> None:
+def test_a_frame_out_of_place_changes_nothing(frame: frames.Frame, logged: list[str]) -> None:
     across = Across()
     alice, bob = across.pair()
     for inc in ("b.00000001", "x.00000001"):
         across.network.receive(inc, "a.00000001", frame)
     assert alice.heard() == []
+    assert any("was wrong" in line for line in logged) == (type(frame) is frames.Frame)
     alice.says("hi")
     assert bob.heard() == [said(across, "hi")]
 

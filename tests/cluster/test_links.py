@@ -198,26 +198,40 @@ def test_a_handler_that_fails_stops_nothing(net: Net, a: Node, b: Node, capsys: 
     assert taken == [("a", 1), ("a", 2), ("a", 3)]
 
 
-def test_node_that_is_declared_dead_by_what_it_reads(net: Net, a: Node) -> None:
+def test_node_that_is_declared_dead_by_what_it_reads(net: Net, a: Node, b: Node) -> None:
     taken = a.got
 
     class Frozen(list[Any]):
         def append(self, item: Any) -> None:
             taken.extend([item])
+            a.sends("b", 3)
             a.links.opened("a2")
             a.links.members_changed(frozenset({"b"}))
 
     a.got = Frozen()
-    a.engine.cut()
+    for node in (a, b):
+        node.engine.cut()
     for _ in range(2):
         net.data.run("XADD", b"chatpair:inbox:{a}", "*", b"b 1 0", b"\x92\1\2")
     a.reconnects()
-    net.runs()
+    net.runs(2 * ACK_SECONDS)
     assert taken == [("b", 1)]
+    assert not [field for _, (field, _) in net.inbox("b") if field.startswith(b"a2")]
+
+
+def test_who_has_become_another_reads_at_once_as_that(net: Net, a: Node, b: Node) -> None:
+    a.links.opened("a2")
+    b.links.members_changed(frozenset({"a", "a2"}))
+    b.sends("a2", 1)
+    net.runs(0.1)
+    assert a.got == [("b", 1)]
+    assert b"chatpair:inbox:{a}" not in net.data.streams
 
 
 def test_stop_sends_what_was_said_before(net: Net, a: Node, b: Node) -> None:
     a.sends("b", 1)
+    net.data.streams.pop(b"chatpair:inbox:{a}")
+    a.links._renew()
     a.links.stop()
     b.links.stop()
     net.runs(0.01)

@@ -92,7 +92,6 @@ def test_an_interrupt_while_connecting_ends_the_client() -> None:
             alice.types(CTRL_C)
             assert alice.popen.wait(TIMEOUT) != 0
             assert alice.blocks
-        assert b"Traceback" not in alice.output
         with Piped(*host.address, *TO_BOB) as pipe:
             spins_until(host.is_awaited)
             pipe.kill(SIGINT)

@@ -178,8 +178,7 @@ def test_pairs_outlive_an_engine_that_is_away(
                 said += 1
                 alice.says(f"alice {said}")
                 eve.does("say", id=said, text=f"eve {said}")
-                carol.says(f"carol {said}")
-                assert dave.text() == f"carol {said}"
+                carol.tells(dave, f"carol {said}")
                 idle.says("To:bob")
                 assert idle.line() == NOT_READY
                 assert second.asked("newcomer") == NOT_READY
@@ -214,8 +213,7 @@ def test_the_permissions_in_the_docs_are_enough_and_fewer_are_told_once_a_minute
         engine.command("FLUSHALL")  # all is claimed again
         third.dies()  # its names are swept
         second.knows("n1")
-        alice.says("one")
-        assert bob.text() == "one"
+        alice.tells(bob, "one")
         assert all(b"refuses" not in node.output for node in cluster.nodes)
         engine.command("ACL", "SETUSER", "chatpair", "-hset")
         for node in (first, second):
@@ -224,7 +222,6 @@ def test_the_permissions_in_the_docs_are_enough_and_fewer_are_told_once_a_minute
         assert second.asked("newcomer") == NOT_READY
         engine.command("ACL", "SETUSER", "chatpair", "+hset")
         spins_until(lambda: second.asked("newcomer") == "OK")
-        bob.says("two")
-        assert alice.text() == "two"
+        bob.tells(alice, "two")
         for node in (first, second):
             assert node.output.count(b"refuses what the cluster asks: ") == 1

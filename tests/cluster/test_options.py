@@ -119,7 +119,6 @@ def test_a_refusal_ends_the_server(tmp_path: Path) -> None:
             output = process.output
         why = f"The engine at 127.0.0.1:{engine.port} refuses the password: WRONGPASS"
         assert output.count(b"#critical] " + why.encode()) == 1
-        assert b"Traceback" not in output
         assert b"wrong@" not in output
         assert b"Main loop terminated." in output
 

@@ -95,8 +95,7 @@ def test_the_programs_for_programs_are_some(server: Server) -> None:
         program.wait_for("say.py HOST")
     with Process([*say[:2], "127.0.0.1:1", "build", "bob", "nobody is there"]) as program:
         spins_until(lambda: tries(program))
-        program.kill(SIGTERM)
-        assert program.wait() == -SIGTERM
+        assert program.stop() == -SIGTERM
     with Process([sys.executable, str(DOCS / "echo.py"), address, "echo"]) as echo:
         arrives(bob, "echo")
         with Process([*say, "echo", "hi"]) as program:

@@ -1,7 +1,6 @@
 """Sockets that systemd opens, and what it is told: how far the server is."""
 
 import os
-import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -62,10 +61,8 @@ def test_a_socket_that_systemd_opens(domain: str, prefix: str, tmp_path: Path) -
                 carol.says("carol")
                 assert carol.line() == "OK"
                 assert is_kept_alive(process, port)
-        process.kill(signal.SIGTERM)
-        process.wait()
+        process.stop()
         process.wait_for("is ready")
-        assert b"Traceback" not in process.output
 
 
 # Readiness
@@ -99,7 +96,6 @@ def test_a_server_that_can_not_listen_says_so_in_one_line_and_is_not_ready(
         command = [*TWISTD, "--port", str(server.port)]
         with Process(command, env={**os.environ, "NOTIFY_SOCKET": address}) as process:
             assert process.wait() == 1
-        assert b"Traceback" not in process.output
         assert process.output.count(b"Address already in use") == 1
         sock.setblocking(False)
         with pytest.raises(BlockingIOError):

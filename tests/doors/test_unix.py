@@ -25,7 +25,6 @@ def fails(path: Path) -> None:
     with Process([*TWISTD, "--port", f"unix:{path}"]) as it:
         assert it.wait() == 1
         assert b"Couldn't listen on" in it.output
-        assert b"Traceback" not in it.output
 
 
 def serves(path: Path, options: str = "") -> None:
@@ -34,7 +33,6 @@ def serves(path: Path, options: str = "") -> None:
         assert S_IMODE(path.stat().st_mode) == 0o660
         server.client("alice")
         server.stop()
-        assert b"Traceback" not in server.output
     assert not path.exists()
 
 

@@ -72,8 +72,7 @@ def test_all_goes_on_if_nobody_takes_over(tmp_path: Path) -> None:
             alice.says("and on")
         assert [bob.text() for _ in said] == said
         assert [bob.text(), bob.text()] == ["and on"] * 2
-        bob.says("I am back")
-        assert alice.text() == "I am back"
+        bob.tells(alice, "I am back")
 
 
 def test_who_talks_with_one_that_is_gone_is_told(tmp_path: Path) -> None:

@@ -57,8 +57,7 @@ def test_a_file_is_turned_over_as_twistd_does(tmp_path: Path) -> None:
         spins_until(lambda: path.exists() and b'"ready"' in path.read_bytes())
         server.kill(signal.SIGUSR1)
         spins_until(lambda: (tmp_path / "log.1").exists() and path.exists())
-        server.kill(signal.SIGTERM)
-        server.wait()
+        server.stop()
     assert "ready" in {event["event"] for event in events((tmp_path / "log.1").read_bytes())}
     assert events(path.read_bytes())[-1]["text"] == "Server Shut Down."
 

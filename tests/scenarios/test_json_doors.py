@@ -53,8 +53,7 @@ def test_a_peer_that_never_reads_pauses_the_speaker_and_nobody_else(server: Serv
     before = server.resident_kib()
 
     def others_talk() -> None:
-        carol.says("are you there?")
-        assert dave.text() == "are you there?"
+        carol.tells(dave, "are you there?")
 
     numbers = count(1)
     unsent = alice.fills(

@@ -84,8 +84,7 @@ def test_the_command_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "twistd.pid").write_text(str(os.getpid()))  # as of a container before this one
     with command("--port", f"unix:{tmp_path / 'socket'}") as process:
         process.wait_for("is ready")
-        process.kill(signal.SIGTERM)
-        assert process.wait() == -signal.SIGTERM
+        assert process.stop() == -signal.SIGTERM
     assert [path.name for path in tmp_path.iterdir()] == ["twistd.pid"]
 
 
@@ -102,7 +101,6 @@ def test_in_the_background(tmp_path: Path) -> None:
             assert process.wait() == 1
             why = f"chatpair: Couldn't listen on any:{bytes(tmp_path / 'socket')!r}: "
             assert f"{why}Cannot acquire lock.\n".encode() in process.output
-            assert b"Traceback" not in process.output
         # It removes its twistd.pid after it has told the one who waits.
         spins_until(lambda: [path.name for path in elsewhere.iterdir()] == ["twistd.log"])
         os.kill(pid, signal.SIGTERM)
@@ -130,8 +128,7 @@ def test_more_connections_than_files(port: str) -> None:
         assert strangers[told[0]].line() == "The server is full."
         assert 200 < len(strangers) < 400
         assert asked(server, "/health") == (503, "no files left\n")
-        alice.says("hello")
-        assert bob.text() == "hello"
+        alice.tells(bob, "hello")
         for stranger in strangers.values():
             stranger.close()
         alice.says("/who")
@@ -182,7 +179,6 @@ def test_stopping_tells_everybody_and_flushes(number: signal.Signals, port: str)
         assert bob.line() == ""
         status = server.wait()
         assert status == -number
-        assert b"Traceback" not in server.output
         assert b"xxx" not in server.output
         assert re.search(rb"went: .*alice \(stopped\)", server.output)
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from itertools import count
-from typing import Self
+from typing import Any, Self
 
 from tests.support.clients import spins_until
 from tests.support.engine import Engine
@@ -191,15 +191,12 @@ class Cluster:
             raise
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self._stack.close()
+    def __exit__(self, *exception: Any) -> None:
+        self._stack.__exit__(*exception)
         if exception[0] is not None:
             for node in self._started:
                 print(f"== {node.name}\n{node.output.decode()}")
             print(f"== the engine\n{self.engine.output.decode()}")
-        else:
-            for node in self._started:
-                assert b"Traceback" not in node.output, node.output.decode()
 
 
 def pair(

@@ -51,7 +51,6 @@ class Replaced:
         meanwhile()
         with old:
             assert old.wait() == 0, old.output
-        assert b"Traceback" not in old.output, old.output
         return old
 
     def __enter__(self) -> "Replaced":
@@ -60,7 +59,6 @@ class Replaced:
     def __exit__(self, *exception: object) -> None:
         with self.server:
             pass
-        assert b"Traceback" not in self.server.output, self.server.output
 
 
 class Between:

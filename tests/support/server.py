@@ -108,6 +108,11 @@ class Process:
         """Send a signal."""
         self.popen.send_signal(number)
 
+    def stop(self) -> int:
+        """End the process as an operator does; return its exit status."""
+        self.kill(signal.SIGTERM)
+        return self.wait()
+
     def resident_kib(self) -> int:
         """Return how much memory the process has, in KiB."""
         status = Path(f"/proc/{self.popen.pid}/status").read_text()
@@ -126,6 +131,8 @@ class Process:
             if stream is not None and not stream.closed:
                 with suppress(BrokenPipeError):
                     stream.close()
+        if not any(exception):
+            assert b"Traceback" not in self.output, self.output.decode()
 
 
 @dataclass(frozen=True)
@@ -260,6 +267,11 @@ class Client(Connection):
         assert match, f"not a line of the peer's: {line!r}"
         return match[1]
 
+    def tells(self, peer: "Client", text: str) -> None:
+        """Say a text, and see that the peer hears it."""
+        self.says(text)
+        assert peer.text() == text
+
     def calls(self, name: str) -> None:
         """Pair with somebody."""
         self.says(f"To:{name}")
@@ -353,8 +365,3 @@ class Server(Process):
         if self.popen.poll() is None:
             self.stop()
         super().__exit__(*exception)
-
-    def stop(self) -> int:
-        """End the server as an operator does; return its exit status."""
-        self.kill(signal.SIGTERM)
-        return self.wait()

@@ -143,6 +143,7 @@ def test_what_no_option_asks_for_is_not_imported() -> None:
         "chatpair.passwords.accounts",
         "chatpair.passwords.htpasswd",
     }
+    assert not modules & {"chatpair.cluster", "txredisapi", "hiredis"}
 
 
 def test_room_is_made_for_the_files(monkeypatch: pytest.MonkeyPatch) -> None:

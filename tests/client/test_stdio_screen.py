@@ -243,12 +243,9 @@ def test_the_screen_tells_once_that_no_more_will_be_taken(way: str) -> None:
 
 def test_a_person_sees_all_in_lines() -> None:
     text = "hi\nQuit\x1b[2J\r\x9b"
-    events: list[JsonEvent] = [
-        Paired("bob"),
-        Message("bob", text, Timestamp(0.0)),
-        Left("bob", "quit"),
-    ]
-    lines = written(PlainScreen(bell=True), *events).decode().split("\n")
+    message = Message("bob", text, Timestamp(0.0))
+    data = written(PlainScreen(bell=True), Paired("bob"), message, Left("bob", "quit"))
+    lines = data.decode().split("\n")
     assert [line.partition("] ")[2] or line for line in lines] == [
         *("You are chatting with bob.", "bob: (hi)", "bob: (Quit[2J)", "bob has left.", ""),
     ]
@@ -275,15 +272,9 @@ def test_a_person_may_be_called(bell: bool) -> None:
 
 def test_a_pipe_s_output_is_what_the_peer_says(capsys: pytest.CaptureFixture[str]) -> None:
     message = Message("bob", "grüß\ndich\x1b[2J\r\x9b", Timestamp(0.0))
-    events: list[JsonEvent | Notice] = [
-        Paired("bob"),
-        message,
-        HI,
-        Notice("x\x1b"),
-        Left("bob", "quit"),
-    ]
     screen = PipeScreen(json=False, size=0)
-    assert written(screen, *events).decode() == "grüß\ndich[2J\nhi\n"
+    data = written(screen, Paired("bob"), message, HI, Notice("x\x1b"), Left("bob", "quit"))
+    assert data.decode() == "grüß\ndich[2J\nhi\n"
     screen.notice("Connected again.")
     screen.ask_name()
     screen.ring()

@@ -96,15 +96,6 @@ def test_the_extra_that_is_missing_is_named(
     )
 
 
-def test_without_a_cluster_nothing_of_it_is_imported() -> None:
-    program = (
-        "import sys; from chatpair import tap; options = tap.Options(); options.parseOptions([]);"
-        "tap.makeService(options);"
-        "assert not {'chatpair.cluster', 'txredisapi', 'hiredis'} & {*sys.modules}"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=TIMEOUT)
-
-
 # A refusal ends the server
 
 

@@ -131,12 +131,9 @@ def test_connections_cut_again_and_again_lose_nothing(web: Server, pages: Pages)
             bob.says(said[-1])
         alice.marked(*["arrived"] * len(said))
         bob.marked(*["arrived"] * len(said))
-        assert [line for line in bob.shown() if line.startswith("alice: ")] == [
-            f"alice: {text}" for text in said
-        ]
-        assert [line for line in alice.shown() if line.startswith("bob: ")] == [
-            f"bob: {text}" for text in said
-        ]
+        for page, sender in ((bob, "alice"), (alice, "bob")):
+            heard = [line for line in page.shown() if line.startswith(f"{sender}: ")]
+            assert heard == [f"{sender}: {text}" for text in said]
 
 
 def test_a_peer_whose_connection_drops(web: Server, pages: Pages) -> None:

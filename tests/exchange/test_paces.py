@@ -93,9 +93,7 @@ def test_who_is_slowed(exchange: Exchange, scene: str) -> None:
 
 def test_who_comes_back_is_no_faster() -> None:
     exchange = Exchange(rate=2)
-    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
-    alice.does("to", name="bob")
-    bob.heard()
+    alice, bob = exchange.mixed_pair()
     exchange.clock.advance(60)
     for number in range(1, 20):
         alice.say(number, str(number))

@@ -173,12 +173,10 @@ def test_file_knows_its_names_as_they_change(path: Path) -> None:
     checker = FilePasswordDB(str(path))
     exchange = Exchange(Source(checker))
     exchange.enter("nothing")  # which has no password
-    alice = exchange.local()
-    alice.says("ALICE", "secret")
+    alice = exchange.local("ALICE", "secret")
     assert alice.heard() == ["Password:", "OK"]
     write(path, "bob:x\n", "carol:y\n", at=PAST + 1)
-    carol = exchange.local()
-    carol.says("Carol", "y")
+    carol = exchange.local("Carol", "y")
     assert carol.heard() == ["Password:", "OK"]
 
 

@@ -227,12 +227,10 @@ def test_while_it_is_checked(scene: str) -> None:
 
 @pytest.mark.parametrize("line", ["Quit", "/quit", "Mode:json", "To:bob", "Back:x", "", "bob"])
 def test_whatever_comes_next_is_the_password(guarded: Exchange, line: str) -> None:
-    alice = guarded.local()
-    alice.says("alice", line, "carol", "carol")
+    alice = guarded.local("alice", line, "carol", "carol")
     assert alice.heard() == ["Password:", "Wrong password.", PERHAPS, "OK"]
     opened = Exchange(known(alice=line or "x"))
-    alice = opened.local()
-    alice.says("alice", line)
+    alice = opened.local("alice", line)
     assert alice.heard()[-1] == ("OK" if line else "Wrong password.")
 
 

@@ -32,8 +32,7 @@ def test_each_wrong_password_makes_the_next_answer_later() -> None:
     exchange = Exchange(known(alice="secret"))
     waits = [fails(exchange, exchange.local()) for _ in range(9)]
     assert waits == [0, 1, 2, 4, 8, 16, 32, 60, 60]
-    alice = exchange.local()
-    alice.says("alice", "secret")
+    alice = exchange.local("alice", "secret")
     exchange.clock.advance(60)
     alice.says("Quit")
     assert alice.heard() == ["Password:", "OK", "Quit"]
@@ -53,11 +52,9 @@ def test_who_guesses_from_many_connections_is_no_faster() -> None:
         exchange.clock.advance(1)
         answered += [second + 1] * (strangers[-1].heard() == ["Wrong password."])
     assert answered == [0, 1, 3, 7, 15]
-    bob = exchange.local()
-    bob.says("bob", "hunter2")
+    bob = exchange.local("bob", "hunter2")
     assert bob.heard() == ["Password:", "OK"]
-    alice = exchange.local()
-    alice.says("alice", "secret")
+    alice = exchange.local("alice", "secret")
     exchange.clock.advance(1)
     assert alice.heard() == ["Password:", "OK"]
 
@@ -144,12 +141,10 @@ def test_who_goes_away_frees_its_place_when_the_check_is_done() -> None:
 
 def test_a_wrong_password_counts_though_its_connection_is_gone() -> None:
     exchange, checker = slow("alice")
-    alice = exchange.local()
-    alice.says("alice", "wrong")
+    alice = exchange.local("alice", "wrong")
     alice.drops()
     checker.answers(False)
-    late = exchange.local()
-    late.says("alice", "secret")
+    late = exchange.local("alice", "secret")
     assert not checker.asked
     late.drops()
     exchange.clock.advance(2)
@@ -161,8 +156,7 @@ def test_hosts_past_the_bound_are_told_to_come_back(monkeypatch: pytest.MonkeyPa
     exchange, checker = slow("alice")
     for number in range(2):
         exchange.connect(f"127.0.1.{number}").says("alice", "wrong")
-    late = exchange.local()
-    late.says("alice", "secret")
+    late = exchange.local("alice", "secret")
     assert late.heard() == ["Password:", *BUSY]
     checker.answers(False)
     late.says("alice", "secret")
@@ -177,8 +171,7 @@ def test_hosts_past_the_bound_are_told_to_come_back(monkeypatch: pytest.MonkeyPa
 def test_any_of_several_may_accept() -> None:
     exchange = Exchange(known(alice="one", bob="two"), known(Alice="three", carol="four"))
     for name, password in (("ALICE", "three"), ("bob", "two"), ("carol", "four")):
-        party = exchange.local()
-        party.says(name, password)
+        party = exchange.local(name, password)
         assert party.heard() == ["Password:", "OK"]
     exchange.enter("dave").says("/who")
     assert sorted(exchange.factory.users) == ["alice", "bob", "carol", "dave"]
@@ -195,8 +188,7 @@ def test_a_checker_that_fails_is_one_line_and_what_others_find_wrong_counts() ->
     said = []
     with capturedLogs() as log:
         for _ in range(4):
-            party = exchange.local()
-            party.says("alice", "wrong")
+            party = exchange.local("alice", "wrong")
             exchange.clock.advance(1)
             said.append(party.heard()[1:])
     assert said == [["That password can't be checked now. Try later."]] * 3 + [[]]
@@ -207,8 +199,7 @@ def test_a_checker_that_can_not_tell_has_all_names() -> None:
     exchange, checker = slow()
     [source] = exchange.accounts._sources
     source.written = accounts.Source(checker).written
-    bob = exchange.local()
-    bob.says("Bob", "secret")
+    bob = exchange.local("Bob", "secret")
     assert checker.answers(True) == ("Bob", "secret")
     assert bob.heard() == ["Password:", "OK"]
 

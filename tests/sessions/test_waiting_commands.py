@@ -11,9 +11,7 @@ from tests.support.exchange import Exchange
 )
 def test_no_more_is_read_than_may_wait_until_it_is_obeyed(text: str, count: int) -> None:
     exchange = Exchange(max_line=KEPT_BYTES)
-    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
-    alice.does("to", name="bob")
-    assert bob.heard() == ["You are chatting with alice."]
+    alice, bob = exchange.mixed_pair()
     for first in (1, 1 + count):
         bob.fills()
         says = range(first, first + count)

@@ -171,9 +171,11 @@ class Exchange:
         """Connect somebody who has said nothing yet, from a host that has no other."""
         return Party(self, host or f"host-{next(self._hosts)}")
 
-    def local(self) -> Party:
-        """Connect somebody on this machine, whose password nobody can read."""
-        return self.connect(LOOPBACK)
+    def local(self, *lines: str) -> Party:
+        """Connect somebody on this machine, whose password nobody can read, and say lines."""
+        party = self.connect(LOOPBACK)
+        party.says(*lines)
+        return party
 
     def enter(self, name: str, host: str = "") -> Party:
         """Connect somebody and say a name, which must be free."""
@@ -202,6 +204,14 @@ class Exchange:
         assert first.heard() == [PAIRED.format(callee)]
         assert second.heard() == [PAIRED.format(caller)]
         return first, second
+
+    def mixed_pair(self) -> tuple[JsonParty, Party]:
+        """Let alice, whose client speaks JSON, call bob, whose does not, and both know it."""
+        alice, bob = self.enter_json("alice"), self.enter("bob")
+        alice.does("to", name="bob")
+        assert bob.heard() == [PAIRED.format("alice")]
+        assert [event["peer"] for event in alice.events()] == ["bob"]
+        return alice, bob
 
 
 def error(of: str | None, code: str, text: str) -> dict[str, Any]:

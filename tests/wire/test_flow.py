@@ -146,9 +146,7 @@ def test_json_is_not_read_before_a_name_from_who_does_not_read(exchange: Exchang
 def test_a_text_of_many_lines_is_told_as_the_kernel_takes_them_and_others_have_turns(
     exchange: Exchange,
 ) -> None:
-    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
-    alice.does("to", name="bob")
-    alice.events(), bob.heard()
+    alice, bob = exchange.mixed_pair()
     lines = [str(number % 10) for number in range(20_000)]
     text = "\\n".join(lines)
     alice.protocol.dataReceived(f'{{"do":"say","id":1,"text":"{text}"}}\n'.encode())
@@ -168,9 +166,7 @@ def test_a_text_of_many_lines_is_told_as_the_kernel_takes_them_and_others_have_t
 
 @pytest.mark.parametrize("ends", [True, False])
 def test_a_text_is_told_whole_when_its_listener_leaves(exchange: Exchange, ends: bool) -> None:
-    alice, bob = exchange.enter_json("alice"), exchange.enter("bob")
-    alice.does("to", name="bob")
-    alice.events(), bob.heard()
+    alice, bob = exchange.mixed_pair()
     alice.protocol.dataReceived(b'{"do":"say","id":1,"text":"%s"}\n' % (rb"\n" * 30_000))
     told = len(bob.transport.value())
     if ends:

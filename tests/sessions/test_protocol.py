@@ -33,11 +33,6 @@ Quit then end of input.
     alice talks with bob
     alice sends b'Quit\n' -> Quit | (closed) ; bob < Quit.
     alice ends the input
-The end of input adds no line.
-    alice talks with bob
-    bob takes no more
-    alice: one
-    alice ends the input -> Listening. ; bob < [now] alice: (one)
 Calls do not keep a listener.
     alice talks with bob
     alice ends the input -> Listening.

@@ -6,8 +6,8 @@ The cases of chatpair.conformance have what the page of the protocol says; see t
 import pytest
 
 from chatpair.codecs.plain import HELP
-from tests.support.exchange import PAIRED, Exchange, said
-from tests.support.transcript import LONG, play, scenes
+from tests.support.exchange import PAIRED, Exchange
+from tests.support.transcript import play, scenes
 
 STATES = """
 Who has no name.
@@ -94,13 +94,3 @@ def test_a_name_is_cleaned(exchange: Exchange, line: bytes, answer: str) -> None
     newcomer.sends(line + b"\n")
     assert newcomer.heard() == [answer]
     assert list(exchange.factory.users)[1:] == (["bob"] if answer == "OK" else [])
-
-
-# What only lines have
-
-
-def test_a_line_that_is_too_long_costs_nothing_else(exchange: Exchange) -> None:
-    alice, bob = exchange.pair()
-    alice.sends(b"before\n" + LONG.encode() + b"\nafter\n" + b"x" * 65_536 + b"\r\n")
-    assert alice.heard() == ["That line was not sent: it has over 65536 bytes."]
-    assert bob.heard() == [said(exchange, text) for text in ("before", "after", "x" * 65_536)]

@@ -44,11 +44,6 @@ Nobody can fill the memory with calls.
     carol: To:dave -> dave is not reading at the moment.
     dave takes all
     carol: To:dave -> You are chatting with dave. ; dave < You are chatting with carol.
-Closing reads on to see the end.
-    alice talks with bob
-    bob takes no more
-    alice: Quit
-    bob takes all -> Quit. ; alice < Quit | (closed)
 The end of input of a speaker who waits.
     alice talks with bob
     bob takes no more

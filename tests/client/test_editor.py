@@ -209,8 +209,7 @@ def test_a_server_that_is_killed_and_comes_back(server: Server) -> None:
         )
         with Server(port=str(server.port)) as again:
             alice.shows_last(ALONE, "> half a line")
-            bob = again.client("bob")
-            bob.calls("alice")
+            bob = again.caller("bob", "alice")
             alice.waits_until(lambda lines: lines[-2].startswith(WITH_BOB))
             alice.types("\r")
             assert bob.text() == "half a line"

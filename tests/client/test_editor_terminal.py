@@ -65,8 +65,7 @@ def test_the_bell_rings_at_a_call_but_not_at_every_line_and_there_are_colors(
 def test_a_terminal_may_be_narrow(server: Server) -> None:
     with Emulator(*at(server, "--name", "alice"), columns=20) as alice:
         alice.shows_last(status("connected"), ">")  # what is newest
-        bob = server.client("bob")
-        bob.calls("alice")
+        bob = server.caller("bob", "alice")
         alice.shows_last(status("connected"), ">")
         alice.types("a text that is longer than a row")
         rows = ["> a text that is lon", "ger than a row"]
@@ -79,8 +78,7 @@ def test_wide_letters_leave_the_line_in_one_row(server: Server) -> None:
     with Emulator(*at(server, "--name", "日本"), columns=40) as alice:
         welcome = "HH:MM * Welcome, 日本."
         alice.shows(welcome, status("日本", "with nobody", "connected"), ">")
-        bob = server.client("漢字")
-        bob.calls("日本")
+        bob = server.caller("漢字", "日本")
         shown = [welcome, "HH:MM * You are chatting with 漢字."]
         alice.shows(*shown, status("日本", "with 漢字", "connected"), ">")
         alice.types("日本語")
@@ -131,8 +129,7 @@ def test_a_job_that_is_suspended_comes_back_whole(server: Server) -> None:
         terminal.waits_until(lambda lines: lines[-1] == "$")
         terminal.types(shlex.join([*COMMAND, *at(server, "--name", "alice")]) + "\r")
         terminal.shows_last(ALONE, ">")
-        bob = server.client("bob")
-        bob.calls("alice")
+        bob = server.caller("bob", "alice")
         terminal.shows_last(WITH_BOB, ">")
         for number in range(2):
             terminal.types("half a line")

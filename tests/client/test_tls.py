@@ -94,8 +94,7 @@ def test_a_line_goes_on_after_a_drop(server: Server) -> None:
         assert alice.notice().startswith("The connection is lost. Trying again;")
         with Server(port=usual().port.replace("ssl:0:", f"ssl:{server.port}:")) as other:
             assert alice.notice() == "Connected again."
-            bob = other.client("bob")
-            bob.calls("alice")
+            bob = other.caller("bob", "alice")
             assert alice.notice() == "You are chatting with bob."
             alice.write(b"hello\n")
             assert bob.text() == "hello"

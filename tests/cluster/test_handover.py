@@ -139,9 +139,7 @@ def test_a_node_moves_to_another_engine(shared_engine: Engine, tmp_path: Path) -
         settle(other)
         first, second = nodes
         alice, bob = pair(nodes)
-        carol, dave = (first.server.client(name) for name in ("carol", "dave"))
-        carol.calls("dave")
-        assert dave.line() == "You are chatting with carol."
+        carol, dave = first.server.pair("carol", "dave")
         with first.starting("--cluster", other.url) as new:
             new.wait_for("Took over(.|\n)*Names can be claimed")
             # Only who talks with somebody at a node that is no other any more is told anything.

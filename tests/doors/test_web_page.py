@@ -51,8 +51,7 @@ HOSTILE = [
 
 def test_whatever_is_said_is_shown_as_text(web: Server, pages: Pages) -> None:
     alice = pages.open(web.web_port, "alice")
-    bob = web.client("<b>bob&amp;")
-    bob.calls("alice")
+    bob = web.caller("<b>bob&amp;", "alice")
     alice.shows("You are chatting with <b>bob&amp;.")
     bob.says(*HOSTILE)
     alice.shows(*(f"<b>bob&amp;: {text}" for text in HOSTILE))
@@ -72,8 +71,7 @@ def test_whatever_is_said_is_shown_as_text(web: Server, pages: Pages) -> None:
 
 def test_64_kib_of_emoji(web: Server, pages: Pages) -> None:
     alice = pages.open(web.web_port, "alice")
-    bob = web.client("bob")
-    bob.calls("alice")
+    bob = web.caller("bob", "alice")
     emoji = "👩‍🚀😀" * (65_536 // len("👩‍🚀😀".encode()))
     bob.says(emoji, "and on")
     alice.shows(f"bob: {emoji}", "bob: and on")

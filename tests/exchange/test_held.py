@@ -150,18 +150,16 @@ What was said to a plain user who never comes back has failed.
     alice: say(id=2, text=two)
     60 seconds pass ; alice < status(id=2, status=failed, why=lost) | left(peer=bob, why=lost)
 The last lines of a connection that is taken over are said.
+    alice enters and has a key
     alice talks with bob
-    alice: /key
-        alice < Your key is alice's key. After a drop, say Back:alice's key instead of a name.
     bob takes no more
     alice: one | two
     alice comes back as again -> Another connection has taken this line over. | (closed)
         bob < [now] alice: (one) | [now] alice: (two)
         again < OK | You are chatting with bob.
 A line whose last word was quit can not be taken over.
+    alice enters and has a key
     alice talks with bob
-    alice: /key
-        alice < Your key is alice's key. After a drop, say Back:alice's key instead of a name.
     bob takes no more
     alice: one | Quit
     alice comes back as again -> Quit | (closed)

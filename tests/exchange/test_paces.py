@@ -58,8 +58,7 @@ What a slowed speaker sent before it was lost arrives.
     alice is lost ; bob < [now] alice: (two) | [now] alice: (three) | Quit.
 Programs are slowed by each line of a text, but not their acknowledgements.
     the server has rate=2
-    alice enters in JSON
-    alice talks with bob
+    alice, in JSON, talks with bob
     60 seconds pass
     alice: say(id=1, text=1\n1) | say(id=2, text=2\n2) | say(id=3, text=3\n3) | ack(seq=2) | ping()
         alice < status(id=1, status=handed) | pong()
@@ -72,8 +71,7 @@ Programs are slowed by each line of a text, but not their acknowledgements.
         bob < [now] alice: (3) | [now] alice: (3)
 A long text waits as long as its lines would have to.
     the server has rate=2
-    alice enters in JSON
-    alice talks with bob
+    alice, in JSON, talks with bob
     60 seconds pass
     alice: say(id=1, text=1\n2\n3\n4\n5\n6)
     1 second passes

@@ -52,8 +52,7 @@ def test_what_htpasswd_writes_is_asked_for(tmp_path: Path, port: str) -> None:
         assert logs_in(server.client(), "Alice", "wrong") == "Wrong password."
         alice = server.client()
         assert logs_in(alice, "ALICE", SECRET) == "OK"
-        stranger = server.client("bob")
-        stranger.calls("alice")
+        stranger = server.caller("bob", "alice")
         assert alice.line() == "You are chatting with bob."
         # The file changes while the server runs.
         subprocess.run([htpasswd, "-bB", path, "carol", long], check=True, capture_output=True)
@@ -105,9 +104,7 @@ def test_a_pair_talks_while_many_passwords_are_checked(path: Path, port: str) ->
     with path.open("a") as file:
         file.write(htpasswd_line("slow", SECRET, 10))
     with Server("--auth", f"htpasswd:{path}", port=port) as server:
-        carol, bob = server.client("carol"), server.client("bob")
-        carol.calls("bob")
-        assert bob.line() == "You are chatting with carol."
+        carol, bob = server.pair("carol", "bob")
         asking = [server.client("", f"127.0.1.{number}") for number in range(1, 21)]
         for client in asking:
             client.says("slow", "wrong")

@@ -47,9 +47,7 @@ def test_who_neither_reads_nor_acknowledges_costs_little(server: Server) -> None
 @through("epoll:0", *WEB)
 def test_a_peer_that_never_reads_pauses_the_speaker_and_nobody_else(server: Server) -> None:
     alice, bob, _ = pair(server)
-    carol, dave = server.client("carol"), server.client("dave")
-    carol.calls("dave")
-    assert dave.line() == "You are chatting with carol."
+    carol, dave = server.pair("carol", "dave")
     before = server.resident_kib()
 
     def others_talk() -> None:

@@ -79,29 +79,25 @@ Whoever is silent is closed.
     1 second passes
         newcomer < error(of=null, code=try-later, text=Nothing came for 90 seconds.) | (closed)
 Handed is what has left the server.
-    alice enters in JSON
-    alice talks with bob
+    alice, in JSON, talks with bob
     bob takes one more
     alice: say(id=1, text=hi) | say(id=2, text=hi) ; bob < [now] alice: (hi) | [now] alice: (hi)
     bob takes all ; alice < status(id=2, status=handed)
     alice: say(id=3, text=hi) -> status(id=3, status=handed) ; bob < [now] alice: (hi)
 What has not left the server when the peer drops has failed.
-    alice enters in JSON
-    alice talks with bob
+    alice, in JSON, talks with bob
     alice: say(id=1, text=hi) -> status(id=1, status=handed) ; bob < [now] alice: (hi)
     bob takes one more
     alice: say(id=2, text=hi) ; bob < [now] alice: (hi)
     bob is lost ; alice < status(id=2, status=failed, why=lost) | left(peer=bob, why=lost)
 What has not left the server a minute after the pair has failed.
-    alice enters in JSON
-    alice talks with bob
+    alice, in JSON, talks with bob
     bob takes one more
     alice: say(id=1, text=hi) ; bob < [now] alice: (hi)
     alice: bye() -> free() ; bob < Quit.
     60 seconds pass ; alice < status(id=1, status=failed, why=lost)
 One may leave a peer who takes no more.
-    alice enters in JSON
-    alice talks with bob
+    alice, in JSON, talks with bob
     bob takes no more
   * alice: bye() -> free() ; bob < Quit.
   * alice: to(name=carol) -> paired(peer=carol)

@@ -230,8 +230,7 @@ def pair(server: Server, *options: str, **settings: Any) -> Iterator[tuple[Emula
     """Start alice's client, and let bob call her by hand."""
     with Emulator(*at(server, "--name", "alice", *options), **settings) as alice:
         alice.shows(WELCOME, ALONE, ">", column=2)
-        bob = server.client("bob")
-        bob.calls("alice")
+        bob = server.caller("bob", "alice")
         alice.shows(WELCOME, PAIRED, WITH_BOB, ">", column=2)
         yield alice, bob
 

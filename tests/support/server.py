@@ -330,12 +330,18 @@ class Server(Process):
             assert client.line() == "OK"
         return client
 
-    def pair(self) -> tuple[Client, Client]:
-        """Connect alice and bob, and let alice call."""
-        alice, bob = self.client("alice"), self.client("bob")
-        alice.calls("bob")
-        assert bob.line() == "You are chatting with alice."
-        return alice, bob
+    def caller(self, name: str, callee: str) -> Client:
+        """Connect somebody who calls somebody."""
+        client = self.client(name)
+        client.calls(callee)
+        return client
+
+    def pair(self, caller: str = "alice", callee: str = "bob") -> tuple[Client, Client]:
+        """Connect two, and let one call the other."""
+        first, second = self.client(caller), self.client(callee)
+        first.calls(callee)
+        assert second.line() == f"You are chatting with {caller}."
+        return first, second
 
     def is_left(self) -> bool:
         """Let everybody leave; tell whether it goes on, with nobody there.

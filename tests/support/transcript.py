@@ -41,7 +41,8 @@ SHORT = {
 }
 UNCOUNTED = ("mode", "resumed", "pong", "who", "typing")  # they are not told again
 COMING = re.compile(
-    r"^([\w, ]+?) (?:enters?|connects?)\b|^(\w+) talks with (\w+)|^(\w+)'s call rings at (\w+)"
+    r"^([\w, ]+?) (?:enters?|connects?)\b|^(\w+)(?:, in JSON,)? talks with (\w+)"
+    r"|^(\w+)'s call rings at (\w+)"
     r"|comes back as (\w+)",
     re.MULTILINE,
 )
@@ -162,8 +163,8 @@ class Scene:
         self.comes_back(name, name, other, "1" if speaks else "")
         assert self._heard(name)
 
-    def talk(self, caller: str, callee: str, speaks: str) -> None:
-        for name in (caller, callee):
+    def talk(self, caller: str, alone: str, callee: str, both: str) -> None:
+        for name, speaks in ((caller, alone or both), (callee, both)):
             if name not in self.people:
                 self.enters(name, speaks, "")
         one = self.people[caller]
@@ -217,7 +218,7 @@ STEPS: dict[str, Callable[..., None]] = {
     r"([\w, ]+?) enters?( in JSON)?(?: (?:from|at) ([\w.]+))?( and has a key)?": Scene.enters,
     r"(\w+) enters( in JSON)? at (\w) and comes back at ([\w.]+)": Scene.enters_and_comes_back,
     r"([\w, ]+?) connects?( in JSON)?(?: (?:from|at) ([\w.]+))?": Scene.connects,
-    r"(\w+) talks with (\w+)( in JSON)?": Scene.talk,
+    r"(\w+)(, in JSON,)? talks with (\w+)( in JSON)?": Scene.talk,
     r"(\w+)'s call rings at (\w+)": Scene.rings,
     r"(\w+) comes back as (\w+)(?: at ([\w.]+))?(?:, having seen (\d+))?": Scene.comes_back,
     r"(\w+): (.*)": Scene.says,

@@ -5,8 +5,7 @@ from tests.support.transcript import play, scenes
 
 SCENES = r"""
 A program's other commands are refused.
-    alice enters in JSON
-    alice talks with bob
+    alice, in JSON, talks with bob
     alice: ack(seq=2)
     alice: end() -> pong()
   * alice: to(name=bob) -> error(of=to, code=already, text=You have said all, and only listen.)
@@ -53,8 +52,7 @@ A listener is gone when nothing is said to it.
     alice: I am, but nobody reads this
     2 seconds pass ; bob < Quit. ; alice < (closed)
 A program leaves for good when its pair has ended.
-    alice enters in JSON
-    alice talks with bob
+    alice, in JSON, talks with bob
     alice: ack(seq=2)
     alice: end() -> pong()
     bob: /bye -> You are free. ; alice < left(peer=bob, why=bye) | quit() | (closed)
@@ -77,16 +75,14 @@ A program that acknowledges nothing is let go in time.
         alice < quit() | (closed)
 A program that listens still has to ping.
     the server has linger=200
-    alice enters in JSON
-    alice talks with bob
+    alice, in JSON, talks with bob
     alice: end() -> pong()
     89 seconds pass
     2 seconds pass
         alice < error(of=null, code=try-later, text=Nothing came for 90 seconds.) | (closed)
         bob < alice has lost the connection. What you say is kept for a while.
 A program that comes back may speak again.
-    alice enters in JSON
-    alice talks with bob
+    alice, in JSON, talks with bob
     alice: ack(seq=2)
     alice: end() -> pong()
     alice is lost ; bob < alice has lost the connection. What you say is kept for a while.
@@ -96,8 +92,7 @@ A program that comes back may speak again.
     again: say(id=1, text=one more thing) -> status(id=1, status=handed)
         bob < [now] alice: (one more thing)
 A program's half close after it.
-    alice enters in JSON
-    alice talks with bob
+    alice, in JSON, talks with bob
     alice: ack(seq=2)
     alice: end() -> pong()
     alice ends the input -> pong()

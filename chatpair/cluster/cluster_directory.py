@@ -121,6 +121,8 @@ class ClusterDirectory:
                 self.calls.answered(inc, frames.Answered(uid, call, _NOT_UNDERSTOOD))
             case [23, int(ask), *_]:
                 self.questions.unanswered(inc, ask)
+            case [40 | 41 | 42 | 43, int(tunnel), *_]:
+                self.tunnels.told(inc, frames.TunnelEnded(tunnel, "lost"))
         self._mesh.send(inc, frames.NotUnderstood(frame.head))
 
     def _version_told(self, inc: str, frame: frames.Version) -> None:

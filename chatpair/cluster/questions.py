@@ -113,12 +113,12 @@ class Questions:
         return asked.done
 
     def answered(self, inc: str, frame: frames.Answer) -> None:
-        """Take an answer, if its node was asked for it and has not answered yet.
+        """Take an answer, if it is still waited for.
 
         One of the wrong kind is none; raises TypeError then.
         """
         asked = self._asked.get(frame.ask)
-        if asked is None or inc not in asked.waiting:
+        if asked is None:
             return
         fits = isinstance(frame.answer, asked.kind)
         if fits:
@@ -174,7 +174,7 @@ class Questions:
         """Return the inc of the other node that has the user of a key, if one has.
 
         Somebody at the host says so: a key that is nobody's is counted against it at each node. If
-        none has the user, and one that is alive does not say so, nobody can tell.
+        none has the user, and one does not say so, nobody can tell.
         """
         if not self._mesh.ready:
             return not_ready("resume")
@@ -183,11 +183,10 @@ class Questions:
             node = key.split("-", 2)[2:]
             incs = frozenset(inc for inc in incs if [node_of(inc)] == node)
         answers = await self._ask(incs, frames.IsKey(key, host, counting), bool | None)
-        members = self._mesh.members
-        where = next((inc for inc, is_there in answers.items() if is_there is True), None)
-        if where in members:
+        where = next((inc for inc, is_there in answers.items() if is_there), None)
+        if where in self._mesh.members:
             return where
-        if incs & members - answers.keys():
+        if incs - answers.keys():
             return not_ready("resume")
         if None in answers.values():
             return TOO_MANY_TRIES
@@ -249,5 +248,5 @@ class Questions:
         for inc, other in answers.items():
             if inc != but:
                 names += other.names
-                count += max(other.count, len(other.names))
+                count += other.count
         return frames.List(sorted(names)[:MAX_LISTED], count)

@@ -213,12 +213,9 @@ class RemoteUsers:
     def part(self, inc: str, there: int, here: int) -> None:
         """End the pair of a user of another node and one here, for both."""
         remote, user = self.there(inc, there), self.here(here)
-        if remote is not None and remote in self._exchange.pairs:
-            if self._exchange.pairs.peer_of(remote) is not user:
-                return
+        if remote is not None and self._exchange.pairs.peer_of(remote) is user:
             self.end_pair(remote, "lost")
-        left = messages.Left(user.name.text if user is not None else "", "lost")
-        self.mesh.send(inc, frames.Told(there, here, left))
+        self.mesh.send(inc, frames.Told(there, here, messages.Left("", "lost")))
 
     def room_changed(self, inc: str) -> None:
         """Let those go on who have waited for room on the way to a node; tell whether it is slow.

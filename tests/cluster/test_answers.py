@@ -146,3 +146,15 @@ def test_an_answer_of_the_wrong_kind_is_none(
     network.settle()
     assert len(party.heard()) > 2
     assert sum("told was wrong" in line for line in logged) == 1
+
+
+@pytest.mark.parametrize("frame", [frames.NotUnderstood([22, 1]), frames.Garbled([23, 1])])
+def test_who_can_not_answer_is_not_waited_for(frame: frames.Frame, logged: list[str]) -> None:
+    network = Network("a", "b")
+    alice = network.node("a").enter("alice")
+    network.link("a", "b").held = True
+    alice.says("/who")
+    for _ in range(2):
+        network.receive("b.00000001", "a.00000001", frame)
+    assert alice.heard() == ["Here: alice"]
+    assert not any("was wrong" in line for line in logged)

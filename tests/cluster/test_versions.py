@@ -74,10 +74,14 @@ def plays(monkeypatch: pytest.MonkeyPatch, which: int) -> list[str]:
         across.network.settle()
     kinds = [*later.kinds]
     # Nothing waits, and who talks with whom is the same for both.
-    for node in across.network.nodes.values():
-        assert not any(map(node.directory.is_calling, node.factory.users.values()))
+    nodes = across.network.nodes.values()
+    for node in nodes:
+        assert not any((node.directory.calls._pending, node.directory.tunnels._ends))
     assert not any(scene.people[name].closed for name in ("alice", "bob", "carol"))
-    list(across.factory.pairs)
+    is_lost = which > 0 and kinds[which - 1] in ("TunnelOpened", "TunnelData")
+    assert scene.people["eva"].closed == is_lost
+    a, b, _ = ({str(one): str(peer) for one, peer in node.factory.pairs.items()} for node in nodes)
+    assert a == b
     for caller, callee in AFTERWARDS:
         for step in (f"{caller}: /bye", f"{callee}: /bye", f"{callee}: /ring off | /dnd off"):
             scene.does(step)
@@ -97,16 +101,23 @@ def test_what_another_version_says_leaves_nothing_hanging(monkeypatch: pytest.Mo
             raise AssertionError(f"{which}, a {kind}") from why
 
 
-def test_a_line_that_is_not_understood_ends_the_pair_for_both() -> None:
+@pytest.mark.parametrize("rest", [(10, 1, 1, None), (11, 1, 1, None, None), (21, 1, 1, None, 1)])
+def test_what_is_not_understood_ends_the_pair_for_both(rest: tuple[int | None, ...]) -> None:
     across = Across()
-    alice, bob = across.pair()
-    alice.says("hi")
-    line = across.network.link("a", "b").sent[-1]
-    assert isinstance(line, frames.Lines)
-    bob.heard()
-    answer = frames.NotUnderstood([11, line.to, line.by, None, None])
-    for frame in (answer, frames.Garbled([50, None])):  # the second is one that came garbled
-        across.network.receive("b.00000001", "a.00000001", frame)
-    across.network.settle()
-    assert frames.NotUnderstood not in map(type, across.network.link("a", "b").sent)
-    assert alice.heard() == bob.heard() == ["Quit."]
+    network = across.network
+    alice, bob = across.enter_json("alice"), across.enter_json("bob")
+    alice.does("to", name="bob")
+    alice.say(1, "hi")
+    network.settle()
+    for frame in (frames.Garbled([50, None]), frames.NotUnderstood([*rest])):
+        network.receive("b.00000001", "a.00000001", frame)
+    network.settle()
+    assert frames.NotUnderstood not in map(type, network.link("a", "b").sent)
+    failed = ["status"] if rest[0] == 21 else []
+    assert [event["event"] for event in alice.events()] == ["paired", *failed, "left"]
+    assert [event["event"] for event in bob.events()] == ["paired", "message", "left"]
+    dave = across.enter_json("dave", "a")
+    bob.does("to", name="dave")
+    network.receive("b.00000001", "a.00000001", frames.NotUnderstood([*rest]))
+    network.settle()
+    assert [event["event"] for event in dave.events()] == ["paired"]

@@ -63,15 +63,6 @@ from tests.support.transcript import scenes
         say 1 | x*60000 -> say(1, 1, carol) | say(2, x*60000, carol)
         the connection is lost, and tried again -> (down) | (connects)
         connected -> resume(other key, 2)
-    A resume may have to wait.
-        a line
-        the connection is lost, and tried again -> (down) | (connects)
-        connected -> resume(key, 1)
-        told error(resume, try-later, No.) -> (hangs up)
-        the connection is lost
-        0.5 seconds pass -> (connects)
-        back, having seen 1 and said 0, with nobody -> (up)
-        it is connected, with nobody
     A line that is taken over ends.
         a line with bob
         say hi -> say(1, hi, bob)

@@ -36,11 +36,6 @@ def test_a_peer_leaves_a_pipe_at_either_server(server: type[Scene], scene: str) 
 
 @scenes(
     """
-    A peer whose connection was lost has left as well.
-        a pipe with bob -> (reads many)
-        told left(bob, lost) -> quit() | (the peer is gone) | bob has left.
-        said two -> (waits)
-        let go -> (ends 6: bob left before all was said.)
     Lines that come when the server has forgotten the line are the problem.
         a pipe with bob -> (reads many)
         forgotten -> resume(key, 2) | quit() | name(alice) | [link lost] | (the peer is gone) | [all
@@ -86,13 +81,6 @@ def test_a_peer_leaves_a_pipe_at_either_server(server: type[Scene], scene: str) 
             (hi)
         the output takes more -> quit() | bob: (bye) | (the peer is gone) | bob has left. | (waits)
         let go -> (ends 0)
-    A keyboard has no end to wait for when the peer leaves.
-        a pipe with bob, with a keyboard -> (reads many)
-        told left(bob, quit) -> quit() | (the peer is gone) | bob has left. | (waits)
-        let go -> (ends 0)
-    One who pairs before the one that is called may leave.
-        a pipe for bob -> to(bob)
-        told paired(carol) | left(carol, quit) -> You are chatting with carol. | carol has left.
     Who lingers listens on when all is said.
         a pipe with bob, lingering -> (reads many)
         said one -> say(1, one, bob)

@@ -58,13 +58,11 @@ SECRET = "with the password secret"
         refused reuse: The name bob is taken. -> The name bob is taken. |
             (ends 1: There is no name; give one with --name.)
     A pipe says the password that it was given.
-        a new pipe, with the password secret -> (connects)
-        connected -> name(alice)
+        a new pipe, with the password secret, connected -> name(alice)
         asked -> name(alice, secret)
         told named(alice, key) -> Welcome, alice. | (reads)
     A person is asked for the password.
-        a new person -> (connects)
-        connected -> name(alice)
+        a new person, connected -> name(alice)
         asked in vain -> (asks for a password) | (reads)
         said secret -> (waits) | (connects)
         connected -> name(alice)
@@ -87,24 +85,21 @@ def test_a_name_is_claimed_at_either_server(server: type[Scene], scene: str) -> 
     A pipe's is a problem.
         a new pipe named a b -> (ends 3: [bad name])
     A server may have something to say to newcomers.
-        a new person -> (connects)
-        connected -> name(alice)
+        a new person, connected -> name(alice)
         told named(alice, key, Be kind.\\n\\e[2JHave fun.) -> Welcome, alice. | Be kind. |
             [2JHave fun. | (reads)
     A server that can't be reached is a problem at once.
         a new person -> (connects)
         no connection -> (ends: ConnectError)
     A connection that is lost before there is a name is one.
-        a new person -> (connects)
-        connected -> name(alice)
+        a new person, connected -> name(alice)
         the connection is lost -> (ends 2: The connection to the server was lost.)
     So is an interrupt while connecting.
         a new person -> (connects)
         is interrupted -> (ends 130: Interrupted.)
         no connection
     A server that is full is a problem.
-        a new person -> (connects)
-        connected -> name(alice)
+        a new person, connected -> name(alice)
         refused try-later -> (ends 2: No.)
     A pipe's lines for somebody are no names.
         an unnamed pipe for bob -> (ends 1: There is no name; give one with --name.)
@@ -115,31 +110,27 @@ def test_a_name_is_claimed_at_either_server(server: type[Scene], scene: str) -> 
         forgotten, and the name is taken -> resume(key, 1) | name(alice) | [link lost] | (hangs up)
         the connection is lost -> (waits) | (ends 3: No.)
     A person is asked again when the password is wrong.
-        a new person -> (connects)
-        connected -> name(alice)
+        a new person, connected -> name(alice)
         asked in vain -> (asks for a password) | (reads)
         said Quit -> (waits) | (connects)
         connected -> name(alice)
         asked -> name(alice, Quit)
         asked in vain: Wrong password. -> Wrong password. | (asks for a password) | (reads)
     A password is said again when the server has forgotten the line.
-        a new person named ALICE, with the password secret -> (connects)
-        connected -> name(ALICE)
+        a new person named ALICE, with the password secret, connected -> name(ALICE)
         asked -> name(ALICE, secret)
         told named(alice, key) -> Welcome, alice. | (reads)
         forgotten -> resume(key, 1) | name(alice) | [link lost]
         asked -> name(alice, secret)
         told named(alice, key) -> [again]
     A person who has no password may take another name instead or leave.
-        a new person -> (connects)
-        connected -> name(alice)
+        a new person, connected -> name(alice)
         asked in vain -> (asks for a password) | (reads)
       * Enter -> (asks for a name)
         said bob -> (waits) | (connects)
       * the input ends -> (waits) | (ends 0)
     A password is for one name.
-        a new person, with the password secret -> (connects)
-        connected -> name(alice)
+        a new person, with the password secret, connected -> name(alice)
         refused reuse -> No. | (asks for a name) | (reads)
         said bob -> (waits) | (connects)
         connected -> name(bob)
@@ -157,8 +148,7 @@ def test_who_is_interrupted_before_there_is_a_name_has_a_problem(
 ) -> None:
     hangs_up = " | (hangs up)" * (server is Scene)
     scene = f"""
-        a new one -> (connects)
-        connected -> name(alice)
+        a new one, connected -> name(alice)
         is interrupted -> quit(){hangs_up}
         the connection is lost -> (ends 130: Interrupted.)
     """
@@ -178,8 +168,7 @@ def test_nothing_is_asked_or_said_that_others_could_read(
 ) -> None:
     play(
         f"""
-        a new person, at {host}{password} -> (connects)
-        connected -> name(alice)
+        a new person, at {host}{password}, connected -> name(alice)
         asked in vain{text} -> {NEEDS_TLS} | (asks for a name) | (reads)
         """
     )

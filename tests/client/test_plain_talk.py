@@ -124,8 +124,7 @@ def test_a_name_that_the_server_takes_for_a_command_can_be_corrected(name: str) 
         the connection is lost -> (waits) | (ends 7: The talk ended early: the connection was lost
             for too long, or the server was restarted.)
     What comes before the name is shown, and whoever leaves is named if that is known.
-        a new person -> (connects)
-        connected -> name(alice)
+        a new person, connected -> name(alice)
         printed Welcome to chat.example.org. -> Welcome to chat.example.org.
         printed OK -> Welcome, alice. | (reads)
         printed Quit. | \\ex -> The other has left. | x
@@ -156,8 +155,7 @@ def test_a_name_that_the_server_takes_for_a_command_can_be_corrected(name: str) 
         a new pipe -> (connects)
         no connection -> (ends: ConnectError)
     A server that is full by then is one too.
-        a new person -> (connects)
-        connected -> name(alice)
+        a new person, connected -> name(alice)
         printed The server is full. -> The server is full.
         the connection is lost -> (ends 2: The connection to the server was lost.)
     The server waits until the output takes more.

@@ -32,7 +32,6 @@ from tests.support.transcript import scenes
             bob. | (reads)
     A line that is too long is not said.
         a person with bob -> (reads)
-        said x*65536 -> [too long]
         said x*65536 | To:x*65536 -> [too long] | [too long]
     The peer's lines are shown apart from the rest.
         a person with bob -> (reads)

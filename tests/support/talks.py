@@ -1,6 +1,6 @@
 """Talks of the client without sockets, written as transcripts: see tests.support.steps.
 
-* a person: has a name; a new one is about to claim it, and an unnamed one has none to claim;
+* a person: has a name; a new one claims it once connected, and an unnamed one has none to claim;
 * said: what is typed, as lines that are wanted;
 * refused and asked: what a server answers to the claim of a name, and to its end if in vain;
 * (reads), (reads many), (waits): whether lines are wanted now, and many at once;
@@ -140,6 +140,8 @@ class Talk(Script):
             chosen["to"] = whom
         stage = self.server(PersonTalk if who == "person" else PipeTalk, **chosen)
         self.begins_with(stage, 0)
+        if "connected" in (options or "").split(", "):
+            self._connected()
         if how == "an unnamed" and stage.endpoint.attempts:
             self._claims("")
             self._refused("bad-name")

@@ -184,19 +184,14 @@ class RemoteCalls:
                 pending.let_go_on()
             case event:
                 self._mesh.send(inc, frames.Cancel(frame.to, frame.call))
-                if isinstance(event, Paired):
-                    self._was_answered(self._users.there(inc, frame.by), caller)
-
-    def _was_answered(self, remote: User | None, user: User | None) -> None:
-        """Let a call ring no more here that a user has answered, though by one taken back since."""
-        if remote is not None and self._exchange.ringing.callee_of(remote) is user:
-            self._exchange.ringing.stop(remote)
+                remote = self._users.there(inc, frame.by)
+                if isinstance(event, Paired) and remote is not None:
+                    self._exchange.ringing.stop(remote)  # it was answered, though by that call
 
     def _take(self, pending: Pending, callee: User, event: Paired | Error) -> None:
         """Pair a caller with whom it called, or let the call ring."""
         caller = pending.caller
         if isinstance(event, Paired):
-            self._exchange.pairs.end(callee, "switched")
             self._exchange.calls.pair(caller, callee)
             self._exchange.pairs.has_room(callee)  # or not: its node is told how the peer is
         else:
@@ -249,9 +244,9 @@ class RemoteCalls:
         inbox = self._users.inbox_of(caller)
         if caller is None or inbox is None:
             return
-        if self._exchange.ringing.callee_of(caller) is not None and inbox.ring_call == frame.call:
+        if inbox.ring_call == frame.call:
             self._exchange.calls.take_back(caller)
-        elif caller in self._exchange.pairs and inbox.pair_call == frame.call:
+        elif inbox.pair_call == frame.call:
             self._users.end_pair(caller, "bye")
 
     # The end

@@ -30,19 +30,30 @@ A refusal that takes long is not told.
     dave: /bye -> You are free. ; bob < Quit.
     alice: To:bob ; bob < You are chatting with alice.
     all arrives ; alice < You are chatting with bob.
-Two who call each other are one pair, when both calls were sent.
+Two who call each other are one pair.
     alice, bob, carol enter
+    dave enters at a
     alice: To:carol -> You are chatting with carol. ; carol < You are chatting with alice.
     nothing arrives
     alice: To:bob
     bob: To:alice
+    dave: To:bob
     the engine answers
+  * a tells b one thing ; bob < You are chatting with alice.
+    all arrives
+        alice < You are chatting with bob.
+        carol < Quit.
+        bob < dave tried to reach you.
+        dave < bob is talking with someone else.
+  * the engine answers
     the engine answers
     a tells b one thing
+    a tells b one thing ; bob < dave tried to reach you.
     all arrives
         alice < You are chatting with bob.
         bob < You are chatting with alice.
         carol < Quit.
+        dave < bob is talking with someone else.
     alice: hi ; bob < [now] alice: (hi)
 A call is taken back before its answer.
     alice, bob enter
@@ -54,9 +65,6 @@ A call is taken back before its answer.
     alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
   * alice: To:bob ; bob < You are chatting with alice.
     all arrives ; alice < You are chatting with bob.
-  * bob: /ring on -> Your line rings when somebody calls.
-    alice: To:bob ; bob < alice is calling. To:alice to answer.
-    all arrives ; alice < bob's line is ringing.
 Nobody has the name, or not any more.
     alice, bob enter
     alice: To:dave | To:b b -> The user dave does not exist. | The user b b does not exist.
@@ -81,6 +89,9 @@ Nobody can tell where a user is.
     node a is back
     nothing arrives
     alice: To:bob
+    5 seconds pass ; alice < The last call is still on its way.
+    alice: /bye | To:bob -> You are free.
+    the engine fails
     the engine fails ; alice < The switchboard is not ready.
 Nothing is left of a call that was answered by one that was taken back meanwhile.
     alice's call rings at bob
@@ -91,6 +102,15 @@ Nothing is left of a call that was answered by one that was taken back meanwhile
     bob: /bye -> You are free.
     all arrives ; alice < You are chatting with bob. | Quit.
     30 seconds pass
+A call for one who has gone crosses none of who has the name now.
+    bob enters at b
+    alice enters at c
+    b can not tell c
+    bob: To:alice
+    alice: Quit -> Quit | (closed)
+    alan connects at a
+    alan: alice | To:bob -> OK | bob is talking with someone else. ; bob < alice tried to reach you.
+    all arrives ; bob < The user alice does not exist.
 A call waits while the way is full.
     alice, bob enter
     a can tell b nothing more
@@ -132,10 +152,11 @@ Users here are called as long as their names are theirs.
     alice: To:dave -> You are already chatting with dave.
     dave: To:alice -> You are already chatting with alice.
     eve: To:alice -> The switchboard is not ready.
-A call for another user of that node rings on.
+A call for another user, be it of that node, rings on.
     alice's call rings at bob
-    dave, erin enter at b
+    dave, erin enter at c
     dave: /ring on -> Your line rings when somebody calls.
+    erin: /ring on -> Your line rings when somebody calls.
     alice: To:dave -> dave's line is ringing.
         bob < alice tried to reach you.
         dave < alice is calling. To:alice to answer.
@@ -143,9 +164,9 @@ A call for another user of that node rings on.
         alice < dave does not answer.
         dave < alice tried to reach you.
     alice: To:dave -> dave's line is ringing. ; dave < alice is calling. To:alice to answer.
-    alice: To:erin -> You are chatting with erin.
+    alice: To:erin -> erin's line is ringing.
         dave < alice tried to reach you.
-        erin < You are chatting with alice.
+        erin < alice is calling. To:alice to answer.
 A node dies while a call is under way.
     alice, bob enter
     a can not tell b

@@ -23,12 +23,13 @@ OF_NODES = (
 )
 
 OTHERWISE = (
-    # What was asked is asked again: sooner, and with more that is on its way.
+    # What was asked is asked again, if not taken back: sooner, and with more that is on its way.
     "The list comes when the node is gone",
     "Who asks who is here all the time",
     "There are no tunnels through tunnels",
     "A call is refused if this node is cut off before",
     "It is sent once, however often it is asked where the user is",
+    "Nobody can tell where a user is",
 )
 """The beginnings of scenes in which a handover changes something."""
 

@@ -238,7 +238,7 @@ def decode(data: bytes) -> list[Frame]:
     for part in _parts.decode(data):
         try:
             frames.append(_frame.decode(part))
-        except (msgspec.DecodeError, RecursionError):
+        except msgspec.DecodeError:
             frames.append(Garbled(_head(part)))
     return frames
 
@@ -246,7 +246,7 @@ def decode(data: bytes) -> list[Frame]:
 def _head(part: msgspec.Raw) -> list[int | None]:
     try:
         found = msgspec.msgpack.decode(part)
-    except (msgspec.DecodeError, RecursionError):
+    except msgspec.DecodeError:
         return []
     start = found[:5] if isinstance(found, list) else []
     return [each if type(each) is int else None for each in start]

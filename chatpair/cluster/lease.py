@@ -142,10 +142,8 @@ class Lease:
             await self.until_ready()
         if not self.ready:
             return "later"
-        stay = self._stay
         outcome = await self._names.claim(name)
-        alive = self.check()
-        if outcome == "yours" and not (alive and stay is self._stay and self.entitled):
+        if outcome == "yours" and not self.entitled:
             self._names.release(name)
             return "later"
         return outcome

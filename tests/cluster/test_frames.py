@@ -85,6 +85,7 @@ def test_what_is_no_frame_costs_no_other(odd: Any) -> None:
 
 def test_a_later_version_may_say_more() -> None:
     assert decode(msgspec.msgpack.encode([[2, 1, 2, "more"]])) == [frames.Cancel(1, 2)]
+    assert decode(b"\x91\x91\xa1\xff") == [frames.Garbled([])]  # what was to be a text
 
 
 @given(st.binary() | st.builds(msgspec.msgpack.encode, st.lists(st.lists(st.integers(0, 20)))))

@@ -117,7 +117,8 @@ def test_a_node_with_another_lease_or_the_id_of_one_is_refused(
     world: World, pair: tuple[Node, Node], node_id: str, seconds: float, why: str
 ) -> None:
     refused = world.start(node_id, seconds)
-    world.wait_until(lambda: why in refused.told)
+    waited = world.wait_until(lambda: why in refused.told)
+    assert (waited >= LEASE) == (node_id == "a")  # which may be about to go
     world.wait(2 * LEASE)
     assert refused.told == [why]
     assert [node.lease.ready for node in (*pair, refused)] == [True, True, False]

@@ -110,7 +110,7 @@ class RemoteCalls:
         caller, clock = pending.caller, self._exchange.clock
         if self._pending.get(caller) is not pending or pending.inc:  # sent after a second asking
             return
-        if inc is None or inc == self._mesh.me or pending.key in self._exchange.users:
+        if inc in (None, self._mesh.me):
             self._end(pending)
             self._exchange.calls.call_here(caller, pending.text)
             pending.let_go_on()

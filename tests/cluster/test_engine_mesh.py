@@ -17,6 +17,7 @@ def test_what_a_former_incarnation_was_told_is_not_taken() -> None:
         (lambda: None, 1),
         (mesh.lease._be_reborn, 1),
         (lambda: mesh.links.opened(mesh.me), 2),
+        (lambda: vars(mesh.lease).update(check=lambda: False), 2),  # as if it had stood still
     ):
         what_happens()
         mesh._received("b.00000001", Cancel(1, 1))

@@ -82,6 +82,13 @@ Who came to this node meanwhile is called.
         alice < The user bob does not exist.
         bob < OK
     alice: To:bob -> You are chatting with bob. ; bob < You are chatting with alice.
+Who is about to come to this node is called once here.
+    alice enters at a
+    bob connects at a
+    nothing arrives
+    bob: bob
+    alice: To:bob
+    all arrives ; bob < OK | You are chatting with alice. ; alice < You are chatting with bob.
 Nobody can tell where a user is.
     alice, bob enter
     node a is cut off

@@ -30,6 +30,7 @@ OTHERWISE = (
     "A call is refused if this node is cut off before",
     "It is sent once, however often it is asked where the user is",
     "Nobody can tell where a user is",
+    "Who is about to come to this node is called once here",
 )
 """The beginnings of scenes in which a handover changes something."""
 

@@ -21,8 +21,6 @@ from tests.support.server import TIMEOUT, Client, Process, Server
 TIME = re.compile(r"^(\d{4}-\d\d-\d\d )?\d\d:\d\d\b")
 STAMP = re.compile(r"^\[\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}\] ")
 
-ROWS = 24
-
 HEART, WIDE_HEART = "\u2764\ufe0f", "\U0001f497"
 """A heart that many terminals find as wide as an ideograph, and how this one draws it."""
 
@@ -43,11 +41,12 @@ class OnTerminal(Process):
     def __init__(
         self,
         *command: str,
+        rows: int = 24,
         columns: int = 100,
         env: Mapping[str, str] | None = None,
     ) -> None:
         self._master, self._line = pty.openpty()
-        self.resize(ROWS, columns)
+        self.resize(rows, columns)
         self._wake, self._woken = os.pipe()
         self._settings = TemporaryDirectory()
         self._modes = termios.tcgetattr(self._line)
@@ -138,12 +137,13 @@ class Emulator(OnTerminal):
         self,
         *arguments: str,
         command: Sequence[str] = COMMAND,
+        rows: int = 24,
         columns: int = 100,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        self._screen = pyte.HistoryScreen(columns, ROWS, history=10_000)
+        self._screen = pyte.HistoryScreen(columns, rows, history=10_000)
         self._stream = pyte.ByteStream(self._screen)
-        super().__init__(*command, *arguments, columns=columns, env=env)
+        super().__init__(*command, *arguments, rows=rows, columns=columns, env=env)
 
     def _take(self, data: bytes) -> None:
         super()._take(data)
@@ -230,7 +230,8 @@ def pair(server: Server, *options: str, **settings: Any) -> Iterator[tuple[Emula
     """Start alice's client, and let bob call her by hand."""
     with Emulator(*at(server, "--name", "alice", *options), **settings) as alice:
         alice.shows(WELCOME, ALONE, ">", column=2)
-        bob = server.caller("bob", "alice")
+        bob = server.client("bob")
+        bob.calls("alice")
         alice.shows(WELCOME, PAIRED, WITH_BOB, ">", column=2)
         yield alice, bob
 

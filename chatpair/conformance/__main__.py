@@ -24,9 +24,9 @@ PAGE = "docs/protocol.rst"
 SHOWN = 20
 """Steps before a fault that are shown."""
 
-LATER = "try again in a minute"
-WAITS, WAIT_SECONDS = 3, 61
-"""What a server says to an address that comes too often, and what helps."""
+LATER = {"try again in a minute": 61, "is not ready": 5, "is still on its way": 5}
+"""What a server says that can't do something now, and the seconds after which it may."""
+AGAIN = 3  # times a case is played because of that
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,14 @@ class Outcome:
 
 
 def play(case: Case, places: Sequence[Place], seconds: float) -> Outcome:
-    """Play a case; again, if the server wants an address to come later."""
+    """Play a case; again, if the server says that it can do something only later."""
     outcome = _play_once(case, places, seconds)
-    for _ in range(WAITS):
-        if not any(LATER in step for step in outcome.journal[-3:]):
+    for _ in range(AGAIN):
+        waits = [LATER[text] for text in LATER if text in " ".join(outcome.journal[-3:])]
+        if not waits:
             break
-        tqdm.write("waits, as the server lets an address do so much a minute", file=sys.stderr)
-        time.sleep(WAIT_SECONDS)
+        tqdm.write(f"waits {waits[0]} s, as the server can't do this now", file=sys.stderr)
+        time.sleep(waits[0])
         outcome = _play_once(case, places, seconds)
     return outcome
 

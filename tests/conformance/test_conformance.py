@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -168,23 +169,33 @@ def test_no_case_passes_where_nothing_is_served(wrong: Proxy, case: Case) -> Non
     assert play(case, [Place("tcp", "127.0.0.1", wrong.port)], TIMEOUT).fault
 
 
-def test_who_is_told_to_come_later_does(wrong: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("later", "seconds"),
+    [
+        ("You are taking names too often; try again in a minute.", 61),
+        ("The switchboard is not ready.", 5),  # as a node that had no answer of the others says
+        ("The last call is still on its way.", 5),
+    ],
+)
+def test_who_is_told_to_come_later_does(
+    wrong: Proxy, monkeypatch: pytest.MonkeyPatch, later: str, seconds: int
+) -> None:
     said: list[bytes] = []
 
     def at_first(data: bytes) -> bytes:
         said.append(data)
-        return LATER if len(said) == 1 else data
+        return f"{later}\r\n".encode() if len(said) == 1 else data
 
     wrong.spoil = at_first
-    monkeypatch.setattr("chatpair.conformance.__main__.WAIT_SECONDS", 0)
+    waits: list[int] = []
+    monkeypatch.setattr("chatpair.conformance.__main__.time", Mock(sleep=waits.append))
     at = [Place("tcp", "127.0.0.1", wrong.port)]
     assert not play(BY_NAME["a name"], at, TIMEOUT).fault
-    wrong.spoil = lambda _: LATER
-    outcome = play(BY_NAME["a name"], at, TIMEOUT)
-    assert outcome.fault == f"alice: 'OK' was due, and '{LATER.decode().strip()}' came"
+    assert waits == [seconds]
+    wrong.spoil = lambda _: f"{later}\r\n".encode()
+    assert play(BY_NAME["a name"], at, TIMEOUT).fault == f"alice: 'OK' was due, and '{later}' came"
+    assert waits == [seconds] * 4
 
-
-LATER = b"You are taking names too often; try again in a minute.\r\n"
 
 LINE_AND_CLOSE = ("http", "tls")
 """Cases where a line and a close are right."""
